@@ -1,0 +1,93 @@
+// Package access says who acts and what they may do. Can is the one place
+// where a permission is decided.
+package access
+
+import (
+	"time"
+
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// Role is what a person is in a workspace.
+type Role string
+
+// The roles, each able to do all that the next one can.
+const (
+	Owner  Role = "owner"
+	Admin  Role = "admin"
+	Editor Role = "editor"
+	Viewer Role = "viewer"
+)
+
+// Permission is one thing that can be allowed.
+type Permission string
+
+// The permissions.
+const (
+	ViewContent     Permission = "content.view"     // see dashboards and datasets
+	EditContent     Permission = "content.edit"     // change dashboards, folders, tags
+	ManageData      Permission = "data.manage"      // load, change and delete datasets
+	ManageMembers   Permission = "members.manage"   // invite, change roles, remove
+	ManageWorkspace Permission = "workspace.manage" // settings, brand, outbox
+	DeleteWorkspace Permission = "workspace.delete"
+)
+
+// Permissions lists all permissions.
+var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, DeleteWorkspace}
+
+// Kind says what sort of actor acts.
+type Kind string
+
+// The kinds of actor.
+const (
+	Person  Kind = "person"  // a signed-in user
+	Console Kind = "console" // a command run on the machine by its operator
+	System  Kind = "system"  // DataFlow itself: a schedule, a sweeper
+)
+
+// Actor is who acts, in which workspace. The zero Actor is a programming error.
+type Actor struct {
+	Kind     Kind
+	TenantID ids.Tenant
+	UserID   ids.User // zero for Console and System
+	Role     Role
+	Zone     *time.Location // for days and hours; UTC when nil
+	Locale   string         // BCP 47; "en-GB" when empty
+}
+
+// Location is the actor's time zone, never nil.
+func (a Actor) Location() *time.Location {
+	if a.Zone == nil {
+		return time.UTC
+	}
+	return a.Zone
+}
+
+// ErrForbidden is shown to somebody who may know that the thing exists.
+var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
+	"Your role in this workspace does not allow this. Ask an owner or an admin.")
+
+var rolePermissions = map[Role][]Permission{
+	Owner:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, DeleteWorkspace},
+	Admin:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace},
+	Editor: {ViewContent, EditContent, ManageData},
+	Viewer: {ViewContent},
+}
+
+// Can answers nil when the actor may do p, else ErrForbidden. It panics on a
+// zero Actor: a request without an identity must never get this far.
+func Can(actor Actor, p Permission) error {
+	if actor.TenantID.IsZero() || actor.Kind == "" {
+		panic("access: zero Actor")
+	}
+	if actor.Kind == Console || actor.Kind == System {
+		return nil
+	}
+	for _, allowed := range rolePermissions[actor.Role] {
+		if allowed == p {
+			return nil
+		}
+	}
+	return ErrForbidden
+}
