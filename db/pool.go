@@ -1,0 +1,105 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// Role is the run-time role. It owns nothing and cannot bypass row-level
+// security.
+const Role = "dataflow_app"
+
+// ErrUnsafeRole refuses a connection that row-level security would not bind.
+var ErrUnsafeRole = apperr.Define(apperr.Internal, "database.unsafe_role",
+	"The database role bypasses row-level security. Connect as dataflow_app, or as a role that may become it.")
+
+// Config says how to reach PostgreSQL.
+type Config struct {
+	URL      string
+	MaxConns int32 // default: 4 a processor, at least 4
+	Tracer   pgx.QueryTracer
+}
+
+// DB is a pool of connections under the run-time role.
+type DB struct {
+	pool *pgxpool.Pool
+}
+
+// Open connects. When URL names another role than Role, every connection
+// becomes Role; a role that could bypass row-level security is refused.
+func Open(ctx context.Context, config Config) (*DB, error) {
+	pc, err := pgxpool.ParseConfig(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("read database url: %w", err)
+	}
+	if config.MaxConns > 0 {
+		pc.MaxConns = config.MaxConns
+	}
+	pc.ConnConfig.Tracer = config.Tracer
+	pc.ConnConfig.RuntimeParams["application_name"] = "dataflow"
+	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pc.AfterConnect = assumeRole
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db := &DB{pool: pool}
+	if err := db.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reach database: %w", err)
+	}
+	return db, nil
+}
+
+func assumeRole(ctx context.Context, conn *pgx.Conn) error {
+	var user string
+	if err := conn.QueryRow(ctx, "SELECT session_user").Scan(&user); err != nil {
+		return err
+	}
+	if user != Role {
+		if _, err := conn.Exec(ctx, "SET ROLE "+Role); err != nil {
+			return fmt.Errorf("become %s: %w", Role, err)
+		}
+	}
+	var unsafe bool
+	err := conn.QueryRow(ctx, "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&unsafe)
+	if err != nil {
+		return err
+	}
+	if unsafe {
+		return ErrUnsafeRole
+	}
+	return nil
+}
+
+// Ping tells whether the database answers.
+func (d *DB) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
+
+// Close waits for connections in use and closes all.
+func (d *DB) Close() { d.pool.Close() }
+
+// IsNoRows tells whether a :one query found nothing.
+func IsNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+// IsUniqueViolation tells whether err is a second row under a unique index,
+// and which index.
+func IsUniqueViolation(err error) (index string, ok bool) {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23505" {
+		return pg.ConstraintName, true
+	}
+	return "", false
+}
+
+// IsForeignKeyViolation tells whether err is a reference to a missing row.
+func IsForeignKeyViolation(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23503"
+}

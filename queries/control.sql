@@ -1,0 +1,59 @@
+-- TenantBySlug finds a workspace by the name in its address.
+-- name: TenantBySlug :one
+SELECT tenant_id, slug, name, created_at FROM control.tenants WHERE slug = @slug;
+
+-- name: TenantByID :one
+SELECT tenant_id, slug, name, created_at FROM control.tenants WHERE tenant_id = @tenant_id;
+
+-- TenantListAll is for schedules and for the operator's console, never for a page.
+-- name: TenantListAll :many
+SELECT tenant_id, slug, name, created_at FROM control.tenants ORDER BY created_at;
+
+-- name: TenantInsert :exec
+INSERT INTO control.tenants (tenant_id, slug, name) VALUES (@tenant_id, @slug, @name);
+
+-- name: TenantRename :exec
+UPDATE control.tenants SET name = @name WHERE tenant_id = @tenant_id;
+
+-- name: PlacementInsert :exec
+INSERT INTO control.placements (tenant_id, shard, schema_name, region, storage_prefix, keyset)
+VALUES (@tenant_id, @shard, @schema_name, @region, @storage_prefix, @keyset);
+
+-- name: PlacementByTenant :one
+SELECT tenant_id, shard, schema_name, region, storage_prefix, keyset FROM control.placements WHERE tenant_id = @tenant_id;
+
+-- name: PlacementSetKeyset :exec
+UPDATE control.placements SET keyset = @keyset WHERE tenant_id = @tenant_id;
+
+-- name: PersonInsert :exec
+INSERT INTO control.people (person_id, email, password_hash) VALUES (@person_id, @email, @password_hash);
+
+-- name: PersonByEmail :one
+SELECT person_id, email, password_hash FROM control.people WHERE lower(email) = lower(@email::text);
+
+-- name: PersonByID :one
+SELECT person_id, email, password_hash FROM control.people WHERE person_id = @person_id;
+
+-- name: PersonSetPassword :exec
+UPDATE control.people SET password_hash = @password_hash WHERE person_id = @person_id;
+
+-- PersonCount tells whether anybody can sign in yet.
+-- name: PersonCount :one
+SELECT count(*) FROM control.people;
+
+-- name: MembershipInsert :exec
+INSERT INTO control.memberships (person_id, tenant_id, user_id) VALUES (@person_id, @tenant_id, @user_id);
+
+-- name: MembershipDelete :exec
+DELETE FROM control.memberships WHERE tenant_id = @tenant_id AND user_id = @user_id;
+
+-- MembershipListByPerson lists the workspaces somebody can switch to.
+-- name: MembershipListByPerson :many
+SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
+JOIN control.tenants t ON t.tenant_id = m.tenant_id
+WHERE m.person_id = @person_id ORDER BY t.name, t.tenant_id;
+
+-- name: MembershipGet :one
+SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
+JOIN control.tenants t ON t.tenant_id = m.tenant_id
+WHERE m.person_id = @person_id AND m.tenant_id = @tenant_id;
