@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// hashing is how new passwords are hashed: argon2id as RFC 9106 recommends
+// where memory is not plentiful. Older parameters stay readable; a password is
+// hashed again when its owner next signs in.
+var hashing = parameters{memoryKiB: 64 * 1024, passes: 3, lanes: 2}
+
+type parameters struct {
+	memoryKiB uint32
+	passes    uint32
+	lanes     uint8
+}
+
+const (
+	saltBytes = 16
+	keyBytes  = 32
+	// minLength is what NIST SP 800-63B asks of a password that stands alone, and more.
+	minLength = 10
+	maxLength = 256
+)
+
+// hasher bounds how many passwords are hashed at once: each takes 64 MiB.
+type hasher struct{ slots chan struct{} }
+
+func newHasher() *hasher { return &hasher{slots: make(chan struct{}, 2)} }
+
+func (h *hasher) key(ctx context.Context, password string, salt []byte, p parameters) ([]byte, error) {
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return argon2.IDKey([]byte(password), salt, p.passes, p.memoryKiB, p.lanes, keyBytes), nil
+}
+
+// hash answers the PHC string of a password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, saltBytes)
+	_, _ = rand.Read(salt) // never fails: it ends the process instead
+	key, err := h.key(ctx, password, salt, hashing)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashing.memoryKiB, hashing.passes, hashing.lanes,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
+}
+
+// verify tells whether password is the hashed one, and whether the hash should
+// be renewed. A missing or unreadable hash takes as long as a wrong password.
+func (h *hasher) verify(ctx context.Context, password, stored string) (match, renew bool, err error) {
+	p, salt, want, ok := parseHash(stored)
+	if !ok {
+		p, salt, want = hashing, make([]byte, saltBytes), make([]byte, keyBytes)
+	}
+	got, err := h.key(ctx, password, salt, p)
+	if err != nil {
+		return false, false, err
+	}
+	match = subtle.ConstantTimeCompare(got, want) == 1 && ok
+	return match, match && p != hashing, nil
+}
+
+func parseHash(stored string) (p parameters, salt, key []byte, ok bool) {
+	parts := strings.Split(stored, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return p, nil, nil, false
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memoryKiB, &p.passes, &p.lanes); err != nil {
+		return p, nil, nil, false
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil || len(salt) < 8 {
+		return p, nil, nil, false
+	}
+	key, err = base64.RawStdEncoding.DecodeString(parts[5])
+	sane := p.memoryKiB >= 8 && p.memoryKiB <= 1<<20 && p.passes >= 1 && p.passes <= 16 && p.lanes >= 1
+	return p, salt, key, err == nil && len(key) == keyBytes && sane
+}
+
+// checkPassword answers a sentence about what is wrong with a new password, or
+// nothing.
+func checkPassword(password, email string) string {
+	switch {
+	case utf8.RuneCountInString(password) < minLength:
+		return fmt.Sprintf("Use at least %d characters.", minLength)
+	case len(password) > maxLength:
+		return fmt.Sprintf("Use at most %d bytes.", maxLength)
+	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
+		return "Use text only."
+	}
+	lower := strings.ToLower(password)
+	name, _, _ := strings.Cut(strings.ToLower(email), "@")
+	if name != "" && len(name) >= 4 && strings.Contains(lower, name) {
+		return "Leave your e-mail address out of the password."
+	}
+	if tooCommon(lower) {
+		return "This password is among the first that an attacker tries. Choose another one."
+	}
+	return ""
+}
+
+// tooCommon finds passwords built from the usual words: what is left after
+// taking digits and punctuation off both ends is one of them, or the whole is a
+// run or a repetition.
+func tooCommon(lower string) bool {
+	core := strings.Trim(lower, "0123456789!@#$%^&*()-_=+.,?;: ")
+	if core == "" {
+		return !variedDigits(lower)
+	}
+	for _, word := range commonWords {
+		if core == word {
+			return true
+		}
+	}
+	distinct := map[rune]bool{}
+	for _, r := range lower {
+		distinct[r] = true
+	}
+	if len(distinct) < 5 {
+		return true
+	}
+	for _, run := range []string{"abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "01234567890123456789"} {
+		if strings.Contains(run, core) && len(core) >= 4 {
+			return true
+		}
+	}
+	return false
+}
+
+// variedDigits tells whether a password of digits and punctuation is more than
+// a date or a run.
+func variedDigits(lower string) bool {
+	distinct := map[rune]bool{}
+	for _, r := range lower {
+		distinct[r] = true
+	}
+	return len(lower) >= 14 && len(distinct) >= 6
+}
+
+var commonWords = []string{
+	"password", "passw0rd", "p@ssw0rd", "p@ssword", "passwort", "motdepasse", "contraseña", "qwerty", "qwertyuiop",
+	"azerty", "qwertz", "letmein", "welcome", "iloveyou", "admin", "administrator", "changeme", "secret", "dragon",
+	"monkey", "football", "baseball", "sunshine", "princess", "master", "superman", "batman", "trustno", "starwars",
+	"whatever", "freedom", "computer", "internet", "dataflow", "dashboard", "default", "login", "access", "summer",
+	"winter", "spring", "autumn", "january", "february", "september", "november", "december", "london", "newyork",
+	"chelsea", "liverpool", "arsenal", "michael", "jennifer", "jessica", "charlie", "abcdef", "abcdefg", "asdfgh",
+	"asdfghjkl", "zxcvbnm", "passpass", "passwordpassword", "adminadmin", "testtest", "testing", "guestguest", "hello",
+	"helloworld", "mypassword", "newpassword", "temppassword", "temporary", "company", "business",
+}
