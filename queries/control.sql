@@ -57,3 +57,8 @@ WHERE m.person_id = @person_id ORDER BY t.name, t.tenant_id;
 SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
 JOIN control.tenants t ON t.tenant_id = m.tenant_id
 WHERE m.person_id = @person_id AND m.tenant_id = @tenant_id;
+
+-- PersonDeleteUnattached forgets a person who belongs to no workspace any more.
+-- name: PersonDeleteUnattached :exec
+DELETE FROM control.people p WHERE p.person_id = @person_id
+  AND NOT EXISTS (SELECT FROM control.memberships m WHERE m.person_id = p.person_id);

@@ -22,6 +22,8 @@ type (
 	segment   struct{}
 	source    struct{}
 	upload    struct{}
+	load      struct{}
+	lease     struct{}
 	job       struct{}
 	report    struct{}
 )
@@ -37,6 +39,8 @@ type (
 	Segment   = ID[segment]
 	Source    = ID[source]
 	Upload    = ID[upload]
+	Load      = ID[load]
+	Lease     = ID[lease]
 	Job       = ID[job]
 	Report    = ID[report]
 )

@@ -381,7 +381,7 @@ func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.Us
 		return ErrInvalid.WithFields(map[string]string{"role": "There is no such role."})
 	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
-		before, err := s.changeable(ctx, tx, actor, userID, role == access.Owner, role != access.Owner)
+		member, err := s.changeable(ctx, tx, actor, userID, role == access.Owner, role != access.Owner)
 		if err != nil {
 			return err
 		}
@@ -389,11 +389,12 @@ func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.Us
 			return fmt.Errorf("set role: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
-			Detail: map[string]any{"before": before, "after": role}})
+			Detail: map[string]any{"before": member.Role, "after": role}})
 	})
 }
 
-// RemoveMember takes a person out of the workspace and ends their sessions in it.
+// RemoveMember takes a person out of the workspace and ends their sessions in
+// it. Who belongs to no workspace any more is forgotten, password included.
 //
 // Errors: as SetRole.
 func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID ids.User) error {
@@ -401,7 +402,8 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 		return err
 	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := s.changeable(ctx, tx, actor, userID, false, true); err != nil {
+		member, err := s.changeable(ctx, tx, actor, userID, false, true)
+		if err != nil {
 			return err
 		}
 		if _, err := tx.SessionRevokeUser(ctx, actor.TenantID.UUID(), userID.UUID()); err != nil {
@@ -413,32 +415,35 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 		if _, err := tx.UserDelete(ctx, actor.TenantID.UUID(), userID.UUID()); err != nil {
 			return fmt.Errorf("delete user: %w", err)
 		}
+		if err := tx.PersonDeleteUnattached(ctx, member.PersonID); err != nil {
+			return fmt.Errorf("forget person: %w", err)
+		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.removed", Target: "user", ID: userID.String()})
 	})
 }
 
 // changeable checks that actor may change the member and that an owner stays.
-// It answers the member's present role.
-func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor, userID ids.User, makesOwner, takesOwner bool) (access.Role, error) {
+// It answers the member as they are now.
+func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor, userID ids.User, makesOwner, takesOwner bool) (member db.User, err error) {
 	owners, err := tx.UserLockOwners(ctx, actor.TenantID.UUID())
 	if err != nil {
-		return "", fmt.Errorf("lock owners: %w", err)
+		return member, fmt.Errorf("lock owners: %w", err)
 	}
-	member, err := tx.UserGet(ctx, actor.TenantID.UUID(), userID.UUID())
+	member, err = tx.UserGet(ctx, actor.TenantID.UUID(), userID.UUID())
 	if db.IsNoRows(err) {
-		return "", ErrMemberNotFound.Wrap(err)
+		return member, ErrMemberNotFound.Wrap(err)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read member: %w", err)
+		return member, fmt.Errorf("read member: %w", err)
 	}
 	isOwner := member.Role == db.UserRoleOwner
 	if (isOwner || makesOwner) && actor.Kind == access.Person && actor.Role != access.Owner {
-		return "", ErrOwnerOnly
+		return member, ErrOwnerOnly
 	}
 	if isOwner && takesOwner && !otherThan(owners, userID.UUID()) {
-		return "", ErrLastOwner
+		return member, ErrLastOwner
 	}
-	return access.Role(member.Role), nil
+	return member, nil
 }
 
 func otherThan(owners []uuid.UUID, id uuid.UUID) bool {
