@@ -1,0 +1,281 @@
+// Package mail hands messages to an SMTP server.
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/mail"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	gomail "github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+var (
+	// ErrAddress is an address that no message can be sent to.
+	ErrAddress = apperr.Define(apperr.Invalid, "mail.address", "This e-mail address can't be used.")
+	// ErrHeader is a line break or another control character where a header
+	// would be split in two by it.
+	ErrHeader = apperr.Define(apperr.Invalid, "mail.header", "The subject or a name has a character that it may not have.")
+	// ErrRefused is an answer that another attempt won't change.
+	ErrRefused = apperr.Define(apperr.Invalid, "mail.refused", "The mail server refused the message.")
+	// ErrUnavailable is worth another attempt.
+	ErrUnavailable = apperr.Define(apperr.Unavailable, "mail.unavailable", "The mail server can't take the message now.")
+	errConfig      = apperr.Define(apperr.Invalid, "mail.config", "The settings of the mail server can't be used.")
+)
+
+// The ways to protect the connection.
+const (
+	StartTLS = "starttls" // required: no message goes out without it
+	TLS      = "tls"      // from the first byte
+	NoTLS    = "none"     // to this machine only
+)
+
+// Config says which server takes the mail.
+type Config struct {
+	Host     string
+	Port     int
+	Username string // no sign-in when empty
+	Password string
+	From     string // "DataFlow <bi@example.com>" or an address alone
+	TLS      string // StartTLS when empty
+	RootCAs  *x509.CertPool
+	Timeout  time.Duration // for each step; 30 s when zero
+}
+
+// Message is one message to one person, in plain text and HTML.
+type Message struct {
+	ID      string // what stands left of the @ in Message-ID; the same for every attempt
+	To      string // an address alone
+	ToName  string
+	Subject string
+	Text    string
+	HTML    string
+	Date    time.Time
+}
+
+// Sender sends messages, each over a connection of its own. It is safe for
+// concurrent use.
+type Sender struct {
+	cfg    Config
+	from   *mail.Address
+	domain string
+}
+
+// New checks the settings; it connects to nothing.
+//
+// Errors: mail.config.
+func New(cfg Config) (*Sender, error) {
+	from, err := mail.ParseAddress(cfg.From)
+	if err != nil {
+		return nil, errConfig.With("SMTP_FROM must be an address such as “DataFlow <bi@example.com>”.").Wrap(err)
+	}
+	if cfg.TLS == "" {
+		cfg.TLS = StartTLS
+	}
+	switch cfg.TLS {
+	case StartTLS, TLS:
+	case NoTLS:
+		if ip := net.ParseIP(cfg.Host); cfg.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, errConfig.With("SMTP_TLS=none is only for a mail server on this machine.")
+		}
+	default:
+		return nil, errConfig.With("SMTP_TLS must be starttls, tls or none.")
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	return &Sender{cfg: cfg, from: from, domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:]}, nil
+}
+
+// CheckAddress refuses what is not one plain address.
+//
+// Errors: mail.address.
+func CheckAddress(address string) error {
+	parsed, err := mail.ParseAddress(address)
+	if err != nil || parsed.Address != address || parsed.Name != "" || hasControl(address) || len(address) > 254 {
+		return ErrAddress.With("“%s” is not an e-mail address.", printable(address)).Wrap(err)
+	}
+	return nil
+}
+
+// CheckHeader refuses text that would not stay within its header.
+//
+// Errors: mail.header.
+func CheckHeader(text string) error {
+	if hasControl(text) {
+		return ErrHeader
+	}
+	return nil
+}
+
+func hasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
+
+// Send hands one message over. A context that ends stops it only before the
+// message is on its way: after that, an orderly answer is worth the wait.
+//
+// Errors: mail.address, mail.header and mail.refused, which another attempt
+// does not mend; mail.unavailable.
+func (s *Sender) Send(ctx context.Context, m Message) error {
+	msg, err := s.compose(m)
+	if err != nil {
+		return err
+	}
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	conn, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return s.unreachable(err)
+	}
+	defer conn.Close()
+	if err := ctx.Err(); err != nil {
+		return ErrUnavailable.Wrap(err)
+	}
+	if err := s.transfer(conn, msg, m.To); err != nil {
+		return err
+	}
+	_ = conn.Quit() // the message is taken, whatever comes of this
+	return nil
+}
+
+func (s *Sender) client() (*gomail.Client, error) {
+	options := []gomail.Option{
+		gomail.WithPort(s.cfg.Port), gomail.WithTimeout(s.cfg.Timeout),
+		gomail.WithTLSConfig(&tls.Config{ServerName: s.cfg.Host, RootCAs: s.cfg.RootCAs, MinVersion: tls.VersionTLS12}),
+	}
+	switch s.cfg.TLS {
+	case StartTLS:
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
+	case TLS:
+		options = append(options, gomail.WithSSL())
+	case NoTLS:
+		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
+	}
+	if s.cfg.Username != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(s.cfg.Username), gomail.WithPassword(s.cfg.Password))
+	}
+	client, err := gomail.NewClient(s.cfg.Host, options...)
+	if err != nil {
+		return nil, errConfig.Wrap(err)
+	}
+	return client, nil
+}
+
+func (s *Sender) compose(m Message) (*gomail.Msg, error) {
+	if err := CheckAddress(m.To); err != nil {
+		return nil, err
+	}
+	for _, text := range []string{m.Subject, m.ToName, m.ID} {
+		if err := CheckHeader(text); err != nil {
+			return nil, err
+		}
+	}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(s.from)
+	if err := msg.AddToFormat(m.ToName, m.To); err != nil {
+		return nil, ErrAddress.Wrap(err)
+	}
+	msg.Subject(m.Subject)
+	msg.SetMessageIDWithValue(m.ID + "@" + s.domain)
+	msg.SetDateWithValue(m.Date)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	return msg, nil
+}
+
+// transfer speaks the protocol itself, since only so the server's own words
+// are known where it refuses something.
+func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string) error {
+	step := func(do func() error) error {
+		if err := conn.UpdateDeadline(s.cfg.Timeout); err != nil {
+			return ErrUnavailable.Wrap(err)
+		}
+		if err := do(); err != nil {
+			return answered(err)
+		}
+		return nil
+	}
+	if err := step(func() error { return conn.Mail(s.from.Address) }); err != nil {
+		return err
+	}
+	if err := step(func() error { return conn.Rcpt(to) }); err != nil {
+		return err
+	}
+	return step(func() error {
+		data, err := conn.Data()
+		if err != nil {
+			return err
+		}
+		if _, err := msg.WriteTo(data); err != nil {
+			return err
+		}
+		return data.Close()
+	})
+}
+
+// answered tells a refusal for good from one for now.
+func answered(err error) error {
+	var reply *textproto.Error
+	if !errors.As(err, &reply) {
+		return ErrUnavailable.With("The connection to the mail server broke off.").Wrap(err)
+	}
+	said := strconv.Itoa(reply.Code) + " " + printable(reply.Msg)
+	if reply.Code >= 500 {
+		return ErrRefused.With("The mail server refused the message: %s", said).Wrap(err)
+	}
+	return ErrUnavailable.With("The mail server asks to try again later: %s", said).Wrap(err)
+}
+
+// unreachable is what goes wrong before the first message: mostly settings,
+// which somebody may put right while the message waits.
+func (s *Sender) unreachable(err error) error {
+	var reply *textproto.Error
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var certificate *tls.CertificateVerificationError
+	var lookup *net.DNSError
+	address := net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.cfg.Port))
+	switch {
+	case errors.As(err, &reply) && (reply.Code == 535 || reply.Code == 534 || reply.Code == 538):
+		return ErrUnavailable.With("The mail server %s refused our sign-in. Check SMTP_USERNAME and SMTP_PASSWORD.", address).Wrap(err)
+	case errors.As(err, &reply):
+		return ErrUnavailable.With("The mail server %s answered: %d %s", address, reply.Code, printable(reply.Msg)).Wrap(err)
+	case errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &certificate):
+		return ErrUnavailable.With("The certificate of the mail server %s is not trusted.", address).Wrap(err)
+	case errors.As(err, &lookup):
+		return ErrUnavailable.With("There is no mail server named %s.", s.cfg.Host).Wrap(err)
+	case strings.Contains(err.Error(), "STARTTLS"):
+		return ErrUnavailable.With("The mail server %s does not offer STARTTLS.", address).Wrap(err)
+	}
+	return ErrUnavailable.With("The mail server %s can't be reached.", address).Wrap(err)
+}
+
+// printable makes what a server or a stranger said fit for a page: one line,
+// of bearable length.
+func printable(text string) string {
+	line := strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, text)
+	if runes := []rune(line); len(runes) > 300 {
+		line = string(runes[:300]) + "…"
+	}
+	return strings.Join(strings.Fields(line), " ")
+}

@@ -1,0 +1,207 @@
+package mail_test
+
+import (
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	netmail "net/mail"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/mail"
+	"github.com/dataflowhq/dataflow/platform/mail/mailtest"
+)
+
+func config(s *mailtest.Server) mail.Config {
+	return mail.Config{Host: s.Host, Port: s.Port, From: "DataFlow <bi@example.com>", RootCAs: s.RootCAs, Timeout: 10 * time.Second}
+}
+
+func message() mail.Message {
+	return mail.Message{ID: "0190", To: "ada@example.com", ToName: "Ada Lovelace", Subject: "Größe & Zahl",
+		Text: "Hello Ada,\n.\nthis is text: ä.\n", HTML: "<p>Hello <b>Ada</b>: ä.</p>",
+		Date: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
+}
+
+func sender(t *testing.T, cfg mail.Config) *mail.Sender {
+	t.Helper()
+	s, err := mail.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSendOverEachKindOfConnection(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		server mailtest.Options
+		change func(*mail.Config)
+		tls    bool
+	}{
+		"STARTTLS with sign-in":  {mailtest.Options{Username: "bi", Password: "secret"}, func(c *mail.Config) { c.Username, c.Password = "bi", "secret" }, true},
+		"TLS":                    {mailtest.Options{ImplicitTLS: true}, func(c *mail.Config) { c.TLS = mail.TLS }, true},
+		"plain, on this machine": {mailtest.Options{NoTLS: true}, func(c *mail.Config) { c.TLS = mail.NoTLS }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := mailtest.Start(t, tc.server)
+			cfg := config(server)
+			tc.change(&cfg)
+			if err := sender(t, cfg).Send(t.Context(), message()); err != nil {
+				t.Fatal(err)
+			}
+			got := server.Next(t)
+			if got.From != "bi@example.com" || got.To != "ada@example.com" || got.TLS != tc.tls || got.User != cfg.Username {
+				t.Errorf("got %+v", got)
+			}
+			checkMessage(t, got.Data)
+		})
+	}
+}
+
+func checkMessage(t *testing.T, data string) {
+	t.Helper()
+	m, err := netmail.ReadMessage(strings.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, want := range map[string]string{
+		"Message-Id": "<0190@example.com>", "From": `"DataFlow" <bi@example.com>`, "To": `"Ada Lovelace" <ada@example.com>`,
+		"Auto-Submitted": "auto-generated", "Date": "Mon, 23 Nov 2026 10:00:00 +0000",
+	} {
+		if got := m.Header.Get(header); got != want {
+			t.Errorf("%s is %q, want %q", header, got, want)
+		}
+	}
+	if subject != "Größe & Zahl" {
+		t.Errorf("subject is %q", subject)
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("content type is %q, %v", kind, err)
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for _, want := range []struct{ kind, text string }{
+		{"text/plain", "Hello Ada,\n.\nthis is text: ä.\n"},
+		{"text/html", "<p>Hello <b>Ada</b>: ä.</p>"},
+	} {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(quotedprintable.NewReader(part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(string(text), "\r\n", "\n"); got != want.text || !strings.HasPrefix(part.Header.Get("Content-Type"), want.kind) {
+			t.Errorf("part %s is %q, want %q", part.Header.Get("Content-Type"), got, want.text)
+		}
+	}
+}
+
+func TestFailuresSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := closed.Addr().(*net.TCPAddr).Port
+	_ = closed.Close()
+	for name, tc := range map[string]struct {
+		server mailtest.Options
+		change func(*mail.Config)
+		code   string
+		says   string
+	}{
+		"no such mailbox": {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(550, "no such\nuser") }}, nil, "mail.refused", "refused the message: 550"},
+		"greylisted":      {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(451, "come back") }}, nil, "mail.unavailable", "later: 451 4.0.0 come back"},
+		"breaks off":      {mailtest.Options{Answer: func(string) error { return mailtest.Drop }}, nil, "mail.unavailable", "broke off"},
+		"wrong password": {mailtest.Options{Username: "bi", Password: "secret"}, func(c *mail.Config) { c.Username, c.Password = "bi", "wrong" },
+			"mail.unavailable", "SMTP_PASSWORD"},
+		"no STARTTLS":            {mailtest.Options{NoTLS: true}, nil, "mail.unavailable", "STARTTLS"},
+		"an unknown certificate": {mailtest.Options{}, func(c *mail.Config) { c.RootCAs = nil }, "mail.unavailable", "not trusted"},
+		"nobody there":           {mailtest.Options{}, func(c *mail.Config) { c.Port = nobody }, "mail.unavailable", "can't be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := mailtest.Start(t, tc.server)
+			cfg := config(server)
+			if tc.change != nil {
+				tc.change(&cfg)
+			}
+			err := sender(t, cfg).Send(t.Context(), message())
+			public := apperr.Describe(err)
+			if err == nil || public.Code != tc.code || !strings.Contains(public.Sentence, tc.says) {
+				t.Errorf("got %v, want %s with %q", err, tc.code, tc.says)
+			}
+			if strings.Contains(public.Sentence, "\n") || strings.Contains(public.Sentence, "wrong\"") {
+				t.Errorf("sentence is %q", public.Sentence)
+			}
+			if taken := server.Taken(); len(taken) != 0 {
+				t.Errorf("the server took %+v", taken)
+			}
+		})
+	}
+}
+
+func TestHeadersCantBeInjected(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	s := sender(t, config(server))
+	for name, tc := range map[string]struct {
+		change func(*mail.Message)
+		code   string
+	}{
+		"subject":        {func(m *mail.Message) { m.Subject = "Hi\r\nBcc: eve@example.com" }, "mail.header"},
+		"name":           {func(m *mail.Message) { m.ToName = "Ada\nBcc: eve@example.com" }, "mail.header"},
+		"address":        {func(m *mail.Message) { m.To = "ada@example.com\r\nRCPT TO:<eve@example.com>" }, "mail.address"},
+		"two addresses":  {func(m *mail.Message) { m.To = "ada@example.com, eve@example.com" }, "mail.address"},
+		"address, named": {func(m *mail.Message) { m.To = "Eve <eve@example.com>" }, "mail.address"},
+		"no address":     {func(m *mail.Message) { m.To = "ada" }, "mail.address"},
+		"NUL":            {func(m *mail.Message) { m.Subject = "Hi\x00" }, "mail.header"},
+	} {
+		m := message()
+		tc.change(&m)
+		if err := s.Send(t.Context(), m); apperr.Describe(err).Code != tc.code {
+			t.Errorf("%s: got %v, want %s", name, err, tc.code)
+		}
+	}
+	if taken := server.Taken(); len(taken) != 0 {
+		t.Errorf("the server took %+v", taken)
+	}
+}
+
+func TestEndedContextSendsNothing(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := sender(t, config(server)).Send(ctx, message()); apperr.Describe(err).Code != "mail.unavailable" {
+		t.Errorf("got %v", err)
+	}
+	if taken := server.Taken(); len(taken) != 0 {
+		t.Errorf("the server took %+v", taken)
+	}
+}
+
+func TestUnsafeSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]mail.Config{
+		"plain to elsewhere": {Host: "mail.example.com", From: "a@example.com", TLS: mail.NoTLS},
+		"no sender":          {Host: "mail.example.com"},
+		"unknown protection": {Host: "mail.example.com", From: "a@example.com", TLS: "perhaps"},
+	} {
+		if _, err := mail.New(cfg); apperr.Describe(err).Code != "mail.config" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+// Package mailtest is an SMTP server for tests: it listens on the loopback
+// interface, speaks the whole protocol with TLS and sign-in, and keeps what it
+// is given.
+package mailtest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+)
+
+// Options of a Server.
+type Options struct {
+	NoTLS              bool // offers no STARTTLS
+	ImplicitTLS        bool // TLS from the first byte
+	Username, Password string
+	// Answer may refuse a recipient, with a *smtp.SMTPError or by Drop.
+	Answer func(to string) error
+}
+
+// Drop makes the server end the connection in the midst of a message.
+var Drop = errors.New("connection dropped")
+
+// Refuse is an answer of an SMTP server.
+func Refuse(code int, text string) error { return &smtp.SMTPError{Code: code, Message: text} }
+
+// Received is a message that the server has taken.
+type Received struct {
+	From, To string
+	Data     string
+	User     string // who signed in; empty for nobody
+	TLS      bool
+}
+
+// Server is an SMTP server.
+type Server struct {
+	Host    string
+	Port    int
+	RootCAs *x509.CertPool
+
+	options Options
+	mu      sync.Mutex
+	taken   []Received
+	arrived chan Received
+}
+
+// Start runs a server until the test ends.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := &Server{options: o, arrived: make(chan Received, 1000), RootCAs: x509.NewCertPool()}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Host, s.Port = "127.0.0.1", listener.Addr().(*net.TCPAddr).Port
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
+	server.Domain = "localhost"
+	server.ErrorLog = log.New(io.Discard, "", 0)
+	if !o.NoTLS {
+		server.TLSConfig = s.certificate(t)
+	}
+	if o.ImplicitTLS {
+		listener = tls.NewListener(listener, server.TLSConfig)
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return s
+}
+
+// Taken are the messages so far.
+func (s *Server) Taken() []Received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Received(nil), s.taken...)
+}
+
+// Next waits for a message.
+func (s *Server) Next(t testing.TB) Received {
+	t.Helper()
+	select {
+	case m := <-s.arrived:
+		return m
+	case <-time.After(time.Minute):
+		t.Fatal("no message came")
+		return Received{}
+	}
+}
+
+func (s *Server) certificate(t testing.TB) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.ParseIP(s.Host)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RootCAs.AddCert(certificate)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
+type session struct {
+	server         *Server
+	conn           *smtp.Conn
+	user, from, to string
+}
+
+func (s *session) AuthMechanisms() []string {
+	if s.server.options.Username == "" {
+		return nil
+	}
+	return []string{sasl.Plain}
+}
+
+func (s *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, username, password string) error {
+		if username != s.server.options.Username || password != s.server.options.Password {
+			return &smtp.SMTPError{Code: 535, Message: "wrong user name or password"}
+		}
+		s.user = username
+		return nil
+	}), nil
+}
+
+func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	if s.server.options.Username != "" && s.user == "" {
+		return smtp.ErrAuthRequired
+	}
+	s.from = from
+	return nil
+}
+
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = to
+	if s.server.options.Answer == nil {
+		return nil
+	}
+	err := s.server.options.Answer(to)
+	if errors.Is(err, Drop) {
+		_ = s.conn.Conn().Close()
+	}
+	return err
+}
+
+func (s *session) Data(r io.Reader) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	_, encrypted := s.conn.TLSConnectionState()
+	m := Received{From: s.from, To: s.to, Data: string(data), User: s.user, TLS: encrypted}
+	s.server.mu.Lock()
+	s.server.taken = append(s.server.taken, m)
+	s.server.mu.Unlock()
+	s.server.arrived <- m
+	return nil
+}
+
+func (s *session) Reset()        {}
+func (s *session) Logout() error { return nil }
