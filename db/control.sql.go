@@ -57,7 +57,7 @@ func (q *Queries) MembershipInsert(ctx context.Context, personID uuid.UUID, tena
 const membershipListByPerson = `-- name: MembershipListByPerson :many
 SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
 JOIN control.tenants t ON t.tenant_id = m.tenant_id
-WHERE m.person_id = $1 ORDER BY t.name, t.tenant_id
+WHERE m.person_id = $1 ORDER BY lower(t.name), t.slug
 `
 
 type MembershipListByPersonRow struct {
@@ -93,60 +93,73 @@ func (q *Queries) MembershipListByPerson(ctx context.Context, personID uuid.UUID
 	return items, nil
 }
 
+const personAny = `-- name: PersonAny :one
+SELECT EXISTS (SELECT 1 FROM control.people WHERE password_hash IS NOT NULL)
+`
+
+// PersonAny tells whether anybody could sign in.
+func (q *Queries) PersonAny(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, personAny)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const personByEmail = `-- name: PersonByEmail :one
-SELECT person_id, email, password_hash FROM control.people WHERE lower(email) = lower($1::text)
+SELECT person_id, email, password_hash, last_tenant_id FROM control.people WHERE lower(email) = lower($1::text)
 `
 
 type PersonByEmailRow struct {
 	PersonID     uuid.UUID
 	Email        string
 	PasswordHash *string
+	LastTenantID *uuid.UUID
 }
 
 func (q *Queries) PersonByEmail(ctx context.Context, email string) (PersonByEmailRow, error) {
 	row := q.db.QueryRow(ctx, personByEmail, email)
 	var i PersonByEmailRow
-	err := row.Scan(&i.PersonID, &i.Email, &i.PasswordHash)
+	err := row.Scan(
+		&i.PersonID,
+		&i.Email,
+		&i.PasswordHash,
+		&i.LastTenantID,
+	)
 	return i, err
 }
 
 const personByID = `-- name: PersonByID :one
-SELECT person_id, email, password_hash FROM control.people WHERE person_id = $1
+SELECT person_id, email, password_hash, last_tenant_id FROM control.people WHERE person_id = $1
 `
 
 type PersonByIDRow struct {
 	PersonID     uuid.UUID
 	Email        string
 	PasswordHash *string
+	LastTenantID *uuid.UUID
 }
 
 func (q *Queries) PersonByID(ctx context.Context, personID uuid.UUID) (PersonByIDRow, error) {
 	row := q.db.QueryRow(ctx, personByID, personID)
 	var i PersonByIDRow
-	err := row.Scan(&i.PersonID, &i.Email, &i.PasswordHash)
+	err := row.Scan(
+		&i.PersonID,
+		&i.Email,
+		&i.PasswordHash,
+		&i.LastTenantID,
+	)
 	return i, err
 }
 
-const personCount = `-- name: PersonCount :one
-SELECT count(*) FROM control.people
-`
-
-// PersonCount tells whether anybody can sign in yet.
-func (q *Queries) PersonCount(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, personCount)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const personDeleteUnattached = `-- name: PersonDeleteUnattached :exec
-DELETE FROM control.people p WHERE p.person_id = $1
+const personForget = `-- name: PersonForget :exec
+UPDATE control.people p SET password_hash = NULL, last_tenant_id = NULL WHERE p.person_id = $1
   AND NOT EXISTS (SELECT FROM control.memberships m WHERE m.person_id = p.person_id)
 `
 
-// PersonDeleteUnattached forgets a person who belongs to no workspace any more.
-func (q *Queries) PersonDeleteUnattached(ctx context.Context, personID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, personDeleteUnattached, personID)
+// PersonForget takes the password of somebody who belongs to no workspace any
+// more; sessions ended with the memberships.
+func (q *Queries) PersonForget(ctx context.Context, personID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, personForget, personID)
 	return err
 }
 
@@ -156,6 +169,26 @@ INSERT INTO control.people (person_id, email, password_hash) VALUES ($1, $2, $3)
 
 func (q *Queries) PersonInsert(ctx context.Context, personID uuid.UUID, email string, passwordHash *string) error {
 	_, err := q.db.Exec(ctx, personInsert, personID, email, passwordHash)
+	return err
+}
+
+const personRehash = `-- name: PersonRehash :exec
+UPDATE control.people SET password_hash = $1 WHERE person_id = $2 AND password_hash = $3::text
+`
+
+// PersonRehash stores the same password under new parameters, unless it was
+// changed meanwhile.
+func (q *Queries) PersonRehash(ctx context.Context, passwordHash *string, personID uuid.UUID, oldHash string) error {
+	_, err := q.db.Exec(ctx, personRehash, passwordHash, personID, oldHash)
+	return err
+}
+
+const personSetLastTenant = `-- name: PersonSetLastTenant :exec
+UPDATE control.people SET last_tenant_id = $1::uuid WHERE person_id = $2
+`
+
+func (q *Queries) PersonSetLastTenant(ctx context.Context, tenantID uuid.UUID, personID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, personSetLastTenant, tenantID, personID)
 	return err
 }
 
@@ -212,13 +245,17 @@ func (q *Queries) PlacementInsert(ctx context.Context, arg PlacementInsertParams
 	return err
 }
 
-const placementSetKeyset = `-- name: PlacementSetKeyset :exec
-UPDATE control.placements SET keyset = $1 WHERE tenant_id = $2
+const placementSetKeyset = `-- name: PlacementSetKeyset :execrows
+UPDATE control.placements SET keyset = $1 WHERE tenant_id = $2 AND keyset = $3
 `
 
-func (q *Queries) PlacementSetKeyset(ctx context.Context, keyset []byte, tenantID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, placementSetKeyset, keyset, tenantID)
-	return err
+// PlacementSetKeyset replaces the keyset that the caller has read, and no other.
+func (q *Queries) PlacementSetKeyset(ctx context.Context, keyset []byte, tenantID uuid.UUID, oldKeyset []byte) (int64, error) {
+	result, err := q.db.Exec(ctx, placementSetKeyset, keyset, tenantID, oldKeyset)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const tenantByID = `-- name: TenantByID :one
@@ -238,9 +275,13 @@ func (q *Queries) TenantByID(ctx context.Context, tenantID uuid.UUID) (ControlTe
 }
 
 const tenantBySlug = `-- name: TenantBySlug :one
+
 SELECT tenant_id, slug, name, created_at FROM control.tenants WHERE slug = $1
 `
 
+// The directory of tenants and people. These tables are seen only in a
+// transaction that was opened for control; a tenant's own row of tenants and
+// placements also in its own.
 // TenantBySlug finds a workspace by the name in its address.
 func (q *Queries) TenantBySlug(ctx context.Context, slug string) (ControlTenant, error) {
 	row := q.db.QueryRow(ctx, tenantBySlug, slug)

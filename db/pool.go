@@ -20,6 +20,11 @@ const Role = "dataflow_app"
 var ErrUnsafeRole = apperr.Define(apperr.Internal, "database.unsafe_role",
 	"The database role bypasses row-level security. Connect as dataflow_app, or as a role that may become it.")
 
+// ErrUnavailable means that PostgreSQL can't be reached, or is just stopping or
+// starting.
+var ErrUnavailable = apperr.Define(apperr.Unavailable, "database.unavailable",
+	"The database does not answer. Nothing was changed. Try again in a moment.")
+
 // Config says how to reach PostgreSQL.
 type Config struct {
 	URL      string
@@ -29,7 +34,8 @@ type Config struct {
 
 // DB is a pool of connections under the run-time role.
 type DB struct {
-	pool *pgxpool.Pool
+	pool       *pgxpool.Pool
+	placements placements
 }
 
 // Open connects. When URL names another role than Role, every connection
@@ -96,6 +102,22 @@ func IsUniqueViolation(err error) (index string, ok bool) {
 		return pg.ConstraintName, true
 	}
 	return "", false
+}
+
+// reachable turns failures of the connection into ErrUnavailable.
+func reachable(err error) error {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &connect), pgconn.SafeToRetry(err):
+	case errors.As(err, &pg) && (pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "53300"):
+		// Being shut down, having crashed, not ready yet, too many connections.
+	default:
+		return err
+	}
+	return ErrUnavailable.Wrap(err)
 }
 
 // IsForeignKeyViolation tells whether err is a reference to a missing row.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -18,42 +20,90 @@ type Tx struct {
 	conn     *pgxpool.Conn
 }
 
+// Work is what happens inside a transaction. No page is written and no other
+// process is called in it.
+type Work = func(context.Context, *Tx) error
+
+// rollbackTimeout bounds the end of a transaction whose caller has gone.
+const rollbackTimeout = 5 * time.Second
+
 // InTenantTx runs work in one transaction bound to a tenant: row-level
-// security shows and accepts only that tenant's rows. The transaction is
-// committed when work answers nil. No page is written and no other process is
-// called inside it.
-func (d *DB) InTenantTx(ctx context.Context, tenantID uuid.UUID, work func(context.Context, *Tx) error) error {
-	if tenantID == uuid.Nil {
-		panic("db: transaction without a tenant")
+// security shows and accepts only that tenant's rows. Of schema control it
+// reaches what was granted for tenants: their jobs, events and placement. The
+// transaction is committed when work answers nil.
+func (d *DB) InTenantTx(ctx context.Context, tenantID uuid.UUID, work Work) error {
+	enter, err := d.enter(ctx, tenantID)
+	if err != nil {
+		return err
 	}
-	return d.inTx(ctx, tenantID, "BEGIN; SET LOCAL app.tenant_id = '"+tenantID.String()+"'", work)
+	return d.inTx(ctx, tenantID, "BEGIN; "+enter, work)
 }
 
+// serializableAttempts is how often InSerializableTx runs the work at most.
+const serializableAttempts = 5
+
+// InSerializableTx is InTenantTx at isolation level serializable. Work runs
+// again, from its beginning, when PostgreSQL refuses the order of events, so it
+// must have no effect outside of the transaction.
+func (d *DB) InSerializableTx(ctx context.Context, tenantID uuid.UUID, work Work) error {
+	enter, err := d.enter(ctx, tenantID)
+	if err != nil {
+		return err
+	}
+	for attempt := 1; ; attempt++ {
+		err := d.inTx(ctx, tenantID, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+enter, work)
+		if !isRefusedOrder(err) || attempt == serializableAttempts {
+			return err
+		}
+	}
+}
+
+// isRefusedOrder is a serialization failure or a deadlock.
+func isRefusedOrder(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+const controlScope = "SET LOCAL app.scope = 'control'"
+
 // InControlTx runs work in one transaction without a tenant: only schema
-// control, as far as the run-time role was granted it, is within reach.
-func (d *DB) InControlTx(ctx context.Context, work func(context.Context, *Tx) error) error {
-	return d.inTx(ctx, uuid.Nil, "BEGIN", work)
+// control is within reach.
+func (d *DB) InControlTx(ctx context.Context, work Work) error {
+	return d.inTx(ctx, uuid.Nil, "BEGIN; "+controlScope, work)
+}
+
+// InIdentityTx runs work bound to a tenant and within reach of schema control:
+// for what changes people, memberships and sessions together with the tenant's
+// own rows. Only the packages that own those use it.
+func (d *DB) InIdentityTx(ctx context.Context, tenantID uuid.UUID, work Work) error {
+	enter, err := d.enter(ctx, tenantID)
+	if err != nil {
+		return err
+	}
+	return d.inTx(ctx, tenantID, "BEGIN; "+enter+"; "+controlScope, work)
 }
 
 // begin goes out as one simple query, so a transaction costs two round trips
 // besides its own statements.
-func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work func(context.Context, *Tx) error) (err error) {
+func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Work) error {
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("acquire connection: %w", err)
+		return fmt.Errorf("acquire connection: %w", reachable(err))
 	}
 	defer conn.Release()
-	if _, err := conn.Conn().PgConn().Exec(ctx, begin).ReadAll(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
 	done := false
 	defer func() {
 		if !done {
 			// The caller's context may have ended; a connection that cannot be
 			// rolled back is closed by the pool when it is released.
-			_, _ = conn.Conn().PgConn().Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+			defer cancel()
+			_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll()
 		}
 	}()
+	if _, err := conn.Conn().PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+		return fmt.Errorf("begin transaction: %w", reachable(err))
+	}
 	if err := work(ctx, &Tx{Queries: New(conn), TenantID: tenantID, conn: conn}); err != nil {
 		return err
 	}

@@ -1,11 +1,12 @@
 -- name: SessionInsert :exec
-INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, address, user_agent)
-VALUES (@session_id, @token_hash, @person_id, @tenant_id, @user_id, @idle_seconds, @expires_at, @address, @user_agent);
+INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, remembered, address, user_agent)
+VALUES (@session_id, @token_hash, @person_id, @tenant_id, @user_id, @idle_seconds, @expires_at, @remembered, @address, @user_agent);
 
--- SessionOpen binds the transaction to the session's tenant and user.
+-- SessionOpen binds the transaction to the session's tenant, user and person.
 -- name: SessionOpen :one
 SELECT session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,
-    created_at::timestamptz AS created_at, last_seen_at::timestamptz AS last_seen_at, slug::text AS slug, tenant_name::text AS tenant_name
+    created_at::timestamptz AS created_at, last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at,
+    remembered::boolean AS remembered, slug::text AS slug, tenant_name::text AS tenant_name
 FROM control.open_session(@token_hash);
 
 -- SessionUser is the user that SessionOpen has bound the transaction to.
@@ -14,78 +15,80 @@ SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.l
     t.zone AS tenant_zone, t.locale AS tenant_locale
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
-  AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.disabled_at IS NULL;
+  AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL;
+
+-- SessionWorkspaces are those of the person that SessionOpen has found.
+-- name: SessionWorkspaces :many
+SELECT tenant_id::uuid AS tenant_id, slug::text AS slug, name::text AS name FROM control.session_workspaces();
 
 -- name: SessionTouch :exec
 UPDATE control.sessions SET last_seen_at = now() WHERE session_id = @session_id;
 
--- name: SessionSwitch :exec
+-- name: SessionSwitch :execrows
 UPDATE control.sessions SET tenant_id = @tenant_id, user_id = @user_id, token_hash = @token_hash, last_seen_at = now()
-WHERE session_id = @session_id AND revoked_at IS NULL;
+WHERE session_id = @session_id;
+
+-- name: SessionRotate :execrows
+UPDATE control.sessions SET token_hash = @token_hash WHERE session_id = @session_id;
 
 -- name: SessionListByPerson :many
 SELECT session_id, tenant_id, created_at, last_seen_at, address, user_agent FROM control.sessions
-WHERE person_id = @person_id AND revoked_at IS NULL AND expires_at > now()
+WHERE person_id = @person_id AND expires_at > now()
   AND last_seen_at + make_interval(secs => idle_seconds) > now()
 ORDER BY last_seen_at DESC;
 
 -- SessionRevoke ends one session of a person.
 -- name: SessionRevoke :execrows
-UPDATE control.sessions SET revoked_at = now()
-WHERE session_id = @session_id AND person_id = @person_id AND revoked_at IS NULL;
+DELETE FROM control.sessions WHERE session_id = @session_id AND person_id = @person_id;
 
 -- SessionRevokeOthers ends all sessions of a person but one; pass the zero id to end all.
 -- name: SessionRevokeOthers :execrows
-UPDATE control.sessions SET revoked_at = now()
-WHERE person_id = @person_id AND session_id <> @session_id AND revoked_at IS NULL;
+DELETE FROM control.sessions WHERE person_id = @person_id AND session_id <> @session_id;
 
 -- SessionRevokeUser ends the sessions of one workspace's user.
 -- name: SessionRevokeUser :execrows
-UPDATE control.sessions SET revoked_at = now()
-WHERE tenant_id = @tenant_id AND user_id = @user_id AND revoked_at IS NULL;
+DELETE FROM control.sessions WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
 -- name: SessionPrune :execrows
-DELETE FROM control.sessions WHERE expires_at < now() - interval '90 days';
+DELETE FROM control.sessions WHERE expires_at < now() OR last_seen_at + make_interval(secs => idle_seconds) < now();
 
 -- name: LinkInsert :exec
-INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, expires_at)
-VALUES (@token_hash, @purpose, @person_id, @tenant_id, @expires_at);
+INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, user_id, expires_at)
+VALUES (@token_hash, @purpose, @person_id, @tenant_id, @user_id, @expires_at);
 
 -- name: LinkPeek :one
-SELECT purpose, person_id, tenant_id FROM control.one_time_links
-WHERE token_hash = @token_hash AND purpose = @purpose AND used_at IS NULL AND expires_at > now();
+SELECT person_id, tenant_id, user_id FROM control.one_time_links
+WHERE token_hash = @token_hash AND purpose = @purpose AND expires_at > now();
 
--- LinkUse consumes a link; no row when it was used or has run out.
+-- LinkUse takes a link: of several at once, one gets the row.
 -- name: LinkUse :one
-UPDATE control.one_time_links SET used_at = now()
-WHERE token_hash = @token_hash AND purpose = @purpose AND used_at IS NULL AND expires_at > now()
-RETURNING purpose, person_id, tenant_id;
+DELETE FROM control.one_time_links WHERE token_hash = @token_hash AND purpose = @purpose AND expires_at > now()
+RETURNING person_id, tenant_id, user_id;
 
--- LinkRevoke makes a person's open links of one purpose useless.
+-- LinkRevoke makes a person's open links useless: those of one purpose, or all.
 -- name: LinkRevoke :exec
-UPDATE control.one_time_links SET used_at = now() WHERE person_id = @person_id AND purpose = @purpose AND used_at IS NULL;
+DELETE FROM control.one_time_links WHERE person_id = @person_id AND (purpose = @purpose OR @purpose = '');
+
+-- LinkRevokeUser withdraws the invitations of a workspace's user.
+-- name: LinkRevokeUser :exec
+DELETE FROM control.one_time_links WHERE tenant_id = @tenant_id AND user_id = @user_id AND purpose = 'invite';
 
 -- name: LinkRevokePurpose :exec
-UPDATE control.one_time_links SET used_at = now() WHERE purpose = @purpose AND used_at IS NULL;
+DELETE FROM control.one_time_links WHERE purpose = @purpose;
 
--- name: ThrottleGet :one
-SELECT failures, blocked_until FROM control.throttles WHERE key = @key;
+-- name: LinkPrune :execrows
+DELETE FROM control.one_time_links WHERE expires_at < now();
 
--- ThrottleFail counts a failure and blocks for a time that doubles with each
--- after the first free ones, up to a limit. Failures of an hour ago are forgotten.
--- name: ThrottleFail :one
-INSERT INTO control.throttles AS t (key, failures, blocked_until, updated_at)
-VALUES (@key, 1, now(), now())
-ON CONFLICT (key) DO UPDATE SET
-    failures = CASE WHEN t.updated_at < now() - interval '1 hour' THEN 1 ELSE t.failures + 1 END,
-    blocked_until = CASE
-        WHEN t.updated_at < now() - interval '1 hour' OR t.failures + 1 <= @free::integer THEN now()
-        ELSE now() + make_interval(secs => least(@longest_seconds::float8, power(2, least(t.failures + 1 - @free::integer, 20)))) END,
-    updated_at = now()
-RETURNING failures, blocked_until;
+-- ThrottleTake counts an attempt and answers 0, or the seconds to wait.
+-- name: ThrottleTake :one
+SELECT control.take_attempts(@keys::bytea[], @free::integer[], @longest_seconds::integer[])::float8 AS wait_seconds;
 
 -- name: ThrottleClear :exec
 DELETE FROM control.throttles WHERE key = @key;
+
+-- ThrottleForgive takes one attempt back.
+-- name: ThrottleForgive :exec
+UPDATE control.throttles SET attempts = GREATEST(attempts - 1, 0) WHERE key = @key;
 
 -- name: ThrottlePrune :execrows
 DELETE FROM control.throttles WHERE updated_at < now() - interval '1 day';

@@ -1,22 +1,48 @@
 -- name: UserInsert :exec
-INSERT INTO users (user_id, tenant_id, person_id, email, name, role, plan_type)
-SELECT @user_id, t.tenant_id, @person_id, @email, @name, @role, t.plan_type FROM tenants t WHERE t.tenant_id = @tenant_id;
+INSERT INTO users (user_id, tenant_id, person_id, email, name, role, plan_type, invited_at)
+SELECT @user_id, t.tenant_id, @person_id, @email, @name, @role, t.plan_type, sqlc.narg(invited_at)
+FROM tenants t WHERE t.tenant_id = @tenant_id;
+
+-- name: UserGetByPerson :one
+SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
+FROM users WHERE tenant_id = @tenant_id AND person_id = @person_id;
+
+-- UserReturn takes a removed member back, with the rows they left.
+-- name: UserReturn :execrows
+UPDATE users SET removed_at = NULL, role = @role, invited_at = sqlc.narg(invited_at), email = @email
+WHERE tenant_id = @tenant_id AND user_id = @user_id AND removed_at IS NOT NULL;
 
 -- name: UserGet :one
-SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, disabled_at
+SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
 -- name: UserGetByEmail :one
-SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, disabled_at
+SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = @tenant_id AND lower(email) = lower(@email::text);
 
+-- UserList is one page of the members by name. An empty pattern or role is no
+-- filter; total counts what they leave.
 -- name: UserList :many
-SELECT user_id, email, name, role, created_at, disabled_at FROM users
-WHERE tenant_id = @tenant_id ORDER BY lower(name), lower(email);
+SELECT user_id, email, name, role, created_at, invited_at, seen_at, count(*) OVER () AS total FROM users
+WHERE tenant_id = @tenant_id AND removed_at IS NULL
+  AND (@pattern::text = '' OR name ILIKE @pattern OR email ILIKE @pattern)
+  AND (@role::text = '' OR role::text = @role)
+ORDER BY lower(COALESCE(NULLIF(name, ''), email)), user_id LIMIT @row_limit OFFSET @row_offset;
 
--- name: UserSetProfile :exec
-UPDATE users SET name = @name, zone = @zone, locale = @locale, shortcuts = @shortcuts
-WHERE tenant_id = @tenant_id AND user_id = @user_id;
+-- name: UserCount :one
+SELECT count(*) FROM users WHERE tenant_id = @tenant_id AND removed_at IS NULL;
+
+-- name: UserNames :many
+SELECT user_id, name, email FROM users WHERE tenant_id = @tenant_id AND user_id = ANY(@user_ids::uuid[]);
+
+-- name: UserSetName :exec
+UPDATE users SET name = @name WHERE tenant_id = @tenant_id AND user_id = @user_id;
+
+-- name: UserSetFormats :exec
+UPDATE users SET zone = @zone, locale = @locale WHERE tenant_id = @tenant_id AND user_id = @user_id;
+
+-- name: UserSetDisplay :exec
+UPDATE users SET theme = @theme, shortcuts = @shortcuts WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
 -- name: UserSetTheme :exec
 UPDATE users SET theme = @theme WHERE tenant_id = @tenant_id AND user_id = @user_id;
@@ -24,9 +50,21 @@ UPDATE users SET theme = @theme WHERE tenant_id = @tenant_id AND user_id = @user
 -- name: UserSetRole :execrows
 UPDATE users SET role = @role WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
--- name: UserDelete :execrows
-DELETE FROM users WHERE tenant_id = @tenant_id AND user_id = @user_id;
+-- UserJoined notes that an invitation was taken up.
+-- name: UserJoined :exec
+UPDATE users SET invited_at = NULL, name = CASE WHEN @name::text = '' THEN name ELSE @name END
+WHERE tenant_id = @tenant_id AND user_id = @user_id;
+
+-- name: UserSetInvited :execrows
+UPDATE users SET invited_at = now() WHERE tenant_id = @tenant_id AND user_id = @user_id AND invited_at IS NOT NULL AND removed_at IS NULL;
+
+-- name: UserRemove :execrows
+UPDATE users SET removed_at = now(), invited_at = NULL WHERE tenant_id = @tenant_id AND user_id = @user_id AND removed_at IS NULL;
+
+-- name: UserSeen :exec
+UPDATE users SET seen_at = now() WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
 -- UserLockOwners locks the owners' rows, so that two of them can't step down at once.
 -- name: UserLockOwners :many
-SELECT user_id FROM users WHERE tenant_id = @tenant_id AND role = 'owner' AND disabled_at IS NULL FOR UPDATE;
+SELECT user_id FROM users WHERE tenant_id = @tenant_id AND role = 'owner' AND removed_at IS NULL AND invited_at IS NULL
+ORDER BY user_id FOR UPDATE;

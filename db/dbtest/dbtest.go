@@ -106,6 +106,7 @@ func startCluster() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	sweep()
 	dir, err := os.MkdirTemp("/tmp", "dataflow-pg-")
 	if err != nil {
 		return nil, err
@@ -168,10 +169,32 @@ func startCluster() (*cluster, error) {
 	return c, nil
 }
 
+// sweep removes what earlier test binaries left: a process that exits ends its
+// server but can't wait to clean up after it.
+func sweep() {
+	dirs, _ := filepath.Glob("/tmp/dataflow-pg-*")
+	for _, dir := range dirs {
+		text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+		info, statErr := os.Stat(dir)
+		if statErr != nil || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		first, _, _ := strings.Cut(string(text), "\n")
+		pid, numberErr := strconv.Atoi(first)
+		if err == nil && numberErr == nil && syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		_ = os.RemoveAll(dir)
+	}
+}
+
 // binaries finds the newest installed PostgreSQL.
 func binaries() (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(path), nil
+		// A link may stand alone, without the programs beside it.
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
+		}
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	version := func(path string) int {

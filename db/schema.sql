@@ -1,0 +1,1131 @@
+-- The schema after all migrations. Written by: go test ./db -run TestSchemaDump -update
+
+CREATE SCHEMA control;
+
+CREATE TYPE public.data_source_type AS ENUM (
+    'SQL',
+    'API',
+    'CSV',
+    'JSON',
+    'Parquet',
+    'XLSX',
+    'S3',
+    'Kafka',
+    'Events',
+    'Replay'
+);
+
+CREATE TYPE public.plan_type AS ENUM (
+    'Starter',
+    'Professional',
+    'Enterprise'
+);
+
+CREATE TYPE public.report_format AS ENUM (
+    'PDF',
+    'CSV'
+);
+
+CREATE TYPE public.report_status AS ENUM (
+    'Pending',
+    'Running',
+    'Completed',
+    'Failed',
+    'Cancelled'
+);
+
+CREATE TYPE public.user_role AS ENUM (
+    'owner',
+    'admin',
+    'editor',
+    'viewer'
+);
+
+CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT s.session_id, s.person_id, s.tenant_id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.remembered, t.slug, t.name
+    INTO session_id, person_id, tenant_id, user_id, created_at, last_seen_at, expires_at, remembered, slug, tenant_name
+    FROM control.sessions s JOIN control.tenants t ON t.tenant_id = s.tenant_id
+    WHERE s.token_hash = token AND s.expires_at > now()
+      AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
+    PERFORM set_config('app.tenant_id', COALESCE(open_session.tenant_id::text, ''), true),
+        set_config('app.user_id', COALESCE(open_session.user_id::text, ''), true),
+        set_config('app.person_id', COALESCE(open_session.person_id::text, ''), true);
+    IF open_session.session_id IS NOT NULL THEN
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION control.protect(target regclass, privileges text DEFAULT 'SELECT, INSERT, UPDATE, DELETE'::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
+    EXECUTE format('CREATE POLICY tenant_rows ON %s'
+        ' USING (tenant_id = NULLIF(current_setting(''app.tenant_id'', true), '''')::uuid)'
+        ' WITH CHECK (tenant_id = NULLIF(current_setting(''app.tenant_id'', true), '''')::uuid)', target);
+    EXECUTE format('GRANT %s ON %s TO dataflow_app', privileges, target);
+END
+$$;
+
+CREATE FUNCTION control.reserve(target regclass, privileges text, own boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
+    EXECUTE format('CREATE POLICY control_rows ON %s USING (current_setting(''app.scope'', true) = ''control'')', target);
+    IF own THEN
+        EXECUTE format('CREATE POLICY own_row ON %s FOR SELECT'
+            ' USING (tenant_id = NULLIF(current_setting(''app.tenant_id'', true), '''')::uuid)', target);
+    END IF;
+    EXECUTE format('GRANT %s ON %s TO dataflow_app', privileges, target);
+END
+$$;
+
+CREATE FUNCTION control.session_workspaces() RETURNS TABLE(tenant_id uuid, slug text, name text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT t.tenant_id, t.slug, t.name
+    FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
+    WHERE m.person_id = NULLIF(current_setting('app.person_id', true), '')::uuid
+    ORDER BY lower(t.name), t.slug;
+END
+$$;
+
+CREATE FUNCTION control.take_attempts(keys bytea[], free integer[], longest_seconds integer[]) RETURNS double precision
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    wait double precision;
+BEGIN
+    INSERT INTO control.throttles (key, attempts, blocked_until, updated_at)
+    SELECT k, 0, now(), now() FROM unnest(keys) k ORDER BY k ON CONFLICT (key) DO NOTHING;
+    PERFORM FROM control.throttles WHERE key = ANY (keys) ORDER BY key FOR UPDATE;
+    SELECT max(extract(epoch FROM blocked_until - clock_timestamp())) INTO wait FROM control.throttles WHERE key = ANY (keys);
+    IF wait > 0 THEN
+        RETURN wait;
+    END IF;
+    UPDATE control.throttles t
+    SET attempts = n.attempts, updated_at = clock_timestamp(),
+        blocked_until = clock_timestamp() + CASE WHEN n.attempts <= n.free THEN interval '0'
+            ELSE LEAST(power(2::float8, LEAST(n.attempts - n.free, 30)), n.longest) * interval '1 second' END
+    FROM (
+        SELECT o.key, l.free, l.longest, CASE WHEN o.updated_at < now() - interval '1 hour' THEN 1 ELSE o.attempts + 1 END AS attempts
+        FROM unnest(keys, free, longest_seconds) AS l (key, free, longest) JOIN control.throttles o ON o.key = l.key
+    ) n
+    WHERE t.key = n.key;
+    RETURN 0;
+END
+$$;
+
+CREATE TABLE control.jobs (
+    job_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    user_id uuid,
+    kind text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    payload jsonb NOT NULL,
+    queue text NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    released integer DEFAULT 0 NOT NULL,
+    max_attempts integer DEFAULT 0 NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease_until timestamp with time zone,
+    worker text DEFAULT ''::text NOT NULL,
+    unique_key text,
+    progress jsonb DEFAULT '{}'::jsonb NOT NULL,
+    cancel_requested boolean DEFAULT false NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT jobs_kind_check CHECK ((kind ~ '^[a-z0-9_]+:[a-z0-9_]+$'::text)),
+    CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY control.jobs FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE control.memberships (
+    person_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL
+);
+
+CREATE TABLE control.one_time_links (
+    token_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    person_id uuid,
+    tenant_id uuid,
+    user_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT one_time_links_purpose_check CHECK ((purpose = ANY (ARRAY['setup'::text, 'reset'::text, 'invite'::text]))),
+    CONSTRAINT one_time_links_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE control.outbox (
+    seq bigint NOT NULL,
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    entity_id uuid NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    published_at timestamp with time zone
+);
+
+ALTER TABLE ONLY control.outbox FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE control.outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME control.outbox_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE control.people (
+    person_id uuid NOT NULL,
+    email text NOT NULL,
+    password_hash text,
+    last_tenant_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT people_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254)))
+);
+
+CREATE TABLE control.placements (
+    tenant_id uuid NOT NULL,
+    shard text DEFAULT 'primary'::text NOT NULL,
+    schema_name text DEFAULT 'public'::text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    storage_prefix text NOT NULL,
+    keyset bytea NOT NULL,
+    CONSTRAINT placements_schema_name_check CHECK ((schema_name ~ '^[a-z_][a-z0-9_]{0,62}$'::text))
+);
+
+CREATE TABLE control.schedules (
+    name text NOT NULL,
+    last_slot timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE control.sessions (
+    session_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    person_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    idle_seconds integer NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    remembered boolean NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    CONSTRAINT sessions_token_hash_check CHECK ((length(token_hash) = 32))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE control.tenants (
+    tenant_id uuid NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120))),
+    CONSTRAINT tenants_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$|^[a-z0-9]$'::text))
+);
+
+CREATE TABLE control.throttles (
+    key bytea NOT NULL,
+    attempts integer NOT NULL,
+    blocked_until timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT throttles_key_check CHECK ((length(key) = 32))
+);
+
+CREATE TABLE public.audit_events (
+    tenant_id uuid NOT NULL,
+    audit_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor_kind text NOT NULL,
+    user_id uuid,
+    action text NOT NULL,
+    target_kind text DEFAULT ''::text NOT NULL,
+    target_id text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_events FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dashboard_data_sources (
+    tenant_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    ds_id uuid
+);
+
+ALTER TABLE ONLY public.dashboard_data_sources FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dashboard_operations (
+    tenant_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    rev bigint NOT NULL,
+    op_id uuid NOT NULL,
+    path text NOT NULL,
+    before jsonb,
+    after jsonb,
+    user_id uuid,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.dashboard_operations FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dashboard_views (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    opened_at timestamp with time zone,
+    starred_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.dashboard_views FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dashboards (
+    tenant_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    user_id uuid,
+    name text NOT NULL,
+    config jsonb NOT NULL,
+    rev bigint DEFAULT 1 NOT NULL,
+    folder_id uuid,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    search_text text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT dashboards_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.dashboards FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.data_sources (
+    tenant_id uuid NOT NULL,
+    ds_id uuid NOT NULL,
+    name text NOT NULL,
+    type public.data_source_type NOT NULL,
+    connection jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_updated timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT data_sources_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+);
+
+ALTER TABLE ONLY public.data_sources FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_appends (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    append_key text NOT NULL,
+    version bigint NOT NULL,
+    row_count bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dataset_appends_append_key_check CHECK (((length(append_key) >= 1) AND (length(append_key) <= 200)))
+);
+
+ALTER TABLE ONLY public.dataset_appends FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_columns (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    column_id integer NOT NULL,
+    name text NOT NULL,
+    type text NOT NULL,
+    "precision" smallint DEFAULT 0 NOT NULL,
+    scale smallint DEFAULT 0 NOT NULL,
+    role text DEFAULT ''::text NOT NULL,
+    format jsonb DEFAULT '{}'::jsonb NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    former_names text[] DEFAULT '{}'::text[] NOT NULL,
+    reading jsonb DEFAULT '{}'::jsonb NOT NULL,
+    "position" integer NOT NULL,
+    added_in bigint NOT NULL,
+    dropped_in bigint,
+    CONSTRAINT dataset_columns_column_id_check CHECK (((column_id >= 1) AND (column_id <= 999999))),
+    CONSTRAINT dataset_columns_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT dataset_columns_role_check CHECK ((role = ANY (ARRAY[''::text, 'latitude'::text, 'longitude'::text]))),
+    CONSTRAINT dataset_columns_type_check CHECK ((type = ANY (ARRAY['integer'::text, 'decimal'::text, 'float'::text, 'boolean'::text, 'date'::text, 'timestamp'::text, 'timestamptz'::text, 'text'::text])))
+);
+
+ALTER TABLE ONLY public.dataset_columns FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_lookups (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    name text NOT NULL,
+    column_id integer NOT NULL,
+    target_id uuid NOT NULL,
+    key_column_id integer NOT NULL,
+    CONSTRAINT dataset_lookups_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.dataset_lookups FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_measures (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    format jsonb DEFAULT '{}'::jsonb NOT NULL,
+    measure jsonb NOT NULL,
+    CONSTRAINT dataset_measures_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.dataset_measures FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_profiles (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    version bigint NOT NULL,
+    revision bigint NOT NULL,
+    profile jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.dataset_profiles FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dataset_versions (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    version bigint NOT NULL,
+    kind text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    user_id uuid,
+    row_count bigint NOT NULL,
+    byte_count bigint NOT NULL,
+    rows_written bigint DEFAULT 0 NOT NULL,
+    load_id uuid,
+    note text DEFAULT ''::text NOT NULL,
+    live boolean DEFAULT false NOT NULL,
+    superseded_at timestamp with time zone,
+    expired_at timestamp with time zone,
+    CONSTRAINT dataset_versions_kind_check CHECK ((kind = ANY (ARRAY['append'::text, 'replace'::text, 'upsert'::text, 'delete'::text, 'restore'::text])))
+);
+
+ALTER TABLE ONLY public.dataset_versions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.datasets (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    ds_id uuid,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    layout bigint DEFAULT 0 NOT NULL,
+    row_count bigint DEFAULT 0 NOT NULL,
+    byte_count bigint DEFAULT 0 NOT NULL,
+    segment_count integer DEFAULT 0 NOT NULL,
+    time_column integer DEFAULT 0 NOT NULL,
+    relative_to_newest boolean DEFAULT false NOT NULL,
+    key_columns integer[] DEFAULT '{}'::integer[] NOT NULL,
+    next_column integer DEFAULT 1 NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    content_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT datasets_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.datasets FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.delivery_messages (
+    tenant_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    kind text NOT NULL,
+    to_address text NOT NULL,
+    to_name text DEFAULT ''::text NOT NULL,
+    subject text NOT NULL,
+    body bytea NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text DEFAULT ''::text NOT NULL,
+    job_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT delivery_messages_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.delivery_messages FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.folders (
+    tenant_id uuid NOT NULL,
+    folder_id uuid NOT NULL,
+    name text NOT NULL,
+    user_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT folders_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.folders FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.leases (
+    tenant_id uuid NOT NULL,
+    lease_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    version bigint NOT NULL,
+    purpose text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.leases FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.loads (
+    tenant_id uuid NOT NULL,
+    load_id uuid NOT NULL,
+    upload_id uuid,
+    dataset_id uuid,
+    dataset_name text NOT NULL,
+    job_id uuid,
+    user_id uuid,
+    filename text DEFAULT ''::text NOT NULL,
+    mode text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    state text NOT NULL,
+    version bigint,
+    report jsonb,
+    rows_loaded bigint DEFAULT 0 NOT NULL,
+    rows_rejected bigint DEFAULT 0 NOT NULL,
+    rejects_key text DEFAULT ''::text NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT loads_mode_check CHECK ((mode = ANY (ARRAY['replace'::text, 'append'::text, 'upsert'::text, 'delete'::text]))),
+    CONSTRAINT loads_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+);
+
+ALTER TABLE ONLY public.loads FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.reports (
+    tenant_id uuid NOT NULL,
+    report_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    user_id uuid,
+    format public.report_format NOT NULL,
+    status public.report_status DEFAULT 'Pending'::public.report_status NOT NULL,
+    link_query text DEFAULT ''::text NOT NULL,
+    download_url text DEFAULT ''::text NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.reports FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.segment_garbage (
+    tenant_id uuid NOT NULL,
+    key text NOT NULL,
+    delete_after timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.segment_garbage FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.segments (
+    tenant_id uuid NOT NULL,
+    segment_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    key text NOT NULL,
+    row_count bigint NOT NULL,
+    byte_count bigint NOT NULL,
+    stats jsonb DEFAULT '{}'::jsonb NOT NULL,
+    sample_key text DEFAULT ''::text NOT NULL,
+    sample_rows bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    added_in bigint NOT NULL,
+    removed_in bigint,
+    removed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.segments FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.tenants (
+    tenant_id uuid NOT NULL,
+    plan_type public.plan_type DEFAULT 'Professional'::public.plan_type NOT NULL,
+    zone text DEFAULT 'UTC'::text NOT NULL,
+    locale text DEFAULT 'en-GB'::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.tenants FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.uploads (
+    tenant_id uuid NOT NULL,
+    upload_id uuid NOT NULL,
+    user_id uuid,
+    filename text NOT NULL,
+    key text NOT NULL,
+    byte_count bigint DEFAULT 0 NOT NULL,
+    state text NOT NULL,
+    job_id uuid,
+    choices jsonb DEFAULT '{}'::jsonb NOT NULL,
+    inspection jsonb,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT uploads_filename_check CHECK (((length(filename) >= 1) AND (length(filename) <= 255))),
+    CONSTRAINT uploads_state_check CHECK ((state = ANY (ARRAY['stored'::text, 'inspecting'::text, 'inspected'::text, 'failed'::text, 'removed'::text])))
+);
+
+ALTER TABLE ONLY public.uploads FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.users (
+    user_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    email text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    role public.user_role NOT NULL,
+    plan_type public.plan_type NOT NULL,
+    zone text DEFAULT ''::text NOT NULL,
+    locale text DEFAULT ''::text NOT NULL,
+    theme text DEFAULT 'auto'::text NOT NULL,
+    shortcuts boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    invited_at timestamp with time zone,
+    seen_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    CONSTRAINT users_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
+    CONSTRAINT users_name_check CHECK ((length(name) <= 120)),
+    CONSTRAINT users_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
+);
+
+ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY control.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (job_id);
+
+ALTER TABLE ONLY control.memberships
+    ADD CONSTRAINT memberships_pkey PRIMARY KEY (person_id, tenant_id);
+
+ALTER TABLE ONLY control.memberships
+    ADD CONSTRAINT memberships_user_id_key UNIQUE (user_id);
+
+ALTER TABLE ONLY control.one_time_links
+    ADD CONSTRAINT one_time_links_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY control.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY control.people
+    ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
+
+ALTER TABLE ONLY control.placements
+    ADD CONSTRAINT placements_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY control.placements
+    ADD CONSTRAINT placements_storage_prefix_key UNIQUE (storage_prefix);
+
+ALTER TABLE ONLY control.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY control.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (session_id);
+
+ALTER TABLE ONLY control.sessions
+    ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY control.tenants
+    ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY control.tenants
+    ADD CONSTRAINT tenants_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY control.throttles
+    ADD CONSTRAINT throttles_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.audit_events
+    ADD CONSTRAINT audit_events_pkey PRIMARY KEY (tenant_id, audit_id);
+
+ALTER TABLE ONLY public.dashboard_data_sources
+    ADD CONSTRAINT dashboard_data_sources_pkey PRIMARY KEY (tenant_id, dashboard_id, dataset_id);
+
+ALTER TABLE ONLY public.dashboard_operations
+    ADD CONSTRAINT dashboard_operations_pkey PRIMARY KEY (tenant_id, dashboard_id, rev);
+
+ALTER TABLE ONLY public.dashboard_views
+    ADD CONSTRAINT dashboard_views_pkey PRIMARY KEY (tenant_id, user_id, dashboard_id);
+
+ALTER TABLE ONLY public.dashboards
+    ADD CONSTRAINT dashboards_pkey PRIMARY KEY (tenant_id, dashboard_id);
+
+ALTER TABLE ONLY public.data_sources
+    ADD CONSTRAINT data_sources_pkey PRIMARY KEY (tenant_id, ds_id);
+
+ALTER TABLE ONLY public.dataset_appends
+    ADD CONSTRAINT dataset_appends_pkey PRIMARY KEY (tenant_id, dataset_id, append_key);
+
+ALTER TABLE ONLY public.dataset_columns
+    ADD CONSTRAINT dataset_columns_pkey PRIMARY KEY (tenant_id, dataset_id, column_id);
+
+ALTER TABLE ONLY public.dataset_lookups
+    ADD CONSTRAINT dataset_lookups_pkey PRIMARY KEY (tenant_id, dataset_id, name);
+
+ALTER TABLE ONLY public.dataset_measures
+    ADD CONSTRAINT dataset_measures_pkey PRIMARY KEY (tenant_id, dataset_id, name);
+
+ALTER TABLE ONLY public.dataset_profiles
+    ADD CONSTRAINT dataset_profiles_pkey PRIMARY KEY (tenant_id, dataset_id);
+
+ALTER TABLE ONLY public.dataset_versions
+    ADD CONSTRAINT dataset_versions_pkey PRIMARY KEY (tenant_id, dataset_id, version);
+
+ALTER TABLE ONLY public.datasets
+    ADD CONSTRAINT datasets_pkey PRIMARY KEY (tenant_id, dataset_id);
+
+ALTER TABLE ONLY public.delivery_messages
+    ADD CONSTRAINT delivery_messages_pkey PRIMARY KEY (tenant_id, message_id);
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_pkey PRIMARY KEY (tenant_id, folder_id);
+
+ALTER TABLE ONLY public.leases
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (tenant_id, lease_id, dataset_id);
+
+ALTER TABLE ONLY public.loads
+    ADD CONSTRAINT loads_pkey PRIMARY KEY (tenant_id, load_id);
+
+ALTER TABLE ONLY public.reports
+    ADD CONSTRAINT reports_pkey PRIMARY KEY (tenant_id, report_id);
+
+ALTER TABLE ONLY public.segment_garbage
+    ADD CONSTRAINT segment_garbage_pkey PRIMARY KEY (tenant_id, key);
+
+ALTER TABLE ONLY public.segments
+    ADD CONSTRAINT segments_pkey PRIMARY KEY (tenant_id, segment_id);
+
+ALTER TABLE ONLY public.tenants
+    ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.tenants
+    ADD CONSTRAINT tenants_tenant_id_plan_type_key UNIQUE (tenant_id, plan_type);
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (tenant_id, upload_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_tenant_id_user_id_key UNIQUE (tenant_id, user_id);
+
+CREATE INDEX jobs_due_idx ON control.jobs USING btree (GREATEST(run_at, lease_until)) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX jobs_finished_idx ON control.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE INDEX jobs_under_way_idx ON control.jobs USING btree (queue, tenant_id, lease_until) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (lease_until IS NOT NULL));
+
+CREATE UNIQUE INDEX jobs_unique_idx ON control.jobs USING btree (tenant_id, kind, unique_key) WHERE ((state = 'queued'::text) AND (attempt = 0) AND (unique_key IS NOT NULL));
+
+CREATE INDEX jobs_waiting_idx ON control.jobs USING btree (queue, tenant_id, run_at, job_id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX one_time_links_expires_idx ON control.one_time_links USING btree (expires_at);
+
+CREATE INDEX one_time_links_person_idx ON control.one_time_links USING btree (person_id);
+
+CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
+
+CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
+
+CREATE UNIQUE INDEX people_email_idx ON control.people USING btree (lower(email));
+
+CREATE INDEX sessions_expires_idx ON control.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_person_idx ON control.sessions USING btree (person_id, last_seen_at DESC);
+
+CREATE INDEX throttles_updated_idx ON control.throttles USING btree (updated_at);
+
+CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC);
+
+CREATE INDEX dashboard_data_sources_dataset_idx ON public.dashboard_data_sources USING btree (tenant_id, dataset_id);
+
+CREATE INDEX dashboard_data_sources_ds_idx ON public.dashboard_data_sources USING btree (tenant_id, ds_id);
+
+CREATE UNIQUE INDEX dashboard_operations_op_idx ON public.dashboard_operations USING btree (tenant_id, dashboard_id, op_id);
+
+CREATE INDEX dashboard_views_dashboard_idx ON public.dashboard_views USING btree (tenant_id, dashboard_id);
+
+CREATE INDEX dashboards_deleted_idx ON public.dashboards USING btree (tenant_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX dashboards_folder_idx ON public.dashboards USING btree (tenant_id, folder_id, updated_at DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX dashboards_user_idx ON public.dashboards USING btree (tenant_id, user_id);
+
+CREATE INDEX dataset_appends_age_idx ON public.dataset_appends USING btree (tenant_id, created_at);
+
+CREATE UNIQUE INDEX dataset_columns_name_idx ON public.dataset_columns USING btree (tenant_id, dataset_id, name) WHERE (dropped_in IS NULL);
+
+CREATE INDEX dataset_lookups_target_idx ON public.dataset_lookups USING btree (tenant_id, target_id);
+
+CREATE INDEX dataset_versions_kept_idx ON public.dataset_versions USING btree (tenant_id, dataset_id, superseded_at) WHERE (expired_at IS NULL);
+
+CREATE INDEX datasets_ds_idx ON public.datasets USING btree (tenant_id, ds_id);
+
+CREATE UNIQUE INDEX datasets_name_idx ON public.datasets USING btree (tenant_id, lower(name)) WHERE (deleted_at IS NULL);
+
+CREATE INDEX delivery_messages_newest_idx ON public.delivery_messages USING btree (tenant_id, created_at DESC);
+
+CREATE UNIQUE INDEX folders_name_idx ON public.folders USING btree (tenant_id, lower(name));
+
+CREATE INDEX folders_user_idx ON public.folders USING btree (tenant_id, user_id);
+
+CREATE INDEX leases_dataset_idx ON public.leases USING btree (tenant_id, dataset_id, version);
+
+CREATE INDEX leases_expiry_idx ON public.leases USING btree (tenant_id, expires_at);
+
+CREATE INDEX loads_dataset_idx ON public.loads USING btree (tenant_id, dataset_id, created_at DESC);
+
+CREATE INDEX loads_upload_idx ON public.loads USING btree (tenant_id, upload_id);
+
+CREATE INDEX reports_dashboard_idx ON public.reports USING btree (tenant_id, dashboard_id, created_at DESC);
+
+CREATE INDEX reports_user_idx ON public.reports USING btree (tenant_id, user_id);
+
+CREATE INDEX segment_garbage_due_idx ON public.segment_garbage USING btree (tenant_id, delete_after);
+
+CREATE INDEX segments_key_idx ON public.segments USING btree (tenant_id, key);
+
+CREATE INDEX segments_live_idx ON public.segments USING btree (tenant_id, dataset_id) WHERE (removed_in IS NULL);
+
+CREATE INDEX segments_removed_idx ON public.segments USING btree (tenant_id, dataset_id, removed_in) WHERE (removed_in IS NOT NULL);
+
+CREATE INDEX uploads_age_idx ON public.uploads USING btree (tenant_id, created_at);
+
+CREATE UNIQUE INDEX users_email_idx ON public.users USING btree (tenant_id, lower(email));
+
+CREATE UNIQUE INDEX users_person_idx ON public.users USING btree (tenant_id, person_id);
+
+CREATE INDEX users_plan_idx ON public.users USING btree (tenant_id, plan_type);
+
+ALTER TABLE ONLY control.memberships
+    ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.memberships
+    ADD CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.one_time_links
+    ADD CONSTRAINT one_time_links_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.placements
+    ADD CONSTRAINT placements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id);
+
+ALTER TABLE ONLY control.sessions
+    ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_data_sources
+    ADD CONSTRAINT dashboard_data_sources_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_data_sources
+    ADD CONSTRAINT dashboard_data_sources_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_data_sources
+    ADD CONSTRAINT dashboard_data_sources_tenant_id_ds_id_fkey FOREIGN KEY (tenant_id, ds_id) REFERENCES public.data_sources(tenant_id, ds_id) ON DELETE SET NULL (ds_id);
+
+ALTER TABLE ONLY public.dashboard_operations
+    ADD CONSTRAINT dashboard_operations_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_views
+    ADD CONSTRAINT dashboard_views_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_views
+    ADD CONSTRAINT dashboard_views_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboards
+    ADD CONSTRAINT dashboards_tenant_id_folder_id_fkey FOREIGN KEY (tenant_id, folder_id) REFERENCES public.folders(tenant_id, folder_id) ON DELETE SET NULL (folder_id);
+
+ALTER TABLE ONLY public.dashboards
+    ADD CONSTRAINT dashboards_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.dataset_appends
+    ADD CONSTRAINT dataset_appends_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_columns
+    ADD CONSTRAINT dataset_columns_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_lookups
+    ADD CONSTRAINT dataset_lookups_tenant_id_dataset_id_column_id_fkey FOREIGN KEY (tenant_id, dataset_id, column_id) REFERENCES public.dataset_columns(tenant_id, dataset_id, column_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_lookups
+    ADD CONSTRAINT dataset_lookups_tenant_id_target_id_key_column_id_fkey FOREIGN KEY (tenant_id, target_id, key_column_id) REFERENCES public.dataset_columns(tenant_id, dataset_id, column_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_measures
+    ADD CONSTRAINT dataset_measures_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_profiles
+    ADD CONSTRAINT dataset_profiles_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dataset_versions
+    ADD CONSTRAINT dataset_versions_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.datasets
+    ADD CONSTRAINT datasets_tenant_id_ds_id_fkey FOREIGN KEY (tenant_id, ds_id) REFERENCES public.data_sources(tenant_id, ds_id);
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.leases
+    ADD CONSTRAINT leases_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.loads
+    ADD CONSTRAINT loads_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.loads
+    ADD CONSTRAINT loads_tenant_id_upload_id_fkey FOREIGN KEY (tenant_id, upload_id) REFERENCES public.uploads(tenant_id, upload_id);
+
+ALTER TABLE ONLY public.reports
+    ADD CONSTRAINT reports_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.reports
+    ADD CONSTRAINT reports_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.segments
+    ADD CONSTRAINT segments_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_tenant_id_plan_type_fkey FOREIGN KEY (tenant_id, plan_type) REFERENCES public.tenants(tenant_id, plan_type) ON UPDATE CASCADE;
+
+CREATE POLICY control_rows ON control.memberships USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.one_time_links USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.people USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.placements USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.schedules USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.sessions USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.tenants USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.throttles USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+ALTER TABLE control.jobs ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY jobs_tenant ON control.jobs USING (((current_setting('app.scope'::text, true) = 'control'::text) OR (tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)));
+
+ALTER TABLE control.memberships ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.one_time_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.outbox ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY outbox_tenant ON control.outbox USING (((current_setting('app.scope'::text, true) = 'control'::text) OR (tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)));
+
+CREATE POLICY own_row ON control.placements FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_row ON control.tenants FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+ALTER TABLE control.people ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.placements ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.schedules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.tenants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.throttles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dashboard_operations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dashboard_views ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dashboards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.data_sources ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_appends ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_columns ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_lookups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_measures ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_profiles ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dataset_versions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.datasets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.delivery_messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.reports ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.segments ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_views USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_appends USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_columns USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_lookups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_measures USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_profiles USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_versions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.datasets USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.delivery_messages USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.reports USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.segment_garbage USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.segments USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.tenants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.uploads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.users USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.uploads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+GRANT USAGE ON SCHEMA control TO dataflow_app;
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO dataflow_app;
+
+REVOKE ALL ON FUNCTION control.open_session(token bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION control.open_session(token bytea) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION control.protect(target regclass, privileges text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION control.reserve(target regclass, privileges text, own boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION control.session_workspaces() FROM PUBLIC;
+GRANT ALL ON FUNCTION control.session_workspaces() TO dataflow_app;
+
+REVOKE ALL ON FUNCTION control.take_attempts(keys bytea[], free integer[], longest_seconds integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION control.take_attempts(keys bytea[], free integer[], longest_seconds integer[]) TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.jobs TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.memberships TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.one_time_links TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.outbox TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.people TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.placements TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.schedules TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.sessions TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.tenants TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.throttles TO dataflow_app;
+
+GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO dataflow_app;
+
+GRANT SELECT,INSERT ON TABLE public.dashboard_operations TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_views TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboards TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_sources TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_appends TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_columns TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_lookups TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_measures TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_profiles TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_versions TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.datasets TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.delivery_messages TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reports TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segment_garbage TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segments TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tenants TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.uploads TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO dataflow_app;

@@ -1,0 +1,185 @@
+-- Dashboards, their folders, their log of operations, and who opened them.
+
+-- DashboardInsert adds a dashboard at revision 1.
+-- name: DashboardInsert :exec
+INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at)
+VALUES (@tenant_id, @dashboard_id, sqlc.narg(user_id), @name, @config, 1, sqlc.narg(folder_id), @tags, @search_text, @now, @now);
+
+-- DashboardGet reads one that is not deleted.
+-- name: DashboardGet :one
+SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+       COALESCE(f.name, '')::text AS folder_name,
+       (v.starred_at IS NOT NULL)::boolean AS starred
+FROM dashboards d
+LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
+LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = @viewer_id
+WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @dashboard_id AND d.deleted_at IS NULL;
+
+-- DashboardLock reads what a change needs and holds the row until the end of
+-- the transaction.
+-- name: DashboardLock :one
+SELECT name, config, rev FROM dashboards
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL
+FOR UPDATE;
+
+-- DashboardSetContent stores the snapshot of the log.
+-- name: DashboardSetContent :exec
+UPDATE dashboards
+SET name = @name, config = @config, rev = @rev, search_text = @search_text, updated_at = @now
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+
+-- DashboardSetFolder moves a dashboard; without a folder it lies at the top.
+-- name: DashboardSetFolder :execrows
+UPDATE dashboards SET folder_id = sqlc.narg(folder_id)
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL;
+
+-- DashboardSetTags replaces the tags.
+-- name: DashboardSetTags :execrows
+UPDATE dashboards SET tags = @tags, search_text = @search_text
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL;
+
+-- DashboardDelete hides a dashboard; DashboardUndelete brings it back.
+-- name: DashboardDelete :execrows
+UPDATE dashboards SET deleted_at = @now
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL;
+
+-- name: DashboardUndelete :execrows
+UPDATE dashboards SET deleted_at = NULL
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NOT NULL;
+
+-- DashboardPurge removes for good what was deleted before a moment.
+-- name: DashboardPurge :execrows
+DELETE FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at < @before;
+
+-- DashboardList is the catalogue as the viewer sees it. Empty filters are off.
+-- Every pattern of the search has to be found in names, widgets or fields.
+-- name: DashboardList :many
+SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+       COALESCE(f.name, '')::text AS folder_name,
+       (v.starred_at IS NOT NULL)::boolean AS starred,
+       v.opened_at,
+       COALESCE(u.name, '')::text AS owner_name, COALESCE(u.email, '')::text AS owner_email,
+       (count(*) OVER ())::bigint AS matches
+FROM dashboards d
+LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
+LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
+LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = @viewer_id
+WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
+  AND (sqlc.narg(folder_id)::uuid IS NULL OR d.folder_id = sqlc.narg(folder_id))
+  AND (sqlc.narg(owner_id)::uuid IS NULL OR d.user_id = sqlc.narg(owner_id))
+  AND (@tag::text = '' OR d.tags @> ARRAY[@tag::text])
+  AND (NOT @starred::boolean OR v.starred_at IS NOT NULL)
+  AND (NOT @opened::boolean OR v.opened_at IS NOT NULL)
+  AND (cardinality(@patterns::text[]) = 0 OR d.search_text LIKE ALL (@patterns::text[]))
+ORDER BY
+  CASE WHEN @sort::text = 'opened' THEN v.opened_at END DESC NULLS LAST,
+  CASE WHEN @sort::text = 'name' THEN lower(d.name) END,
+  CASE WHEN @sort::text = 'created' THEN d.created_at END DESC,
+  d.updated_at DESC, d.dashboard_id
+LIMIT @row_limit OFFSET @row_offset;
+
+-- DashboardCount is the number of dashboards that are not deleted.
+-- name: DashboardCount :one
+SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL;
+
+-- DashboardTags lists the tags in use with the number of dashboards.
+-- name: DashboardTags :many
+SELECT tag::text AS tag, count(*)::bigint AS dashboards
+FROM dashboards d, unnest(d.tags) AS tag
+WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
+GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100;
+
+-- DashboardOwners lists the people who own one.
+-- name: DashboardOwners :many
+SELECT u.user_id, u.name, u.email FROM users u
+WHERE u.tenant_id = @tenant_id AND EXISTS (
+    SELECT 1 FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.user_id = u.user_id AND d.deleted_at IS NULL)
+ORDER BY lower(u.name), u.email;
+
+-- DashboardListByDataset lists the dashboards that ask a dataset.
+-- name: DashboardListByDataset :many
+SELECT d.dashboard_id, d.name
+FROM dashboard_data_sources s
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+WHERE s.tenant_id = @tenant_id AND s.dataset_id = @dataset_id AND d.deleted_at IS NULL
+ORDER BY lower(d.name), d.dashboard_id;
+
+-- DashboardOperationInsert appends to the log.
+-- name: DashboardOperationInsert :exec
+INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at)
+VALUES (@tenant_id, @dashboard_id, @rev, @op_id, @path, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), @now);
+
+-- DashboardOperationFind tells which of these operations were applied already.
+-- name: DashboardOperationFind :many
+SELECT op_id, rev FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND op_id = ANY (@op_ids::uuid[]);
+
+-- DashboardOperationList reads the log after a revision, oldest first.
+-- name: DashboardOperationList :many
+SELECT op_id, rev, path, before, after, user_id, at FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND rev > @after_rev
+ORDER BY rev LIMIT @row_limit;
+
+-- DashboardSourcesDelete and DashboardSourcesInsert derive the junction anew
+-- in the transaction that changes the config. Ids of other workspaces and of
+-- datasets that are gone find no row.
+-- name: DashboardSourcesDelete :exec
+DELETE FROM dashboard_data_sources WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+
+-- name: DashboardSourcesInsert :many
+INSERT INTO dashboard_data_sources (tenant_id, dashboard_id, dataset_id, ds_id)
+SELECT s.tenant_id, @dashboard_id, s.dataset_id, s.ds_id FROM datasets s
+WHERE s.tenant_id = @tenant_id AND s.dataset_id = ANY (@dataset_ids::uuid[]) AND s.deleted_at IS NULL
+RETURNING dataset_id;
+
+-- DashboardSourcesList lists what a dashboard asks.
+-- name: DashboardSourcesList :many
+SELECT dataset_id, ds_id FROM dashboard_data_sources
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id ORDER BY dataset_id;
+
+-- DashboardViewOpened notes that a person opened a dashboard; at most once a
+-- minute, so that reading a page hardly ever writes.
+-- name: DashboardViewOpened :exec
+INSERT INTO dashboard_views (tenant_id, user_id, dashboard_id, opened_at)
+VALUES (@tenant_id, @user_id, @dashboard_id, @now)
+ON CONFLICT (tenant_id, user_id, dashboard_id) DO UPDATE SET opened_at = EXCLUDED.opened_at
+WHERE dashboard_views.opened_at IS NULL OR dashboard_views.opened_at < EXCLUDED.opened_at - interval '1 minute';
+
+-- DashboardViewStar sets or takes off a star; a null moment takes it off.
+-- name: DashboardViewStar :exec
+INSERT INTO dashboard_views (tenant_id, user_id, dashboard_id, starred_at)
+VALUES (@tenant_id, @user_id, @dashboard_id, sqlc.narg(starred_at))
+ON CONFLICT (tenant_id, user_id, dashboard_id) DO UPDATE SET starred_at = EXCLUDED.starred_at;
+
+-- DashboardDataTime is when the newest of these versions of datasets was made;
+-- pairs are "<dataset id>:<version>".
+-- name: DashboardDataTime :one
+SELECT COALESCE(max(v.created_at), 'epoch')::timestamptz AS at
+FROM dataset_versions v
+WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
+  AND v.dataset_id::text || ':' || v.version::text = ANY (@pairs::text[]);
+
+-- FolderInsert adds a folder.
+-- name: FolderInsert :exec
+INSERT INTO folders (tenant_id, folder_id, name, user_id, created_at)
+VALUES (@tenant_id, @folder_id, @name, sqlc.narg(user_id), @now);
+
+-- FolderRename changes the name.
+-- name: FolderRename :execrows
+UPDATE folders SET name = @name WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+
+-- FolderDelete takes the folder away; its dashboards then lie at the top.
+-- name: FolderDelete :execrows
+DELETE FROM folders WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+
+-- FolderGet reads one.
+-- name: FolderGet :one
+SELECT folder_id, name FROM folders WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+
+-- FolderList lists all with the number of their dashboards.
+-- name: FolderList :many
+SELECT f.folder_id, f.name, count(d.dashboard_id)::bigint AS dashboards
+FROM folders f
+LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
+WHERE f.tenant_id = @tenant_id
+GROUP BY f.folder_id, f.name ORDER BY lower(f.name);
