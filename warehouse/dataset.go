@@ -1,33 +1,30 @@
 package warehouse
 
-import "time"
+import (
+	"time"
+
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
 
 // Type is the type of a column, as people and the API name it. Each maps to
 // one type of Apache Iceberg.
-type Type string
+type Type = segments.Type
 
 // The types.
 const (
-	Integer     Type = "integer"     // 64 bit
-	Decimal     Type = "decimal"     // exact, precision and scale in Column
-	Float       Type = "float"       // 64 bit IEEE 754
-	Boolean     Type = "boolean"     //
-	Date        Type = "date"        // a calendar day, never shifted
-	Timestamp   Type = "timestamp"   // microseconds, no zone, never shifted
-	TimestampTZ Type = "timestamptz" // microseconds since 1970 UTC, shown in the viewer's zone
-	Text        Type = "text"        // UTF-8
+	Integer     = segments.Integer     // 64 bit
+	Decimal     = segments.Decimal     // exact, precision and scale in Column
+	Float       = segments.Float       // 64 bit IEEE 754
+	Boolean     = segments.Boolean     //
+	Date        = segments.Date        // a calendar day, never shifted
+	Timestamp   = segments.Timestamp   // microseconds, no zone, never shifted
+	TimestampTZ = segments.TimestampTZ // microseconds since 1970 UTC, shown in the viewer's zone
+	Text        = segments.Text        // UTF-8
 )
 
 // Column is one column of a dataset. IDs are monotonic and never reused, so a
 // rename changes no file and a dropped column never comes back as another.
-type Column struct {
-	ID        int32  `json:"id"`
-	Name      string `json:"name"`
-	Type      Type   `json:"type"`
-	Precision uint8  `json:"precision,omitempty"` // Decimal only
-	Scale     uint8  `json:"scale,omitempty"`     // Decimal only
-	Role      string `json:"role,omitempty"`      // "latitude", "longitude" or empty
-}
+type Column = segments.Column
 
 // Segment is one immutable Parquet file. The engine opens Path, a local file.
 type Segment struct {
@@ -44,15 +41,8 @@ type Segment struct {
 	SampleRows int64  `json:"sample_rows,omitempty"`
 }
 
-// Range is the smallest and the largest value of a column within a segment:
-// int64 for Integer, Boolean, Date (days since 1970) and both timestamps
-// (microseconds since 1970), float64 for Float and Decimal (rounded outward),
-// string for Text (possibly a truncated prefix; Max is then rounded up).
-type Range struct {
-	Min   any   `json:"min"`
-	Max   any   `json:"max"`
-	Nulls int64 `json:"nulls"`
-}
+// Range is the smallest and the largest value of a column within a segment.
+type Range = segments.Range
 
 // Dataset is all the engine knows of one dataset at one version. It is built
 // by domain/datasets from the catalogue in PostgreSQL.

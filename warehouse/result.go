@@ -12,6 +12,15 @@ type Result struct {
 	Sampled  *Sampled         // nil when exact
 	// More tells that a limit cut groups or rows off.
 	More bool
+	// HasOther tells that the last row is "Other": what Spec.Other folded from
+	// beyond the limit. Its dimensions are null.
+	HasOther bool
+	// OtherRows marks every row that is "Other"; nil when none is. With a
+	// dimension of time beside others each moment has one, with that moment,
+	// and HasOther is false.
+	OtherRows []bool
+	// Timezone is the IANA name of the zone that the answer was made for.
+	Timezone string
 	// Span is the span of the time filter the answer used, Previous that of
 	// the comparison; nil without one. To is exclusive.
 	Span, Previous *Span

@@ -1,0 +1,459 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// newestFunc gives the largest value of a time column of a dataset, in days or
+// microseconds since 1970; false where there are no rows with a value.
+type newestFunc func(ds *Dataset, column int32) (int64, bool, error)
+
+// binder turns one spec into a plan.
+type binder struct {
+	ds     *Dataset
+	spec   *Spec
+	now    time.Time
+	zone   *zone
+	newest newestFunc
+	plan   *plan
+
+	lookupRel map[string]int
+	atomIndex map[string]int
+	spans     []boundSpan // of the filters on time columns
+	saved     []string    // saved measures being written out, against cycles
+}
+
+// boundSpan is a filter that keeps one contiguous span of wall-clock time.
+type boundSpan struct {
+	where    int // index in plan.Where
+	ref      colRef
+	span     wallSpan
+	unit     string // of a relative filter
+	n        int
+	relative bool
+}
+
+// bind checks q against its dataset and writes it out as a plan. newest is
+// called for datasets whose relative dates count from their newest row.
+//
+// Errors: the query.* codes that speak of specs.
+func bind(q *Query, newest newestFunc) (*plan, error) {
+	if err := q.Spec.check(); err != nil {
+		return nil, err
+	}
+	z, err := loadZone(q.Spec.Timezone)
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{
+		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, newest: newest,
+		plan: &plan{Tenant: q.Dataset.TenantID, Dataset: q.Dataset.ID, Version: q.Dataset.Version,
+			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
+		lookupRel: map[string]int{}, atomIndex: map[string]int{},
+	}
+	steps := []func() error{
+		func() error { return b.rules(q.Rules) },
+		b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.names, b.havings, b.order, b.limits,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.plan.seal(); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// rules binds what the actor must never see past. A rule that cannot be bound
+// is no mistake of the person who asks, and must not be dropped either.
+func (b *binder) rules(rules []Filter) error {
+	for i := range rules {
+		if err := rules[i].check(fmt.Sprintf("rules[%d]", i)); err != nil {
+			return fmt.Errorf("check row rule: %w", hide(err))
+		}
+		if rules[i].Measure != "" {
+			return fmt.Errorf("row rule %d filters by a measure", i)
+		}
+		pred, _, err := b.filter(&rules[i], fmt.Sprintf("rules[%d]", i))
+		if err != nil {
+			return fmt.Errorf("bind row rule: %w", hide(err))
+		}
+		b.plan.Where = append(b.plan.Where, pred)
+	}
+	return nil
+}
+
+// hide keeps the text of an error and drops its class, code and sentence.
+func hide(err error) error { return errors.New(err.Error()) }
+
+func (b *binder) filters() error {
+	for i := range b.spec.Filters {
+		f := &b.spec.Filters[i]
+		if f.Measure != "" {
+			continue
+		}
+		pred, span, err := b.filter(f, fmt.Sprintf("filters[%d]", i))
+		if err != nil {
+			return err
+		}
+		if span != nil {
+			span.where = len(b.plan.Where)
+			b.spans = append(b.spans, *span)
+		}
+		b.plan.Where = append(b.plan.Where, pred)
+	}
+	b.plan.Span, b.plan.SpanTZ = b.answerSpan()
+	return nil
+}
+
+// answerSpan is the span of the first time filter's column, for the reader.
+func (b *binder) answerSpan() (*wallSpan, bool) {
+	if len(b.spans) == 0 {
+		return nil, false
+	}
+	ref := b.spans[0].ref
+	for _, s := range b.spans {
+		if s.ref.Rel == 0 && s.ref.ID == b.ds.TimeColumn {
+			ref = s.ref
+		}
+	}
+	span, _ := b.spanOf(ref)
+	return &span, ref.Type == TimestampTZ
+}
+
+// spanOf is what all filters on one time column together leave.
+func (b *binder) spanOf(ref colRef) (wallSpan, []boundSpan) {
+	span := wallSpan{minMicros, maxMicros}
+	var parts []boundSpan
+	for _, s := range b.spans {
+		if s.ref == ref {
+			span.From, span.To = max(span.From, s.span.From), min(span.To, s.span.To)
+			parts = append(parts, s)
+		}
+	}
+	return span, parts
+}
+
+// column finds a column by its name, "name" or "lookup.name".
+//
+// Errors: query.unknown_column, query.unknown_lookup.
+func (b *binder) column(name, path string) (colRef, error) {
+	if c := findColumn(b.ds.Columns, name); c != nil {
+		return refOf(0, c), nil
+	}
+	lookup, rest, dotted := strings.Cut(name, ".")
+	for l := range b.ds.Lookups {
+		// The name of a lookup may hold a dot itself.
+		if after, ok := strings.CutPrefix(name, l+"."); ok && len(l) > len(lookup) {
+			lookup, rest = l, after
+		}
+	}
+	if dotted {
+		l, ok := b.ds.Lookups[lookup]
+		if !ok || l.Target == nil {
+			return colRef{}, ErrUnknownLookup.With("%s: the dataset %q has no lookup %q.%s", path, b.ds.Name, clip(lookup),
+				didYouMean(lookup, lookupNames(b.ds)))
+		}
+		c := findColumn(l.Target.Columns, rest)
+		if c == nil {
+			return colRef{}, ErrUnknownColumn.With("%s: the lookup %q has no column %q.%s", path, clip(lookup), clip(rest),
+				didYouMean(rest, columnNames(l.Target.Columns, "")))
+		}
+		rel, err := b.lookup(lookup, l)
+		if err != nil {
+			return colRef{}, err
+		}
+		return refOf(rel, c), nil
+	}
+	return colRef{}, ErrUnknownColumn.With("%s: the dataset %q has no column %q.%s", path, b.ds.Name, clip(name), didYouMean(name, b.allNames()))
+}
+
+func (b *binder) lookup(name string, l Lookup) (int, error) {
+	if rel, ok := b.lookupRel[name]; ok {
+		return rel, nil
+	}
+	own, key := columnByID(b.ds.Columns, l.Column), columnByID(l.Target.Columns, l.Key)
+	if own == nil || key == nil {
+		return 0, ErrUnknownLookup.With("The lookup %q no longer works: a column that it joins by was removed.", clip(name))
+	}
+	rel := len(b.plan.Lookups) + 1
+	b.plan.Lookups = append(b.plan.Lookups, planLookup{
+		Column: refOf(0, own), Key: refOf(rel, key), Dataset: l.Target.ID, Version: l.Target.Version,
+		name: name, target: l.Target,
+	})
+	b.lookupRel[name] = rel
+	return rel, nil
+}
+
+func refOf(rel int, c *Column) colRef {
+	return colRef{Rel: rel, ID: c.ID, Type: c.Type, Precision: c.Precision, Scale: c.Scale}
+}
+
+func findColumn(columns []Column, name string) *Column {
+	for i := range columns {
+		if columns[i].Name == name {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+func columnByID(columns []Column, id int32) *Column {
+	for i := range columns {
+		if columns[i].ID == id {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+func columnNames(columns []Column, prefix string) []string {
+	names := make([]string, len(columns))
+	for i := range columns {
+		names[i] = prefix + columns[i].Name
+	}
+	return names
+}
+
+func lookupNames(ds *Dataset) []string {
+	names := make([]string, 0, len(ds.Lookups))
+	for name := range ds.Lookups {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (b *binder) allNames() []string {
+	names := columnNames(b.ds.Columns, "")
+	for _, l := range lookupNames(b.ds) {
+		if target := b.ds.Lookups[l].Target; target != nil {
+			names = append(names, columnNames(target.Columns, l+".")...)
+		}
+	}
+	return names
+}
+
+func (b *binder) dimensions() error {
+	for i := range b.spec.Dimensions {
+		d := &b.spec.Dimensions[i]
+		path := fmt.Sprintf("dimensions[%d]", i)
+		ref, err := b.column(d.Column, path)
+		if err != nil {
+			return err
+		}
+		pd := planDim{Name: d.As, Ref: ref, Grain: d.Grain, Type: ref.Type, Scale: ref.Scale}
+		if pd.Name == "" {
+			pd.Name = d.Column
+		}
+		if d.Grain != "" {
+			if pd.Type, err = grainType(ref.Type, d.Grain, path, d.Column); err != nil {
+				return err
+			}
+			pd.Scale = 0
+		}
+		if d.Bin != 0 {
+			if err := bindBin(&pd, d.Bin, path, d.Column); err != nil {
+				return err
+			}
+		}
+		b.plan.Dims = append(b.plan.Dims, pd)
+	}
+	return nil
+}
+
+// grainType is the type of a column's values by grain.
+//
+// Errors: query.grain.
+func grainType(t Type, grain, path, column string) (Type, error) {
+	if !isTemporal(t) {
+		return "", ErrGrain.With("%s: the grain %s needs a date or a timestamp, but %q is %s.", path, grain, clip(column), typeNoun(t))
+	}
+	if t == Date && (subDay(grain) || grain == "hour_of_day") {
+		return "", ErrGrain.With("%s: %q is a date without time of day, so it has no %s.", path, clip(column), strings.ReplaceAll(grain, "_", " "))
+	}
+	switch {
+	case cyclic(grain):
+		return Integer, nil
+	case subDay(grain):
+		return t, nil
+	}
+	return Date, nil
+}
+
+func typeNoun(t Type) string {
+	switch t {
+	case Integer:
+		return "an integer"
+	case Decimal:
+		return "a decimal number"
+	case Float:
+		return "a number"
+	case Boolean:
+		return "true or false"
+	case Date:
+		return "a date"
+	case Timestamp, TimestampTZ:
+		return "a timestamp"
+	}
+	return "a text"
+}
+
+// bindBin makes bins exact for integers and decimals: their edges are whole
+// multiples of the width, computed without floats.
+func bindBin(d *planDim, width float64, path, column string) error {
+	if !isNumeric(d.Ref.Type) {
+		return ErrBin.With("%s: bins need a number, but %q is %s.", path, clip(column), typeNoun(d.Ref.Type))
+	}
+	if width < 1e-9 || width > 1e15 {
+		return ErrBin.With("%s: the width of bins must lie between 0.000000001 and 10^15.", path)
+	}
+	digits := strconv.FormatFloat(width, 'f', -1, 64)
+	places := digitsAfterPoint(digits)
+	switch {
+	case d.Ref.Type == Integer && width == math.Trunc(width):
+		d.Bin = digits
+	case d.Ref.Type == Decimal && places <= 9 && len(digits) <= 18:
+		d.Bin = digits
+		d.Scale = uint8(max(int(d.Scale), places))
+	default:
+		d.BinF = width
+		d.Type, d.Scale = Float, 0
+	}
+	return nil
+}
+
+// names gives every result column a name of its own.
+//
+// Errors: query.duplicate_name.
+func (b *binder) names() error {
+	seen := map[string]bool{}
+	for _, c := range b.plan.resultColumns() {
+		if seen[c.Name] {
+			return ErrDuplicateName.With("Two result columns are named %q. Give one of them another name with \"as\".", clip(c.Name))
+		}
+		seen[c.Name] = true
+	}
+	return nil
+}
+
+// rows binds plain columns.
+func (b *binder) rows() error {
+	for i, name := range b.spec.Columns {
+		ref, err := b.column(name, fmt.Sprintf("columns[%d]", i))
+		if err != nil {
+			return err
+		}
+		b.plan.Rows = append(b.plan.Rows, planColumn{Name: name, Ref: ref})
+	}
+	return nil
+}
+
+func (b *binder) order() error {
+	for i, o := range b.spec.Order {
+		key, err := b.orderKey(o, fmt.Sprintf("order[%d]", i))
+		if err != nil {
+			return err
+		}
+		b.plan.Order = append(b.plan.Order, key)
+	}
+	if len(b.plan.Order) == 0 {
+		b.defaultOrder()
+	}
+	return nil
+}
+
+// defaultOrder is the newest first for plain rows, time for groups that have
+// time, the largest first for other groups.
+func (b *binder) defaultOrder() {
+	p := b.plan
+	if len(p.Rows) > 0 {
+		if c := columnByID(b.ds.Columns, b.ds.TimeColumn); c != nil && b.ds.TimeColumn != 0 {
+			p.Order = []planOrder{{Dim: b.plainColumn(refOf(0, c), c.Name), Measure: -1, Desc: true}}
+		}
+		return
+	}
+	for i, d := range p.Dims {
+		if d.Ref.temporal() && !b.spec.Other { // "Other" is what the largest leave
+			p.Order = []planOrder{{Dim: i, Measure: -1}}
+			return
+		}
+	}
+	if len(p.Measures) > 0 && len(p.Dims) > 0 {
+		p.Order = []planOrder{{Dim: -1, Measure: 0, Desc: true}}
+	}
+}
+
+func (b *binder) orderKey(o Order, path string) (planOrder, error) {
+	p := b.plan
+	if len(p.Rows) > 0 {
+		for i, c := range p.Rows {
+			if c.Name == o.By {
+				return planOrder{Dim: i, Measure: -1, Desc: o.Desc}, nil
+			}
+		}
+		ref, err := b.column(o.By, path)
+		if err != nil {
+			return planOrder{}, err
+		}
+		return planOrder{Dim: b.plainColumn(ref, o.By), Measure: -1, Desc: o.Desc}, nil
+	}
+	for i, d := range p.Dims {
+		if d.Name == o.By {
+			return planOrder{Dim: i, Measure: -1, Desc: o.Desc}, nil
+		}
+	}
+	if m, previous, ok := b.measureByName(o.By); ok {
+		return planOrder{Dim: -1, Measure: m, Previous: previous, Desc: o.Desc}, nil
+	}
+	return planOrder{}, ErrUnknownResult.With("%s: the result has no column %q to order by.%s", path, clip(o.By), didYouMean(o.By, b.resultNames()))
+}
+
+func (b *binder) resultNames() []string {
+	columns := b.plan.resultColumns()
+	names := make([]string, len(columns))
+	for i := range columns {
+		names[i] = columns[i].Name
+	}
+	return names
+}
+
+// plainColumn finds or adds the plain column that rows are ordered by.
+func (b *binder) plainColumn(ref colRef, name string) int {
+	for i, c := range b.plan.Rows {
+		if c.Ref == ref {
+			return i
+		}
+	}
+	b.plan.Rows = append(b.plan.Rows, planColumn{Name: name, Ref: ref, Hidden: true})
+	return len(b.plan.Rows) - 1
+}
+
+func (b *binder) measureByName(name string) (index int, previous, ok bool) {
+	for i, m := range b.plan.Measures {
+		if m.Name == name {
+			return i, false, true
+		}
+		if b.plan.Previous != nil && m.Name+previousSuffix == name {
+			return i, true, true
+		}
+	}
+	return 0, false, false
+}
+
+func (b *binder) limits() error {
+	p := b.plan
+	p.Limit, p.Offset, p.Other = b.spec.Limit, b.spec.Offset, b.spec.Other
+	if p.Limit == 0 {
+		p.Limit = DefaultLimit
+	}
+	return nil
+}

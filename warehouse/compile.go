@@ -1,0 +1,248 @@
+package warehouse
+
+import (
+	"fmt"
+	"strings"
+)
+
+// compile writes the whole statement. Its result columns are those of
+// plan.resultColumns, then, where plan.Other, a boolean "other".
+func (c *compiler) compile() string {
+	p := c.p
+	if len(p.Rows) > 0 {
+		return c.plainRows(nil)
+	}
+	q := &groupQuery{c: c}
+	if p.Other {
+		return q.withOther()
+	}
+	return q.plain()
+}
+
+// groupQuery builds the statement for groups around the SELECTs of grouped.
+type groupQuery struct {
+	c    *compiler
+	ctes []string
+}
+
+func (q *groupQuery) with(name, sql string) string {
+	q.ctes = append(q.ctes, name+" AS MATERIALIZED ("+sql+")")
+	return name
+}
+
+func (q *groupQuery) prefix() string {
+	if len(q.ctes) == 0 {
+		return ""
+	}
+	return "WITH " + strings.Join(q.ctes, ", ") + " "
+}
+
+func numbered(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s%d", prefix, i)
+	}
+	return names
+}
+
+func qualified(table string, names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = table + "." + n
+	}
+	return out
+}
+
+// sameGroup joins two tables on all given columns, nulls equal to nulls.
+func sameGroup(a, b string, names []string) string {
+	if len(names) == 0 {
+		return "TRUE"
+	}
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = fmt.Sprintf("%s.%s IS NOT DISTINCT FROM %s.%s", a, n, b, n)
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// groups is the SELECT of all groups: d0…, a0… and, with a comparison, p0… for
+// the atoms of the earlier span. Groups of either span are there.
+func (q *groupQuery) groups() string {
+	p := q.c.p
+	current := q.c.grouped(p.Where, nil)
+	if p.Previous == nil {
+		return current
+	}
+	return q.compare(current, q.c.grouped(p.Previous.Where, p.Previous), numbered("d", len(p.Dims)))
+}
+
+func (q *groupQuery) compare(current, previous string, keys []string) string {
+	p := q.c.p
+	columns := make([]string, 0, len(keys)+2*len(p.Atoms))
+	for _, k := range keys {
+		columns = append(columns, fmt.Sprintf("coalesce(x.%s, y.%s) AS %s", k, k, k))
+	}
+	for i := range p.Atoms {
+		columns = append(columns, fmt.Sprintf("x.a%d AS a%d", i, i), fmt.Sprintf("y.a%d AS p%d", i, i))
+	}
+	return "SELECT " + strings.Join(columns, ", ") + " FROM (" + current + ") AS x FULL JOIN (" + previous + ") AS y ON " + sameGroup("x", "y", keys)
+}
+
+// needsAll tells whether the answer looks at all groups at once.
+func (q *groupQuery) needsAll() bool {
+	for _, m := range q.c.p.Measures {
+		if m.Show == "share" {
+			return true
+		}
+	}
+	return false
+}
+
+// plain is a query without Other.
+func (q *groupQuery) plain() string {
+	p := q.c.p
+	groups := q.groups()
+	from := "(" + groups + ") AS g"
+	if q.needsAll() {
+		from = q.with("g", groups)
+	}
+	columns := numbered("d", len(p.Dims))
+	columns = append(columns, q.measures("g", numbered("d", len(p.Dims)))...)
+	inner := "SELECT " + strings.Join(columns, ", ") + " FROM " + from
+	sql := q.prefix() + "SELECT " + strings.Join(q.output(), ", ") + " FROM (" + inner + ") AS r" + whereSQL(q.havings())
+	sql += orderSQL(q.orderKeys())
+	return sql + q.limit()
+}
+
+// limit asks for one row more than the answer shows, to know whether it was cut.
+func (q *groupQuery) limit() string {
+	p := q.c.p
+	sql := fmt.Sprintf(" LIMIT %d", min(p.Limit, q.c.maxRows)+1)
+	if p.Offset > 0 {
+		sql += fmt.Sprintf(" OFFSET %d", p.Offset)
+	}
+	return sql
+}
+
+// output lists the result columns by their inner names.
+func (q *groupQuery) output() []string {
+	p := q.c.p
+	names := numbered("d", len(p.Dims))
+	for i := range p.Measures {
+		names = append(names, fmt.Sprintf("m%d", i))
+		if p.Previous != nil {
+			names = append(names, fmt.Sprintf("n%d", i))
+		}
+	}
+	return names
+}
+
+// measures are the SQL of all measures over the atoms of table, as m0… and
+// n0… for the earlier span. keys are the columns that tell groups apart.
+func (q *groupQuery) measures(table string, keys []string) []string {
+	p := q.c.p
+	var columns []string
+	for i := range p.Measures {
+		columns = append(columns, fmt.Sprintf("%s AS m%d", q.measure(&p.Measures[i], table, "a", keys), i))
+		if p.Previous != nil {
+			columns = append(columns, fmt.Sprintf("%s AS n%d", q.measure(&p.Measures[i], table, "p", keys), i))
+		}
+	}
+	return columns
+}
+
+func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
+	x := q.formula(&m.Node, table, letter)
+	switch m.Show {
+	case "share":
+		a := &q.c.p.Atoms[m.Node.Atom]
+		total := fmt.Sprintf("(SELECT %s FROM g)", mergeSQL(a, fmt.Sprintf("%s%d", letter, m.Node.Atom)))
+		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", x, total)
+	case "running":
+		by := fmt.Sprintf("d%d", m.Running)
+		var partition []string
+		for _, k := range keys {
+			if k != by {
+				partition = append(partition, table+"."+k)
+			}
+		}
+		over := "ORDER BY " + table + "." + by + " NULLS LAST ROWS UNBOUNDED PRECEDING"
+		if len(partition) > 0 {
+			over = "PARTITION BY " + strings.Join(partition, ", ") + " " + over
+		}
+		return "sum(" + x + ") OVER (" + over + ")"
+	}
+	return x
+}
+
+// formula computes a measure from atoms. Counting nothing gives 0; every other
+// aggregate of nothing gives null, and so does a division by nothing or zero.
+func (q *groupQuery) formula(n *node, table, letter string) string {
+	if n.Num != nil {
+		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", q.formula(n.Num, table, letter), q.formula(n.Den, table, letter))
+	}
+	x := fmt.Sprintf("%s.%s%d", table, letter, n.Atom)
+	switch q.c.p.Atoms[n.Atom].Fn {
+	case "rows", "count", "count_distinct":
+		return "coalesce(" + x + ", 0)"
+	}
+	return x
+}
+
+// havings are the filters on measures.
+func (q *groupQuery) havings() []string {
+	var parts []string
+	for _, h := range q.c.p.Having {
+		m := q.c.p.Measures[h.Measure]
+		name := fmt.Sprintf("m%d", h.Measure)
+		if h.Previous {
+			name = fmt.Sprintf("n%d", h.Measure)
+		}
+		ref := colRef{Type: m.Type, Scale: m.Scale, Precision: 38}
+		if m.Type == Integer {
+			ref.Type = Decimal // sums may be wider than 64 bits
+		}
+		parts = append(parts, condition(h.Pred.Set, h.Pred.Negate, h.Pred.Nulls, "r."+name, ref))
+	}
+	return parts
+}
+
+// orderKeys are the keys of the plan, then all dimensions, so that the order
+// is the same every time. Rows without a value come last either way.
+func (q *groupQuery) orderKeys() []string {
+	p := q.c.p
+	var keys []string
+	used := map[string]bool{}
+	for _, o := range p.Order {
+		name := orderName(o)
+		used[name] = true
+		dir := ""
+		if o.Desc {
+			dir = " DESC"
+		}
+		keys = append(keys, name+dir+" NULLS LAST")
+	}
+	for _, d := range numbered("d", len(p.Dims)) {
+		if !used[d] {
+			keys = append(keys, d+" NULLS LAST")
+		}
+	}
+	return keys
+}
+
+func orderName(o planOrder) string {
+	switch {
+	case o.Dim >= 0:
+		return fmt.Sprintf("d%d", o.Dim)
+	case o.Previous:
+		return fmt.Sprintf("n%d", o.Measure)
+	}
+	return fmt.Sprintf("m%d", o.Measure)
+}
+
+func orderSQL(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return " ORDER BY " + strings.Join(keys, ", ")
+}

@@ -1,0 +1,328 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// answer computes a plan on a connection. The outcome is for the metrics.
+func (e *Engine) answer(ctx context.Context, conn *connection, p *plan) (r *Result, outcome string, err error) {
+	c, err := e.compiler(ctx, conn, p)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(p.Rows) > 0 {
+		r, err = e.page(ctx, conn, c)
+		return r, "exact", err
+	}
+	if e.maySample(c) {
+		r, err = e.estimate(ctx, conn, c)
+		if err != nil {
+			return nil, "", err
+		}
+		if r != nil {
+			return r, "sampled", nil
+		}
+	}
+	e.metrics.rows.Add(float64(c.scanned()))
+	start := time.Now()
+	r, more, err := e.execute(ctx, conn, c, c.compile())
+	if err != nil {
+		return nil, "", err
+	}
+	e.speed.observe(c, time.Since(start))
+	if more && (p.Limit > c.maxRows || p.Other) {
+		return nil, "", e.tooManyRows(ctx, conn, c)
+	}
+	return r, "exact", nil
+}
+
+// compiler gathers what the compiler must know of the files.
+func (e *Engine) compiler(ctx context.Context, conn *connection, p *plan) (*compiler, error) {
+	c := &compiler{p: p, maxRows: min(MaxLimit, max(1, e.cfg.MaxResultCells/max(1, len(p.resultColumns()))))}
+	var err error
+	if c.base, err = e.source(ctx, conn, p.dataset, p.Where); err != nil {
+		return nil, err
+	}
+	if p.Previous != nil {
+		if c.before, err = e.source(ctx, conn, p.dataset, p.Previous.Where); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.Lookups {
+		l := &p.Lookups[i]
+		if l.target == nil {
+			return nil, fmt.Errorf("lookup %s has no target", l.name)
+		}
+		src, err := e.source(ctx, conn, l.target, nil)
+		if err != nil {
+			return nil, err
+		}
+		if src.unique, err = e.uniqueKey(ctx, conn, l, src); err != nil {
+			return nil, err
+		}
+		c.lookups = append(c.lookups, src)
+	}
+	return c, nil
+}
+
+func (c *compiler) scanned() int64 {
+	n := c.base.rows()
+	if c.before != nil {
+		n += c.before.rows()
+	}
+	return n
+}
+
+func (e *Engine) source(ctx context.Context, conn *connection, ds *Dataset, where []predicate) (*source, error) {
+	s := &source{ds: ds, segs: prune(ds.Segments, where), empty: e.footers.empty}
+	var err error
+	s.foot, err = e.footers.load(ctx, conn, s.segs)
+	return s, err
+}
+
+// uniqueKey tells whether the key of a lookup is unique at this version.
+func (e *Engine) uniqueKey(ctx context.Context, conn *connection, l *planLookup, src *source) (bool, error) {
+	key := uniqueKey{l.Dataset, l.Version, l.Key.ID}
+	if u, ok := e.unique.Get(key); ok {
+		return u, nil
+	}
+	name := segments.ColumnName(l.Key.ID)
+	sql := fmt.Sprintf("SELECT count(x.%s) = count(DISTINCT x.%s) FROM %s", name, name, src.relation([]colRef{l.Key}, "x"))
+	column := []ResultColumn{{Type: Boolean}}
+	if err := queryInto(ctx, conn, sql, column); err != nil {
+		return false, fmt.Errorf("check key of lookup %s: %w", l.name, err)
+	}
+	unique := len(column[0].Ints) == 1 && column[0].Ints[0] == 1
+	e.unique.Add(key, unique)
+	return unique, nil
+}
+
+// newest gives the largest value of a time column, from the segments'
+// statistics or, where one has none, from the rows.
+func (e *Engine) newest(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
+	var newest int64
+	found := false
+	for i := range ds.Segments {
+		seg := &ds.Segments[i]
+		if seg.Rows == 0 {
+			continue
+		}
+		r, known := seg.Stats[column]
+		if !known {
+			return e.newestOfRows(ctx, ds, column)
+		}
+		if r.Max == nil {
+			continue
+		}
+		v, ok := wholeStat(r.Max)
+		if !ok {
+			return e.newestOfRows(ctx, ds, column)
+		}
+		if !found || v > newest {
+			newest, found = v, true
+		}
+	}
+	return newest, found, nil
+}
+
+func (e *Engine) newestOfRows(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
+	in, conn, err := e.connect(ctx, ds.TenantID)
+	if err != nil {
+		return 0, false, err
+	}
+	defer e.instances.release(in, conn)
+	src, err := e.source(ctx, conn, ds, nil)
+	if err != nil {
+		return 0, false, err
+	}
+	c := columnByID(ds.Columns, column)
+	if c == nil {
+		return 0, false, fmt.Errorf("column %d is not there", column)
+	}
+	out := []ResultColumn{{Type: c.Type}}
+	sql := fmt.Sprintf("SELECT max(x.%s) FROM %s", segments.ColumnName(column), src.relation([]colRef{refOf(0, c)}, "x"))
+	if err := queryInto(ctx, conn, sql, out); err != nil {
+		return 0, false, fmt.Errorf("find newest row: %w", err)
+	}
+	if len(out[0].Ints) == 0 || out[0].IsNull(0) {
+		return 0, false, nil
+	}
+	return out[0].Ints[0], true, nil
+}
+
+// execute runs the statement of a plan and takes its result.
+func (e *Engine) execute(ctx context.Context, conn *connection, c *compiler, sql string) (r *Result, more bool, err error) {
+	p := c.p
+	rows, err := conn.query(ctx, sql)
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.close()
+	columns := p.resultColumns()
+	limit := min(p.Limit, c.maxRows)
+	if p.Other {
+		columns = append(columns, ResultColumn{Name: "other", Type: Boolean})
+		limit = c.maxRows
+	}
+	n, more, err := fetch(rows, columns, limit)
+	if err != nil {
+		return nil, false, fmt.Errorf("read result: %w", err)
+	}
+	r = p.result()
+	r.Rows, r.More = n, more
+	if p.Other {
+		r.others(columns[len(columns)-1].Ints)
+		columns = columns[:len(columns)-1]
+	}
+	r.Columns = columns
+	return r, more, nil
+}
+
+// others marks the rows that are "Other".
+func (r *Result) others(flags []int64) {
+	for i, f := range flags {
+		if f == 0 {
+			continue
+		}
+		if r.OtherRows == nil {
+			r.OtherRows = make([]bool, len(flags))
+		}
+		r.OtherRows[i] = true
+	}
+	if n := len(flags); n > 0 && flags[n-1] != 0 {
+		only := true
+		for _, o := range r.OtherRows[:n-1] {
+			only = only && !o
+		}
+		r.HasOther = only
+	}
+}
+
+// result is an answer without rows.
+func (p *plan) result() *Result {
+	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone}
+	r.Span = p.span(p.Span)
+	if p.Previous != nil {
+		r.Previous = p.span(&p.Previous.Span)
+	}
+	return r
+}
+
+// span turns wall-clock time into times: in the zone for columns with time
+// zone, as UTC for others. An open end is the zero time.
+func (p *plan) span(w *wallSpan) *Span {
+	if w == nil {
+		return nil
+	}
+	at := func(wall int64) time.Time {
+		if wall <= minMicros || wall >= maxMicros {
+			return time.Time{}
+		}
+		t := time.UnixMicro(wall).UTC()
+		if p.SpanTZ {
+			return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), p.zone.loc)
+		}
+		return t
+	}
+	return &Span{From: at(w.From), To: at(w.To)}
+}
+
+// tooManyRows says what the limit is and which grouping would fit.
+func (e *Engine) tooManyRows(ctx context.Context, conn *connection, c *compiler) error {
+	p := c.p
+	q := &groupQuery{c: c}
+	out := []ResultColumn{{Type: Integer}}
+	if err := queryInto(ctx, conn, "SELECT count(*) FROM ("+q.groups()+")", out); err != nil {
+		return err
+	}
+	groups := out[0].Ints[0]
+	for i, d := range p.Dims {
+		if d.Grain == "" || cyclic(d.Grain) || !d.Ref.temporal() {
+			continue
+		}
+		at := -1
+		for j, g := range grains[:8] {
+			if g == d.Grain {
+				at = j
+			}
+		}
+		for _, coarser := range grains[at+1 : 8] {
+			fewer := float64(groups) * grainDays(d.Grain) / grainDays(coarser)
+			if fewer < float64(c.maxRows)*0.8 {
+				return ErrTooManyRows.With("The answer has %d groups; at most %d fit with its columns. Grouped by %s instead of %s in %q it would fit, or lower the limit.",
+					groups, c.maxRows, strings.ReplaceAll(coarser, "_", " "), strings.ReplaceAll(d.Grain, "_", " "), clip(p.Dims[i].Name))
+			}
+		}
+	}
+	return ErrTooManyRows.With("The answer has %d groups; at most %d fit with its columns. Lower the limit or group more coarsely.", groups, c.maxRows)
+}
+
+// grainDays is about how long a bucket is.
+func grainDays(grain string) float64 {
+	switch grain {
+	case "week":
+		return 7
+	case "month":
+		return 30.4
+	case "quarter":
+		return 91.3
+	case "year":
+		return 365.2
+	}
+	return float64(grainMicros(grain)) / float64(dayMicros)
+}
+
+// page answers a query for plain rows.
+func (e *Engine) page(ctx context.Context, conn *connection, c *compiler) (*Result, error) {
+	p := c.p
+	if p.Limit > c.maxRows {
+		r, more, err := e.execute(ctx, conn, c, c.plainRows(nil))
+		if err == nil && more {
+			err = ErrTooManyRows.With("The answer has %d columns, so at most %d rows fit. Lower the limit or ask for fewer columns.", len(r.Columns), c.maxRows)
+		}
+		return r, err
+	}
+	e.metrics.rows.Add(float64(c.scanned()))
+	r, _, err := e.execute(ctx, conn, c, c.plainRows(nil))
+	return r, err
+}
+
+// Explanation says how an answer is made.
+type Explanation struct {
+	SQL      string   `json:"sql"`
+	Digest   string   `json:"digest"`   // cache key
+	Segments int      `json:"segments"` // read
+	Pruned   int      `json:"pruned"`   // left unread by their smallest and largest values
+	Rows     int64    `json:"rows"`     // in the segments read
+	Sampled  bool     `json:"sampled"`  // would be answered from samples
+	Notes    []string `json:"notes,omitempty"`
+}
+
+// Explain compiles q and says how it would be answered, without running it.
+//
+// Errors: the query.* codes.
+func (e *Engine) Explain(ctx context.Context, q Query) (Explanation, error) {
+	p, err := e.plan(ctx, &q)
+	if err != nil {
+		return Explanation{}, err
+	}
+	p = p.attach(q.Dataset)
+	in, conn, err := e.connect(ctx, p.Tenant)
+	if err != nil {
+		return Explanation{}, err
+	}
+	defer e.instances.release(in, conn)
+	c, err := e.compiler(ctx, conn, p)
+	if err != nil {
+		return Explanation{}, queryError(err)
+	}
+	x := Explanation{SQL: c.compile(), Digest: p.digest, Segments: len(c.base.segs), Rows: c.scanned(), Sampled: e.maySample(c)}
+	x.Pruned = len(q.Dataset.Segments) - x.Segments
+	x.Notes = c.notes
+	return x, nil
+}

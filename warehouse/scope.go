@@ -1,0 +1,393 @@
+package warehouse
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// compiler writes a plan in the SQL of DuckDB over given files.
+type compiler struct {
+	p       *plan
+	base    *source
+	before  *source   // the base for the earlier span of a comparison
+	lookups []*source // of p.Lookups
+	maxRows int       // one row more than an answer may have is asked for
+	notes   []string
+}
+
+// source is the relation rel as this scope reads it.
+func (s *scope) source(rel int) *source {
+	switch {
+	case rel != 0:
+		return s.c.lookups[rel-1]
+	case s.prev != nil:
+		return s.c.before
+	}
+	return s.c.base
+}
+
+// scope is one SELECT over the rows of the base: the current span or the
+// previous one.
+type scope struct {
+	c     *compiler
+	where []predicate
+	prev  *planPrevious // nil for the current span
+	// columns maps what an inner query gives to its SQL here; other columns
+	// come from the relations t, l1, l2 …
+	columns map[colRef]string
+	times   map[timeKey]*timeColumn
+	joined  map[int]bool // lookups whose columns are at hand
+}
+
+type timeKey struct {
+	ref   colRef
+	moved bool
+}
+
+func (c *compiler) scope(where []predicate, prev *planPrevious) *scope {
+	return &scope{c: c, where: where, prev: prev, columns: map[colRef]string{}, times: map[timeKey]*timeColumn{}, joined: map[int]bool{}}
+}
+
+func alias(rel int) string {
+	if rel == 0 {
+		return "t"
+	}
+	return fmt.Sprintf("l%d", rel)
+}
+
+func (s *scope) col(ref colRef) string {
+	if x, ok := s.columns[ref]; ok {
+		return x
+	}
+	return alias(ref.Rel) + "." + segments.ColumnName(ref.ID)
+}
+
+// shiftOf is how a dimension on ref is moved in this scope.
+func (s *scope) shiftOf(ref colRef) shift {
+	if s.prev != nil && s.prev.Ref == ref {
+		return s.prev.Shift
+	}
+	return shift{}
+}
+
+// time gives the time column of ref, moved for dimensions that line up with
+// another span, unmoved for everything else.
+func (s *scope) time(ref colRef, moved bool) *timeColumn {
+	key := timeKey{ref, moved}
+	if t, ok := s.times[key]; ok {
+		return t
+	}
+	t := &timeColumn{typ: ref.Type, col: s.col(ref), zone: s.c.p.zone}
+	if moved {
+		t.move = s.shiftOf(ref).Micros
+	}
+	src := s.source(ref.Rel)
+	if src.hasBucket(ref) {
+		t.bucket = alias(ref.Rel) + "." + segments.BucketName(ref.ID)
+	}
+	t.lo, t.hi, _ = src.bounds(ref)
+	if ref.Rel == 0 {
+		t.lo, t.hi = narrow(t.lo, t.hi, s.where, ref)
+	}
+	s.times[key] = t
+	return t
+}
+
+// narrow cuts a range to what the filters on the column let through.
+func narrow(lo, hi int64, where []predicate, ref colRef) (int64, int64) {
+	for _, p := range where {
+		if p.Ref != ref || p.Kind != kindSet || p.Negate || len(p.Set) == 0 {
+			continue
+		}
+		least, most := int64(math.MaxInt64), int64(math.MinInt64)
+		for _, in := range p.Set {
+			if in.Lo == nil {
+				least = math.MinInt64
+			} else {
+				least = min(least, in.Lo.I)
+			}
+			if in.Hi == nil {
+				most = math.MaxInt64
+			} else {
+				most = max(most, in.Hi.I)
+			}
+		}
+		if a, b := max(lo, least), min(hi, most); a <= b {
+			lo, hi = a, b
+		}
+	}
+	return lo, hi
+}
+
+// dimension is the SQL of a dimension's value.
+func (s *scope) dimension(d *planDim) string {
+	by := s.shiftOf(d.Ref)
+	switch {
+	case d.Bin != "" || d.BinF != 0:
+		return binSQL(d, s.col(d.Ref))
+	case cyclic(d.Grain):
+		return s.time(d.Ref, false).grainSQL(d.Grain, shift{})
+	case d.Grain != "":
+		return s.time(d.Ref, true).grainSQL(d.Grain, by)
+	case by == shift{}:
+		return s.col(d.Ref)
+	}
+	x := s.col(d.Ref)
+	switch {
+	case d.Ref.Type == Date && by.Year:
+		return "CAST(" + x + " + INTERVAL 1 YEAR AS DATE)"
+	case d.Ref.Type == Date:
+		return fmt.Sprintf("CAST(%s + (%d)::INTEGER AS DATE)", x, by.Days+by.Micros/dayMicros)
+	case d.Ref.Type == TimestampTZ:
+		return fmt.Sprintf("make_timestamptz(epoch_us(%s) + (%d)::BIGINT)", x, by.Micros)
+	}
+	return fmt.Sprintf("make_timestamp(epoch_us(%s) + (%d)::BIGINT)", x, by.Micros)
+}
+
+// aggregate is the SQL of an atom over the rows of this scope.
+func (s *scope) aggregate(a *atom) string {
+	x := ""
+	if a.Ref != nil {
+		x = s.col(*a.Ref)
+	}
+	if a.Fn == "count" && a.Ref.Rel == 0 && !s.source(0).mayBeNull(a.Ref.ID) {
+		x = ""
+	}
+	return aggregateSQL(a, x) + s.filterClause(a)
+}
+
+// aggregateSQL applies the atom's function to x; an empty x counts rows.
+func aggregateSQL(a *atom, x string) string {
+	switch a.Fn {
+	case "rows":
+		return "count(*)"
+	case "count":
+		if x == "" {
+			return "count(*)"
+		}
+		return "count(" + x + ")"
+	case "count_distinct":
+		return "count(DISTINCT " + x + ")"
+	case "percentile":
+		if a.Ref.Type != Integer && a.Ref.Type != Float {
+			x = "CAST(" + x + " AS DOUBLE)" // DuckDB would round to the column's scale
+		}
+		return fmt.Sprintf("quantile_cont(%s, %s)", x, doubleSQL(a.P))
+	}
+	return a.Fn + "(" + x + ")"
+}
+
+func (s *scope) filterClause(a *atom) string {
+	cond := s.filterSQL(a)
+	if cond == "" {
+		return ""
+	}
+	return " FILTER (WHERE " + cond + ")"
+}
+
+func (s *scope) filterSQL(a *atom) string {
+	parts := make([]string, len(a.Filters))
+	for i := range a.Filters {
+		parts[i] = s.predicate(&a.Filters[i])
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// predicate is the SQL of a predicate on a column at hand.
+func (s *scope) predicate(p *predicate) string {
+	x := s.col(p.Ref)
+	switch p.Kind {
+	case kindContains:
+		return "contains(lower(" + x + "), lower(" + quoteText(p.Text) + "))"
+	case kindPrefix:
+		return "starts_with(lower(" + x + "), lower(" + quoteText(p.Text) + "))"
+	case kindCyclic:
+		return condition(p.Set, p.Negate, p.Nulls, s.time(p.Ref, false).grainSQL(p.Grain, shift{}), colRef{Type: Integer})
+	case kindBin:
+		return condition(p.Set, p.Negate, p.Nulls, fmt.Sprintf("floor(CAST(%s AS DOUBLE) / %s)", x, doubleSQL(p.Bin)), colRef{Type: Float})
+	}
+	if t := s.time; p.Ref.temporal() && bucketAligned(p) && s.columns[p.Ref] == "" && !s.needsColumn(p.Ref) {
+		if b := t(p.Ref, false).bucket; b != "" {
+			return condition(bucketSet(p.Set), p.Negate, p.Nulls, b, colRef{Type: bucketType})
+		}
+	}
+	return condition(p.Set, p.Negate, p.Nulls, x, p.Ref)
+}
+
+// bucketAligned tells whether buckets can decide a filter on a timestamp.
+func bucketAligned(p *predicate) bool {
+	if p.Kind != kindSet || !segments.HasBucket(p.Ref.Type) {
+		return false
+	}
+	for _, in := range p.Set {
+		if in.Lo != nil && (in.Lo.I%quarterMicros != 0 || in.LoOpen) {
+			return false
+		}
+		if in.Hi != nil && (in.Hi.I%quarterMicros != 0 || !in.HiOpen) {
+			return false
+		}
+	}
+	return true
+}
+
+func bucketSet(set []interval) []interval {
+	out := make([]interval, len(set))
+	scaled := func(v *value) *value {
+		if v == nil {
+			return nil
+		}
+		return &value{K: "i", I: min(max(v.I, firstMicro), lastMicro) / quarterMicros}
+	}
+	for i, in := range set {
+		out[i] = interval{Lo: scaled(in.Lo), Hi: scaled(in.Hi), LoOpen: in.LoOpen, HiOpen: in.HiOpen}
+	}
+	return out
+}
+
+// needsColumn tells whether the timestamps themselves must be read, so that
+// reading buckets beside them would only cost more.
+func (s *scope) needsColumn(ref colRef) bool {
+	p := s.c.p
+	for i := range p.Dims {
+		d := &p.Dims[i]
+		if d.Ref == ref && (d.Grain == "" || d.Grain == "minute" || !s.time(ref, !cyclic(d.Grain)).bucketExact()) {
+			return true
+		}
+	}
+	for _, r := range p.Rows {
+		if r.Ref == ref {
+			return true
+		}
+	}
+	for i := range p.Atoms {
+		if a := &p.Atoms[i]; a.Ref != nil && *a.Ref == ref && (a.Fn != "count" || s.source(ref.Rel).mayBeNull(ref.ID)) {
+			return true
+		}
+		for j := range p.Atoms[i].Filters {
+			if f := &p.Atoms[i].Filters[j]; f.Ref == ref && !s.bucketable(f) {
+				return true
+			}
+		}
+	}
+	for i := range s.where {
+		if w := &s.where[i]; w.Ref == ref && !s.bucketable(w) && !s.always(w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scope) bucketable(p *predicate) bool {
+	if p.Kind == kindCyclic {
+		return s.time(p.Ref, false).bucketExact()
+	}
+	return bucketAligned(p)
+}
+
+// always tells whether every row of the segments passes a predicate.
+func (s *scope) always(p *predicate) bool {
+	if p.Kind != kindSet || p.Negate || p.Ref.Rel != 0 || len(p.Set) != 1 || !p.Ref.temporal() && p.Ref.Type != Integer {
+		return false
+	}
+	lo, hi, ok := s.source(0).bounds(p.Ref)
+	return ok && p.Set[0].covers(lo, hi) && (p.Nulls || !s.source(0).mayBeNull(p.Ref.ID))
+}
+
+// conditions are the SQL of the scope's filters. Filters on lookups that are
+// not joined become filters on the column that joins them.
+func (s *scope) conditions() []string {
+	var parts []string
+	byLookup := map[int][]predicate{}
+	for i := range s.where {
+		w := &s.where[i]
+		switch {
+		case w.Ref.Rel != 0 && !s.joined[w.Ref.Rel]:
+			byLookup[w.Ref.Rel] = append(byLookup[w.Ref.Rel], *w)
+		case !s.always(w):
+			parts = append(parts, s.predicate(w))
+		}
+	}
+	for rel := 1; rel <= len(s.c.p.Lookups); rel++ {
+		if preds := byLookup[rel]; len(preds) > 0 {
+			parts = append(parts, s.keyCondition(rel, preds))
+		}
+	}
+	return parts
+}
+
+// keyCondition filters by columns of a lookup without joining it: the keys
+// whose row passes are looked up first. Rows that match no key have NULL in
+// every column of the lookup.
+func (s *scope) keyCondition(rel int, preds []predicate) string {
+	inner := s.c.scope(nil, nil)
+	inner.joined[rel] = true
+	parts := make([]string, len(preds))
+	unmatched := true
+	refs := []colRef{s.c.p.Lookups[rel-1].Key}
+	for i := range preds {
+		parts[i] = "(" + inner.predicate(&preds[i]) + ")"
+		unmatched = unmatched && preds[i].Nulls
+		refs = append(refs, preds[i].Ref)
+	}
+	key := inner.col(s.c.p.Lookups[rel-1].Key)
+	from := s.c.lookupRelation(rel, refs)
+	own := s.col(s.c.p.Lookups[rel-1].Column)
+	cond := strings.Join(parts, " AND ")
+	if unmatched {
+		return fmt.Sprintf("(%s IS NULL OR %s NOT IN (SELECT %s FROM %s WHERE %s IS NOT NULL AND (%s) IS NOT TRUE))", own, own, key, from, key, cond)
+	}
+	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE %s IS NOT NULL AND %s)", own, key, from, key, cond)
+}
+
+// lookupRelation is the FROM item of a lookup with one row a key.
+func (c *compiler) lookupRelation(rel int, refs []colRef) string {
+	src := c.lookups[rel-1]
+	own := make([]colRef, 0, len(refs))
+	for _, r := range refs {
+		if r.Rel == rel {
+			own = append(own, r)
+		}
+	}
+	if src.unique {
+		return src.relation(own, alias(rel))
+	}
+	// Keys should be unique; where they are not, the row that sorts first
+	// counts, so that no row of the dataset is ever doubled.
+	key := segments.ColumnName(c.p.Lookups[rel-1].Key.ID)
+	return fmt.Sprintf("(SELECT DISTINCT ON (%s) * FROM %s ORDER BY ALL) AS %s", key, src.relation(own, "x"), alias(rel))
+}
+
+// from is the FROM clause with the joins that the scope needs, and WHERE.
+func (s *scope) from() string {
+	var refs []colRef
+	s.c.p.refs(func(r colRef) { refs = append(refs, r) })
+	base := make([]colRef, 0, len(refs))
+	for _, r := range refs {
+		if r.Rel == 0 {
+			base = append(base, r)
+		}
+	}
+	sql := " FROM " + s.source(0).relation(base, "t") + s.joins(refs)
+	return sql + whereSQL(s.conditions())
+}
+
+func (s *scope) joins(refs []colRef) string {
+	var sql strings.Builder
+	for rel := 1; rel <= len(s.c.p.Lookups); rel++ {
+		if s.joined[rel] {
+			l := s.c.p.Lookups[rel-1]
+			fmt.Fprintf(&sql, " LEFT JOIN %s ON %s = %s", s.c.lookupRelation(rel, refs), s.col(l.Column), s.col(l.Key))
+		}
+	}
+	return sql.String()
+}
+
+func whereSQL(parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(parts, " AND ")
+}

@@ -1,0 +1,254 @@
+package warehouse
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// grouped is one SELECT with columns d0… for the plan's dimensions and a0… for
+// its atoms.
+func (c *compiler) grouped(where []predicate, prev *planPrevious) string {
+	s := c.scope(where, prev)
+	if keys, ok := s.stageKeys(); ok {
+		return s.staged(keys)
+	}
+	return s.direct()
+}
+
+// direct groups rows by the dimensions themselves.
+func (s *scope) direct() string {
+	s.joinNeeded()
+	p := s.c.p
+	columns := make([]string, 0, len(p.Dims)+len(p.Atoms)+1)
+	for i := range p.Dims {
+		columns = append(columns, fmt.Sprintf("%s AS d%d", s.dimension(&p.Dims[i]), i))
+	}
+	for i := range p.Atoms {
+		columns = append(columns, fmt.Sprintf("%s AS a%d", s.aggregate(&p.Atoms[i]), i))
+	}
+	return "SELECT " + strings.Join(columns, ", ") + s.from() + groupBy(len(p.Dims))
+}
+
+func groupBy(n int) string {
+	if n == 0 {
+		return ""
+	}
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprint(i + 1)
+	}
+	return " GROUP BY " + strings.Join(parts, ", ")
+}
+
+// joinNeeded joins the lookups whose columns are more than filtered by.
+func (s *scope) joinNeeded() {
+	p := s.c.p
+	need := func(r colRef) {
+		if r.Rel != 0 {
+			s.joined[r.Rel] = true
+		}
+	}
+	for _, d := range p.Dims {
+		need(d.Ref)
+	}
+	for _, r := range p.Rows {
+		need(r.Ref)
+	}
+	for i := range p.Atoms {
+		if p.Atoms[i].Ref != nil {
+			need(*p.Atoms[i].Ref)
+		}
+		for _, f := range p.Atoms[i].Filters {
+			need(f.Ref)
+		}
+	}
+}
+
+// stageKey is a column that rows are grouped by first.
+type stageKey struct {
+	ref    colRef // of the base
+	bucket bool   // by its quarter-hour bucket
+	day    bool   // by its local day
+	groups float64
+}
+
+// stageKeys decides whether grouping in two stages is cheaper: first by stored
+// columns, whose dictionaries DuckDB groups by without looking at each row,
+// then by what the dimensions make of the few groups (days in a time zone, the
+// state of an airport). It needs aggregates that can be merged.
+func (s *scope) stageKeys() ([]stageKey, bool) {
+	p := s.c.p
+	if len(p.Dims) == 0 || !p.allMergeable() || !s.atomsOfBase() {
+		return nil, false
+	}
+	sources, derived, lookups := s.keySources()
+	if !derived {
+		return nil, false
+	}
+	rows := float64(s.source(0).rows())
+	groups := 1.0
+	keys := make([]stageKey, 0, len(sources))
+	for _, ref := range sources {
+		key, ok := s.stageKey(ref, len(sources) == 1)
+		if !ok {
+			return nil, false
+		}
+		groups *= key.groups
+		keys = append(keys, key)
+	}
+	// With one key its dictionary is grouped by, nearly for free. With more,
+	// the gain is only the join with lookups over fewer rows.
+	if len(keys) == 1 && groups <= rows/4 || lookups && groups <= rows/6 {
+		return keys, true
+	}
+	return nil, false
+}
+
+// atomsOfBase tells whether the atoms and their filters need no lookup.
+func (s *scope) atomsOfBase() bool {
+	for i := range s.c.p.Atoms {
+		a := &s.c.p.Atoms[i]
+		if a.Ref != nil && a.Ref.Rel != 0 {
+			return false
+		}
+		for _, f := range a.Filters {
+			if f.Ref.Rel != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// keySources are the stored columns that the dimensions derive from.
+func (s *scope) keySources() (sources []colRef, derived, lookups bool) {
+	seen := map[colRef]bool{}
+	for i := range s.c.p.Dims {
+		d := &s.c.p.Dims[i]
+		ref := d.Ref
+		if ref.Rel != 0 {
+			ref = s.c.p.Lookups[ref.Rel-1].Column
+			lookups = true
+		}
+		derived = derived || d.Ref.Rel != 0 || d.Grain != "" || d.Bin != "" || d.BinF != 0
+		if !seen[ref] {
+			seen[ref] = true
+			sources = append(sources, ref)
+		}
+	}
+	return sources, derived, lookups
+}
+
+func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
+	key := stageKey{ref: ref}
+	if segments.HasBucket(ref.Type) {
+		days, raw := true, false
+		for i := range s.c.p.Dims {
+			d := &s.c.p.Dims[i]
+			if d.Ref != ref {
+				continue
+			}
+			raw = raw || d.Grain == "" || !s.time(ref, !cyclic(d.Grain)).bucketExact() || d.Grain == "minute"
+			days = days && !subDay(d.Grain) && d.Grain != "hour_of_day" && d.Grain != ""
+		}
+		t := s.time(ref, false)
+		width := quarterMicros
+		switch {
+		case !alone && days:
+			key.day, width = true, dayMicros
+		case raw:
+			return key, false
+		default:
+			key.bucket = true
+		}
+		key.groups = float64(t.hi-t.lo)/float64(width) + 1
+		return key, true
+	}
+	n, ok := s.source(0).distinct(ref.ID)
+	key.groups = float64(n)
+	if !ok {
+		key.groups = math.Inf(1)
+	}
+	for i, l := range s.c.p.Lookups {
+		if l.Column == ref {
+			key.groups = min(key.groups, float64(s.c.lookups[i].rows()+2))
+		}
+	}
+	return key, true
+}
+
+// staged groups in two stages.
+func (s *scope) staged(keys []stageKey) string {
+	p := s.c.p
+	outer := s.c.scope(nil, s.prev)
+	inner := make([]string, 0, len(keys)+len(p.Atoms))
+	for i, k := range keys {
+		name := fmt.Sprintf("s.k%d", i)
+		x := s.col(k.ref)
+		switch {
+		case k.bucket:
+			x = s.time(k.ref, false).bucket
+		case k.day:
+			x = s.time(k.ref, false).day()
+		}
+		inner = append(inner, fmt.Sprintf("%s AS k%d", x, i))
+		if !segments.HasBucket(k.ref.Type) {
+			outer.columns[k.ref] = name
+			continue
+		}
+		for _, moved := range []bool{false, true} {
+			t := *s.time(k.ref, moved)
+			t.col = ""
+			if k.day {
+				t.known = name
+			} else {
+				t.bucket = name
+			}
+			outer.times[timeKey{k.ref, moved}] = &t
+		}
+	}
+	for i := range p.Dims {
+		if rel := p.Dims[i].Ref.Rel; rel != 0 {
+			outer.joined[rel] = true
+		}
+	}
+	var lookups []predicate
+	var own []predicate
+	for _, w := range s.where {
+		if w.Ref.Rel != 0 && outer.joined[w.Ref.Rel] {
+			lookups = append(lookups, w)
+		} else {
+			own = append(own, w)
+		}
+	}
+	s.where, outer.where = own, lookups
+	for i := range p.Atoms {
+		inner = append(inner, fmt.Sprintf("%s AS a%d", s.aggregate(&p.Atoms[i]), i))
+	}
+	first := "SELECT " + strings.Join(inner, ", ") + s.from() + groupBy(len(keys))
+
+	columns := make([]string, 0, len(p.Dims)+len(p.Atoms))
+	for i := range p.Dims {
+		columns = append(columns, fmt.Sprintf("%s AS d%d", outer.dimension(&p.Dims[i]), i))
+	}
+	for i := range p.Atoms {
+		columns = append(columns, fmt.Sprintf("%s AS a%d", mergeSQL(&p.Atoms[i], fmt.Sprintf("s.a%d", i)), i))
+	}
+	var refs []colRef
+	p.refs(func(r colRef) { refs = append(refs, r) })
+	s.c.notes = append(s.c.notes, "grouped in two stages")
+	return "SELECT " + strings.Join(columns, ", ") + " FROM (" + first + ") AS s" + outer.joins(refs) +
+		whereSQL(outer.conditions()) + groupBy(len(p.Dims))
+}
+
+// mergeSQL makes the atom of a whole from those of its parts.
+func mergeSQL(a *atom, x string) string {
+	switch a.Fn {
+	case "min", "max":
+		return a.Fn + "(" + x + ")"
+	}
+	return "sum(" + x + ")"
+}
