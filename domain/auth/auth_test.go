@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -25,23 +27,28 @@ const (
 
 var client = auth.Client{Address: "192.0.2.7", UserAgent: "test"}
 
-// outbox keeps the mail that the service wants sent.
-type outbox struct{ mails []auth.ResetMail }
+// outbox keeps the letters that the service wants sent.
+type outbox struct {
+	to      []delivery.Recipient
+	letters []delivery.Letter
+}
 
-func (o *outbox) SendReset(_ context.Context, _ *db.Tx, m auth.ResetMail) error {
-	o.mails = append(o.mails, m)
-	return nil
+func (o *outbox) Queue(_ context.Context, _ *db.Tx, to delivery.Recipient, letter delivery.Letter) (ids.Message, error) {
+	o.to, o.letters = append(o.to, to), append(o.letters, letter)
+	return ids.New[ids.Message](), nil
 }
 
 type fixture struct {
 	*auth.Service
+	db      *db.DB
 	tenants *tenants.Service
 	mail    *outbox
 	one     tenants.Tenant
 	two     tenants.Tenant
 }
 
-func setup(t *testing.T) *fixture {
+// emptySetup has no workspace yet.
+func emptySetup(t *testing.T) *fixture {
 	t.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
@@ -50,9 +57,16 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	pool := dbtest.New(t)
-	f := &fixture{tenants: tenants.NewService(tenants.Deps{DB: pool, Master: master}), mail: &outbox{}}
+	f := &fixture{db: pool, tenants: tenants.NewService(tenants.Deps{DB: pool, Master: master}), mail: &outbox{}}
 	f.Service = auth.NewService(auth.Deps{DB: pool, Tenants: f.tenants, Mailer: f.mail,
 		BaseURL: func() string { return "https://bi.example" }})
+	return f
+}
+
+func setup(t *testing.T) *fixture {
+	t.Helper()
+	f := emptySetup(t)
+	var err error
 	if f.one, err = f.tenants.Create(t.Context(), tenants.New{Name: "One"}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,15 +87,20 @@ func (f *fixture) user(t *testing.T, in tenants.Tenant, email string, role acces
 
 func (f *fixture) signIn(t *testing.T, email, password string) (string, auth.Identity) {
 	t.Helper()
-	token, err := f.SignIn(t.Context(), email, password, false, client)
+	opened, err := f.SignIn(t.Context(), email, password, false, client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := f.Identify(t.Context(), token)
+	return opened.Token, f.identify(t, opened.Token)
+}
+
+func (f *fixture) identify(t *testing.T, token string) auth.Identity {
+	t.Helper()
+	i, err := f.Identify(t.Context(), token, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token, i
+	return i
 }
 
 func code(err error) string {
@@ -148,14 +167,14 @@ func TestEndedSessionsAreRefused(t *testing.T) {
 	if err := f.RevokeSession(t.Context(), i, j.SessionID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Identify(t.Context(), second); !errors.Is(err, auth.ErrNoSession) {
+	if _, err := f.Identify(t.Context(), second, false); !errors.Is(err, auth.ErrNoSession) {
 		t.Errorf("revoked: got %v", err)
 	}
 	if err := f.SignOut(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"signed out": token, "garbage": "x", "empty": "", "unknown": strings.Repeat("A", 43)} {
-		if _, err := f.Identify(t.Context(), text); !errors.Is(err, auth.ErrNoSession) {
+		if _, err := f.Identify(t.Context(), text, false); !errors.Is(err, auth.ErrNoSession) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -174,7 +193,7 @@ func TestNobodyEndsSomebodyElsesSession(t *testing.T) {
 	if err := f.RevokeOtherSessions(t.Context(), eve); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Identify(t.Context(), token); err != nil {
+	if _, err := f.Identify(t.Context(), token, false); err != nil {
 		t.Errorf("the session ended: %v", err)
 	}
 }
@@ -185,20 +204,31 @@ func TestOnePersonSwitchesBetweenTheirWorkspacesOnly(t *testing.T) {
 	f.user(t, f.one, "ada@example.com", access.Viewer)
 	f.user(t, f.two, "ada@example.com", access.Owner)
 	f.user(t, f.one, "eve@example.com", access.Owner)
-	old, ada := f.signIn(t, "ada@example.com", password)
-	if list, err := f.ListWorkspaces(t.Context(), ada); err != nil || len(list) != 2 {
-		t.Fatalf("got %v, %v", list, err)
+	opened, err := f.SignIn(t.Context(), "ada@example.com", password, true, client)
+	if err != nil || !opened.Choose {
+		t.Fatalf("the first time: got %+v, %v; want to choose", opened, err)
 	}
-	token, err := f.SwitchWorkspace(t.Context(), ada, f.two.ID)
+	old, ada := opened.Token, f.identify(t, opened.Token)
+	if list := ada.Workspaces; len(list) != 2 || list[0].Name != "One" || list[1].Name != "Two" {
+		t.Fatalf("got workspaces %v", list)
+	}
+	moved, err := f.SwitchWorkspace(t.Context(), ada, f.two.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := f.Identify(t.Context(), token)
-	if err != nil || i.Actor.TenantID != f.two.ID || i.Actor.Role != access.Owner {
-		t.Errorf("got %+v, %v", i, err)
+	if moved.KeepFor < 6*24*time.Hour || moved.KeepFor > 7*24*time.Hour {
+		t.Errorf("kept for %s, want what was left", moved.KeepFor)
 	}
-	if _, err := f.Identify(t.Context(), old); !errors.Is(err, auth.ErrNoSession) {
+	if i := f.identify(t, moved.Token); i.Actor.TenantID != f.two.ID || i.Actor.Role != access.Owner {
+		t.Errorf("got %+v", i)
+	}
+	if _, err := f.Identify(t.Context(), old, false); !errors.Is(err, auth.ErrNoSession) {
 		t.Errorf("the token of before the switch: got %v", err)
+	}
+	if again, err := f.SignIn(t.Context(), "ada@example.com", password, false, client); err != nil || again.Choose {
+		t.Errorf("the second time: got %+v, %v", again, err)
+	} else if i := f.identify(t, again.Token); i.Actor.TenantID != f.two.ID {
+		t.Errorf("not back in the workspace used last: %+v", i)
 	}
 	_, eve := f.signIn(t, "eve@example.com", password)
 	if _, err := f.SwitchWorkspace(t.Context(), eve, f.two.ID); !errors.Is(err, auth.ErrNotMember) {
@@ -211,31 +241,39 @@ func TestResetLinkWorksOnceAndEndsAllSessions(t *testing.T) {
 	f := setup(t)
 	f.user(t, f.one, "ada@example.com", access.Viewer)
 	session, _ := f.signIn(t, "ada@example.com", password)
-	if err := f.RequestReset(t.Context(), "nobody@example.com", client); err != nil || len(f.mail.mails) != 0 {
-		t.Fatalf("unknown address: %v, %d mails", err, len(f.mail.mails))
+	if err := f.RequestReset(t.Context(), "nobody@example.com", client); err != nil || len(f.mail.letters) != 0 {
+		t.Fatalf("unknown address: %v, %d letters", err, len(f.mail.letters))
 	}
 	for range 2 {
 		if err := f.RequestReset(t.Context(), "ada@example.com", client); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(f.mail.mails) != 2 || f.mail.mails[1].To != "ada@example.com" {
-		t.Fatalf("got mails %+v", f.mail.mails)
+	if len(f.mail.letters) != 2 || f.mail.to[1].Address != "ada@example.com" {
+		t.Fatalf("got letters %+v to %+v", f.mail.letters, f.mail.to)
 	}
-	first, second := linkToken(t, f.mail.mails[0].Link), linkToken(t, f.mail.mails[1].Link)
-	if err := f.ResetPassword(t.Context(), first, other); !errors.Is(err, auth.ErrLinkUsed) {
+	link := func(n int) string { return linkToken(t, f.mail.letters[n].(delivery.PasswordReset).Link) }
+	first, second := link(0), link(1)
+	if _, err := f.ResetPassword(t.Context(), first, other, client); !errors.Is(err, auth.ErrLinkUsed) {
 		t.Errorf("the older link: got %v", err)
 	}
-	if err := f.ResetPassword(t.Context(), second, "short"); code(err) != "auth.invalid" {
+	if _, err := f.ResetPassword(t.Context(), second, "short", client); code(err) != "auth.invalid" {
 		t.Errorf("a short password: got %v", err)
 	}
-	if err := f.ResetPassword(t.Context(), second, other); err != nil {
+	if email, err := f.CheckReset(t.Context(), second); err != nil || email != "ada@example.com" {
+		t.Errorf("whose link: got %q, %v", email, err)
+	}
+	opened, err := f.ResetPassword(t.Context(), second, other, client)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.ResetPassword(t.Context(), second, password); !errors.Is(err, auth.ErrLinkUsed) {
+	if i := f.identify(t, opened.Token); i.Email != "ada@example.com" {
+		t.Errorf("signed in as %s", i.Email)
+	}
+	if _, err := f.ResetPassword(t.Context(), second, password, client); !errors.Is(err, auth.ErrLinkUsed) {
 		t.Errorf("used twice: got %v", err)
 	}
-	if _, err := f.Identify(t.Context(), session); !errors.Is(err, auth.ErrNoSession) {
+	if _, err := f.Identify(t.Context(), session, false); !errors.Is(err, auth.ErrNoSession) {
 		t.Errorf("the session of before: got %v", err)
 	}
 	f.signIn(t, "ada@example.com", other)
@@ -256,44 +294,22 @@ func TestChangePasswordAsksForTheOldOne(t *testing.T) {
 	f.user(t, f.one, "ada@example.com", access.Viewer)
 	elsewhere, _ := f.signIn(t, "ada@example.com", password)
 	token, i := f.signIn(t, "ada@example.com", password)
-	err := f.ChangePassword(t.Context(), i, "wrong wrong wrong", other)
+	_, err := f.ChangePassword(t.Context(), i, "wrong wrong wrong", other)
 	if fields, _ := apperr.Fields(err); fields["current"] == "" {
 		t.Errorf("got %v", err)
 	}
-	if err := f.ChangePassword(t.Context(), i, password, other); err != nil {
+	opened, err := f.ChangePassword(t.Context(), i, password, other)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Identify(t.Context(), token); err != nil {
-		t.Errorf("the present session ended: %v", err)
+	if now := f.identify(t, opened.Token); now.SessionID != i.SessionID {
+		t.Errorf("the present session ended: got %s, want %s", now.SessionID, i.SessionID)
 	}
-	if _, err := f.Identify(t.Context(), elsewhere); !errors.Is(err, auth.ErrNoSession) {
+	if _, err := f.Identify(t.Context(), token, false); !errors.Is(err, auth.ErrNoSession) {
+		t.Errorf("its old token: got %v", err)
+	}
+	if _, err := f.Identify(t.Context(), elsewhere, false); !errors.Is(err, auth.ErrNoSession) {
 		t.Errorf("the other session: got %v", err)
-	}
-}
-
-func TestSetupLinkMakesTheFirstOwnerOnce(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	link, err := f.SetupLink(t.Context())
-	if err != nil || link == "" {
-		t.Fatalf("got %q, %v", link, err)
-	}
-	form := auth.Setup{Workspace: "Acme", Name: "Ada", Email: "ada@example.com", Password: "short"}
-	if err := f.CompleteSetup(t.Context(), linkToken(t, link), form); code(err) != "auth.invalid" {
-		t.Errorf("a short password: got %v", err)
-	}
-	form.Password = password
-	if err := f.CompleteSetup(t.Context(), linkToken(t, link), form); err != nil {
-		t.Fatal(err)
-	}
-	if _, i := f.signIn(t, "ada@example.com", password); i.Actor.Role != access.Owner {
-		t.Errorf("got role %s", i.Actor.Role)
-	}
-	if err := f.CompleteSetup(t.Context(), linkToken(t, link), form); !errors.Is(err, auth.ErrLinkUsed) {
-		t.Errorf("used twice: got %v", err)
-	}
-	if link, err := f.SetupLink(t.Context()); err != nil || link != "" {
-		t.Errorf("once somebody can sign in: got %q, %v", link, err)
 	}
 }
 

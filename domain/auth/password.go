@@ -15,7 +15,7 @@ import (
 // hashing is how new passwords are hashed: argon2id as RFC 9106 recommends
 // where memory is not plentiful. Older parameters stay readable; a password is
 // hashed again when its owner next signs in.
-var hashing = parameters{memoryKiB: 64 * 1024, passes: 3, lanes: 2}
+var hashing = parameters{memoryKiB: 32 * 1024, passes: 3, lanes: 1}
 
 type parameters struct {
 	memoryKiB uint32
@@ -26,12 +26,14 @@ type parameters struct {
 const (
 	saltBytes = 16
 	keyBytes  = 32
-	// minLength is what NIST SP 800-63B asks of a password that stands alone, and more.
-	minLength = 10
 	maxLength = 256
 )
 
-// hasher bounds how many passwords are hashed at once: each takes 64 MiB.
+// MinPassword is the fewest characters of a password: what NIST SP 800-63B
+// asks of a password that stands alone, and more.
+const MinPassword = 10
+
+// hasher bounds how many passwords are hashed at once: each takes 32 MiB.
 type hasher struct{ slots chan struct{} }
 
 func newHasher() *hasher { return &hasher{slots: make(chan struct{}, 2)} }
@@ -94,8 +96,8 @@ func parseHash(stored string) (p parameters, salt, key []byte, ok bool) {
 // nothing.
 func checkPassword(password, email string) string {
 	switch {
-	case utf8.RuneCountInString(password) < minLength:
-		return fmt.Sprintf("Use at least %d characters.", minLength)
+	case utf8.RuneCountInString(password) < MinPassword:
+		return fmt.Sprintf("Use at least %d characters.", MinPassword)
 	case len(password) > maxLength:
 		return fmt.Sprintf("Use at most %d bytes.", maxLength)
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):

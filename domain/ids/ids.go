@@ -26,6 +26,7 @@ type (
 	lease     struct{}
 	job       struct{}
 	report    struct{}
+	message   struct{}
 )
 
 // One type an entity.
@@ -43,6 +44,7 @@ type (
 	Lease     = ID[lease]
 	Job       = ID[job]
 	Report    = ID[report]
+	Message   = ID[message]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -14,3 +14,19 @@ const (
 
 // All lists the plans from the smallest to the largest.
 var All = []Plan{Starter, Professional, Enterprise}
+
+// Limits are the quantities of a plan; zero is no limit.
+type Limits struct {
+	Seats int // people, open invitations included
+}
+
+// Limits answers what the plan allows. An unknown plan is the smallest.
+func (p Plan) Limits() Limits {
+	switch p {
+	case Enterprise:
+		return Limits{}
+	case Professional:
+		return Limits{Seats: 100}
+	}
+	return Limits{Seats: 10}
+}

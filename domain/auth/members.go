@@ -1,0 +1,350 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
+)
+
+// NewUser asks for a member of a workspace. Password may be empty: a reset
+// link sets it then. A person who has one already keeps it.
+type NewUser struct {
+	TenantID ids.Tenant
+	Email    string
+	Name     string
+	Role     access.Role
+	Password string
+}
+
+// CreateUser adds a member at once. It is for the operator's console.
+//
+// Errors: auth.invalid with fields email, name, role, password;
+// auth.email_taken, tenants.no_seat.
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (ids.User, error) {
+	n, fields := n.check()
+	if n.Password != "" {
+		if problem := checkPassword(n.Password, n.Email); problem != "" {
+			fields["password"] = problem
+		}
+	}
+	if len(fields) > 0 {
+		return ids.User{}, ErrInvalid.WithFields(fields)
+	}
+	hash := ""
+	if n.Password != "" {
+		var err error
+		if hash, err = s.hasher.hash(ctx, n.Password); err != nil {
+			return ids.User{}, err
+		}
+	}
+	var userID ids.User
+	err := s.deps.DB.InIdentityTx(ctx, n.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		userID, err = insertMember(ctx, tx, n, hash)
+		if err != nil {
+			return err
+		}
+		actor := access.Actor{Kind: access.Console, TenantID: n.TenantID}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.added", Target: "user", ID: userID.String(),
+			Detail: map[string]any{"role": n.Role}})
+	})
+	return userID, err
+}
+
+func (n NewUser) check() (NewUser, map[string]string) {
+	fields := map[string]string{}
+	var problem string
+	if n.Email, problem = CheckEmail(n.Email); problem != "" {
+		fields["email"] = problem
+	}
+	if n.Name, problem = checkName(n.Name); problem != "" {
+		fields["name"] = problem
+	}
+	if !tenants.ValidRole(n.Role) {
+		fields["role"] = "There is no such role."
+	}
+	return n, fields
+}
+
+// insertMember adds a member who has joined.
+func insertMember(ctx context.Context, tx *db.Tx, n NewUser, hash string) (ids.User, error) {
+	personID, known, err := putPerson(ctx, tx, n.Email)
+	if err != nil {
+		return ids.User{}, err
+	}
+	if !known && hash != "" {
+		if err := setPassword(ctx, tx, personID, hash); err != nil {
+			return ids.User{}, err
+		}
+	}
+	userID, err := putUser(ctx, tx, n, personID, nil)
+	if err != nil {
+		return ids.User{}, err
+	}
+	if err := tx.MembershipInsert(ctx, personID, n.TenantID.UUID(), userID.UUID()); err != nil {
+		return ids.User{}, fmt.Errorf("insert membership: %w", err)
+	}
+	return userID, nil
+}
+
+// putPerson finds or makes the person with an address; known means that they
+// have a password.
+func putPerson(ctx context.Context, tx *db.Tx, email string) (id uuid.UUID, known bool, err error) {
+	person, err := tx.PersonByEmail(ctx, email)
+	if err == nil {
+		return person.PersonID, person.PasswordHash != nil, nil
+	}
+	if !db.IsNoRows(err) {
+		return uuid.Nil, false, fmt.Errorf("find person: %w", err)
+	}
+	id = ids.New[uuid.UUID]()
+	if err := tx.PersonInsert(ctx, id, email, nil); err != nil {
+		return uuid.Nil, false, fmt.Errorf("insert person: %w", err)
+	}
+	return id, false, nil
+}
+
+// putUser makes the person a user of the workspace, or takes back one who was
+// removed.
+func putUser(ctx context.Context, tx *db.Tx, n NewUser, personID uuid.UUID, invitedAt *time.Time) (ids.User, error) {
+	if err := tenants.CheckSeat(ctx, tx, n.TenantID); err != nil {
+		return ids.User{}, err
+	}
+	before, err := tx.UserGetByPerson(ctx, n.TenantID.UUID(), personID)
+	switch {
+	case err == nil && before.RemovedAt == nil:
+		return ids.User{}, ErrEmailTaken
+	case err == nil:
+		if _, err := tx.UserReturn(ctx, db.UserReturnParams{Role: db.UserRole(n.Role), InvitedAt: invitedAt, Email: n.Email,
+			TenantID: n.TenantID.UUID(), UserID: before.UserID}); err != nil {
+			return ids.User{}, fmt.Errorf("take user back: %w", err)
+		}
+		return ids.User(before.UserID), nil
+	case !db.IsNoRows(err):
+		return ids.User{}, fmt.Errorf("find user: %w", err)
+	}
+	id := ids.New[ids.User]()
+	err = tx.UserInsert(ctx, db.UserInsertParams{UserID: id.UUID(), TenantID: n.TenantID.UUID(), PersonID: personID,
+		Email: n.Email, Name: n.Name, Role: db.UserRole(n.Role), InvitedAt: invitedAt})
+	if _, taken := db.IsUniqueViolation(err); taken {
+		return ids.User{}, ErrEmailTaken.Wrap(err)
+	}
+	if err != nil {
+		return ids.User{}, fmt.Errorf("insert user: %w", err)
+	}
+	return id, nil
+}
+
+// Invite asks somebody by mail to join the workspace. Until they do they hold
+// a seat and can't come in.
+//
+// Errors: access.forbidden, tenants.owner_only, tenants.no_seat,
+// auth.email_taken; auth.invalid with fields email, role.
+func (s *Service) Invite(ctx context.Context, i Identity, email string, role access.Role) (ids.User, error) {
+	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
+		return ids.User{}, err
+	}
+	n, fields := NewUser{TenantID: i.Actor.TenantID, Email: email, Role: role}.check()
+	if len(fields) > 0 {
+		return ids.User{}, ErrInvalid.WithFields(fields)
+	}
+	if err := tenants.CheckGrant(i.Actor, role); err != nil {
+		return ids.User{}, err
+	}
+	if err := s.warmKeys(ctx, i.Actor.TenantID); err != nil {
+		return ids.User{}, err
+	}
+	var userID ids.User
+	err := s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		personID, _, err := putPerson(ctx, tx, n.Email)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if userID, err = putUser(ctx, tx, n, personID, &now); err != nil {
+			return err
+		}
+		if err := s.sendInvite(ctx, tx, i, personID, userID, n); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: userID.String(),
+			Detail: map[string]any{"role": role}})
+	})
+	return userID, err
+}
+
+// ResendInvite sends an open invitation again; the link before stops working.
+//
+// Errors: access.forbidden, tenants.member_not_found.
+func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User) error {
+	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
+		return err
+	}
+	if err := s.warmKeys(ctx, i.Actor.TenantID); err != nil {
+		return err
+	}
+	tenant, user := i.Actor.TenantID.UUID(), userID.UUID()
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		open, err := tx.UserSetInvited(ctx, tenant, user)
+		if err != nil {
+			return fmt.Errorf("renew invitation: %w", err)
+		}
+		if open == 0 {
+			return tenants.ErrMemberNotFound
+		}
+		row, err := tx.UserGet(ctx, tenant, user)
+		if err != nil {
+			return fmt.Errorf("read user: %w", err)
+		}
+		n := NewUser{TenantID: i.Actor.TenantID, Email: row.Email, Role: access.Role(row.Role)}
+		if err := s.sendInvite(ctx, tx, i, row.PersonID, userID, n); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: userID.String(),
+			Detail: map[string]any{"again": true}})
+	})
+}
+
+func (s *Service) sendInvite(ctx context.Context, tx *db.Tx, i Identity, personID uuid.UUID, userID ids.User, n NewUser) error {
+	tenant, user := i.Actor.TenantID.UUID(), userID.UUID()
+	if err := tx.LinkRevokeUser(ctx, &tenant, &user); err != nil {
+		return fmt.Errorf("withdraw invitations: %w", err)
+	}
+	token, hash := newToken()
+	until := time.Now().Add(inviteFor)
+	if err := tx.LinkInsert(ctx, db.LinkInsertParams{TokenHash: hash, Purpose: forInvite, PersonID: &personID,
+		TenantID: &tenant, UserID: &user, ExpiresAt: until}); err != nil {
+		return fmt.Errorf("insert link: %w", err)
+	}
+	// Nothing is known of the receiver but the address: formats are the
+	// inviter's.
+	letter := delivery.Invitation{Workspace: i.TenantName, Inviter: first(i.Name, i.Email), Role: string(n.Role),
+		Link: s.deps.BaseURL() + "/invite?token=" + token, Until: until.In(i.Actor.Location())}
+	if _, err := s.deps.Mailer.Queue(ctx, tx, delivery.Recipient{Address: n.Email, Locale: i.Locale}, letter); err != nil {
+		return fmt.Errorf("send invitation: %w", err)
+	}
+	return nil
+}
+
+// Invitation is what an invited person sees before they join.
+type Invitation struct {
+	Workspace string
+	Role      access.Role
+	Email     string
+	Name      string
+	PersonID  uuid.UUID
+	// HasAccount means that the person has a password: they sign in with it.
+	HasAccount bool
+
+	tenantID uuid.UUID
+	userID   uuid.UUID
+}
+
+// CheckInvite reads an invitation.
+//
+// Errors: auth.link_used.
+func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, error) {
+	hash, person, err := s.peek(ctx, forInvite, token)
+	if err != nil {
+		return Invitation{}, err
+	}
+	var link db.LinkPeekRow
+	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		link, err = tx.LinkPeek(ctx, hash, forInvite)
+		if db.IsNoRows(err) || (err == nil && (link.TenantID == nil || link.UserID == nil)) {
+			return ErrLinkUsed
+		}
+		return err
+	})
+	if err != nil {
+		return Invitation{}, err
+	}
+	inv := Invitation{Email: person.Email, PersonID: person.PersonID, HasAccount: person.PasswordHash != nil,
+		tenantID: *link.TenantID, userID: *link.UserID}
+	err = s.deps.DB.InTenantTx(ctx, inv.tenantID, func(ctx context.Context, tx *db.Tx) error {
+		user, err := tx.UserGet(ctx, inv.tenantID, inv.userID)
+		if err != nil {
+			return fmt.Errorf("read user: %w", err)
+		}
+		if user.RemovedAt != nil || user.InvitedAt == nil {
+			return ErrLinkUsed
+		}
+		tenant, err := tx.TenantByID(ctx, inv.tenantID)
+		if err != nil {
+			return fmt.Errorf("read tenant: %w", err)
+		}
+		inv.Workspace, inv.Role, inv.Name = tenant.Name, access.Role(user.Role), user.Name
+		return nil
+	})
+	return inv, err
+}
+
+// AcceptInvite joins the workspace. Who has no password yet gives one and is
+// signed in; who has one is not let in by the link alone: Opened is zero then,
+// and they sign in.
+//
+// Errors: auth.link_used; auth.invalid with fields name, password.
+func (s *Service) AcceptInvite(ctx context.Context, token, name, password string, client Client) (Opened, error) {
+	inv, err := s.CheckInvite(ctx, token)
+	if err != nil {
+		return Opened{}, err
+	}
+	stored := ""
+	if inv.HasAccount {
+		name = ""
+	} else {
+		fields := map[string]string{}
+		var problem string
+		if name, problem = checkName(name); problem != "" {
+			fields["name"] = problem
+		} else if name == "" {
+			fields["name"] = "Say how others shall call you."
+		}
+		if problem := checkPassword(password, inv.Email); problem != "" {
+			fields["password"] = problem
+		}
+		if len(fields) > 0 {
+			return Opened{}, ErrInvalid.WithFields(fields)
+		}
+		if stored, err = s.hasher.hash(ctx, password); err != nil {
+			return Opened{}, err
+		}
+	}
+	hash, _ := parseToken(token)
+	place := db.MembershipListByPersonRow{TenantID: inv.tenantID, UserID: inv.userID}
+	actor := personActor(ids.Tenant(inv.tenantID), ids.User(inv.userID))
+	var opened Opened
+	err = s.deps.DB.InIdentityTx(ctx, inv.tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+		if _, err := useLink(ctx, tx, hash, forInvite); err != nil {
+			return err
+		}
+		if stored != "" {
+			if err := setPassword(ctx, tx, inv.PersonID, stored); err != nil {
+				return err
+			}
+		}
+		if err := tx.MembershipInsert(ctx, inv.PersonID, inv.tenantID, inv.userID); err != nil {
+			return fmt.Errorf("insert membership: %w", err)
+		}
+		if err := tx.UserJoined(ctx, name, inv.tenantID, inv.userID); err != nil {
+			return fmt.Errorf("note joining: %w", err)
+		}
+		if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "members.joined", Target: "user", ID: actor.UserID.String()}); err != nil {
+			return err
+		}
+		if inv.HasAccount {
+			return nil
+		}
+		opened, err = openSession(ctx, tx, inv.PersonID, place, false, client)
+		return err
+	})
+	return opened, err
+}

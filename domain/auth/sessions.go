@@ -1,0 +1,229 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
+)
+
+// Identity is who a session belongs to.
+type Identity struct {
+	SessionID  uuid.UUID
+	PersonID   uuid.UUID
+	ExpiresAt  time.Time
+	Remembered bool
+	Actor      access.Actor
+	Email      string
+	Name       string
+	TenantName string
+	TenantSlug string
+	Plan       string
+	Zone       string // IANA name, the tenant's when the person chose none
+	Locale     string
+	Theme      string
+	Shortcuts  bool
+	// OwnZone and OwnLocale are what the person chose; empty where the
+	// workspace's apply.
+	OwnZone, OwnLocale             string
+	WorkspaceZone, WorkspaceLocale string
+	// Workspaces are all of the person's, by name, where they were asked for.
+	Workspaces []Workspace
+}
+
+// Workspace is one that a person belongs to.
+type Workspace struct {
+	ID   ids.Tenant
+	Slug string
+	Name string
+}
+
+// Identify finds who a token belongs to, in one round trip to the database.
+//
+// Errors: auth.session_ended.
+func (s *Service) Identify(ctx context.Context, token string, workspaces bool) (Identity, error) {
+	return s.IdentifyAnd(ctx, token, workspaces, nil)
+}
+
+// IdentifyAnd is Identify with further reads of the tenant's rows in the same
+// round trip. Where there is no session, they find nothing.
+//
+// Errors: auth.session_ended, also where one of the reads finds no row.
+func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool, fill func(*db.Batch)) (Identity, error) {
+	hash, ok := parseToken(token)
+	if !ok {
+		return Identity{}, ErrNoSession
+	}
+	session, err := s.deps.DB.SessionRead(ctx, hash, workspaces, fill)
+	if db.IsNoRows(err) {
+		return Identity{}, ErrNoSession.Wrap(err)
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("read session: %w", err)
+	}
+	if time.Since(session.LastSeenAt) > touchEvery {
+		if err := s.touch(ctx, session); err != nil {
+			return Identity{}, err
+		}
+	}
+	return identityOf(session), nil
+}
+
+func identityOf(session db.OpenSession) Identity {
+	u := session.User
+	i := Identity{
+		SessionID: session.SessionID, PersonID: session.PersonID, ExpiresAt: session.ExpiresAt, Remembered: session.Remembered,
+		Actor: access.Actor{Kind: access.Person, TenantID: ids.Tenant(u.TenantID), UserID: ids.User(u.UserID),
+			Role: access.Role(u.Role)},
+		Email: u.Email, Name: u.Name, TenantName: session.TenantName, TenantSlug: session.Slug,
+		Plan: string(u.PlanType), Theme: u.Theme, Shortcuts: u.Shortcuts,
+		Zone: first(u.Zone, u.TenantZone), Locale: first(u.Locale, u.TenantLocale), OwnZone: u.Zone, OwnLocale: u.Locale,
+		WorkspaceZone: u.TenantZone, WorkspaceLocale: u.TenantLocale,
+	}
+	for _, w := range session.Workspaces {
+		i.Workspaces = append(i.Workspaces, Workspace{ID: ids.Tenant(w.TenantID), Slug: w.Slug, Name: w.Name})
+	}
+	i.Actor.Locale = i.Locale
+	var err error
+	if i.Actor.Zone, err = loadZone(i.Zone); err != nil {
+		// The name was checked when it was stored; this machine knows fewer.
+		i.Actor.Zone, i.Zone = time.UTC, "UTC"
+	}
+	return i
+}
+
+func (s *Service) touch(ctx context.Context, session db.OpenSession) error {
+	return s.deps.DB.InIdentityTx(ctx, session.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.SessionTouch(ctx, session.SessionID); err != nil {
+			return fmt.Errorf("touch session: %w", err)
+		}
+		if err := tx.UserSeen(ctx, session.TenantID, session.UserID); err != nil {
+			return fmt.Errorf("note visit: %w", err)
+		}
+		return nil
+	})
+}
+
+// SignOut ends the session of the identity.
+func (s *Service) SignOut(ctx context.Context, i Identity) error {
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.SessionRevoke(ctx, i.SessionID, i.PersonID); err != nil {
+			return fmt.Errorf("end session: %w", err)
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.signed_out", Target: "user", ID: i.Actor.UserID.String()})
+	})
+}
+
+// SwitchWorkspace moves the session to another workspace of its person and
+// gives it another token.
+//
+// Errors: auth.not_member, auth.session_ended.
+func (s *Service) SwitchWorkspace(ctx context.Context, i Identity, tenantID ids.Tenant) (Opened, error) {
+	if tenantID.IsZero() {
+		return Opened{}, ErrNotMember
+	}
+	token, hash := newToken()
+	err := s.deps.DB.InIdentityTx(ctx, tenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		place, err := tx.MembershipGet(ctx, i.PersonID, tenantID.UUID())
+		if db.IsNoRows(err) {
+			return ErrNotMember.Wrap(err)
+		}
+		if err != nil {
+			return fmt.Errorf("find membership: %w", err)
+		}
+		moved, err := tx.SessionSwitch(ctx, db.SessionSwitchParams{
+			SessionID: i.SessionID, TenantID: place.TenantID, UserID: place.UserID, TokenHash: hash,
+		})
+		if err != nil {
+			return fmt.Errorf("switch session: %w", err)
+		}
+		if moved == 0 {
+			return ErrNoSession
+		}
+		if err := tx.PersonSetLastTenant(ctx, place.TenantID, i.PersonID); err != nil {
+			return fmt.Errorf("remember workspace: %w", err)
+		}
+		if err := tx.UserSeen(ctx, place.TenantID, place.UserID); err != nil {
+			return fmt.Errorf("note visit: %w", err)
+		}
+		actor := personActor(tenantID, ids.User(place.UserID))
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.switched_workspace", Target: "user", ID: place.UserID.String()})
+	})
+	if err != nil {
+		return Opened{}, err
+	}
+	return Opened{Token: token, KeepFor: keepFor(i)}, nil
+}
+
+func keepFor(i Identity) time.Duration {
+	if !i.Remembered {
+		return 0
+	}
+	return max(time.Until(i.ExpiresAt), time.Second)
+}
+
+// Session is one of a person's open sessions.
+type Session struct {
+	ID         uuid.UUID
+	CreatedAt  time.Time
+	LastSeenAt time.Time // to the minute
+	Address    string
+	UserAgent  string
+	Current    bool
+}
+
+// ListSessions lists the person's open sessions, the one used last first.
+func (s *Service) ListSessions(ctx context.Context, i Identity) ([]Session, error) {
+	var list []Session
+	err := s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.SessionListByPerson(ctx, i.PersonID)
+		if err != nil {
+			return fmt.Errorf("list sessions: %w", err)
+		}
+		for _, row := range rows {
+			list = append(list, Session{ID: row.SessionID, CreatedAt: row.CreatedAt, LastSeenAt: row.LastSeenAt,
+				Address: row.Address, UserAgent: row.UserAgent, Current: row.SessionID == i.SessionID})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// RevokeSession ends one of the person's own sessions.
+//
+// Errors: auth.session_not_found, for somebody else's too.
+func (s *Service) RevokeSession(ctx context.Context, i Identity, id uuid.UUID) error {
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		ended, err := tx.SessionRevoke(ctx, id, i.PersonID)
+		if err != nil {
+			return fmt.Errorf("end session: %w", err)
+		}
+		if ended == 0 {
+			return ErrSessionNotFound
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.session_revoked", Target: "session", ID: id.String()})
+	})
+}
+
+// RevokeOtherSessions ends all of the person's sessions but the current one.
+func (s *Service) RevokeOtherSessions(ctx context.Context, i Identity) error {
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		ended, err := tx.SessionRevokeOthers(ctx, i.PersonID, i.SessionID)
+		if err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.sessions_revoked", Target: "user", ID: i.Actor.UserID.String(),
+			Detail: map[string]any{"count": ended}})
+	})
+}
+
+// change runs work on the identity's own account.
+func (s *Service) change(ctx context.Context, i Identity, work db.Work) error {
+	return s.deps.DB.InIdentityTx(ctx, i.Actor.TenantID.UUID(), work)
+}

@@ -1,0 +1,157 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
+)
+
+// Opened is a session that was just opened, or given another token.
+type Opened struct {
+	Token   string
+	KeepFor time.Duration // zero: the browser forgets it when it is closed
+	// Choose says that the person belongs to several workspaces and was in
+	// none of them before.
+	Choose bool
+}
+
+// SignIn checks e-mail and password and opens a session in the workspace used
+// last. Every failure costs the same time; after a few, account and address
+// have to wait, each time longer, but no account is ever locked for good.
+//
+// Errors: auth.wrong_password, auth.throttled, auth.no_workspace.
+func (s *Service) SignIn(ctx context.Context, email, password string, keep bool, client Client) (Opened, error) {
+	email = strings.TrimSpace(email)
+	limits := signInLimits(email, client)
+	if err := s.take(ctx, limits); err != nil {
+		return Opened{}, err
+	}
+	person, places, err := s.findPerson(ctx, email)
+	if err != nil {
+		return Opened{}, err
+	}
+	match, renew, err := s.hasher.verify(ctx, password, value(person.PasswordHash))
+	if err != nil {
+		return Opened{}, err
+	}
+	place, several, belongs := choosePlace(places, person.LastTenantID)
+	if !match {
+		return Opened{}, s.recordFailure(ctx, place, belongs, client)
+	}
+	if !belongs {
+		return Opened{}, ErrNoWorkspace
+	}
+	renewed := ""
+	if renew {
+		if renewed, err = s.hasher.hash(ctx, password); err != nil {
+			return Opened{}, err
+		}
+	}
+	var opened Opened
+	err = s.deps.DB.InIdentityTx(ctx, place.TenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+		if err := forgive(ctx, tx, limits); err != nil {
+			return err
+		}
+		if renewed != "" {
+			if err := tx.PersonRehash(ctx, &renewed, person.PersonID, *person.PasswordHash); err != nil {
+				return fmt.Errorf("renew hash: %w", err)
+			}
+		}
+		opened, err = openSession(ctx, tx, person.PersonID, place, keep, client)
+		return err
+	})
+	opened.Choose = several
+	return opened, err
+}
+
+// findPerson answers a zero row where nobody has the address.
+func (s *Service) findPerson(ctx context.Context, email string) (person db.PersonByEmailRow, places []db.MembershipListByPersonRow, err error) {
+	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		person, err = tx.PersonByEmail(ctx, strings.ToValidUTF8(strings.ReplaceAll(email, "\x00", ""), ""))
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		if places, err = tx.MembershipListByPerson(ctx, person.PersonID); err != nil {
+			return fmt.Errorf("list memberships: %w", err)
+		}
+		return nil
+	})
+	return person, places, err
+}
+
+// choosePlace answers where somebody was last, else their first workspace;
+// several tells that they could choose among more and have not yet.
+func choosePlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place db.MembershipListByPersonRow, several, belongs bool) {
+	if len(places) == 0 {
+		return place, false, false
+	}
+	for _, p := range places {
+		if last != nil && p.TenantID == *last {
+			return p, false, true
+		}
+	}
+	return places[0], len(places) > 1, true
+}
+
+// recordFailure answers ErrWrongPassword. Workspaces see failed attempts on
+// the accounts of their members.
+func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPersonRow, belongs bool, client Client) error {
+	if !belongs {
+		return ErrWrongPassword
+	}
+	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
+	err := s.deps.DB.InTenantTx(ctx, place.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.sign_in_failed", Target: "user", ID: actor.UserID.String(),
+			Detail: map[string]any{"address": client.Address}})
+	})
+	if err != nil {
+		return err
+	}
+	return ErrWrongPassword
+}
+
+// openSession writes a session in tx, which is bound to the place's tenant and
+// to control.
+func openSession(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.MembershipListByPersonRow, keep bool, client Client) (Opened, error) {
+	idle, whole := idleFor, sessionFor
+	opened := Opened{}
+	if keep {
+		idle, whole = keptIdleFor, keptFor
+		opened.KeepFor = keptFor
+	}
+	var hash []byte
+	opened.Token, hash = newToken()
+	if err := tx.SessionInsert(ctx, db.SessionInsertParams{
+		SessionID: ids.New[uuid.UUID](), TokenHash: hash, PersonID: personID, TenantID: place.TenantID, UserID: place.UserID,
+		IdleSeconds: int32(idle.Seconds()), ExpiresAt: time.Now().Add(whole), Remembered: keep,
+		Address: cut(client.Address, 64), UserAgent: cut(client.UserAgent, 300),
+	}); err != nil {
+		return Opened{}, fmt.Errorf("insert session: %w", err)
+	}
+	if err := tx.PersonSetLastTenant(ctx, place.TenantID, personID); err != nil {
+		return Opened{}, fmt.Errorf("remember workspace: %w", err)
+	}
+	if err := tx.UserSeen(ctx, place.TenantID, place.UserID); err != nil {
+		return Opened{}, fmt.Errorf("note visit: %w", err)
+	}
+	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
+	return opened, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.signed_in", Target: "user", ID: actor.UserID.String(),
+		Detail: map[string]any{"address": client.Address}})
+}
+
+func value(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}

@@ -1,0 +1,149 @@
+package charts
+
+import (
+	"unicode/utf8"
+
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+type localeFormat = locale.Format
+
+// cyclic are the dimensions whose every value has a place, data or not.
+var cyclic = map[string][2]int{"weekday": {1, 7}, "hour_of_day": {0, 23}, "month_of_year": {1, 12}}
+
+// categories are the labels along an axis with the row of each, -1 for one
+// without data. Buckets of time and days of the week have no holes; all other
+// dimensions keep the order of the query.
+func (d *drawing) categories(x *warehouse.ResultColumn) (labels []string, rows []int) {
+	if isTime(x) {
+		s := d.series(x, nil)
+		for i, t := range s.at {
+			labels = append(labels, d.Locale.Bucket(t, bucketGrain(s.grain), len(s.at) > 60 && s.grain == "day"))
+			rows = append(rows, s.rows[i])
+		}
+		return labels, rows
+	}
+	if ends, ok := cyclic[x.Grain]; ok {
+		found := map[int64]int{}
+		for i := range d.Result.Rows {
+			if !x.IsNull(i) {
+				found[x.Ints[i]] = i
+			}
+		}
+		for n := ends[0]; n <= ends[1]; n++ {
+			row, has := found[int64(n)]
+			if !has {
+				row = -1
+			}
+			labels = append(labels, d.cyclicText(x.Grain, n))
+			rows = append(rows, row)
+		}
+		return labels, rows
+	}
+	for i := range d.Result.Rows {
+		text := d.text(x, i)
+		if d.isOther(i) {
+			text = d.Words.Other
+		}
+		labels = append(labels, text)
+		rows = append(rows, i)
+	}
+	return labels, rows
+}
+
+func (d *drawing) cyclicText(grain string, n int) string {
+	one := warehouse.ResultColumn{Type: warehouse.Integer, Grain: grain, Ints: []int64{int64(n)}}
+	return d.text(&one, 0)
+}
+
+// drawBar draws one bar a category, lying by default; the value stands at its end.
+func drawBar(d *drawing) error {
+	x, err := d.dimension(d.Config.Encode.X, 0)
+	if err != nil {
+		return err
+	}
+	y, err := d.value()
+	if err != nil {
+		return err
+	}
+	columns, err := d.selects()
+	if err != nil {
+		return err
+	}
+	labels, rows := d.categories(x)
+	if len(rows) > MaxPoints {
+		return d.tooMuch(len(rows))
+	}
+	vertical := d.Config.Encode.Vertical
+	round := []int{0, 3, 3, 0}
+	if vertical {
+		round = []int{3, 3, 0, 0}
+	}
+	picked, f := d.picked(), d.format(y)
+	data, marks := make([]any, len(rows)), make([]string, len(rows))
+	widest := 0
+	for i, row := range rows {
+		value := d.cell(y, row)
+		style := obj{}
+		if row >= 0 {
+			marks[i] = d.mark(row, columns...)
+			if d.isOther(row) {
+				style["color"] = cssVar("--c-other")
+			}
+			if v, ok := number(y, row); ok {
+				widest = max(widest, utf8.RuneCountInString(d.Locale.KPI(v, f)))
+			}
+		}
+		if picked != nil && !picked[marks[i]] {
+			style["opacity"] = fade
+		}
+		data[i] = value
+		if len(style) > 0 {
+			data[i] = obj{"value": value, "itemStyle": style}
+		}
+	}
+	bar := obj{"type": "bar", "name": d.name(y), "data": data, "barMaxWidth": 28,
+		"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": round}}
+	grid := obj{"left": 4, "right": 12, "top": 8, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
+	category := obj{"type": "category", "data": labels}
+	value := d.valueAxis(y, false)
+	option := obj{"grid": grid, "series": []obj{bar}}
+	narrow := obj{}
+	if vertical {
+		category["axisLabel"] = obj{"hideOverlap": true}
+		option["xAxis"], option["yAxis"] = category, value
+	} else {
+		bar["label"] = obj{"show": true, "position": "right", "distance": 6, "fontSize": 11,
+			"color": cssVar("--color-base-content"), "formatter": formatter("kpi", f)}
+		bar["barMaxWidth"] = 12
+		grid["right"] = 14 + 7*widest
+		category["inverse"] = true
+		category["axisLine"] = obj{"show": false}
+		category["axisLabel"] = obj{"width": min(120, max(64, d.Size.pixels()/3)), "overflow": "truncate", "interval": 0}
+		value["axisLabel"], value["splitLine"] = obj{"show": false}, obj{"show": false}
+		option["yAxis"], option["xAxis"] = category, value
+	}
+	d.out.Count = len(data)
+	d.sayCategories(x, y)
+	return d.chart(option, obj{
+		"narrow":  narrow,
+		"marks":   obj{"by": "data", "values": marks},
+		"tooltip": obj{"heads": labels, "names": []string{d.name(y)}, "formats": []obj{placed("full", f)}},
+	})
+}
+
+// sayCategories describes a chart of categories: how many, the largest, the least.
+func (d *drawing) sayCategories(x, y *warehouse.ResultColumn) {
+	low, high := extremes(y, d.Result.Rows)
+	if low < 0 {
+		d.say("bars_empty")
+		return
+	}
+	f := d.format(y)
+	highest, _ := number(y, high)
+	lowest, _ := number(y, low)
+	d.say("bars", "Measure", d.name(y), "By", d.name(x), "Count", d.Result.Rows,
+		"High", d.Locale.KPI(highest, f), "HighAt", d.text(x, high),
+		"Low", d.Locale.KPI(lowest, f), "LowAt", d.text(x, low))
+}

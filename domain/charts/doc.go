@@ -1,0 +1,37 @@
+// Package charts turns the answer of a query into something to draw: ECharts
+// options, a KPI, a table or points on a map, with the sentence that a screen
+// reader says and the rows that "View as table" shows. It is pure: the same
+// answer, config, locale and zone give the same bytes, whatever theme or
+// tenant brand draws them.
+//
+// # What the browser gets
+//
+// A chart is <df-chart data-widget="ID"> around one
+// <script type="application/json"> with an object of two keys:
+//
+//	{"option": {…}, "df": {…}}
+//
+// option is an ECharts option (the theme "df" supplies all that is not in it)
+// with two conventions that keep it free of code and of colours:
+//
+//   - A string "var(--c1)" anywhere stands for the value of that CSS variable
+//     where the chart stands, read anew when the theme changes. A variable
+//     with several colours ("var(--seq)") stands for an array.
+//   - An object {"$format": F} in the place of a function stands for
+//     value => text by the format F. F is a NumberFormat, or
+//     {"labels": {"20000": "£20k"}} for the ready texts of an axis.
+//
+// df says what ECharts has no words for:
+//
+//   - "tooltip": {"heads": [text…], "formats": [F…], "names": [text…]}: the
+//     first line of the tooltip by data index, and format and name by series.
+//     Without it the chart has no tooltip.
+//   - "marks": {"by": "data"|"series", "values": [mark…]}: what a click
+//     selects. A click on a mark sends the event "df:select" (bubbling) with
+//     detail {widget, mark, add}; add is true with Shift held. An empty mark
+//     can't be selected. Absent: nothing can be.
+//   - "narrow": option, merged over the first under 640 px of window width.
+//
+// A map is <df-map data-widget="ID"> around JSON of type MapData and sends the
+// same event.
+package charts

@@ -1,0 +1,502 @@
+package charts
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Draw makes the drawing of one widget.
+//
+// Errors: charts.config when the config names a column that the result lacks.
+func Draw(in Input) (*Drawing, error) {
+	if !in.Config.Type.Known() {
+		return nil, ErrConfig.With("%q is no type of widget.", in.Config.Type)
+	}
+	if in.Size == (Size{}) {
+		in.Size = in.Config.Type.DefaultSize()
+	}
+	d, err := begin(in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Config.Type != KPI && in.Config.Type != Table && in.Result.Rows == 0 {
+		d.out.State = Empty
+		return d.out, nil
+	}
+	if err := kinds[in.Config.Type].draw(d); err != nil {
+		return nil, err
+	}
+	return d.out, nil
+}
+
+// obj is a JSON object; json.Marshal writes its keys in order.
+type obj = map[string]any
+
+// drawing is a drawing in the making.
+type drawing struct {
+	Input
+	dims     []*warehouse.ResultColumn
+	measures []*warehouse.ResultColumn // without the columns of the comparison
+	otherRow int                       // that folds what lies beyond the query's limit; -1 for none
+	out      *Drawing
+}
+
+const previousSuffix = ".previous"
+
+func begin(in Input) (*drawing, error) {
+	if in.Result == nil {
+		return nil, fmt.Errorf("draw %s: no result", in.Config.Type)
+	}
+	if in.Locale == nil {
+		in.Locale = locale.Default()
+	}
+	if in.Zone == nil {
+		in.Zone = time.UTC
+	}
+	if in.Words == (Words{}) {
+		in.Words = English
+	}
+	d := &drawing{Input: in, otherRow: otherRow(in.Result), out: &Drawing{Type: in.Config.Type, State: Ready}}
+	for i := range in.Result.Columns {
+		c := &in.Result.Columns[i]
+		switch {
+		case c.Dimension:
+			d.dims = append(d.dims, c)
+		case !strings.HasSuffix(c.Name, previousSuffix):
+			d.measures = append(d.measures, c)
+		}
+	}
+	return d, nil
+}
+
+// column finds a result column by name; nil for an empty name.
+func (d *drawing) column(name string) (*warehouse.ResultColumn, error) {
+	if name == "" {
+		return nil, nil
+	}
+	for i := range d.Result.Columns {
+		if d.Result.Columns[i].Name == name {
+			return &d.Result.Columns[i], nil
+		}
+	}
+	return nil, ErrConfig.With("The widget draws %q, which its query does not answer.", name)
+}
+
+// dimension is the dimension of that name, or the nth where no name is given.
+func (d *drawing) dimension(name string, n int) (*warehouse.ResultColumn, error) {
+	if c, err := d.column(name); c != nil || err != nil {
+		return c, err
+	}
+	if n < len(d.dims) {
+		return d.dims[n], nil
+	}
+	return nil, ErrConfig.With("A %s needs %d dimensions.", d.Config.Type, n+1)
+}
+
+// value is the measure that is drawn.
+func (d *drawing) value() (*warehouse.ResultColumn, error) {
+	if c, err := d.column(d.Config.Encode.Value); c != nil || err != nil {
+		return c, err
+	}
+	if len(d.measures) > 0 {
+		return d.measures[0], nil
+	}
+	return nil, ErrConfig.With("A %s needs a measure.", d.Config.Type)
+}
+
+// previous is the comparison of a measure; nil without one.
+func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
+	p, err := d.column(c.Name + previousSuffix)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// number is row i as a number; ok is false where there is none.
+func number(c *warehouse.ResultColumn, i int) (v float64, ok bool) {
+	if c.IsNull(i) {
+		return 0, false
+	}
+	switch {
+	case c.Floats != nil:
+		v = c.Floats[i]
+	case c.Ints != nil:
+		v = float64(c.Ints[i])
+	default:
+		return 0, false
+	}
+	return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+}
+
+// isNumber tells whether the column is written as numbers.
+func isNumber(c *warehouse.ResultColumn) bool {
+	switch c.Type {
+	case warehouse.Integer, warehouse.Float, warehouse.Decimal:
+		return c.Grain == ""
+	}
+	return false
+}
+
+// isTime tells whether the column is a place on the calendar.
+func isTime(c *warehouse.ResultColumn) bool {
+	switch c.Type {
+	case warehouse.Date, warehouse.Timestamp, warehouse.TimestampTZ:
+		return true
+	}
+	return false
+}
+
+// wall is row i on the clock of the chart's zone, written as UTC so that
+// calendar arithmetic is free of clock changes.
+func (d *drawing) wall(c *warehouse.ResultColumn, i int) time.Time {
+	switch c.Type {
+	case warehouse.Date:
+		return time.Unix(c.Ints[i]*86400, 0).UTC()
+	case warehouse.TimestampTZ:
+		return asWall(time.UnixMicro(c.Ints[i]).In(d.Zone))
+	}
+	return time.UnixMicro(c.Ints[i]).UTC()
+}
+
+func asWall(t time.Time) time.Time {
+	y, m, day := t.Date()
+	return time.Date(y, m, day, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+// name is what people call a result column.
+func (d *drawing) name(c *warehouse.ResultColumn) string {
+	if f, ok := d.Config.Format[c.Name]; ok && f.Label != "" {
+		return f.Label
+	}
+	if name := d.Names[c.Name]; name != "" {
+		return name
+	}
+	return Humanise(c.Name)
+}
+
+// Humanise makes a name for people of one for machines: "mean_delay" is "Mean delay".
+func Humanise(name string) string {
+	name = strings.TrimSpace(strings.NewReplacer("_", " ", ".", " ").Replace(name))
+	if name == "" {
+		return ""
+	}
+	r := []rune(name)
+	return strings.ToUpper(string(r[:1])) + string(r[1:])
+}
+
+// text is row i as people read it.
+func (d *drawing) text(c *warehouse.ResultColumn, i int) string {
+	if c.IsNull(i) {
+		return d.Words.NoValue
+	}
+	switch c.Type {
+	case warehouse.Text:
+		return c.Texts[i]
+	case warehouse.Boolean:
+		if c.Ints[i] != 0 {
+			return d.Words.True
+		}
+		return d.Words.False
+	case warehouse.Date, warehouse.Timestamp, warehouse.TimestampTZ:
+		return d.moment(c, i)
+	}
+	switch c.Grain {
+	case "weekday":
+		return d.Locale.Weekday(int(c.Ints[i]))
+	case "hour_of_day":
+		return fmt.Sprintf("%02d", c.Ints[i])
+	case "month_of_year":
+		if m := c.Ints[i]; m >= 1 && m <= 12 {
+			return d.Locale.Months[m-1]
+		}
+	}
+	v, ok := number(c, i)
+	if !ok {
+		return locale.Missing
+	}
+	if width := d.Bins[c.Name]; width > 0 {
+		f := d.format(c)
+		lower := f
+		lower.Unit = "" // said once
+		return d.Locale.Axis(v, lower) + " – " + d.Locale.Axis(v+width, f)
+	}
+	return d.Locale.Full(v, d.format(c))
+}
+
+func (d *drawing) moment(c *warehouse.ResultColumn, i int) string {
+	t := d.wall(c, i)
+	switch {
+	case c.Grain != "" && !finer(c.Grain, "day"):
+		return d.Locale.Bucket(t, bucketGrain(c.Grain), true)
+	case c.Type == warehouse.Date:
+		return d.Locale.Date(t)
+	}
+	return d.Locale.DateTime(t)
+}
+
+// key is row i as a mark names it.
+func (d *drawing) key(c *warehouse.ResultColumn, i int) string {
+	if c.IsNull(i) {
+		return Null
+	}
+	switch c.Type {
+	case warehouse.Text:
+		return c.Texts[i]
+	case warehouse.Boolean:
+		if c.Ints[i] != 0 {
+			return "true"
+		}
+		return "false"
+	case warehouse.Date:
+		return d.wall(c, i).Format(time.DateOnly)
+	case warehouse.Timestamp, warehouse.TimestampTZ:
+		t := d.wall(c, i)
+		if c.Grain != "" && !finer(c.Grain, "day") {
+			return t.Format(time.DateOnly)
+		}
+		return t.Format("2006-01-02T15:04:05.999999")
+	}
+	if c.Ints != nil {
+		return strconv.FormatInt(c.Ints[i], 10)
+	}
+	if c.Exact != nil && c.Exact[i] != "" {
+		return c.Exact[i]
+	}
+	return strconv.FormatFloat(c.Floats[i], 'f', -1, 64)
+}
+
+// mark is the word that a click on row i selects; empty where it selects nothing.
+func (d *drawing) mark(i int, columns ...*warehouse.ResultColumn) string {
+	if len(columns) == 0 || d.isOther(i) {
+		return ""
+	}
+	m := make(Mark, len(columns))
+	for n, c := range columns {
+		m[n] = d.key(c, i)
+	}
+	return m.Word()
+}
+
+// selects are the columns that a click selects by.
+func (d *drawing) selects() ([]*warehouse.ResultColumn, error) {
+	names := make([]string, len(d.dims))
+	for i, c := range d.dims {
+		names[i] = c.Name
+	}
+	var columns []*warehouse.ResultColumn
+	for _, name := range SelectColumns(d.Config, names) {
+		c, err := d.column(name)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, c)
+	}
+	return columns, nil
+}
+
+// picked tells by word what is selected; nil when nothing is.
+func (d *drawing) picked() map[string]bool {
+	if len(d.Selected) == 0 {
+		return nil
+	}
+	words := make(map[string]bool, len(d.Selected))
+	for _, m := range d.Selected {
+		words[m.Word()] = true
+	}
+	return words
+}
+
+// fade is how what is not selected looks while something else is.
+const fade = 0.38
+
+// format is the number format of a result column.
+func (d *drawing) format(c *warehouse.ResultColumn) locale.Format {
+	return d.Config.Format[strings.TrimSuffix(c.Name, previousSuffix)].number(c.Type == warehouse.Integer)
+}
+
+// number turns the format of a config into that of package locale.
+func (f Format) number(integer bool) locale.Format {
+	out := locale.Format{Style: locale.Style(f.Style), Unit: f.Unit, Decimals: f.Decimals, Integer: integer && f.Style != "percent"}
+	if out.Style == "" {
+		out.Style = locale.Number
+	}
+	if out.Style == locale.Currency {
+		out.Symbol = currencySymbol(f.Currency)
+	}
+	return out
+}
+
+// settings is the part of the config's format beyond how numbers are written.
+func (d *drawing) settings(c *warehouse.ResultColumn) Format {
+	return d.Config.Format[strings.TrimSuffix(c.Name, previousSuffix)]
+}
+
+// tone says whether a change in that direction is good for the measure.
+func tone(direction int, better string) Tone {
+	switch {
+	case direction == 0 || better == "":
+		return Neutral
+	case direction > 0 == (better == "higher"):
+		return Good
+	}
+	return Bad
+}
+
+// hue is the colour of what has one colour only.
+func (d *drawing) hue() string {
+	switch h := d.Config.Encode.Hue; h {
+	case "c1", "c2", "c3", "c4", "c5", "c6", "c7":
+		return "--" + h
+	}
+	return "--c1"
+}
+
+func cssVar(name string) string { return "var(" + name + ")" }
+
+// formatter stands for a function that writes values in the browser.
+func formatter(place string, f locale.Format) obj {
+	return obj{"$format": placed(place, f)}
+}
+
+func placed(place string, f locale.Format) obj {
+	o := obj{"place": place, "fmt": string(f.Style)}
+	if f.Symbol != "" {
+		o["symbol"] = f.Symbol
+	}
+	if f.Unit != "" {
+		o["unit"] = f.Unit
+	}
+	if f.Decimals != nil {
+		o["decimals"] = *f.Decimals
+	}
+	if f.Integer {
+		o["integer"] = true
+	}
+	return o
+}
+
+// chart stores the JSON for df-chart.
+func (d *drawing) chart(option, df obj) error {
+	data, err := json.Marshal(obj{"option": option, "df": df})
+	if err != nil {
+		return fmt.Errorf("write chart: %w", err)
+	}
+	d.out.Chart = data
+	return nil
+}
+
+// short keeps ten significant digits of what is sent to be drawn.
+func short(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 10, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}
+
+// tooMuch leaves a drawing that says how much there would have been.
+func (d *drawing) tooMuch(points int) error {
+	d.out.State, d.out.Count = TooMuch, points
+	return nil
+}
+
+// say sets the sentence that describes the drawing.
+func (d *drawing) say(key string, args ...any) {
+	d.out.Say = Message{Key: "charts.say." + key, Args: append([]any{"Title", d.Title}, args...)}
+}
+
+// extremes are the rows with the least and the largest value; -1 without one.
+func extremes(c *warehouse.ResultColumn, rows int) (least, most int) {
+	least, most = -1, -1
+	var low, high float64
+	for i := range rows {
+		v, ok := number(c, i)
+		if !ok {
+			continue
+		}
+		if least < 0 || v < low {
+			least, low = i, v
+		}
+		if most < 0 || v > high {
+			most, high = i, v
+		}
+	}
+	return least, most
+}
+
+// ValueOf is one value of a dimension as a mark names it.
+type ValueOf struct {
+	Type  warehouse.Type
+	Grain string
+	Bin   float64
+	Value string
+}
+
+// ValueText is a value of a mark as people read it.
+func ValueText(v ValueOf, l *locale.Locale, words Words) string {
+	if v.Value == Null {
+		return words.NoValue
+	}
+	if v.Value == "" {
+		return words.NoValue
+	}
+	switch v.Grain {
+	case "weekday":
+		if n, err := strconv.Atoi(v.Value); err == nil {
+			return l.Weekday(n)
+		}
+	case "hour_of_day":
+		if n, err := strconv.Atoi(v.Value); err == nil {
+			return fmt.Sprintf("%02d", n)
+		}
+	case "month_of_year":
+		if n, err := strconv.Atoi(v.Value); err == nil && n >= 1 && n <= 12 {
+			return l.Months[n-1]
+		}
+	}
+	switch v.Type {
+	case warehouse.Boolean:
+		if v.Value == "true" {
+			return words.True
+		}
+		return words.False
+	case warehouse.Date, warehouse.Timestamp, warehouse.TimestampTZ:
+		for _, layout := range []string{time.DateOnly, "2006-01-02T15:04:05.999999"} {
+			if t, err := time.Parse(layout, v.Value); err == nil {
+				if v.Grain != "" {
+					return l.Bucket(t, bucketGrain(v.Grain), true)
+				}
+				if layout == time.DateOnly {
+					return l.Date(t)
+				}
+				return l.DateTime(t)
+			}
+		}
+	case warehouse.Integer, warehouse.Float, warehouse.Decimal:
+		if n, err := strconv.ParseFloat(v.Value, 64); err == nil {
+			if v.Bin > 0 {
+				return l.Axis(n, locale.Format{}) + " – " + l.Axis(n+v.Bin, locale.Format{})
+			}
+			return l.Full(n, locale.Format{Style: locale.Number})
+		}
+	}
+	return v.Value
+}
+
+// Values lists a dimension of a result as marks name its values.
+func Values(r *warehouse.Result, column int) []string {
+	d := drawing{Input: Input{Result: r, Zone: time.UTC}}
+	values := make([]string, 0, r.Rows)
+	for i := range r.Rows {
+		values = append(values, d.key(&r.Columns[column], i))
+	}
+	return values
+}

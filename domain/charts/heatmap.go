@@ -1,0 +1,89 @@
+package charts
+
+// drawHeatmap draws one cell for each pair of two dimensions, coloured by a
+// measure; hours of the day along x and days of the week down y above all.
+func drawHeatmap(d *drawing) error {
+	x, err := d.dimension(d.Config.Encode.X, 1)
+	if err != nil {
+		return err
+	}
+	y, err := d.dimension(d.Config.Encode.Y, 0)
+	if err != nil {
+		return err
+	}
+	v, err := d.value()
+	if err != nil {
+		return err
+	}
+	columns, err := d.selects()
+	if err != nil {
+		return err
+	}
+	across, placeX := d.places(x)
+	down, placeY := d.places(y)
+	if cells := len(across) * len(down); cells > MaxPoints {
+		return d.tooMuch(cells)
+	}
+	picked, f := d.picked(), d.format(v)
+	low, high := extremes(v, d.Result.Rows)
+	if low < 0 {
+		d.out.State = Empty
+		return nil
+	}
+	lowest, _ := number(v, low)
+	highest, _ := number(v, high)
+	if d.settings(v).Additive {
+		lowest = min(lowest, 0)
+	}
+	var data []any
+	var marks, heads []string
+	filled := map[[2]int]bool{}
+	add := func(i, j int, value any, mark string) {
+		cell := []any{i, j, value}
+		data, marks, heads = append(data, cell), append(marks, mark), append(heads, down[j]+" "+across[i])
+		if picked != nil && !picked[mark] {
+			data[len(data)-1] = obj{"value": cell, "itemStyle": obj{"opacity": fade}}
+		}
+	}
+	for row := range d.Result.Rows {
+		i, j := placeX(row), placeY(row)
+		value, ok := number(v, row)
+		if i < 0 || j < 0 || !ok {
+			continue
+		}
+		filled[[2]int{i, j}] = true
+		add(i, j, short(value), d.mark(row, columns...))
+	}
+	if d.settings(v).Additive {
+		for j := range down {
+			for i := range across {
+				if !filled[[2]int{i, j}] {
+					add(i, j, 0, "")
+				}
+			}
+		}
+	}
+	d.out.Count = len(data)
+	ends := [2]string{d.Locale.KPI(lowest, f), d.Locale.KPI(highest, f)}
+	d.out.Scale = &ends
+	highestText, lowestText := d.Locale.KPI(highest, f), d.Locale.KPI(lowest, f)
+	d.say("heatmap", "Measure", d.name(v), "Rows", d.name(y), "Columns", d.name(x),
+		"High", highestText, "HighAt", down[max(placeY(high), 0)]+" "+across[max(placeX(high), 0)], "Low", lowestText)
+	if highest == lowest {
+		highest = lowest + 1
+	}
+	option := obj{
+		"grid": obj{"left": 4, "right": 4, "top": 4, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
+		"xAxis": obj{"type": "category", "data": across, "axisLine": obj{"show": false}, "splitArea": obj{"show": false},
+			"axisLabel": obj{"hideOverlap": true}},
+		"yAxis": obj{"type": "category", "data": down, "inverse": true, "axisLine": obj{"show": false}},
+		"visualMap": obj{"show": false, "type": "continuous", "min": short(lowest), "max": short(highest), "dimension": 2,
+			"inRange": obj{"color": cssVar("--seq")}},
+		"series": []obj{{"type": "heatmap", "name": d.name(v), "data": data,
+			"itemStyle": obj{"borderColor": cssVar("--color-base-100"), "borderWidth": 1.5, "borderRadius": 2}}},
+	}
+	return d.chart(option, obj{
+		"marks":   obj{"by": "data", "values": marks},
+		"tooltip": obj{"heads": heads, "names": []string{d.name(v)}, "formats": []obj{placed("full", f)}},
+	})
+}

@@ -1,0 +1,266 @@
+package charts
+
+import (
+	"math"
+
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// drawLine draws one or more lines over time (or over any other dimension), and
+// what they are compared with behind them. An area is a line on zero with its
+// surface filled.
+func drawLine(d *drawing) error {
+	x, err := d.dimension(d.Config.Encode.X, 0)
+	if err != nil {
+		return err
+	}
+	y, err := d.value()
+	if err != nil {
+		return err
+	}
+	if !isTime(x) {
+		return d.lineOverCategories(x, y)
+	}
+	s := d.series(x, []*warehouse.ResultColumn{y})
+	if len(s.at) == 0 {
+		d.out.State = Empty
+		return nil
+	}
+	lines, err := d.lines(s, x, y)
+	if err != nil {
+		return err
+	}
+	if total := len(lines) * len(s.at); total > MaxPoints && len(lines)*LinePoints > MaxPoints || len(s.at) > MaxPoints {
+		return d.tooMuch(max(total, d.Result.Rows))
+	}
+	xs := make([]float64, len(s.at))
+	for i, t := range s.at {
+		xs[i] = float64(t.UnixMilli())
+	}
+	var list []obj
+	names, formats := []string{}, []obj{}
+	for _, l := range lines {
+		keep := thinGaps(xs, l.values, LinePoints)
+		data := make([][2]any, len(keep))
+		for i, k := range keep {
+			data[i] = [2]any{int64(xs[k]), orNull(l.values[k])}
+		}
+		d.out.Count += len(data)
+		o := l.option(d.Config.Type == Area)
+		o["data"] = data
+		if len(keep) == 1 {
+			o["showSymbol"] = true
+		}
+		list = append(list, o)
+		names = append(names, l.name)
+		formats = append(formats, placed("full", l.format))
+		if len(lines) > 1 {
+			d.out.Legend = append(d.out.Legend, LegendItem{Name: l.name, Colour: l.colour, Shape: l.shape})
+		}
+	}
+	// The comparison is drawn first, so behind; people read it last.
+	if n := len(d.out.Legend); n > 1 && d.out.Legend[0].Shape == Dotted {
+		d.out.Legend = append(d.out.Legend[1:n:n], d.out.Legend[0])
+	}
+	axis, narrow := d.timeAxis(s.at, s.grain)
+	option := obj{
+		"useUTC": true,
+		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
+		"xAxis":  axis,
+		"yAxis":  d.valueAxis(y, d.Config.Type == Line),
+		"series": list,
+	}
+	df := obj{
+		"narrow": obj{"xAxis": narrow},
+		"tooltip": obj{"head": obj{"$format": obj{"time": string(bucketGrain(s.grain)), "year": true}},
+			"formats": formats, "names": names},
+	}
+	d.sayLine(s, y)
+	return d.chart(option, df)
+}
+
+// line is one line to draw.
+type line struct {
+	name     string
+	colour   string
+	shape    Shape
+	previous bool
+	values   []float64
+	format   localeFormat
+}
+
+func (l line) option(area bool) obj {
+	style := obj{"color": cssVar(l.colour), "width": 2}
+	o := obj{"type": "line", "name": l.name, "showSymbol": false, "lineStyle": style,
+		"itemStyle": obj{"color": cssVar(l.colour)}, "z": 3, "connectNulls": false}
+	if l.previous {
+		style["width"], style["type"] = 1.5, []int{2, 3}
+		o["z"], o["silent"] = 2, true
+	} else if area {
+		o["areaStyle"] = obj{"color": cssVar(l.colour), "opacity": 0.12}
+	}
+	return o
+}
+
+// lines are what is drawn, from the back to the front.
+func (d *drawing) lines(s series, x, y *warehouse.ResultColumn) ([]line, error) {
+	by, err := d.column(d.Config.Encode.Series)
+	if err != nil {
+		return nil, err
+	}
+	if by == nil && len(d.dims) > 1 {
+		by = d.dims[1]
+		if by == x {
+			by = d.dims[0]
+		}
+	}
+	if by != nil {
+		place := map[int64]int{}
+		for i, t := range s.at {
+			place[t.UnixMicro()] = i
+		}
+		parts := d.splitBy(by, y, len(s.at), func(row int) int {
+			if x.IsNull(row) {
+				return -1
+			}
+			t := d.wall(x, row)
+			if s.grain != "" {
+				t = floor(t, s.grain)
+			}
+			if i, ok := place[t.UnixMicro()]; ok {
+				return i
+			}
+			return -1
+		})
+		var lines []line
+		for i, colour := range d.colours(parts.keys) {
+			lines = append(lines, line{name: parts.names[i], colour: colour, shape: Solid, values: parts.cells[i], format: d.format(y)})
+		}
+		return lines, nil
+	}
+	var lines []line
+	if p := d.previous(y); p != nil {
+		before := d.series(x, []*warehouse.ResultColumn{p})
+		outside(before.values[0], func(i int) bool {
+			row := before.rows[i]
+			return row >= 0 && !p.IsNull(row)
+		})
+		lines = append(lines, line{name: d.Words.Previous, colour: "--c-previous", shape: Dotted, previous: true,
+			values: before.values[0], format: d.format(y)})
+	}
+	lines = append(lines, line{name: d.name(y), colour: d.hue(), shape: Solid, values: s.values[0], format: d.format(y)})
+	also, err := d.column(d.Config.Encode.Also)
+	if err != nil {
+		return nil, err
+	}
+	if also != nil {
+		second := d.series(x, []*warehouse.ResultColumn{also})
+		colour := "--c2"
+		if d.hue() == colour {
+			colour = "--c1"
+		}
+		lines = append(lines, line{name: d.name(also), colour: colour, shape: Solid, values: second.values[0], format: d.format(also)})
+	}
+	return lines, nil
+}
+
+// outside makes a gap of what lies before the first and after the last known
+// value: the data may not reach as far back as a comparison does.
+func outside(values []float64, known func(i int) bool) {
+	first, last := len(values), -1
+	for i := range values {
+		if known(i) {
+			first, last = min(first, i), i
+		}
+	}
+	for i := range values {
+		if i < first || i > last {
+			values[i] = math.NaN()
+		}
+	}
+}
+
+// valueAxis is the axis of the values. Only lines may start above zero.
+func (d *drawing) valueAxis(y *warehouse.ResultColumn, free bool) obj {
+	axis := obj{"type": "value", "scale": free, "splitNumber": 4,
+		"axisLabel": obj{"showMinLabel": true, "formatter": formatter("axis", d.format(y))}}
+	if ends := d.Config.Encode.Axis; ends != nil {
+		axis["min"], axis["max"] = ends[0], ends[1]
+		if !free {
+			axis["min"] = min(0, ends[0])
+		}
+	}
+	return axis
+}
+
+// lineOverCategories draws a line over something other than time: hours of the
+// day, bins, months of the year.
+func (d *drawing) lineOverCategories(x, y *warehouse.ResultColumn) error {
+	if d.Result.Rows > MaxPoints {
+		return d.tooMuch(d.Result.Rows)
+	}
+	labels, rows := d.categories(x)
+	values := make([]any, len(rows))
+	for i, row := range rows {
+		values[i] = d.cell(y, row)
+	}
+	l := line{name: d.name(y), colour: d.hue(), shape: Solid}
+	o := l.option(d.Config.Type == Area)
+	o["data"] = values
+	d.out.Count = len(values)
+	option := obj{
+		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
+		"xAxis":  obj{"type": "category", "data": labels, "boundaryGap": false},
+		"yAxis":  d.valueAxis(y, d.Config.Type == Line),
+		"series": []obj{o},
+	}
+	d.sayCategories(x, y)
+	return d.chart(option, obj{"tooltip": obj{"heads": labels, "names": []string{l.name}, "formats": []obj{placed("full", d.format(y))}}})
+}
+
+// cell is a value to draw in a category; a row of -1 is one without data.
+func (d *drawing) cell(y *warehouse.ResultColumn, row int) any {
+	if row >= 0 {
+		if v, ok := number(y, row); ok {
+			return short(v)
+		}
+	}
+	if d.settings(y).Additive {
+		return 0
+	}
+	return nil
+}
+
+func orNull(v float64) any {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return short(v)
+}
+
+func (d *drawing) sayLine(s series, y *warehouse.ResultColumn) {
+	f := d.format(y)
+	low, high := -1, -1
+	values := s.values[0]
+	for i, v := range values {
+		if math.IsNaN(v) {
+			continue
+		}
+		if low < 0 || v < values[low] {
+			low = i
+		}
+		if high < 0 || v > values[high] {
+			high = i
+		}
+	}
+	if low < 0 {
+		d.say("line_empty")
+		return
+	}
+	first, last := s.at[0], s.at[len(s.at)-1]
+	grain := bucketGrain(s.grain)
+	d.say("line", "Measure", d.name(y),
+		"From", d.Locale.Bucket(first, grain, true), "To", d.Locale.Bucket(last, grain, true),
+		"Low", d.Locale.KPI(values[low], f), "LowAt", d.Locale.Bucket(s.at[low], grain, false),
+		"High", d.Locale.KPI(values[high], f), "HighAt", d.Locale.Bucket(s.at[high], grain, false))
+}

@@ -1,0 +1,339 @@
+package charts
+
+import (
+	"math"
+	"sort"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// grains from the finest to the coarsest.
+var grainOrder = []string{"minute", "quarter_hour", "hour", "day", "week", "month", "quarter", "year"}
+
+func grainRank(grain string) int {
+	for i, g := range grainOrder {
+		if g == grain {
+			return i
+		}
+	}
+	return -1
+}
+
+// finer tells whether grain a is smaller than b.
+func finer(a, b string) bool { return grainRank(a) >= 0 && grainRank(a) < grainRank(b) }
+
+// bucketGrain is the grain as package locale names buckets.
+func bucketGrain(grain string) locale.Grain {
+	if grain == "quarter_hour" || grain == "minute" {
+		return locale.Minute
+	}
+	if grainRank(grain) < 0 {
+		return locale.Day
+	}
+	return locale.Grain(grain)
+}
+
+// floor is the start of the bucket that t lies in, on the wall clock.
+func floor(t time.Time, grain string) time.Time {
+	y, m, d := t.Date()
+	switch grain {
+	case "minute":
+		return t.Truncate(time.Minute)
+	case "quarter_hour":
+		return t.Truncate(15 * time.Minute)
+	case "hour":
+		return t.Truncate(time.Hour)
+	case "week":
+		back := (int(t.Weekday()) + 6) % 7
+		return time.Date(y, m, d-back, 0, 0, 0, 0, time.UTC)
+	case "month":
+		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+	case "quarter":
+		return time.Date(y, (m-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
+	case "year":
+		return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// next is the start of the bucket n after that of t.
+func next(t time.Time, grain string, n int) time.Time {
+	switch grain {
+	case "minute":
+		return t.Add(time.Duration(n) * time.Minute)
+	case "quarter_hour":
+		return t.Add(time.Duration(n) * 15 * time.Minute)
+	case "hour":
+		return t.Add(time.Duration(n) * time.Hour)
+	case "week":
+		return t.AddDate(0, 0, 7*n)
+	case "month":
+		return t.AddDate(0, n, 0)
+	case "quarter":
+		return t.AddDate(0, 3*n, 0)
+	case "year":
+		return t.AddDate(n, 0, 0)
+	}
+	return t.AddDate(0, 0, n)
+}
+
+// series are measures over buckets of time without holes between them.
+type series struct {
+	grain  string
+	at     []time.Time // wall clock
+	rows   []int       // of the result; -1 for a bucket without a row
+	values [][]float64 // by measure, then by bucket; NaN is a gap
+}
+
+// timeline lists the buckets of the span of the query or, where it has none,
+// from the first to the last bucket of the result. A timestamp without a grain
+// has no buckets: its moments stay as they are.
+func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain string) {
+	grain = x.Grain
+	var low, high time.Time
+	for i := range d.Result.Rows {
+		if x.IsNull(i) {
+			continue
+		}
+		t := d.wall(x, i)
+		if low.IsZero() || t.Before(low) {
+			low = t
+		}
+		if high.IsZero() || t.After(high) {
+			high = t
+		}
+	}
+	if grain == "" && x.Type == warehouse.Date {
+		grain = "day"
+	}
+	if grain == "" {
+		seen := map[time.Time]bool{}
+		for i := range d.Result.Rows {
+			if t := d.wall(x, i); !x.IsNull(i) && !seen[t] {
+				seen[t] = true
+				at = append(at, t)
+			}
+		}
+		sort.Slice(at, func(i, j int) bool { return at[i].Before(at[j]) })
+		return at, ""
+	}
+	if span := d.Result.Span; span != nil && !span.From.IsZero() && !span.To.IsZero() {
+		from, to := d.spanWall(span)
+		if low.IsZero() || from.Before(low) {
+			low = from
+		}
+		if high.IsZero() || to.Add(-time.Microsecond).After(high) {
+			high = to.Add(-time.Microsecond)
+		}
+	}
+	if low.IsZero() {
+		return nil, grain
+	}
+	for t := floor(low, grain); !t.After(high); t = next(t, grain, 1) {
+		at = append(at, t)
+		if len(at) > MaxPoints {
+			break
+		}
+	}
+	return at, grain
+}
+
+func (d *drawing) spanWall(span *warehouse.Span) (from, to time.Time) {
+	return asWall(span.From), asWall(span.To)
+}
+
+// series lines the measures up along the time column. A bucket without a row
+// is zero for what adds up (nothing was counted, nothing was sold) and a gap
+// for everything else (no mean of nothing).
+func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn) series {
+	s := series{}
+	s.at, s.grain = d.timeline(x)
+	place := make(map[time.Time]int, len(s.at))
+	for i, t := range s.at {
+		place[t] = i
+	}
+	s.rows = make([]int, len(s.at))
+	for i := range s.rows {
+		s.rows[i] = -1
+	}
+	for row := range d.Result.Rows {
+		if x.IsNull(row) {
+			continue
+		}
+		t := d.wall(x, row)
+		if s.grain != "" {
+			t = floor(t, s.grain)
+		}
+		if i, ok := place[t]; ok {
+			s.rows[i] = row
+		}
+	}
+	for _, y := range ys {
+		values := make([]float64, len(s.at))
+		additive := d.settings(y).Additive
+		for i, row := range s.rows {
+			values[i] = math.NaN()
+			if row < 0 && additive {
+				values[i] = 0
+			}
+			if row >= 0 {
+				if v, ok := number(y, row); ok {
+					values[i] = v
+				} else if additive {
+					values[i] = 0
+				}
+			}
+		}
+		s.values = append(s.values, values)
+	}
+	return s
+}
+
+// split is one measure cut into several series by the values of a dimension,
+// largest first, with the rest folded into "Other" where the measure adds up.
+type split struct {
+	names  []string
+	keys   []string // as a mark names them; "" for Other
+	column *warehouse.ResultColumn
+	cells  [][]float64 // by series, then by place; NaN for none
+	folded bool        // the last series is Other
+	cut    int         // series left out because the measure does not add up
+}
+
+// splitBy cuts the measure y by the dimension s; place gives the place on the
+// x axis of a row, negative for none.
+func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(row int) int) split {
+	type part struct {
+		name, key string
+		total     float64
+		cells     []float64
+		other     bool
+	}
+	additive := d.settings(y).Additive
+	parts := map[string]*part{}
+	var list []*part
+	for row := range d.Result.Rows {
+		i := place(row)
+		v, ok := number(y, row)
+		if i < 0 || !ok {
+			continue
+		}
+		key := d.key(s, row)
+		other := d.isOther(row)
+		if other {
+			key = "\x01other"
+		}
+		p := parts[key]
+		if p == nil {
+			p = &part{name: d.text(s, row), key: key, cells: nans(places), other: other}
+			parts[key] = p
+			list = append(list, p)
+		}
+		if math.IsNaN(p.cells[i]) {
+			p.cells[i] = v
+		} else {
+			p.cells[i] += v
+		}
+		p.total += math.Abs(v)
+	}
+	sort.SliceStable(list, func(i, j int) bool {
+		if list[i].other != list[j].other {
+			return list[j].other
+		}
+		return list[i].total > list[j].total
+	})
+	out := split{column: s}
+	var rest *part
+	for _, p := range list {
+		if len(out.names) < MaxSeries && !p.other {
+			out.names, out.keys, out.cells = append(out.names, p.name), append(out.keys, p.key), append(out.cells, p.cells)
+			continue
+		}
+		if !additive && !p.other {
+			out.cut++
+			continue
+		}
+		if rest == nil {
+			rest = &part{cells: nans(places)}
+		}
+		for i, v := range p.cells {
+			if !math.IsNaN(v) {
+				if math.IsNaN(rest.cells[i]) {
+					rest.cells[i] = 0
+				}
+				rest.cells[i] += v
+			}
+		}
+	}
+	if rest != nil {
+		out.names, out.keys, out.cells = append(out.names, d.Words.Other), append(out.keys, ""), append(out.cells, rest.cells)
+		out.folded = true
+	}
+	if additive {
+		for _, cells := range out.cells {
+			for i, v := range cells {
+				if math.IsNaN(v) {
+					cells[i] = 0
+				}
+			}
+		}
+	}
+	return out
+}
+
+func nans(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	return values
+}
+
+// colours gives each key its CSS variable: that of its place in Order, else the
+// first that is free; "" is Other.
+func (d *drawing) colours(keys []string) []string {
+	const most = 7
+	out := make([]string, len(keys))
+	taken := [most]bool{}
+	for i, key := range keys {
+		if key == "" {
+			out[i] = "--c-other"
+			continue
+		}
+		for n, fixed := range d.Order {
+			if n < most && fixed == key && !taken[n] {
+				out[i], taken[n] = colourName(n), true
+			}
+		}
+	}
+	for i := range keys {
+		if out[i] != "" {
+			continue
+		}
+		out[i] = "--c-other"
+		for n := range most {
+			if !taken[n] {
+				out[i], taken[n] = colourName(n), true
+				break
+			}
+		}
+	}
+	return out
+}
+
+func colourName(n int) string { return "--c" + string(rune('1'+n)) }
+
+// isOther tells whether a row is the rest beyond a query's limit.
+func (d *drawing) isOther(row int) bool {
+	return row == d.otherRow || d.Result != nil && d.Result.OtherRows != nil && d.Result.OtherRows[row]
+}
+
+// otherRow is the row of the result that folds what lies beyond the limit.
+func otherRow(r *warehouse.Result) int {
+	if r != nil && r.HasOther {
+		return r.Rows - 1
+	}
+	return -1
+}

@@ -1,0 +1,239 @@
+package charts
+
+import (
+	"math"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// PageSize is the number of rows of a table's page where none is given.
+const PageSize = 10
+
+// drawTable draws the rows of the result, one page of them.
+func drawTable(d *drawing) error {
+	if d.Result.Rows == 0 {
+		d.out.State = Empty
+		return nil
+	}
+	cells := d.Config.Encode.Columns
+	if len(cells) == 0 {
+		cells = d.everyColumn()
+	}
+	grid, err := d.grid(cells, true)
+	if err != nil {
+		return err
+	}
+	d.out.Table, d.out.Count = grid, len(grid.Rows)
+	d.say("table", "Count", grid.Total)
+	return nil
+}
+
+// Tabulate is "View as table" for a widget of any type: every row of the
+// answer, page by page.
+func Tabulate(in Input) (*Grid, error) {
+	d, err := begin(in)
+	if err != nil {
+		return nil, err
+	}
+	return d.grid(d.everyColumn(), false)
+}
+
+func (d *drawing) everyColumn() []Cell {
+	var cells []Cell
+	for i := range d.Result.Columns {
+		cells = append(cells, Cell{Column: d.Result.Columns[i].Name})
+	}
+	return cells
+}
+
+// part is one column of a grid while it is made.
+type part struct {
+	cell    Cell
+	column  *warehouse.ResultColumn
+	against *warehouse.ResultColumn // set for a column of changes
+	format  locale.Format           // settled for all cells of the column
+	largest float64
+}
+
+func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
+	from, to, g := d.window()
+	var parts []part
+	for _, cell := range cells {
+		c, err := d.column(cell.Column)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return nil, ErrConfig.With("A column of the table has no name.")
+		}
+		p := part{cell: cell, column: c}
+		if isNumber(c) {
+			p.format, p.largest = d.fit(c, compact)
+		}
+		parts = append(parts, p)
+		if cell.Change {
+			if before := d.previous(c); before != nil {
+				parts = append(parts, part{column: c, against: before})
+			}
+		}
+	}
+	sorted, descending := strings.CutPrefix(d.Sort, "-")
+	shown := 0
+	for _, p := range parts {
+		if p.cell.Quiet && len(g.Columns) > 0 {
+			continue
+		}
+		shown++
+		head := GridColumn{Key: p.column.Name, Label: d.headName(p.column), Number: isNumber(p.column), Bar: p.cell.Bar, Primary: shown <= 3}
+		if p.against != nil {
+			head = GridColumn{Label: d.Words.Change, Number: true, Primary: shown <= 3}
+		} else if p.column.Name == sorted {
+			head.Sorted = "asc"
+			if descending {
+				head.Sorted = "desc"
+			}
+		}
+		g.Columns = append(g.Columns, head)
+	}
+	var by []*warehouse.ResultColumn
+	if compact && len(d.dims) > 0 {
+		var err error
+		if by, err = d.selects(); err != nil {
+			return nil, err
+		}
+	}
+	picked := d.picked()
+	for i := from; i < to; i++ {
+		row := GridRow{}
+		if len(by) > 0 {
+			row.Mark = d.mark(i, by...)
+			row.Picked = picked != nil && picked[row.Mark]
+			row.Faded = picked != nil && !row.Picked
+		}
+		for n, p := range parts {
+			if p.cell.Quiet && n > 0 {
+				if !p.column.IsNull(i) {
+					row.Cells[len(row.Cells)-1].Sub = d.text(p.column, i)
+				}
+				continue
+			}
+			row.Cells = append(row.Cells, d.gridCell(p, i))
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	return g, nil
+}
+
+// headName marks the columns of the comparison as such.
+func (d *drawing) headName(c *warehouse.ResultColumn) string {
+	if base, ok := strings.CutSuffix(c.Name, previousSuffix); ok {
+		if now, err := d.column(base); err == nil && now != nil {
+			return d.name(now) + ", " + d.Words.Previous
+		}
+	}
+	return d.name(c)
+}
+
+func (d *drawing) gridCell(p part, i int) GridCell {
+	cell := GridCell{Bar: -1}
+	if p.against != nil {
+		cell.Text = locale.Missing
+		now, ok := number(p.column, i)
+		before, known := number(p.against, i)
+		if ok && known {
+			if delta := d.Locale.Delta(now, before, d.format(p.column)); delta.Known {
+				cell.Text, cell.Tone = delta.Text, tone(delta.Direction, d.settings(p.column).Better)
+			}
+		}
+		return cell
+	}
+	if !isNumber(p.column) {
+		cell.Text = d.text(p.column, i)
+		if d.isOther(i) {
+			cell.Text = locale.Missing
+			if p.column == d.firstDimension() {
+				cell.Text = d.Words.Other
+			}
+		}
+		return cell
+	}
+	v, ok := number(p.column, i)
+	if !ok {
+		cell.Text = locale.Missing
+		return cell
+	}
+	if width := d.Bins[p.column.Name]; width > 0 {
+		cell.Text = d.text(p.column, i)
+		return cell
+	}
+	cell.Text = d.Locale.Cell(v, p.format)
+	if p.cell.Bar {
+		cell.Bar = 0
+		if p.largest > 0 && v > 0 {
+			cell.Bar = math.Round(min(v/p.largest, 1)*1000) / 10
+		}
+	}
+	return cell
+}
+
+func (d *drawing) firstDimension() *warehouse.ResultColumn {
+	if len(d.dims) > 0 {
+		return d.dims[0]
+	}
+	return nil
+}
+
+// fit settles one format for all cells of a column, whatever page is shown, so
+// that turning pages changes no decimals.
+func (d *drawing) fit(c *warehouse.ResultColumn, compact bool) (locale.Format, float64) {
+	values := make([]float64, 0, d.Result.Rows)
+	largest := 0.0
+	for i := range d.Result.Rows {
+		if v, ok := number(c, i); ok {
+			values = append(values, v)
+			largest = max(largest, v)
+		}
+	}
+	f := d.format(c)
+	f.Compact = compact
+	if largest = limit(d.settings(c), largest); f.Style == "" {
+		f.Style = locale.Number
+	}
+	return locale.FitColumn(values, f), largest
+}
+
+// limit is what a full bar stands for: the whole for shares, else the largest value.
+func limit(f Format, largest float64) float64 {
+	if f.Style == "percent" && largest <= 1 && largest > 0.2 {
+		return 1
+	}
+	return largest
+}
+
+// window is the part of the result that the page shows.
+func (d *drawing) window() (from, to int, g *Grid) {
+	size := d.PageSize
+	if size <= 0 {
+		size = PageSize
+	}
+	g = &Grid{Total: d.Result.Rows, More: d.Result.More, Page: max(d.Page, 1)}
+	if d.Total > 0 {
+		// The result is the page itself.
+		g.Total, g.More = d.Total, false
+		g.Pages = (g.Total + size - 1) / size
+		g.From = (g.Page-1)*size + 1
+		g.To = g.From + d.Result.Rows - 1
+		return 0, d.Result.Rows, g
+	}
+	g.Pages = max(1, (g.Total+size-1)/size)
+	g.Page = min(g.Page, g.Pages)
+	from = (g.Page - 1) * size
+	to = min(from+size, d.Result.Rows)
+	g.From, g.To = from+1, to
+	if g.Total == 0 {
+		g.From = 0
+	}
+	return from, to, g
+}

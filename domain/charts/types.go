@@ -1,0 +1,329 @@
+package charts
+
+import (
+	"sort"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Type is what a widget draws.
+type Type string
+
+// The types.
+const (
+	KPI        Type = "kpi"
+	Line       Type = "line"
+	Area       Type = "area"
+	Bar        Type = "bar"
+	StackedBar Type = "stacked_bar"
+	Donut      Type = "donut"
+	Heatmap    Type = "heatmap"
+	Table      Type = "table"
+	Map        Type = "map"
+)
+
+// Size is a widget's size in grid units.
+type Size struct{ W, H int }
+
+// kind is what the package knows of a type.
+type kind struct {
+	draw     func(*drawing) error
+	size     Size // default
+	smallest Size
+	// dimensions is how many dimensions the query may have: from, to.
+	dimensions [2]int
+	// compares tells that the type can show an earlier span.
+	compares bool
+	skeleton string // shape while loading: "kpi", "line", "bars", "ring", "cells", "rows", "map"
+}
+
+// A chart type is one file and one line here.
+var kinds = map[Type]kind{
+	KPI:        {drawKPI, Size{3, 3}, Size{2, 3}, [2]int{0, 0}, true, "kpi"},
+	Line:       {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
+	Area:       {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
+	Bar:        {drawBar, Size{3, 9}, Size{3, 5}, [2]int{1, 1}, false, "bars"},
+	StackedBar: {drawStackedBar, Size{4, 8}, Size{3, 5}, [2]int{2, 2}, false, "bars"},
+	Donut:      {drawDonut, Size{3, 8}, Size{3, 5}, [2]int{1, 1}, false, "ring"},
+	Heatmap:    {drawHeatmap, Size{3, 9}, Size{3, 5}, [2]int{2, 2}, false, "cells"},
+	Table:      {drawTable, Size{6, 9}, Size{4, 6}, [2]int{0, 8}, true, "rows"},
+	Map:        {drawMap, Size{5, 8}, Size{3, 5}, [2]int{2, 6}, false, "map"},
+}
+
+// Types lists the types by name.
+func Types() []Type {
+	types := make([]Type, 0, len(kinds))
+	for t := range kinds {
+		types = append(types, t)
+	}
+	sort.Slice(types, func(i, j int) bool { return types[i] < types[j] })
+	return types
+}
+
+// Known tells whether the type exists.
+func (t Type) Known() bool { _, ok := kinds[t]; return ok }
+
+// DefaultSize is the size of a new widget of the type.
+func (t Type) DefaultSize() Size { return kinds[t].size }
+
+// SmallestSize is the least size at which the type is readable.
+func (t Type) SmallestSize() Size { return kinds[t].smallest }
+
+// Dimensions is how many dimensions a query for the type may have.
+func (t Type) Dimensions() (least, most int) { return kinds[t].dimensions[0], kinds[t].dimensions[1] }
+
+// Compares tells whether the type can show an earlier span beside the current.
+func (t Type) Compares() bool { return kinds[t].compares }
+
+// Skeleton names the shape that stands in while the widget loads.
+func (t Type) Skeleton() string { return kinds[t].skeleton }
+
+// Limits on what is sent to a browser.
+const (
+	MaxPoints  = 20_000 // of one widget; more is TooMuch
+	LinePoints = 2_000  // of one line; more is thinned by LTTB
+	MaxSeries  = 7      // beside "Other"
+	MaxSlices  = 5      // of a donut, "Other" included
+)
+
+// ErrConfig says that a widget's config and its query do not fit together.
+var ErrConfig = apperr.Define(apperr.Invalid, "charts.config", "This widget is not set up correctly.")
+
+// Config is the drawn part of a widget.
+type Config struct {
+	Type   Type              `json:"type"`
+	Encode Encode            `json:"encode,omitzero"`
+	Format map[string]Format `json:"format,omitempty"` // by result column
+}
+
+// Encode says which result column plays which part. What is left empty is
+// taken from the query: dimensions and measures in their order.
+type Encode struct {
+	X       string `json:"x,omitempty"`      // category or time; columns of a heatmap
+	Y       string `json:"y,omitempty"`      // rows of a heatmap
+	Series  string `json:"series,omitempty"` // one line, or one part of a stack, by value
+	Value   string `json:"value,omitempty"`  // the measure that is drawn
+	Also    string `json:"also,omitempty"`   // a second measure, drawn as a second line
+	Lat     string `json:"lat,omitempty"`
+	Lon     string `json:"lon,omitempty"`
+	Size    string `json:"size,omitempty"`   // measure by which points grow
+	Colour  string `json:"colour,omitempty"` // measure by which points are coloured
+	Label   string `json:"label,omitempty"`  // dimension that names a point
+	Columns []Cell `json:"columns,omitempty"`
+	// Hue is the colour of what has one colour only: "c1" (the default) to "c7".
+	Hue string `json:"hue,omitempty"`
+	// Vertical stands bars on the x axis; they lie by default.
+	Vertical bool `json:"vertical,omitempty"`
+	// Axis fixes the ends of the value axis; lines may start above zero, bars may not.
+	Axis *[2]float64 `json:"axis,omitempty"`
+	// Map is the part of the world that a map starts with: "world", "us",
+	// "europe" or "data" (the default).
+	Map string `json:"map,omitempty"`
+	// Select names the dimensions that a click filters other widgets by;
+	// default: x of a bar, series of a stack, both of a heatmap, the first
+	// column of a table, label of a map. ["-"] turns it off.
+	Select []string `json:"select,omitempty"`
+}
+
+// Cell is one column of a table.
+type Cell struct {
+	Column string `json:"column"`
+	Bar    bool   `json:"bar,omitempty"`    // a bar beside the number
+	Change bool   `json:"change,omitempty"` // a further column with the change against the comparison
+	Quiet  bool   `json:"quiet,omitempty"`  // in secondary ink, joined to the column before it
+}
+
+// Format says how the numbers of a result column are written, and what they mean.
+type Format struct {
+	// Style is "", "number", "percent" (0.946 is 94.6%), "currency", "bytes"
+	// or "duration" (seconds).
+	Style    string `json:"style,omitempty"`
+	Currency string `json:"currency,omitempty"` // ISO 4217
+	Decimals *int   `json:"decimals,omitempty"`
+	Unit     string `json:"unit,omitempty"`  // after the number: "min"
+	Label    string `json:"label,omitempty"` // name of the column for people
+	// Better is "higher", "lower" or empty where neither is: whether a change
+	// is good follows the meaning of the measure.
+	Better string `json:"better,omitempty"`
+	// Additive tells that parts add up to the whole (sums and counts), so that
+	// a missing period is zero and the rest folds into "Other". It follows
+	// from the measure and is not part of a config.
+	Additive bool `json:"-"`
+}
+
+// Input is one widget to draw.
+type Input struct {
+	Config Config
+	Result *warehouse.Result
+	// Spark is the value of a KPI over time; nil for no sparkline.
+	Spark *warehouse.Result
+	// Title is the widget's, for the sentence that describes it.
+	Title string
+	// Names are the names for people of result columns without a label in Format.
+	Names map[string]string
+	// Bins are the widths of binned dimensions.
+	Bins map[string]float64
+	// Order fixes the series colours of values, so that a category keeps its
+	// colour on every widget: the first is c1. Values that are not in it get
+	// the colours that are free.
+	Order []string
+	// Selected are the marks that a person clicked.
+	Selected []Mark
+	// Sort is the column that a table is sorted by, "-" before it for
+	// descending. Page counts from 1.
+	Sort     string
+	Page     int
+	PageSize int
+	// Total is the number of rows of a table whose Result is one page only;
+	// 0 when Result holds all rows.
+	Total  int
+	Size   Size
+	Locale *locale.Locale
+	Zone   *time.Location
+	Words  Words
+}
+
+// Words are the texts that become part of a drawing, in the viewer's language.
+type Words struct {
+	Other    string // what is folded together: "Other"
+	Previous string // the comparison: "Previous 28 days"
+	NoValue  string // an empty dimension: "No value"
+	True     string
+	False    string
+	Change   string // head of a table's column of changes: "vs prev."
+}
+
+// English are the words in the source language.
+var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev."}
+
+// Mark names one or more dimension values that a click selects: text for text,
+// the number for numbers, ISO 8601 for dates. No value is Null.
+type Mark []string
+
+// Null is an empty dimension in a Mark. PostgreSQL and DuckDB texts can't hold it.
+const Null = "\x00"
+
+// State is what a widget can be, beside an error.
+type State string
+
+// The states.
+const (
+	Ready   State = "ready"
+	Empty   State = "empty"    // no row matched
+	TooMuch State = "too_much" // more points than a browser should get
+)
+
+// Message is a sentence of the message catalogue with its arguments, in pairs
+// of name and value.
+type Message struct {
+	Key  string
+	Args []any
+}
+
+// Drawing is a widget ready to be rendered.
+type Drawing struct {
+	Type  Type
+	State State
+	// Say is one sentence about what, range and change.
+	Say Message
+	// Chart is the JSON of a df-chart, Points that of a df-map.
+	Chart  []byte
+	Points []byte
+	Legend []LegendItem
+	KPI    *Figure
+	Table  *Grid
+	Ring   *Ring
+	// Scale are the texts at the ends of a colour scale.
+	Scale *[2]string
+	// Count is the number of points drawn, or that would have been.
+	Count int
+}
+
+// LegendItem is one line of a legend.
+type LegendItem struct {
+	Name   string
+	Colour string // CSS variable: "--c1"
+	Shape  Shape
+	Text   string // value, where the legend has values
+	Mark   string // what a click selects; empty: nothing
+	Faded  bool   // not selected while others are
+}
+
+// Shape is the mark of a legend item; it repeats the dash of a line.
+type Shape string
+
+// The shapes.
+const (
+	Square Shape = "square"
+	Solid  Shape = "line"
+	Dashed Shape = "dash"
+	Dotted Shape = "dot"
+	Round  Shape = "round"
+)
+
+// Figure is a KPI.
+type Figure struct {
+	Text    string // "£2.02M", "—"
+	Full    string // all digits, for the tooltip
+	Empty   bool
+	Delta   string // "6.2%", without its sign; empty without a comparison
+	Arrow   int    // 1 up, -1 down, 0 unchanged
+	Tone    Tone
+	Against string // what it is compared with: "£1.90M"
+	Spark   string // SVG; empty without one
+}
+
+// Tone is whether something is good.
+type Tone string
+
+// The tones.
+const (
+	Neutral Tone = ""
+	Good    Tone = "pos"
+	Bad     Tone = "neg"
+)
+
+// Ring is the centre of a donut.
+type Ring struct {
+	Total string
+	Of    string // what the total is of: "Net sales"
+}
+
+// Grid is a table: that of a table widget, or "View as table" of any other.
+type Grid struct {
+	Columns []GridColumn
+	Rows    []GridRow
+	// From and To are the first and last row shown, of Total; Pages from 1.
+	From, To, Total int
+	Page, Pages     int
+	More            bool // Total is a lower bound
+}
+
+// GridColumn is the head of a column.
+type GridColumn struct {
+	Key     string // what Sort takes; empty when it can't be sorted by
+	Label   string
+	Number  bool   // right aligned
+	Sorted  string // "", "asc" or "desc"
+	Bar     bool
+	Primary bool // among the first three, which narrow screens keep
+}
+
+// GridRow is one row.
+type GridRow struct {
+	Cells  []GridCell
+	Mark   string // what a click selects; empty: nothing
+	Picked bool
+	Faded  bool
+}
+
+// GridCell is one value.
+type GridCell struct {
+	Text string
+	Sub  string  // quiet text after it
+	Bar  float64 // 0 to 100 per cent; negative for none
+	Tone Tone
+}

@@ -1,0 +1,292 @@
+package dashboards
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/events"
+)
+
+// Sort is the order of a list of dashboards.
+type Sort string
+
+// The orders. The zero value is ByChange.
+const (
+	ByChange Sort = "changed" // newest change first
+	ByOpened Sort = "opened"  // last opened by the actor first
+	ByName   Sort = "name"
+	ByAge    Sort = "created" // newest first
+)
+
+// ListQuery says which dashboards to list. Zero fields filter nothing.
+type ListQuery struct {
+	Search  string // words that names, widgets or fields contain, all of them
+	Folder  ids.Folder
+	Owner   ids.User
+	Tag     string
+	Starred bool
+	Opened  bool // only what the actor opened before
+	Sort    Sort
+	Limit   int // default 60
+	Offset  int
+}
+
+// Entry is one line of a list.
+type Entry struct {
+	Dashboard
+	OwnerName string
+	OpenedAt  time.Time // zero: never, by the actor
+	Live      bool
+}
+
+// Listing is one page of a list.
+type Listing struct {
+	Entries []Entry
+	Matches int // all pages together
+	Total   int // without any filter
+}
+
+// List lists dashboards.
+func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Listing, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Listing{}, err
+	}
+	limit := q.Limit
+	if limit <= 0 || limit > 200 {
+		limit = 60
+	}
+	var l Listing
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
+			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
+			Patterns: patterns(q.Search), Sort: string(q.Sort), RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
+		if err != nil {
+			return fmt.Errorf("list dashboards: %w", err)
+		}
+		for _, row := range rows {
+			config, err := ParseConfig(row.Config)
+			if err != nil {
+				// One that can't be read must not hide the others.
+				s.log.ErrorContext(ctx, "read dashboard", "dashboard", row.DashboardID, "error", err)
+				config = Config{Schema: Schema, Widgets: map[string]Widget{}}
+			}
+			e := Entry{Dashboard: Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name, Config: config, Rev: row.Rev,
+				Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
+				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt},
+				OwnerName: row.OwnerName, Live: config.Settings.Live}
+			if e.OwnerName == "" {
+				e.OwnerName, _, _ = strings.Cut(row.OwnerEmail, "@")
+			}
+			if row.OpenedAt != nil {
+				e.OpenedAt = *row.OpenedAt
+			}
+			l.Entries, l.Matches = append(l.Entries, e), int(row.Matches)
+		}
+		total, err := tx.DashboardCount(ctx, tx.TenantID)
+		l.Total = int(total)
+		return err
+	})
+	return l, err
+}
+
+// patterns are LIKE patterns for the words of a search.
+func patterns(search string) []string {
+	list := []string{}
+	escaper := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+	for _, word := range strings.Fields(strings.ToLower(search)) {
+		if len(list) == 8 {
+			break
+		}
+		list = append(list, "%"+escaper.Replace(word)+"%")
+	}
+	return list
+}
+
+// Folder is one folder with the number of its dashboards.
+type Folder struct {
+	ID         ids.Folder
+	Name       string
+	Dashboards int
+}
+
+// Tag is one tag in use.
+type Tag struct {
+	Name       string
+	Dashboards int
+}
+
+// Owner is a person who owns a dashboard.
+type Owner struct {
+	ID   ids.User
+	Name string
+}
+
+// Facets are what a list can be filtered by.
+type Facets struct {
+	Folders []Folder
+	Tags    []Tag
+	Owners  []Owner
+}
+
+// ListFacets lists folders, tags and owners.
+func (s *Service) ListFacets(ctx context.Context, actor access.Actor) (Facets, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Facets{}, err
+	}
+	var f Facets
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		folders, err := tx.FolderList(ctx, tx.TenantID)
+		if err != nil {
+			return fmt.Errorf("list folders: %w", err)
+		}
+		for _, row := range folders {
+			f.Folders = append(f.Folders, Folder{ID: ids.Folder(row.FolderID), Name: row.Name, Dashboards: int(row.Dashboards)})
+		}
+		tags, err := tx.DashboardTags(ctx, tx.TenantID)
+		if err != nil {
+			return fmt.Errorf("list tags: %w", err)
+		}
+		for _, row := range tags {
+			f.Tags = append(f.Tags, Tag{Name: row.Tag, Dashboards: int(row.Dashboards)})
+		}
+		owners, err := tx.DashboardOwners(ctx, tx.TenantID)
+		if err != nil {
+			return fmt.Errorf("list owners: %w", err)
+		}
+		for _, row := range owners {
+			name := row.Name
+			if name == "" {
+				name, _, _ = strings.Cut(row.Email, "@")
+			}
+			f.Owners = append(f.Owners, Owner{ID: ids.User(row.UserID), Name: name})
+		}
+		return nil
+	})
+	return f, err
+}
+
+// CreateFolder adds a folder.
+//
+// Errors: dashboards.folder_name_invalid, dashboards.folder_name_taken.
+func (s *Service) CreateFolder(ctx context.Context, actor access.Actor, name string) (Folder, error) {
+	name, err := cleanFolder(name)
+	if err != nil {
+		return Folder{}, err
+	}
+	folder := Folder{ID: ids.New[ids.Folder](), Name: name}
+	err = s.folders(ctx, actor, "folder.create", folder.ID, func(ctx context.Context, tx *db.Tx) (int64, error) {
+		return 1, tx.FolderInsert(ctx, db.FolderInsertParams{TenantID: tx.TenantID, FolderID: folder.ID.UUID(), Name: name,
+			UserID: optional(actor.UserID), Now: s.clock()})
+	})
+	return folder, err
+}
+
+// RenameFolder changes a folder's name.
+//
+// Errors: dashboards.folder_not_found, dashboards.folder_name_invalid,
+// dashboards.folder_name_taken.
+func (s *Service) RenameFolder(ctx context.Context, actor access.Actor, id ids.Folder, name string) error {
+	name, err := cleanFolder(name)
+	if err != nil {
+		return err
+	}
+	return s.folders(ctx, actor, "folder.rename", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
+		return tx.FolderRename(ctx, name, tx.TenantID, id.UUID())
+	})
+}
+
+// DeleteFolder removes a folder; its dashboards then lie at the top.
+//
+// Errors: dashboards.folder_not_found.
+func (s *Service) DeleteFolder(ctx context.Context, actor access.Actor, id ids.Folder) error {
+	return s.folders(ctx, actor, "folder.delete", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
+		return tx.FolderDelete(ctx, tx.TenantID, id.UUID())
+	})
+}
+
+func (s *Service) folders(ctx context.Context, actor access.Actor, action string, id ids.Folder, work func(context.Context, *db.Tx) (int64, error)) error {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return err
+	}
+	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		n, err := work(ctx, tx)
+		if index, taken := db.IsUniqueViolation(err); taken && index == "folders_name_idx" {
+			return ErrFolderTaken.WithFields(map[string]string{"name": ErrFolderTaken.Sentence()})
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", action, err)
+		}
+		if n == 0 {
+			return ErrFolderNotFound
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "folder", ID: id.String()})
+	})
+}
+
+func cleanFolder(name string) (string, error) {
+	name = strings.Join(strings.Fields(name), " ")
+	if !shortText(name, 80) {
+		return "", ErrFolderName.WithFields(map[string]string{"name": ErrFolderName.Sentence()})
+	}
+	return name, nil
+}
+
+// UsedBy lists the dashboards that ask a dataset, for a warning before the
+// dataset is changed or deleted.
+func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Dataset) ([]Dashboard, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return nil, err
+	}
+	var list []Dashboard
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.DashboardListByDataset(ctx, tx.TenantID, dataset.UUID())
+		if err != nil {
+			return fmt.Errorf("list dashboards of a dataset: %w", err)
+		}
+		for _, row := range rows {
+			list = append(list, Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name})
+		}
+		return nil
+	})
+	return list, err
+}
+
+func record(ctx context.Context, tx *db.Tx, actor access.Actor, action, id string, detail map[string]any) error {
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "dashboard", ID: id, Detail: detail})
+}
+
+// changed tells open pages that the dashboard itself is another.
+func changed(ctx context.Context, tx *db.Tx, id ids.Dashboard, rev int64) error {
+	err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.DashboardChanged, ID: id.UUID(), Version: rev})
+	if err != nil {
+		return fmt.Errorf("tell of a changed dashboard: %w", err)
+	}
+	return nil
+}
+
+// optional is the id as a column that may be null.
+func optional[T interface {
+	IsZero() bool
+	UUID() uuid.UUID
+}](id T) *uuid.UUID {
+	if id.IsZero() {
+		return nil
+	}
+	u := id.UUID()
+	return &u
+}
+
+func idOf[T ~[16]byte](u *uuid.UUID) T {
+	if u == nil {
+		return T{}
+	}
+	return T(*u)
+}

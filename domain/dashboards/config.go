@@ -1,0 +1,347 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"sort"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Schema is the version of the config that this program writes. It reads all
+// earlier ones (see upcast.go). docs/dashboard-config.md describes it.
+const Schema = 1
+
+// Config is all that a dashboard shows. Widgets and filters are keyed by an id
+// that never changes, so that an edit names what it edits whatever else
+// happens around it.
+type Config struct {
+	Schema int `json:"schema"`
+	// Dataset is what widgets and filters without one of their own ask.
+	Dataset  ids.Dataset        `json:"dataset,omitzero"`
+	Settings Settings           `json:"settings,omitzero"`
+	Filters  map[string]Control `json:"filters,omitempty"`
+	Widgets  map[string]Widget  `json:"widgets"`
+}
+
+// Settings are what all widgets of a dashboard share.
+type Settings struct {
+	// Zone is the IANA name of the zone that days and hours are counted in;
+	// the viewer's when empty.
+	Zone string `json:"zone,omitempty"`
+	// Date is the date filter of the filter bar.
+	Date DateSetting `json:"date,omitzero"`
+	// Comparison is what values are compared with until a viewer chooses:
+	// "previous" (the default), "year" or "none".
+	Comparison string `json:"comparison,omitempty"`
+	// Live makes open pages follow changes of the data.
+	Live bool `json:"live,omitempty"`
+	// Note stands beside the time of the data: "Replay of 2001".
+	Note string `json:"note,omitempty"`
+}
+
+// DateSetting says which column the date range filters and what it starts with.
+type DateSetting struct {
+	// Column of the default dataset; its time column when empty, "-" for no
+	// date filter at all.
+	Column string `json:"column,omitempty"`
+	// Default is a range in the form of the URL: "28d", "mtd", "all" (the
+	// default), "2001-01-01~2001-03-31".
+	Default string `json:"default,omitempty"`
+}
+
+// Control is one filter of the filter bar, beside the date range.
+type Control struct {
+	Label    string      `json:"label"`
+	Column   string      `json:"column"`
+	Dataset  ids.Dataset `json:"dataset,omitzero"`
+	Position int         `json:"position,omitempty"` // from left to right; equal ones by id
+}
+
+// Widget is one tile.
+type Widget struct {
+	charts.Config
+	Title string `json:"title"`
+	// Subtitle says grain, unit and scope. "{grain}" stands for the grain in
+	// words: "Daily".
+	Subtitle string `json:"subtitle,omitempty"`
+	Layout   Layout `json:"layout"`
+	Query    Query  `json:"query"`
+}
+
+// Layout is a place on the grid of 12 columns, from 0.
+type Layout struct {
+	X int `json:"x"`
+	Y int `json:"y"`
+	W int `json:"w"`
+	H int `json:"h"`
+}
+
+// Query is what a widget asks: a warehouse.Spec without what the dashboard adds
+// to it (zone, date range, filters, comparison).
+type Query struct {
+	Dataset    ids.Dataset           `json:"dataset,omitzero"` // the dashboard's when absent
+	Measures   []warehouse.Measure   `json:"measures,omitempty"`
+	Dimensions []warehouse.Dimension `json:"dimensions,omitempty"` // grain "auto" fits the span
+	Columns    []string              `json:"columns,omitempty"`
+	Filters    []warehouse.Filter    `json:"filters,omitempty"`
+	Order      []warehouse.Order     `json:"order,omitempty"`
+	Limit      int                   `json:"limit,omitempty"`
+	Other      bool                  `json:"other,omitempty"`
+	// Date is the column that the date range filters; the time column of the
+	// dataset when empty, "-" to leave the range out.
+	Date string `json:"date,omitempty"`
+	// Spark is the grain of a KPI's sparkline: "auto" (the default), a grain, or "-".
+	Spark string `json:"spark,omitempty"`
+	// Compare "-" leaves the comparison out of this widget.
+	Compare string `json:"compare,omitempty"`
+}
+
+// GridColumns is the width of the grid.
+const GridColumns = 12
+
+// Limits of a config.
+const (
+	MaxConfigBytes = 1 << 20
+	MaxWidgets     = 60
+	MaxControls    = 20
+	maxRows        = 1000
+)
+
+// AutoGrain is the grain that is chosen by the span of the date range.
+const AutoGrain = "auto"
+
+// ParseConfig reads a config of any schema up to the current, strictly:
+// an unknown key is an error.
+//
+// Errors: dashboards.config_invalid, dashboards.config_too_new.
+func ParseConfig(data []byte) (Config, error) {
+	if len(data) > MaxConfigBytes {
+		return Config{}, ErrConfig.With("This dashboard is too large: its config has %d bytes, at most %d are possible.", len(data), MaxConfigBytes)
+	}
+	data, err := upcast(data, upcasters)
+	if err != nil {
+		return Config{}, err
+	}
+	var c Config
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Config{}, ErrConfig.With("The dashboard's config can't be read: %s.", jsonProblem(err)).Wrap(err)
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// jsonProblem is the part of a decoding error that a person can act on.
+func jsonProblem(err error) string {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case asError(err, &syntax):
+		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
+	case asError(err, &typ):
+		return fmt.Sprintf("%s must not be a %s", typ.Field, typ.Value)
+	}
+	return err.Error()
+}
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+
+// Validate says whether the config fits together in itself. Whether columns
+// exist is known only when a widget is drawn: a missing one fails that widget
+// alone.
+//
+// Errors: dashboards.config_invalid.
+func (c *Config) Validate() error {
+	if c.Schema != Schema {
+		return ErrConfig.With("The config has schema %d, expected %d.", c.Schema, Schema)
+	}
+	if c.Widgets == nil {
+		return ErrConfig.With("The config has no widgets; an empty dashboard has \"widgets\": {}.")
+	}
+	if len(c.Widgets) > MaxWidgets {
+		return ErrConfig.With("A dashboard has at most %d widgets, this one has %d.", MaxWidgets, len(c.Widgets))
+	}
+	if len(c.Filters) > MaxControls {
+		return ErrConfig.With("A dashboard has at most %d filters, this one has %d.", MaxControls, len(c.Filters))
+	}
+	if err := c.Settings.validate(); err != nil {
+		return err
+	}
+	for _, id := range sortedKeys(c.Filters) {
+		f := c.Filters[id]
+		switch {
+		case !idPattern.MatchString(id):
+			return ErrConfig.With("%q can't be the id of a filter.", id)
+		case f.Column == "":
+			return ErrConfig.With("Filter %q has no column.", id)
+		case !shortText(f.Label, 80):
+			return ErrConfig.With("The label of filter %q has to have 1 to 80 characters.", id)
+		case f.Dataset.IsZero() && c.Dataset.IsZero():
+			return ErrConfig.With("Filter %q has no dataset.", id)
+		}
+	}
+	for _, id := range sortedKeys(c.Widgets) {
+		if !idPattern.MatchString(id) {
+			return ErrConfig.With("%q can't be the id of a widget.", id)
+		}
+		w := c.Widgets[id]
+		if err := w.validate(); err != nil {
+			return ErrConfig.With("Widget %q: %s", id, sentence(err)).Wrap(err)
+		}
+		if w.Query.Dataset.IsZero() && c.Dataset.IsZero() {
+			return ErrConfig.With("Widget %q has no dataset.", id)
+		}
+	}
+	return nil
+}
+
+func (s *Settings) validate() error {
+	if s.Zone != "" {
+		if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "Local" {
+			return ErrConfig.With("%q is no time zone.", s.Zone)
+		}
+	}
+	switch s.Comparison {
+	case "", ComparePrevious, CompareYear, CompareNone:
+	default:
+		return ErrConfig.With("%q is no comparison; it is previous, year or none.", s.Comparison)
+	}
+	if s.Date.Default != "" {
+		if _, err := ParseRange(s.Date.Default); err != nil {
+			return ErrConfig.With("%q is no date range.", s.Date.Default)
+		}
+	}
+	if utf8.RuneCountInString(s.Note) > 120 {
+		return ErrConfig.With("The note has at most 120 characters.")
+	}
+	return nil
+}
+
+func (w *Widget) validate() error {
+	if !w.Type.Known() {
+		return ErrConfig.With("%q is no type of widget.", w.Type)
+	}
+	if !shortText(w.Title, 120) {
+		return ErrConfig.With("A title has 1 to 120 characters.")
+	}
+	if utf8.RuneCountInString(w.Subtitle) > 200 {
+		return ErrConfig.With("A subtitle has at most 200 characters.")
+	}
+	if err := w.Layout.validate(w.Type); err != nil {
+		return err
+	}
+	q := &w.Query
+	if len(q.Columns) > 0 {
+		if w.Type != charts.Table {
+			return ErrConfig.With("Only a table shows plain columns.")
+		}
+		if len(q.Measures) > 0 || len(q.Dimensions) > 0 {
+			return ErrConfig.With("A query has either columns or measures and dimensions.")
+		}
+	} else if len(q.Measures) == 0 {
+		return ErrConfig.With("The query has no measure.")
+	}
+	if least, most := w.Type.Dimensions(); len(q.Columns) == 0 && (len(q.Dimensions) < least || len(q.Dimensions) > most) {
+		if least == most {
+			return ErrConfig.With("A %s needs %d dimensions, the query has %d.", w.Type, least, len(q.Dimensions))
+		}
+		return ErrConfig.With("A %s needs %d to %d dimensions, the query has %d.", w.Type, least, most, len(q.Dimensions))
+	}
+	if q.Limit < 0 {
+		return ErrConfig.With("A limit is not negative.")
+	}
+	return nil
+}
+
+func (l Layout) validate(t charts.Type) error {
+	smallest := t.SmallestSize()
+	switch {
+	case l.X < 0 || l.Y < 0 || l.Y > maxRows:
+		return ErrConfig.With("The place lies outside the grid.")
+	case l.W < smallest.W || l.H < smallest.H:
+		return ErrConfig.With("A %s is at least %d by %d.", t, smallest.W, smallest.H)
+	case l.X+l.W > GridColumns || l.H > 200:
+		return ErrConfig.With("The place lies outside the grid of %d columns.", GridColumns)
+	}
+	return nil
+}
+
+// Order is the ids of the widgets in reading order: by row, then by column.
+func (c *Config) Order() []string {
+	order := sortedKeys(c.Widgets)
+	sort.SliceStable(order, func(i, j int) bool {
+		a, b := c.Widgets[order[i]].Layout, c.Widgets[order[j]].Layout
+		if a.Y != b.Y {
+			return a.Y < b.Y
+		}
+		return a.X < b.X
+	})
+	return order
+}
+
+// Datasets lists the datasets that the config asks, the default first.
+func (c *Config) Datasets() []ids.Dataset {
+	var list []ids.Dataset
+	seen := map[ids.Dataset]bool{{}: true}
+	add := func(id ids.Dataset) {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+	}
+	used := false
+	for _, id := range c.Order() {
+		used = used || c.Widgets[id].Query.Dataset.IsZero()
+	}
+	if used || len(c.Filters) > 0 || len(c.Widgets) == 0 {
+		add(c.Dataset)
+	}
+	for _, id := range c.Order() {
+		add(c.Widgets[id].Query.Dataset)
+	}
+	for _, id := range sortedKeys(c.Filters) {
+		add(c.Filters[id].Dataset)
+	}
+	return list
+}
+
+// dataset is the dataset that a widget or filter with this setting asks.
+func (c *Config) dataset(own ids.Dataset) ids.Dataset {
+	if own.IsZero() {
+		return c.Dataset
+	}
+	return own
+}
+
+// JSON is the config as it is stored.
+func (c *Config) JSON() []byte {
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic("dashboards: config can't be written: " + err.Error()) // RawMessages were parsed before
+	}
+	return data
+}
+
+func shortText(text string, most int) bool {
+	n := utf8.RuneCountInString(text)
+	return n > 0 && n <= most && utf8.ValidString(text)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,45 @@
+package dashboards
+
+import (
+	"errors"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// What can go wrong with a dashboard, as people and the API see it.
+var (
+	// ErrNotFound also covers "exists in another workspace": never reveal which.
+	ErrNotFound = apperr.Define(apperr.NotFound, "dashboards.not_found",
+		"This dashboard does not exist or was removed.")
+	ErrWidgetNotFound = apperr.Define(apperr.NotFound, "dashboards.widget_not_found",
+		"This widget does not exist or was removed.")
+	ErrControlNotFound = apperr.Define(apperr.NotFound, "dashboards.filter_not_found",
+		"This filter does not exist or was removed.")
+	ErrFolderNotFound = apperr.Define(apperr.NotFound, "dashboards.folder_not_found",
+		"This folder does not exist or was removed.")
+	ErrStale = apperr.Define(apperr.Conflict, "dashboards.stale",
+		"Somebody else changed this dashboard in the meantime. Reload and try again.")
+	ErrName = apperr.Define(apperr.Invalid, "dashboards.name_invalid",
+		"A name has 1 to 120 characters.")
+	ErrFolderName = apperr.Define(apperr.Invalid, "dashboards.folder_name_invalid",
+		"A folder's name has 1 to 80 characters.")
+	ErrFolderTaken = apperr.Define(apperr.Conflict, "dashboards.folder_name_taken",
+		"A folder with this name exists already.")
+	ErrTags = apperr.Define(apperr.Invalid, "dashboards.tags_invalid",
+		"A dashboard has at most 20 tags, of 1 to 40 characters each.")
+	ErrConfig = apperr.Define(apperr.Invalid, "dashboards.config_invalid",
+		"The dashboard's config is not valid.")
+	ErrConfigTooNew = apperr.Define(apperr.Invalid, "dashboards.config_too_new",
+		"This dashboard was written by a newer version of DataFlow.")
+	ErrOperation = apperr.Define(apperr.Invalid, "dashboards.operation_invalid",
+		"This change can't be applied to the dashboard.")
+	ErrFilters = apperr.Define(apperr.Invalid, "dashboards.filters_invalid",
+		"The link holds a filter that can't be read. Reset the filters.")
+	ErrNoColumns = apperr.Define(apperr.Invalid, "dashboards.nothing_to_show",
+		"The dataset has no column yet. Load data into it first.")
+)
+
+// sentence is what a person may see of err.
+func sentence(err error) string { return apperr.Describe(err).Sentence }
+
+func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -1,0 +1,348 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Limits of what a widget asks for, unless its query sets a lower one.
+const (
+	maxTableRows  = 10_000
+	maxGroups     = charts.MaxPoints + 1
+	barCategories = 12
+	donutSlices   = charts.MaxSlices - 1
+)
+
+// plan makes the queries of one widget out of its config and the view's
+// choices. What is wrong with it is kept for its tile: it must not touch the
+// other widgets.
+func (v *View) plan(id string) *Plan {
+	c := &v.Dashboard.Config
+	w := c.Widgets[id]
+	p := &Plan{ID: id, Widget: w, dataset: c.dataset(w.Query.Dataset)}
+	sc := v.schemas[p.dataset]
+	if sc == nil {
+		p.err = datasets.ErrNotFound
+		p.Key = digest(v.Dashboard.ID, id, w, "gone")
+		return p
+	}
+	p.name = sc.Name
+	p.exact = slices.Contains(v.State.Exact, id)
+	p.main = v.spec(p, sc, &w)
+	p.input = charts.Input{
+		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query),
+		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
+		Words: v.words.Words, Page: v.State.Page[id], PageSize: pageSize(w.Layout.H),
+	}
+	p.input.Config.Format = sc.formats(&w)
+	if v.Compare == CompareYear {
+		p.input.Words.Previous = v.words.PreviousYear
+	} else if v.Days != nil && v.words.PreviousDays != nil {
+		p.input.Words.Previous = v.words.PreviousDays(v.Days.Count())
+	}
+	for i := range v.Cross {
+		if v.Cross[i].Widget == id {
+			p.selected = &v.Cross[i]
+			p.input.Selected = v.Cross[i].marks
+		}
+	}
+	switch w.Type {
+	case charts.KPI:
+		p.spark = v.sparkSpec(p, sc, &w)
+	case charts.Table:
+		v.sortTable(p, &w)
+	case charts.StackedBar, charts.Donut:
+		if dims := selectDimensions(&w); len(dims) == 1 && dims[0].Grain == "" && dims[0].Bin == 0 {
+			p.colours = dims[0].Column
+		}
+	case charts.Line, charts.Area:
+		if n := len(w.Query.Dimensions); n == 2 {
+			p.colours = w.Query.Dimensions[1].Column
+		}
+	}
+	p.link = v.widgetState(p).Encode()
+	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
+		p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
+		v.locale.Name, v.Zone.String(), p.filters, p.input.Config)
+	return p
+}
+
+// versionsOf are content and definition of all that the dataset's answers
+// depend on.
+func (v *View) versionsOf(sc *schema) []int64 {
+	var list []int64
+	add := func(d *datasets.Dataset) {
+		version, _ := v.Snapshot.Version(d.ID)
+		list = append(list, version, d.Revision)
+	}
+	add(&sc.Dataset)
+	for _, name := range sortedKeys(sc.targets) {
+		add(sc.targets[name])
+	}
+	return list
+}
+
+// spec is the widget's query with all that the page adds to it.
+func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
+	q := &w.Query
+	s := warehouse.Spec{
+		Dataset: p.dataset.String(), Timezone: v.Zone.String(),
+		Measures: q.Measures, Dimensions: slices.Clone(q.Dimensions), Columns: q.Columns,
+		Order: q.Order, Limit: q.Limit, Other: q.Other,
+	}
+	for i := range s.Dimensions {
+		if s.Dimensions[i].Grain == AutoGrain {
+			s.Dimensions[i].Grain = v.grain(p)
+			if c, ok := sc.find(s.Dimensions[i].Column); ok && c.Type == warehouse.Date && s.Dimensions[i].Grain == "hour" {
+				s.Dimensions[i].Grain = "day"
+			}
+		}
+	}
+	v.limit(&s, w)
+	s.Filters = append(slices.Clone(q.Filters), v.filters(p, sc, q)...)
+	if column := v.dateColumn(p.dataset, q.Date); v.compares(w) && column != "" && v.Days != nil {
+		s.Comparison = &warehouse.Comparison{Period: v.Compare, Column: column}
+	}
+	return s
+}
+
+// compares tells whether the widget shows the earlier span.
+func (v *View) compares(w *Widget) bool {
+	if v.Compare == CompareNone || w.Query.Compare == "-" || !w.Type.Compares() || len(w.Query.Columns) > 0 {
+		return false
+	}
+	switch w.Type {
+	case charts.Line, charts.Area:
+		return len(w.Query.Dimensions) == 1
+	case charts.Table:
+		return slices.ContainsFunc(w.Encode.Columns, func(c charts.Cell) bool { return c.Change })
+	}
+	return true
+}
+
+// limit bounds what a widget asks for, by what it can show.
+func (v *View) limit(s *warehouse.Spec, w *Widget) {
+	byValue := func() {
+		if len(s.Order) == 0 && len(s.Measures) > 0 {
+			s.Order = []warehouse.Order{{By: measureName(s.Measures[0]), Desc: true}}
+		}
+	}
+	ordered := len(s.Dimensions) > 0 && s.Dimensions[0].Grain != "" || len(s.Dimensions) > 0 && s.Dimensions[0].Bin > 0
+	switch w.Type {
+	case charts.Bar:
+		switch {
+		case ordered && len(s.Order) == 0:
+			s.Order = []warehouse.Order{{By: dimensionName(s.Dimensions[0])}}
+		default:
+			byValue()
+			if s.Limit == 0 {
+				s.Limit = barCategories
+			}
+		}
+	case charts.Donut:
+		byValue()
+		if s.Limit == 0 || s.Limit > donutSlices {
+			s.Limit = donutSlices
+		}
+		s.Other = true
+	case charts.Table:
+		if len(s.Columns) == 0 {
+			byValue()
+			if s.Limit == 0 || s.Limit > maxTableRows {
+				s.Limit = maxTableRows
+			}
+		}
+	case charts.Line, charts.Area:
+		if len(s.Order) == 0 && len(s.Dimensions) > 0 {
+			s.Order = []warehouse.Order{{By: dimensionName(s.Dimensions[0])}}
+		}
+	}
+	if s.Limit == 0 && w.Type != charts.KPI {
+		s.Limit = maxGroups
+	}
+}
+
+// filters are what the filter bar and marks of other widgets add to a widget.
+func (v *View) filters(p *Plan, sc *schema, q *Query) []warehouse.Filter {
+	var list []warehouse.Filter
+	if column := v.dateColumn(p.dataset, q.Date); column != "" && v.Days != nil {
+		list = append(list, warehouse.Filter{Column: column, Op: "between",
+			From: quoted(v.Days.From.String()), To: quoted(v.Days.To.String())})
+		p.filters = append(p.filters, FilterNote{Field: charts.Humanise(column), Text: v.locale.DateRange(v.Days.From.Time(), v.Days.To.Time())})
+	}
+	for _, control := range v.Controls {
+		if len(control.Values) == 0 {
+			continue
+		}
+		if f, ok := v.in(p, sc, warehouse.Dimension{Column: control.Column}, v.State.Picks[control.ID]); ok {
+			list = append(list, f)
+			p.filters = append(p.filters, FilterNote{Field: control.Label, Text: pickText(control.Values)})
+		}
+	}
+	for _, cross := range v.Cross {
+		if cross.Widget == p.ID {
+			continue
+		}
+		reached := false
+		for n, dim := range cross.columns {
+			if dim.Grain == AutoGrain {
+				dim.Grain = v.grain(p)
+			}
+			if f, ok := v.in(p, sc, dim, distinct(cross.marks, n)); ok {
+				list, reached = append(list, f), true
+			}
+		}
+		if reached {
+			p.filters = append(p.filters, FilterNote{Field: cross.Field, Text: cross.Text, Cross: true})
+		}
+	}
+	return list
+}
+
+// in keeps the rows with one of the values; ok is false where the dataset has
+// no such column. A value that can't be of the column's type fails the widget.
+func (v *View) in(p *Plan, sc *schema, dim warehouse.Dimension, values []string) (warehouse.Filter, bool) {
+	c, ok := sc.find(dim.Column)
+	if !ok || len(values) == 0 {
+		return warehouse.Filter{}, false
+	}
+	f := warehouse.Filter{Column: dim.Column, Op: "in", Grain: dim.Grain, Bin: dim.Bin}
+	for _, value := range values {
+		raw, err := literal(c, dim.Grain, dim.Bin, value)
+		if err != nil {
+			p.err = err
+			return warehouse.Filter{}, false
+		}
+		f.Values = append(f.Values, raw)
+	}
+	return f, true
+}
+
+// grain is the grain of "auto" for a widget.
+func (v *View) grain(p *Plan) string {
+	days := v.Days
+	if days == nil || v.dateColumn(p.dataset, p.Widget.Query.Date) == "" {
+		days = v.Bounds
+	}
+	if days == nil {
+		return "day"
+	}
+	return autoGrain(days.Count())
+}
+
+// sparkSpec is the course of a KPI; nil when it shows none.
+func (v *View) sparkSpec(p *Plan, sc *schema, w *Widget) *warehouse.Spec {
+	grain := w.Query.Spark
+	column := v.dateColumn(p.dataset, w.Query.Date)
+	if grain == "-" || column == "" {
+		return nil
+	}
+	if grain == "" || grain == AutoGrain {
+		grain = v.grain(p)
+		if c, ok := sc.find(column); ok && c.Type == warehouse.Date && grain == "hour" {
+			grain = "day"
+		}
+	}
+	s := p.main
+	s.Comparison, s.Limit = nil, maxGroups
+	s.Dimensions = []warehouse.Dimension{{Column: column, Grain: grain, As: "at"}}
+	s.Order = []warehouse.Order{{By: "at"}}
+	if value := w.Encode.Value; value != "" {
+		for _, m := range w.Query.Measures {
+			if measureName(m) == value {
+				s.Measures = []warehouse.Measure{m}
+			}
+		}
+	} else {
+		s.Measures = s.Measures[:1]
+	}
+	return &s
+}
+
+// sortTable sorts as the viewer chose. Groups are fetched together and paged
+// here, so turning a page asks nothing; plain rows are fetched page by page.
+func (v *View) sortTable(p *Plan, w *Widget) {
+	sort := v.State.Sort[p.ID]
+	by, descending := strings.CutPrefix(sort, "-")
+	if by != "" && slices.Contains(p.columns(), by) {
+		p.main.Order = []warehouse.Order{{By: by, Desc: descending}}
+		p.input.Sort = sort
+	} else if len(p.main.Order) > 0 {
+		p.input.Sort = p.main.Order[0].By
+		if p.main.Order[0].Desc {
+			p.input.Sort = "-" + p.input.Sort
+		}
+	}
+	if len(w.Query.Columns) == 0 {
+		return
+	}
+	count := warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters,
+		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
+	p.count = &count
+	size := p.input.PageSize
+	if w.Query.Limit == 0 || w.Query.Limit > size {
+		p.main.Limit = size
+	}
+	p.main.Offset = (max(p.input.Page, 1) - 1) * size
+}
+
+// columns are the result columns that a table can be sorted by.
+func (p *Plan) columns() []string {
+	list := slices.Clone(p.main.Columns)
+	for _, d := range p.main.Dimensions {
+		list = append(list, dimensionName(d))
+	}
+	for _, m := range p.main.Measures {
+		list = append(list, measureName(m))
+	}
+	return list
+}
+
+// widgetState is the part of the choices that this widget depends on.
+func (v *View) widgetState(p *Plan) State {
+	s := State{Range: v.State.Range, Compare: v.State.Compare, Picks: v.State.Picks, Cross: cloneMap(v.State.Cross)}
+	if sort := v.State.Sort[p.ID]; sort != "" {
+		s.Sort = map[string]string{p.ID: sort}
+	}
+	if page := v.State.Page[p.ID]; page > 1 {
+		s.Page = map[string]int{p.ID: page}
+	}
+	if p.exact {
+		s.Exact = []string{p.ID}
+	}
+	return s
+}
+
+// pageSize is how many rows of 36 px a table of that height shows.
+func pageSize(height int) int { return max(3, (40*height-12-128)/36) }
+
+func bins(q *Query) map[string]float64 {
+	var widths map[string]float64
+	for _, d := range q.Dimensions {
+		if d.Bin > 0 {
+			if widths == nil {
+				widths = map[string]float64{}
+			}
+			widths[dimensionName(d)] = d.Bin
+		}
+	}
+	return widths
+}
+
+func pickText(values []PickView) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = v.Text
+	}
+	return summary(words)
+}
+
+func quoted(text string) json.RawMessage {
+	raw, _ := json.Marshal(text) // a text always encodes
+	return raw
+}

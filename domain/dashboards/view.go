@@ -1,0 +1,585 @@
+package dashboards
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// OpenRequest asks for a dashboard as one viewer sees it.
+type OpenRequest struct {
+	ID    ids.Dashboard
+	State State
+	// Snapshot is the moment that the page shows; empty for the newest.
+	Snapshot string
+	Now      time.Time
+	Words    Words
+}
+
+// Words are the texts that a drawing holds, in the viewer's language.
+type Words struct {
+	charts.Words
+	// PreviousDays names the span before: "Previous 28 days". PreviousYear
+	// names the same span a year ago.
+	PreviousDays func(days int) string
+	PreviousYear string
+	// Grain is "Daily", "Weekly" and so on, for subtitles.
+	Grain func(grain string) string
+}
+
+// View is a dashboard bound to a viewer's choices and to one moment of the data.
+type View struct {
+	Dashboard Dashboard
+	State     State
+	Snapshot  datasets.Snapshot
+	// Datasets are the names of the datasets asked, by id.
+	Datasets map[ids.Dataset]string
+	// Range is what the date range is, chosen or not; Days what it comes to
+	// and Previous the span compared with. Days is nil without a date filter.
+	Range    Range
+	HasDates bool
+	Days     *Days
+	Previous *Days
+	// Bounds are the first and last day of the data; nil when unknown.
+	Bounds  *Days
+	Compare string
+	// Controls are the filters of the bar: the dashboard's own, then those the
+	// viewer added.
+	Controls []ControlView
+	// Cross are the marks that filter other widgets.
+	Cross []CrossView
+	Tiles []*Plan
+	// AsOf is when the content of the datasets last changed.
+	AsOf time.Time
+	// Key names all that the page shows besides the shell: equal keys, equal pages.
+	Key  string
+	Zone *time.Location
+
+	actor   access.Actor
+	locale  *locale.Locale
+	schemas schemas
+	words   Words
+	now     time.Time
+	today   Day // that relative dates count from
+}
+
+// ControlView is one filter of the filter bar.
+type ControlView struct {
+	ID     string // in links: "f.<ID>"
+	Label  string
+	Column string
+	Added  bool // by the viewer, not part of the dashboard
+	Values []PickView
+
+	dataset ids.Dataset
+}
+
+// PickView is one value of a filter.
+type PickView struct {
+	Word string // in links
+	Text string
+}
+
+// CrossView is what was clicked in one widget.
+type CrossView struct {
+	Widget string
+	Title  string
+	Type   charts.Type
+	Field  string
+	Text   string
+
+	columns []warehouse.Dimension
+	marks   []charts.Mark
+	dataset ids.Dataset
+}
+
+// Plan is one widget that is ready to be asked and drawn.
+type Plan struct {
+	ID     string
+	Widget Widget
+	// Key names all that the drawn widget depends on: equal keys, equal tiles.
+	Key string
+
+	dataset  ids.Dataset
+	name     string // of the dataset
+	main     warehouse.Spec
+	spark    *warehouse.Spec
+	count    *warehouse.Spec // number of rows of a table of plain rows
+	colours  string          // column whose values have fixed colours; "" for none
+	input    charts.Input
+	exact    bool
+	filters  []FilterNote
+	selected *CrossView
+	link     string // the choices that this widget depends on
+	err      error  // found while planning
+}
+
+// FilterNote is one filter in effect on a widget, for people.
+type FilterNote struct {
+	Field string
+	Text  string
+	Cross bool
+}
+
+// Open binds a dashboard to a viewer's choices. It asks no widget yet.
+//
+// Errors: dashboards.not_found, dashboards.filters_invalid,
+// datasets.snapshot_expired.
+func (s *Service) Open(ctx context.Context, actor access.Actor, r OpenRequest) (*View, error) {
+	d, err := s.Get(ctx, actor, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, actor, d, r)
+}
+
+func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r OpenRequest) (*View, error) {
+	v := &View{Dashboard: d, State: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
+		locale: locale.For(actor.Locale), words: r.Words, now: r.Now, Zone: actor.Location()}
+	if zone := d.Config.Settings.Zone; zone != "" {
+		loaded, err := time.LoadLocation(zone)
+		if err != nil {
+			return nil, ErrConfig.With("%q is no time zone.", zone).Wrap(err)
+		}
+		v.Zone = loaded
+	}
+	var err error
+	if v.schemas, err = s.loadSchemas(ctx, actor, d.Config.Datasets()); err != nil {
+		return nil, err
+	}
+	present := []ids.Dataset{}
+	for _, id := range d.Config.Datasets() {
+		if sc := v.schemas[id]; sc != nil {
+			present = append(present, id)
+			v.Datasets[id] = sc.Name
+		}
+	}
+	if v.Snapshot, err = s.snapshot(ctx, actor, present, r.Snapshot); err != nil {
+		return nil, err
+	}
+	if err := s.resolveAsOf(ctx, v, present); err != nil {
+		return nil, err
+	}
+	if err := s.resolveDates(ctx, v); err != nil {
+		return nil, err
+	}
+	v.resolveControls()
+	if err := v.resolveCross(); err != nil {
+		return nil, err
+	}
+	for _, id := range d.Config.Order() {
+		v.Tiles = append(v.Tiles, v.plan(id))
+	}
+	v.Key = v.key()
+	return v, nil
+}
+
+func (s *Service) snapshot(ctx context.Context, actor access.Actor, list []ids.Dataset, text string) (datasets.Snapshot, error) {
+	if text != "" {
+		wanted, err := datasets.ParseSnapshot(text)
+		if err != nil {
+			return datasets.Snapshot{}, err
+		}
+		bound, err := s.datasets.Bind(ctx, actor, wanted)
+		if err != nil {
+			return datasets.Snapshot{}, err
+		}
+		covered := true
+		for _, id := range list {
+			_, has := bound.Version(id)
+			covered = covered && has
+		}
+		if covered {
+			return bound, nil
+		}
+		// The dashboard asks a dataset that the page did not know: move on.
+		return datasets.Snapshot{}, datasets.ErrSnapshotExpired
+	}
+	if len(list) == 0 {
+		return datasets.Snapshot{}, nil
+	}
+	return s.datasets.Snapshot(ctx, actor, list)
+}
+
+// resolveAsOf finds out of when the data on the page is. What the definitions
+// say is of the current version; a page that shows an earlier one asks.
+func (s *Service) resolveAsOf(ctx context.Context, v *View, list []ids.Dataset) error {
+	current := true
+	var raw []uuid.UUID
+	var pairs []string
+	for _, id := range list {
+		d := &v.schemas[id].Dataset
+		version, ok := v.Snapshot.Version(id)
+		current = current && (!ok || version == d.Version)
+		raw, pairs = append(raw, id.UUID()), append(pairs, fmt.Sprintf("%s:%d", id, version))
+		if d.UpdatedAt.After(v.AsOf) {
+			v.AsOf = d.UpdatedAt
+		}
+	}
+	if current {
+		return nil
+	}
+	return s.db.InTenantTx(ctx, v.actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		at, err := tx.DashboardDataTime(ctx, tx.TenantID, raw, pairs)
+		if err != nil {
+			return fmt.Errorf("read the time of the data: %w", err)
+		}
+		v.AsOf = at
+		return nil
+	})
+}
+
+// Plan finds a widget of the view.
+func (v *View) Plan(id string) (*Plan, bool) {
+	for _, p := range v.Tiles {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// Link is the query of the page's URL.
+func (v *View) Link() string { return v.State.Encode() }
+
+// dateColumn is the column that the date range filters in a dataset; "" for none.
+func (v *View) dateColumn(dataset ids.Dataset, own string) string {
+	sc := v.schemas[dataset]
+	if sc == nil || own == "-" {
+		return ""
+	}
+	name := own
+	if name == "" && dataset == v.Dashboard.Config.Dataset {
+		name = v.Dashboard.Config.Settings.Date.Column
+	}
+	if name == "-" {
+		return ""
+	}
+	if name == "" {
+		name = sc.timeColumn()
+	}
+	if c, ok := sc.find(name); ok && (c.Type == warehouse.Date || c.Type == warehouse.Timestamp || c.Type == warehouse.TimestampTZ) {
+		return name
+	}
+	return ""
+}
+
+// resolveDates turns the range into days. Where the dataset says so it counts
+// from its newest row, else from today in the page's zone.
+func (s *Service) resolveDates(ctx context.Context, v *View) error {
+	c := &v.Dashboard.Config
+	v.Range = Range{Kind: "all"}
+	if c.Settings.Date.Default != "" {
+		// Checked when the config was read.
+		v.Range, _ = ParseRange(c.Settings.Date.Default)
+	}
+	if v.State.Range != nil {
+		v.Range = *v.State.Range
+	}
+	v.Compare = c.Settings.Comparison
+	if v.State.Compare != "" {
+		v.Compare = v.State.Compare
+	}
+	if v.Compare == "" {
+		v.Compare = ComparePrevious
+	}
+	home := c.Dataset
+	if list := c.Datasets(); len(list) > 0 && v.schemas[home] == nil {
+		home = list[0]
+	}
+	column := v.dateColumn(home, "")
+	if column == "" {
+		return nil
+	}
+	v.HasDates = true
+	bounds, err := s.bounds(ctx, v, home, column)
+	if err != nil {
+		// The chip then shows no dates and each widget says what is wrong.
+		s.log.WarnContext(ctx, "read first and last day", "dataset", home, "error", err)
+	}
+	v.Bounds = bounds
+	v.today = DayOf(v.now.In(v.Zone))
+	if v.schemas[home].RelativeToNewest && bounds != nil {
+		v.today = bounds.To
+	}
+	if days, ok := v.Range.Resolve(v.today); ok {
+		v.Days = &days
+	}
+	if v.Days != nil {
+		switch v.Compare {
+		case ComparePrevious:
+			n := Day(v.Days.Count())
+			v.Previous = &Days{v.Days.From - n, v.Days.From - 1}
+		case CompareYear:
+			v.Previous = &Days{DayOf(v.Days.From.Time().AddDate(-1, 0, 0)), DayOf(v.Days.To.Time().AddDate(-1, 0, 0))}
+		}
+	}
+	return nil
+}
+
+// bounds are the first and last day of a column, answered from the statistics
+// of the segments; nil for no rows.
+func (s *Service) bounds(ctx context.Context, v *View, dataset ids.Dataset, column string) (*Days, error) {
+	result, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{
+		Snapshot: v.Snapshot, Exact: true, Now: v.now,
+		Spec: warehouse.Spec{Dataset: dataset.String(), Timezone: v.Zone.String(),
+			Measures: []warehouse.Measure{{Fn: "min", Column: column, As: "first"}, {Fn: "max", Column: column, As: "last"}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if result.Rows == 0 || len(result.Columns) < 2 || result.Columns[0].IsNull(0) || result.Columns[1].IsNull(0) {
+		return nil, nil
+	}
+	day := func(c *warehouse.ResultColumn) Day {
+		switch c.Type {
+		case warehouse.Date:
+			return Day(c.Ints[0])
+		case warehouse.TimestampTZ:
+			return DayOf(time.UnixMicro(c.Ints[0]).In(v.Zone))
+		}
+		return DayOf(time.UnixMicro(c.Ints[0]).UTC())
+	}
+	return &Days{day(&result.Columns[0]), day(&result.Columns[1])}, nil
+}
+
+// resolveControls lists the filters of the bar with what was picked.
+func (v *View) resolveControls() {
+	c := &v.Dashboard.Config
+	order := sortedKeys(c.Filters)
+	slices.SortStableFunc(order, func(a, b string) int { return c.Filters[a].Position - c.Filters[b].Position })
+	for _, id := range order {
+		f := c.Filters[id]
+		v.Controls = append(v.Controls, v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false))
+	}
+	for _, name := range sortedKeys(v.State.Picks) {
+		if _, own := c.Filters[name]; own {
+			continue
+		}
+		// A filter of a column, added by the viewer. One that no longer exists
+		// is left out.
+		if sc := v.schemas[c.Dataset]; sc != nil {
+			if _, ok := sc.find(name); ok {
+				v.Controls = append(v.Controls, v.control(name, charts.Humanise(lastPart(name)), name, c.Dataset, true))
+			}
+		}
+	}
+}
+
+func (v *View) control(id, label, column string, dataset ids.Dataset, added bool) ControlView {
+	view := ControlView{ID: id, Label: label, Column: column, Added: added, dataset: dataset}
+	for _, value := range v.State.Picks[id] {
+		view.Values = append(view.Values, PickView{Word: charts.EscapeValue(value), Text: v.valueText(dataset, warehouse.Dimension{Column: column}, value)})
+	}
+	return view
+}
+
+// valueText is a value of a link as people read it.
+func (v *View) valueText(dataset ids.Dataset, dim warehouse.Dimension, value string) string {
+	sc := v.schemas[dataset]
+	if sc == nil {
+		return value
+	}
+	c, _ := sc.find(dim.Column)
+	return charts.ValueText(charts.ValueOf{Type: c.Type, Grain: dim.Grain, Bin: dim.Bin, Value: value}, v.locale, v.words.Words)
+}
+
+// resolveCross reads the marks: which dimensions of which widget they are of.
+// Marks of widgets that are gone, or that can't be selected in any more, are
+// left out.
+func (v *View) resolveCross() error {
+	c := &v.Dashboard.Config
+	for _, id := range c.Order() {
+		marks := v.State.Cross[id]
+		if len(marks) == 0 {
+			continue
+		}
+		w := c.Widgets[id]
+		dims := selectDimensions(&w)
+		if len(dims) == 0 {
+			continue
+		}
+		dataset := c.dataset(w.Query.Dataset)
+		sc := v.schemas[dataset]
+		if sc == nil {
+			continue
+		}
+		view := CrossView{Widget: id, Title: w.Title, Type: w.Type, columns: dims, dataset: dataset}
+		for _, m := range marks {
+			if len(m) != len(dims) {
+				return ErrFilters
+			}
+		}
+		var fields, texts []string
+		for n, dim := range dims {
+			name := dimensionName(dim)
+			field := w.Format[name].Label
+			if field == "" {
+				field = sc.names(&w.Query)[name]
+			}
+			fields = append(fields, field)
+			var words []string
+			for _, value := range distinct(marks, n) {
+				words = append(words, v.valueText(dataset, dim, value))
+			}
+			texts = append(texts, summary(words))
+		}
+		view.Field, view.Text = strings.Join(fields, ", "), strings.Join(texts, " · ")
+		view.marks = rectangle(marks, len(dims))
+		v.Cross = append(v.Cross, view)
+	}
+	return nil
+}
+
+// summary names up to three values and counts the rest.
+func summary(words []string) string {
+	if len(words) > 3 {
+		return fmt.Sprintf("%s + %d", strings.Join(words[:2], ", "), len(words)-2)
+	}
+	return strings.Join(words, ", ")
+}
+
+// selectDimensions are the dimensions that a click on a widget filters by.
+func selectDimensions(w *Widget) []warehouse.Dimension {
+	byName := map[string]warehouse.Dimension{}
+	var names []string
+	for _, d := range w.Query.Dimensions {
+		name := dimensionName(d)
+		byName[name] = d
+		names = append(names, name)
+	}
+	var dims []warehouse.Dimension
+	for _, name := range charts.SelectColumns(w.Config, names) {
+		d, ok := byName[name]
+		if !ok {
+			return nil
+		}
+		dims = append(dims, d)
+	}
+	return dims
+}
+
+// distinct lists the values of the nth dimension of marks in their order.
+func distinct(marks []charts.Mark, n int) []string {
+	var values []string
+	for _, m := range marks {
+		if !slices.Contains(values, m[n]) {
+			values = append(values, m[n])
+		}
+	}
+	return values
+}
+
+// rectangle is every combination of the values of the marks: filters are per
+// column, so this is what a selection over two dimensions selects.
+func rectangle(marks []charts.Mark, dims int) []charts.Mark {
+	all := []charts.Mark{{}}
+	for n := range dims {
+		var grown []charts.Mark
+		for _, m := range all {
+			for _, value := range distinct(marks, n) {
+				grown = append(grown, append(slices.Clone(m), value))
+			}
+		}
+		all = grown
+	}
+	return all
+}
+
+// digest is a short name of any value that JSON can hold.
+func digest(parts ...any) string {
+	h := sha256.New()
+	e := json.NewEncoder(h)
+	for _, p := range parts {
+		// A hash never fails, and the parts are plain values.
+		_ = e.Encode(p)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15])
+}
+
+// Resolve gives the days of a range as the date filter would take them; nil
+// for a range without ends.
+func (v *View) Resolve(r Range) *Days {
+	if days, ok := r.Resolve(v.today); ok {
+		return &days
+	}
+	return nil
+}
+
+// Shown are the days on the page: those of the range, or all that the data has.
+func (v *View) Shown() *Days {
+	if v.Days != nil {
+		return v.Days
+	}
+	return v.Bounds
+}
+
+// Moment is what a dashboard would show now.
+type Moment struct {
+	Snapshot string
+	Rev      int64
+	Datasets []ids.Dataset // a change of one of them makes another moment
+}
+
+// Current reads what the newest moment of a dashboard is.
+//
+// Errors: dashboards.not_found.
+func (s *Service) Current(ctx context.Context, actor access.Actor, id ids.Dashboard) (Moment, error) {
+	d, err := s.Get(ctx, actor, id)
+	if err != nil {
+		return Moment{}, err
+	}
+	m := Moment{Rev: d.Rev}
+	var present []ids.Dataset
+	for _, dataset := range d.Config.Datasets() {
+		// One that is gone must not keep the page from following the others.
+		snapshot, err := s.datasets.Snapshot(ctx, actor, []ids.Dataset{dataset})
+		if isKind(err, datasets.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return Moment{}, err
+		}
+		present = append(present, dataset)
+		for target := range snapshot.Versions() {
+			m.Datasets = append(m.Datasets, target)
+		}
+	}
+	if len(present) > 0 {
+		snapshot, err := s.datasets.Snapshot(ctx, actor, present)
+		if err != nil {
+			return Moment{}, err
+		}
+		m.Snapshot = snapshot.String()
+	}
+	return m, nil
+}
+
+// key names all that the frame around the tiles shows.
+func (v *View) key() string {
+	tiles := make([]string, len(v.Tiles))
+	for i, p := range v.Tiles {
+		tiles[i] = p.Key
+	}
+	d := &v.Dashboard
+	return digest(v.actor.TenantID, d.ID, d.Name, d.Rev, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
+		v.State.Encode(), v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
+}
+
+// Locale is how the viewer writes numbers and dates.
+func (v *View) Locale() *locale.Locale { return v.locale }

@@ -1,0 +1,291 @@
+package datasets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// definitions remembers what datasets at given versions are made of, so that
+// answering a spec asks PostgreSQL for version numbers and nothing else. What
+// is remembered under a key never changes.
+type definitions struct {
+	parts  *lru.Cache[definitionKey, *definition]
+	joined *lru.Cache[string, *bound]
+	loads  coalescer[*definition]
+}
+
+type definitionKey struct {
+	tenant                    ids.Tenant
+	dataset                   ids.Dataset
+	version, revision, layout int64
+}
+
+// definition is one dataset at one version, without its lookups.
+type definition struct {
+	key     definitionKey
+	dataset warehouse.Dataset
+	columns []Column
+	lookups []Lookup
+}
+
+// bound is a dataset with its lookups at their versions.
+type bound struct {
+	dataset *warehouse.Dataset
+	// renamed has the current name by former name, "lookup.column" included.
+	renamed map[string]string
+}
+
+func newDefinitions(size int) *definitions {
+	parts, err := lru.New[definitionKey, *definition](size)
+	if err != nil {
+		panic(err) // a size under 1
+	}
+	joined, err := lru.New[string, *bound](size)
+	if err != nil {
+		panic(err)
+	}
+	return &definitions{parts: parts, joined: joined}
+}
+
+// bound answers a dataset as a bound snapshot has it.
+//
+// Errors: datasets.not_found when the snapshot or the workspace has no such
+// dataset, datasets.snapshot_expired.
+func (s *Service) bound(ctx context.Context, snapshot Snapshot, id ids.Dataset) (*bound, error) {
+	p, ok := snapshot.part(id)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	d, err := s.definition(ctx, snapshot.tenant, p)
+	if err != nil {
+		return nil, err
+	}
+	key := make([]byte, 0, 64)
+	key = fmt.Appendf(key, "%s %v %d %d %d", snapshot.tenant, id, d.key.version, d.key.revision, d.key.layout)
+	targets := make([]*definition, len(d.lookups))
+	for i, l := range d.lookups {
+		p, ok := snapshot.part(l.Target)
+		if !ok {
+			continue // declared a moment ago; the next snapshot has it
+		}
+		if targets[i], err = s.definition(ctx, snapshot.tenant, p); err != nil {
+			return nil, err
+		}
+		key = fmt.Appendf(key, " %d %d %d", targets[i].key.version, targets[i].key.revision, targets[i].key.layout)
+	}
+	if b, ok := s.definitions.joined.Get(string(key)); ok {
+		return b, nil
+	}
+	b := join(d, targets)
+	s.definitions.joined.Add(string(key), b)
+	return b, nil
+}
+
+func join(d *definition, targets []*definition) *bound {
+	dataset := d.dataset
+	b := &bound{dataset: &dataset, renamed: map[string]string{}}
+	addRenamed(b.renamed, "", d.columns)
+	for i, l := range d.lookups {
+		t := targets[i]
+		if t == nil || !hasColumn(d.columns, l.Column) || !hasColumn(t.columns, l.Key) {
+			continue
+		}
+		if dataset.Lookups == nil {
+			dataset.Lookups = map[string]warehouse.Lookup{}
+		}
+		target := t.dataset
+		dataset.Lookups[l.Name] = warehouse.Lookup{Column: l.Column, Key: l.Key, Target: &target}
+		addRenamed(b.renamed, l.Name+".", t.columns)
+	}
+	return b
+}
+
+func addRenamed(renamed map[string]string, prefix string, columns []Column) {
+	for _, c := range columns {
+		for _, former := range c.FormerNames {
+			renamed[prefix+former] = prefix + c.Name
+		}
+	}
+	for _, c := range columns {
+		delete(renamed, prefix+c.Name) // a current name always means itself
+	}
+}
+
+func hasColumn(columns []Column, id int32) bool {
+	for _, c := range columns {
+		if c.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// definition answers one dataset at one version, from memory where it can.
+func (s *Service) definition(ctx context.Context, tenant ids.Tenant, p part) (*definition, error) {
+	key := definitionKey{tenant, p.dataset, p.version, p.revision, p.layout}
+	if d, ok := s.definitions.parts.Get(key); ok {
+		return d, nil
+	}
+	return s.definitions.loads.do(ctx, fmt.Sprint(key), func(ctx context.Context) (*definition, error) {
+		if d, ok := s.definitions.parts.Get(key); ok {
+			return d, nil
+		}
+		d, err := s.readDefinition(ctx, tenant, p)
+		if err != nil {
+			return nil, err
+		}
+		// Where the definition moved on meanwhile, d is the newer one: its own
+		// key says so, and that of the question is not remembered.
+		s.definitions.parts.Add(d.key, d)
+		return d, nil
+	})
+}
+
+func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part) (*definition, error) {
+	var d *definition
+	var files []db.SegmentListRow
+	err := s.db.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		share, err := tx.DatasetShare(ctx, tx.TenantID, p.dataset.UUID())
+		if err != nil {
+			return getError(p.dataset, err)
+		}
+		row := db.DatasetGetRow(share)
+		d = &definition{
+			key: definitionKey{tenant, p.dataset, p.version, row.Revision, row.Layout},
+			dataset: warehouse.Dataset{
+				ID: p.dataset.String(), TenantID: tenant.String(), Name: row.Name, Version: p.version,
+				RelativeToNewest: row.RelativeToNewest,
+			},
+		}
+		if p.version != row.Version {
+			if _, err := tx.VersionGet(ctx, tx.TenantID, row.DatasetID, p.version); db.IsNoRows(err) {
+				return ErrSnapshotExpired.Wrap(err)
+			} else if err != nil {
+				return fmt.Errorf("load version %d of %s: %w", p.version, p.dataset, err)
+			}
+		}
+		if d.columns, err = readColumns(ctx, tx, p.dataset, p.version); err != nil {
+			return err
+		}
+		if hasColumn(d.columns, row.TimeColumn) {
+			d.dataset.TimeColumn = row.TimeColumn
+		}
+		if d.lookups, err = readLookups(ctx, tx, p.dataset); err != nil {
+			return err
+		}
+		measures, err := readMeasures(ctx, tx, p.dataset)
+		if err != nil {
+			return err
+		}
+		for _, m := range measures {
+			if d.dataset.Measures == nil {
+				d.dataset.Measures = map[string]warehouse.Measure{}
+			}
+			d.dataset.Measures[m.Name] = currentMeasure(m.Measure, d.columns)
+		}
+		files, err = tx.SegmentList(ctx, tx.TenantID, row.DatasetID, p.version)
+		if err != nil {
+			return fmt.Errorf("list segments of %s: %w", p.dataset, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range d.columns {
+		d.dataset.Columns = append(d.dataset.Columns, c.Column)
+	}
+	d.dataset.Segments, err = s.localSegments(ctx, files)
+	return d, err
+}
+
+// readColumns reads the columns that a version has. Where a column that was
+// dropped later shares its name with another, the one that was current counts.
+func readColumns(ctx context.Context, tx *db.Tx, id ids.Dataset, version int64) ([]Column, error) {
+	rows, err := tx.ColumnList(ctx, tx.TenantID, id.UUID(), version)
+	if err != nil {
+		return nil, fmt.Errorf("list columns of %s: %w", id, err)
+	}
+	winner := map[string]db.ColumnListRow{}
+	for _, r := range rows {
+		w, taken := winner[r.Name]
+		if !taken || r.AddedIn > w.AddedIn || (r.AddedIn == w.AddedIn && r.DroppedIn == nil) {
+			winner[r.Name] = r
+		}
+	}
+	var columns []Column
+	for _, r := range rows {
+		if winner[r.Name].ColumnID != r.ColumnID {
+			continue
+		}
+		c, err := columnOf(r)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, c)
+	}
+	return columns, nil
+}
+
+// localSegments makes segment files openable. Copies of remote objects stay
+// for as long as anybody holds the answer.
+func (s *Service) localSegments(ctx context.Context, rows []db.SegmentListRow) ([]warehouse.Segment, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	list := make([]warehouse.Segment, len(rows))
+	pins := make([]func(), 0, 2*len(rows))
+	release := func(pins []func()) {
+		for _, unpin := range pins {
+			unpin()
+		}
+	}
+	local := func(key string) (string, error) {
+		path, unpin, err := s.blobs.Local(ctx, key)
+		if err != nil {
+			return "", fmt.Errorf("open segment %s: %w", key, err)
+		}
+		pins = append(pins, unpin)
+		return path, nil
+	}
+	for i, r := range rows {
+		segment := warehouse.Segment{ID: r.SegmentID.String(), Rows: r.RowCount, Bytes: r.ByteCount, SampleRows: r.SampleRows}
+		var err error
+		if segment.Path, err = local(r.Key); err == nil && r.SampleKey != "" {
+			segment.Sample, err = local(r.SampleKey)
+		}
+		if err == nil {
+			segment.Stats, err = rangesOf(r.Stats)
+		}
+		if err != nil {
+			release(pins)
+			return nil, err
+		}
+		list[i] = segment
+	}
+	if !s.blobs.IsFile() {
+		runtime.AddCleanup(&list[0], release, pins)
+	}
+	return list, nil
+}
+
+func rangesOf(stats json.RawMessage) (map[int32]warehouse.Range, error) {
+	var decoded map[int32]segments.Range
+	if err := json.Unmarshal(stats, &decoded); err != nil {
+		return nil, fmt.Errorf("decode segment statistics: %w", err)
+	}
+	ranges := make(map[int32]warehouse.Range, len(decoded))
+	for id, r := range decoded {
+		ranges[id] = warehouse.Range{Min: r.Min, Max: r.Max, Nulls: r.Nulls}
+	}
+	return ranges, nil
+}

@@ -1,0 +1,226 @@
+package datasets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// NewLookup declares that a column of a dataset holds keys of another.
+type NewLookup struct {
+	Name   string // then usable as "name.column"
+	Column string // of the dataset
+	Target string // name or id of the other dataset
+	Key    string // column of the other dataset; no value may repeat
+}
+
+// AddLookup declares a lookup. From then on each key stays unique: a load that
+// would repeat one is refused.
+//
+// Errors: datasets.not_found, datasets.column_not_found,
+// datasets.lookup_invalid, datasets.lookup_not_unique, datasets.busy,
+// access.forbidden.
+func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Dataset, n NewLookup) error {
+	if err := access.Can(actor, access.ManageData); err != nil {
+		return err
+	}
+	name := strings.TrimSpace(n.Name)
+	if count := utf8.RuneCountInString(name); count < 1 || count > 120 || !utf8.ValidString(name) ||
+		strings.ContainsRune(name, '.') || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+		return ErrLookupInvalid.With("A lookup's name has 1 to 120 characters and no full stop.")
+	}
+	targetID, err := s.Resolve(ctx, actor, n.Target)
+	if err != nil {
+		return err
+	}
+	if targetID == id {
+		return ErrLookupInvalid.With("A dataset can't look values up in itself.")
+	}
+	target, live, err := s.current(ctx, actor, targetID)
+	if err != nil {
+		return err
+	}
+	key, ok := target.ColumnByName(n.Key)
+	if !ok {
+		return ErrColumnNotFound.With("“%s” has no column “%s”.", target.Name, n.Key)
+	}
+	paths, release, err := s.openFiles(ctx, live)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if len(paths) > 0 {
+		unique, duplicate, err := s.unique(ctx, segmentColumn(key), paths)
+		if err != nil {
+			return err
+		}
+		if !unique {
+			return ErrLookupNotUnique.With("%s is in “%s” of “%s” more than once. A lookup needs a column without repeated values.", duplicate, key.Name, target.Name)
+		}
+	}
+	return s.revise(ctx, actor, id, "datasets.lookup_added", func(ctx context.Context, tx *db.Tx, d Dataset) (map[string]any, error) {
+		column, ok := d.ColumnByName(n.Column)
+		if !ok {
+			return nil, ErrColumnNotFound.With("“%s” has no column “%s”.", d.Name, n.Column)
+		}
+		if err := lookupTypes(column.Column, key.Column); err != nil {
+			return nil, err
+		}
+		for _, l := range d.Lookups {
+			if strings.EqualFold(l.Name, name) {
+				return nil, ErrLookupInvalid.With("There is a lookup “%s” already.", l.Name)
+			}
+		}
+		for _, c := range d.Columns {
+			if strings.HasPrefix(c.Name, name+".") {
+				return nil, ErrLookupInvalid.With("The column “%s” begins like a column of this lookup would.", c.Name)
+			}
+		}
+		// Held from here on, the target can't have changed since it was checked.
+		row, err := tx.DatasetLock(ctx, tx.TenantID, targetID.UUID())
+		if err != nil {
+			return nil, getError(targetID, err)
+		}
+		if row.Version != target.Version || row.Revision != target.Revision {
+			return nil, ErrBusy
+		}
+		err = tx.LookupInsert(ctx, db.LookupInsertParams{
+			TenantID: tx.TenantID, DatasetID: id.UUID(), Name: name, ColumnID: column.ID, TargetID: targetID.UUID(), KeyColumnID: key.ID,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("insert lookup: %w", err)
+		}
+		// A load of the target that is being prepared has to look again.
+		if err := tx.DatasetRevise(ctx, tx.TenantID, targetID.UUID()); err != nil {
+			return nil, fmt.Errorf("revise %s: %w", targetID, err)
+		}
+		return map[string]any{"lookup": name, "target": targetID.String()}, nil
+	})
+}
+
+func lookupTypes(column, key warehouse.Column) error {
+	switch {
+	case key.Type == warehouse.Float || column.Type == warehouse.Float:
+		return ErrLookupInvalid.With("Columns with floating-point numbers can't be keys.")
+	case key.Type != column.Type:
+		return ErrLookupInvalid.With("“%s” is %s and “%s” is %s. Both must have the same type.", column.Name, TypeName(column), key.Name, TypeName(key))
+	}
+	return nil
+}
+
+// RemoveLookup removes a lookup.
+//
+// Errors: datasets.not_found, datasets.lookup_not_found, access.forbidden.
+func (s *Service) RemoveLookup(ctx context.Context, actor access.Actor, id ids.Dataset, name string) error {
+	return s.revise(ctx, actor, id, "datasets.lookup_removed", func(ctx context.Context, tx *db.Tx, _ Dataset) (map[string]any, error) {
+		n, err := tx.LookupDelete(ctx, tx.TenantID, id.UUID(), clean(name))
+		if err != nil {
+			return nil, fmt.Errorf("delete lookup: %w", err)
+		}
+		if n == 0 {
+			return nil, ErrLookupNotFound
+		}
+		return map[string]any{"lookup": name}, nil
+	})
+}
+
+// clean drops what PostgreSQL refuses as text: such a name finds nothing anyway.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
+}
+
+// SaveMeasure adds or replaces a saved measure. It is tried on the dataset
+// before it is kept.
+//
+// Errors: datasets.not_found, datasets.measure_invalid, query.*,
+// access.forbidden.
+func (s *Service) SaveMeasure(ctx context.Context, actor access.Actor, id ids.Dataset, m Measure) error {
+	if err := access.Can(actor, access.ManageData); err != nil {
+		return err
+	}
+	m.Name = strings.TrimSpace(m.Name)
+	if n := utf8.RuneCountInString(m.Name); n < 1 || n > 120 || !utf8.ValidString(m.Name) || strings.IndexFunc(m.Name, unicode.IsControl) >= 0 {
+		return ErrMeasureInvalid.With("A measure's name has 1 to 120 characters.")
+	}
+	if usesSaved(m.Measure) {
+		return ErrMeasureInvalid.With("A saved measure can't use another saved measure.")
+	}
+	if err := m.Format.check(); err != nil {
+		return err
+	}
+	m.Measure.As, m.Measure.Show = "", ""
+	trial := m.Measure
+	trial.As = "value"
+	spec := warehouse.Spec{Dataset: id.String(), Measures: []warehouse.Measure{trial}}
+	if _, err := s.Query(ctx, actor, QueryRequest{Spec: spec}); err != nil {
+		return err
+	}
+	format, err := json.Marshal(m.Format)
+	if err != nil {
+		return fmt.Errorf("encode format: %w", err)
+	}
+	measure, err := json.Marshal(m.Measure)
+	if err != nil {
+		return fmt.Errorf("encode measure: %w", err)
+	}
+	return s.revise(ctx, actor, id, "datasets.measure_saved", func(ctx context.Context, tx *db.Tx, _ Dataset) (map[string]any, error) {
+		err := tx.MeasureSave(ctx, db.MeasureSaveParams{
+			TenantID: tx.TenantID, DatasetID: id.UUID(), Name: m.Name, Description: clean(m.Description), Format: format, Measure: measure,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("save measure: %w", err)
+		}
+		return map[string]any{"measure": m.Name}, nil
+	})
+}
+
+func usesSaved(m warehouse.Measure) bool {
+	if m.Measure != "" {
+		return true
+	}
+	for _, part := range []*warehouse.Measure{m.Numerator, m.Denominator} {
+		if part != nil && usesSaved(*part) {
+			return true
+		}
+	}
+	return false
+}
+
+// RemoveMeasure removes a saved measure.
+//
+// Errors: datasets.not_found, datasets.measure_not_found, access.forbidden.
+func (s *Service) RemoveMeasure(ctx context.Context, actor access.Actor, id ids.Dataset, name string) error {
+	return s.revise(ctx, actor, id, "datasets.measure_removed", func(ctx context.Context, tx *db.Tx, _ Dataset) (map[string]any, error) {
+		n, err := tx.MeasureDelete(ctx, tx.TenantID, id.UUID(), clean(name))
+		if err != nil {
+			return nil, fmt.Errorf("delete measure: %w", err)
+		}
+		if n == 0 {
+			return nil, ErrMeasureNotFound
+		}
+		return map[string]any{"measure": name}, nil
+	})
+}
+
+// currentMeasure is a saved measure with the names that columns have now.
+func currentMeasure(m warehouse.Measure, columns []Column) warehouse.Measure {
+	renamed := map[string]string{}
+	addRenamed(renamed, "", columns)
+	if len(renamed) == 0 {
+		return m
+	}
+	m = renamer(renamed).measure(m)
+	m.As = ""
+	return m
+}
+
+// MeasureSpec is how a measure is computed, for callers that build one.
+type MeasureSpec = warehouse.Measure

@@ -1,0 +1,143 @@
+package datasets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// Profile describes the values of every column of a dataset at one version.
+// All figures are exact.
+type Profile struct {
+	Version int64
+	Rows    int64
+	Columns []ColumnProfile
+	At      time.Time
+}
+
+// ColumnProfile describes the values of one column. Bounds, Top and Histogram
+// are as package segments has them: dates count in days and timestamps in
+// microseconds since 1970.
+type ColumnProfile struct {
+	Column Column
+	segments.Profile
+}
+
+// Share is how much of the rows has a value, between 0 and 1.
+func (p ColumnProfile) Share() float64 {
+	if p.Rows == 0 {
+		return 0
+	}
+	return float64(p.Rows-p.Nulls) / float64(p.Rows)
+}
+
+// Profile answers the profile of the current version. The first who asks waits
+// for it to be computed; then it is kept for as long as the version is current.
+//
+// Errors: datasets.not_found.
+func (s *Service) Profile(ctx context.Context, actor access.Actor, id ids.Dataset) (Profile, error) {
+	d, err := s.Get(ctx, actor, id)
+	if err != nil {
+		return Profile{}, err
+	}
+	tenant := actor.TenantID
+	// What is asked for is the work, not who asks: everybody may see all of it.
+	system := access.Actor{Kind: access.System, TenantID: tenant}
+	return s.profiles.do(ctx, tenant.String()+d.ID.String(), func(ctx context.Context) (Profile, error) {
+		return s.profile(ctx, system, id)
+	})
+}
+
+// KnownProfile answers the profile of d as it is, if it was computed before.
+//
+// Errors: none but those of the database.
+func (s *Service) KnownProfile(ctx context.Context, actor access.Actor, d Dataset) (Profile, bool, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Profile{}, false, err
+	}
+	kept, at, err := s.keptProfile(ctx, actor, d)
+	if err != nil || kept == nil {
+		return Profile{}, false, err
+	}
+	return profileOf(d, kept, at), true, nil
+}
+
+func (s *Service) profile(ctx context.Context, actor access.Actor, id ids.Dataset) (Profile, error) {
+	d, live, err := s.current(ctx, actor, id)
+	if err != nil {
+		return Profile{}, err
+	}
+	kept, at, err := s.keptProfile(ctx, actor, d)
+	if err != nil {
+		return Profile{}, err
+	}
+	if kept != nil {
+		return profileOf(d, kept, at), nil
+	}
+	paths, release, err := s.openFiles(ctx, live)
+	if err != nil {
+		return Profile{}, err
+	}
+	defer release()
+	var profiles []segments.Profile
+	if len(paths) > 0 {
+		if profiles, err = s.writer.Profile(ctx, layoutOf(d).Columns, paths); err != nil {
+			return Profile{}, fmt.Errorf("profile %s: %w", id, err)
+		}
+	}
+	encoded, err := json.Marshal(profiles)
+	if err != nil {
+		return Profile{}, fmt.Errorf("encode profile: %w", err)
+	}
+	now := s.moment()
+	err = s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		return tx.ProfileSave(ctx, db.ProfileSaveParams{
+			TenantID: tx.TenantID, DatasetID: id.UUID(), Version: d.Version, Revision: d.Revision, Profile: encoded, Now: now,
+		})
+	})
+	if err != nil {
+		return Profile{}, fmt.Errorf("keep profile: %w", err)
+	}
+	return profileOf(d, profiles, now), nil
+}
+
+func (s *Service) keptProfile(ctx context.Context, actor access.Actor, d Dataset) ([]segments.Profile, time.Time, error) {
+	var row db.ProfileGetRow
+	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) (err error) {
+		row, err = tx.ProfileGet(ctx, db.ProfileGetParams{TenantID: tx.TenantID, DatasetID: d.ID.UUID(), Version: d.Version, Revision: d.Revision})
+		return err
+	})
+	if db.IsNoRows(err) {
+		return nil, time.Time{}, nil
+	}
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("load profile: %w", err)
+	}
+	profiles := []segments.Profile{}
+	if err := json.Unmarshal(row.Profile, &profiles); err != nil {
+		return nil, time.Time{}, fmt.Errorf("decode profile: %w", err)
+	}
+	return profiles, row.CreatedAt, nil
+}
+
+func profileOf(d Dataset, profiles []segments.Profile, at time.Time) Profile {
+	p := Profile{Version: d.Version, Rows: d.Rows, At: at}
+	byID := map[int32]segments.Profile{}
+	for _, column := range profiles {
+		byID[column.ColumnID] = column
+	}
+	for _, c := range d.Columns {
+		column, ok := byID[c.ID]
+		if !ok {
+			column = segments.Profile{ColumnID: c.ID}
+		}
+		p.Columns = append(p.Columns, ColumnProfile{Column: c, Profile: column})
+	}
+	return p
+}

@@ -1,0 +1,239 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/plans"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// What can go wrong with members.
+var (
+	// ErrMemberNotFound also covers members of other workspaces.
+	ErrMemberNotFound = apperr.Define(apperr.NotFound, "tenants.member_not_found",
+		"This person is not a member of the workspace.")
+	ErrLastOwner = apperr.Define(apperr.Conflict, "tenants.last_owner",
+		"A workspace needs at least one owner. Make somebody else an owner first.")
+	ErrOwnerOnly = apperr.Define(apperr.Forbidden, "tenants.owner_only",
+		"Only an owner can change who is an owner.")
+	ErrNoSeat = apperr.Define(apperr.Conflict, "tenants.no_seat",
+		"All seats of the plan are taken. Remove somebody first, or change the plan.")
+)
+
+// Member is one person of a workspace, or an open invitation.
+type Member struct {
+	UserID    ids.User
+	Email     string
+	Name      string
+	Role      access.Role
+	CreatedAt time.Time
+	InvitedAt time.Time // zero once the person has joined
+	SeenAt    time.Time // to the minute; zero before the first visit
+}
+
+// MemberQuery asks for one page of members. Empty filters are off.
+type MemberQuery struct {
+	Search   string // in name or e-mail
+	Role     access.Role
+	Page     int // from 1
+	PageSize int
+}
+
+// MemberPage is one page of members by name.
+type MemberPage struct {
+	Members []Member
+	Found   int // that fit the filters
+	All     int // of the workspace, open invitations included
+	Seats   int // of the plan; 0 is no limit
+}
+
+// ListMembers lists the people of the workspace.
+//
+// Errors: access.forbidden.
+func (s *Service) ListMembers(ctx context.Context, actor access.Actor, q MemberQuery) (MemberPage, error) {
+	if err := access.Can(actor, access.ManageMembers); err != nil {
+		return MemberPage{}, err
+	}
+	if q.PageSize <= 0 {
+		q.PageSize = 25
+	}
+	q.Page = max(q.Page, 1)
+	var page MemberPage
+	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.UserList(ctx, db.UserListParams{TenantID: actor.TenantID.UUID(), Pattern: pattern(q.Search), Role: string(q.Role),
+			RowLimit: int32(q.PageSize), RowOffset: int32((q.Page - 1) * q.PageSize)})
+		if err != nil {
+			return fmt.Errorf("list users: %w", err)
+		}
+		for _, row := range rows {
+			page.Found = int(row.Total)
+			page.Members = append(page.Members, Member{UserID: ids.User(row.UserID), Email: row.Email, Name: row.Name,
+				Role: access.Role(row.Role), CreatedAt: row.CreatedAt, InvitedAt: orZero(row.InvitedAt), SeenAt: orZero(row.SeenAt)})
+		}
+		page.All, page.Seats, err = seats(ctx, tx, actor.TenantID)
+		return err
+	})
+	return page, err
+}
+
+// CheckSeat answers ErrNoSeat when the plan has no room for one more. It is
+// for who adds members, in their transaction.
+//
+// Errors: tenants.no_seat.
+func CheckSeat(ctx context.Context, tx *db.Tx, tenantID ids.Tenant) error {
+	used, all, err := seats(ctx, tx, tenantID)
+	if err != nil {
+		return err
+	}
+	if all > 0 && used >= all {
+		return ErrNoSeat.With("All %d seats of the plan are taken. Remove somebody first, or change the plan.", all)
+	}
+	return nil
+}
+
+func seats(ctx context.Context, tx *db.Tx, tenantID ids.Tenant) (used, all int, err error) {
+	count, err := tx.UserCount(ctx, tenantID.UUID())
+	if err != nil {
+		return 0, 0, fmt.Errorf("count users: %w", err)
+	}
+	settings, err := tx.TenantSettingsGet(ctx, tenantID.UUID())
+	if err != nil {
+		return 0, 0, fmt.Errorf("read plan: %w", err)
+	}
+	return int(count), plans.Plan(settings.PlanType).Limits().Seats, nil
+}
+
+// pattern finds text anywhere, whatever its case.
+func pattern(search string) string {
+	search = strings.TrimSpace(search)
+	if search == "" {
+		return ""
+	}
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(search) + "%"
+}
+
+// SetRole changes what a member may do. Only an owner makes or unmakes an
+// owner, and one owner always stays.
+//
+// Errors: tenants.member_not_found, tenants.last_owner, tenants.owner_only,
+// tenants.invalid, access.forbidden.
+func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.User, role access.Role) error {
+	if err := access.Can(actor, access.ManageMembers); err != nil {
+		return err
+	}
+	if !ValidRole(role) {
+		return ErrInvalid.WithFields(map[string]string{"role": "There is no such role."})
+	}
+	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		member, err := s.changeable(ctx, tx, actor, userID, role)
+		if err != nil || member.Role == db.UserRole(role) {
+			return err
+		}
+		if _, err := tx.UserSetRole(ctx, db.UserRole(role), actor.TenantID.UUID(), userID.UUID()); err != nil {
+			return fmt.Errorf("set role: %w", err)
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
+			Detail: map[string]any{"before": member.Role, "after": role}})
+	})
+}
+
+// ValidRole tells whether there is such a role.
+func ValidRole(role access.Role) bool { return db.UserRole(role).Valid() }
+
+// RemoveMember takes a person out of the workspace, or an invitation back, and
+// ends their sessions in it at once. What they made stays. Who belongs to no
+// workspace any more loses the password too.
+//
+// Errors: as SetRole.
+func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID ids.User) error {
+	if err := access.Can(actor, access.ManageMembers); err != nil {
+		return err
+	}
+	tenant, user := actor.TenantID.UUID(), userID.UUID()
+	return s.deps.DB.InIdentityTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
+		member, err := s.changeable(ctx, tx, actor, userID, "")
+		if err != nil {
+			return err
+		}
+		if _, err := tx.SessionRevokeUser(ctx, tenant, user); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		if err := tx.LinkRevokeUser(ctx, &tenant, &user); err != nil {
+			return fmt.Errorf("withdraw invitations: %w", err)
+		}
+		if err := tx.MembershipDelete(ctx, tenant, user); err != nil {
+			return fmt.Errorf("end membership: %w", err)
+		}
+		if _, err := tx.UserRemove(ctx, tenant, user); err != nil {
+			return fmt.Errorf("remove user: %w", err)
+		}
+		if err := tx.PersonForget(ctx, member.PersonID); err != nil {
+			return fmt.Errorf("forget person: %w", err)
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.removed", Target: "user", ID: userID.String(),
+			Detail: map[string]any{"role": member.Role}})
+	})
+}
+
+// changeable checks that actor may give the member another role, or none, and
+// that an owner stays. It answers the member as they are now.
+func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor, userID ids.User, role access.Role) (member db.UserGetRow, err error) {
+	owners, err := tx.UserLockOwners(ctx, actor.TenantID.UUID())
+	if err != nil {
+		return member, fmt.Errorf("lock owners: %w", err)
+	}
+	member, err = tx.UserGet(ctx, actor.TenantID.UUID(), userID.UUID())
+	if db.IsNoRows(err) || (err == nil && member.RemovedAt != nil) {
+		return member, ErrMemberNotFound
+	}
+	if err != nil {
+		return member, fmt.Errorf("read member: %w", err)
+	}
+	isOwner := member.Role == db.UserRoleOwner
+	if (isOwner || role == access.Owner) && !mayChangeOwners(actor) {
+		return member, ErrOwnerOnly
+	}
+	if isOwner && member.InvitedAt == nil && role != access.Owner && !otherThan(owners, userID.UUID()) {
+		return member, ErrLastOwner
+	}
+	return member, nil
+}
+
+func mayChangeOwners(actor access.Actor) bool {
+	return actor.Kind != access.Person || actor.Role == access.Owner
+}
+
+// CheckGrant answers ErrOwnerOnly when actor may not give somebody the role.
+//
+// Errors: tenants.owner_only.
+func CheckGrant(actor access.Actor, role access.Role) error {
+	if role == access.Owner && !mayChangeOwners(actor) {
+		return ErrOwnerOnly
+	}
+	return nil
+}
+
+func otherThan(owners []uuid.UUID, id uuid.UUID) bool {
+	for _, owner := range owners {
+		if owner != id {
+			return true
+		}
+	}
+	return false
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
