@@ -1,0 +1,220 @@
+// <df-dashboard path="/dashboards/ID">: what a dashboard's page does by itself.
+// The choices live in the URL; a change asks for the same path with other
+// choices and gets one answer with all that changed (hx-partial), so this
+// element makes URLs and nothing else:
+//
+//   df:select          toggles a mark: x.WIDGET of the URL; add keeps others
+//   [data-mark]        the same for legends and rows of tables
+//   [data-set=NAME]    sets one choice: data-value, or that of its link
+//   [data-clear=x]     takes all choices of a letter away
+//   df:versions        asks for what changed, once, after a short random wait
+//   [data-key-refresh], [data-refresh]   the same at once
+//   Back and Forward   ask for the choices of that entry
+//
+// Every request of the page says which widgets it has (Df-Have) and which
+// moment it shows (Df-Snapshot); a refresh leaves the moment out. An answer 410
+// says that the moment is no longer kept: the page moves on by itself.
+import htmx from "htmx.org";
+
+interface Selected {
+  widget: string;
+  mark: string;
+  add: boolean;
+}
+
+interface RequestContext {
+  sourceElement?: Element;
+  request: { headers: Record<string, string>; action: string };
+  response?: { status: number };
+}
+
+/** How long a page waits at most before it asks, so that many open pages do
+ * not ask at once, and how long it rests between two refreshes. */
+const jitter = 250;
+const rest = 900;
+
+class Dashboard extends HTMLElement {
+  #ended: AbortController | undefined;
+  #timer = 0;
+  #asked = 0;
+
+  connectedCallback(): void {
+    this.#ended = new AbortController();
+    const { signal } = this.#ended;
+    this.addEventListener("df:select", (event) => this.#toggle((event as CustomEvent<Selected>).detail), { signal });
+    this.addEventListener("df:versions", (event) => this.#versions((event as CustomEvent<{ at: string; rev: number }>).detail), { signal });
+    document.addEventListener("click", (event) => this.#click(event), { signal });
+    document.addEventListener("toggle", (event) => this.#opened(event), { signal, capture: true });
+    document.addEventListener("htmx:config:request", (event) => this.#config((event as CustomEvent<{ ctx: RequestContext }>).detail.ctx), { signal });
+    document.addEventListener("htmx:before:response", (event) => this.#answered(event as CustomEvent<{ ctx: RequestContext }>), { signal });
+    document.addEventListener("htmx:after:swap", () => this.#swapped(), { signal });
+    document.addEventListener("htmx:before:history:restore", (event) => this.#restore(event), { signal });
+  }
+
+  disconnectedCallback(): void {
+    this.#ended?.abort();
+    clearTimeout(this.#timer);
+  }
+
+  get #path(): string {
+    return this.getAttribute("path") ?? location.pathname;
+  }
+
+  get #meta(): DOMStringMap {
+    return this.querySelector<HTMLElement>("#dash-meta")?.dataset ?? {};
+  }
+
+  /** Asks for the page under other choices; what was asked before is given up. */
+  async #go(query: URLSearchParams | string): Promise<void> {
+    const text = query.toString();
+    await htmx.ajax("GET", text ? `${this.#path}?${text}` : this.#path, { source: this, target: "#dash", swap: "none" });
+  }
+
+  #toggle({ widget, mark, add }: Selected): void {
+    const query = new URLSearchParams(location.search);
+    const name = `x.${widget}`;
+    // "," alone stands for one empty mark.
+    const text = query.get(name);
+    const marks = text === null || text === "" ? [] : text === "," ? [""] : text.split(",");
+    const had = marks.includes(mark);
+    const next = add ? (had ? marks.filter((each) => each !== mark) : [...marks, mark]) : had && marks.length === 1 ? [] : [mark];
+    if (next.length === 0) query.delete(name);
+    else query.set(name, next.length === 1 && next[0] === "" ? "," : next.join(","));
+    for (const page of [...query.keys()].filter((each) => each.startsWith("p."))) query.delete(page);
+    void this.#go(query);
+  }
+
+  #click(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target : null;
+    if (!target || event.defaultPrevented || event.button !== 0) return;
+    if (target.closest("[data-key-refresh], [data-refresh]")) {
+      void this.#refresh();
+      return;
+    }
+    const full = target.closest<HTMLElement>("[data-full-screen]")?.dataset["fullScreen"];
+    if (full) {
+      void document.getElementById(full)?.requestFullscreen();
+      return;
+    }
+    const opens = target.closest<HTMLElement>("[data-opens]")?.dataset["opens"];
+    if (opens) {
+      const dialog = document.getElementById(`${opens}-dialog`);
+      if (dialog instanceof HTMLDialogElement) dialog.showModal();
+      return;
+    }
+    const page = target.closest<HTMLAnchorElement>("[data-table-page]");
+    if (page) {
+      event.preventDefault();
+      void htmx.ajax("GET", page.getAttribute("href") ?? "", { source: this, target: "#dash-table", swap: "innerHTML" });
+      return;
+    }
+    // With a modifier a link opens elsewhere, as links do.
+    if (event.ctrlKey || event.metaKey) return;
+    const mark = target.closest<HTMLElement>("[data-mark]");
+    const widget = mark?.closest<HTMLElement>("[data-widget]")?.dataset["widget"];
+    if (mark && widget && this.contains(mark)) {
+      event.preventDefault();
+      this.#toggle({ widget, mark: mark.dataset["mark"] ?? "", add: event.shiftKey });
+      return;
+    }
+    const set = target.closest<HTMLElement>("[data-set]");
+    if (set) {
+      const name = set.dataset["set"] ?? "";
+      const value = set.dataset["value"] ?? new URL(set.getAttribute("href") ?? "", location.href).searchParams.get(name);
+      event.preventDefault();
+      this.#set(name, value);
+      return;
+    }
+    const clear = target.closest<HTMLElement>("[data-clear]")?.dataset["clear"];
+    if (clear) {
+      const query = new URLSearchParams(location.search);
+      for (const name of [...query.keys()].filter((each) => each.startsWith(`${clear}.`))) query.delete(name);
+      void this.#go(query);
+    }
+  }
+
+  #set(name: string, value: string | null): void {
+    const query = new URLSearchParams(location.search);
+    // Exact answers are a list of widgets.
+    if (name === "e" && value) value = [...new Set([...(query.get("e")?.split(",") ?? []), value])].join(",");
+    if (value === null || (name.startsWith("p.") && value === "1")) query.delete(name);
+    else query.set(name, value);
+    if (name.startsWith("s.")) query.delete(`p.${name.slice(2)}`);
+    void this.#go(query);
+  }
+
+  /** The values of a filter are asked for when it is opened the first time. */
+  #opened(event: Event): void {
+    const pop = event.target instanceof HTMLElement ? event.target : null;
+    if ((event as ToggleEvent).newState !== "open" || !pop?.matches(".filter-pop") || pop.dataset["loaded"]) return;
+    pop.dataset["loaded"] = "1";
+    pop.querySelector("[data-options-url]")?.dispatchEvent(new Event("input"));
+  }
+
+  #config(ctx: RequestContext): void {
+    const { headers, action } = ctx.request;
+    const url = new URL(action, location.href);
+    if (url.pathname !== this.#path && !url.pathname.startsWith(`${this.#path}/`)) return;
+    const { snapshot } = this.#meta;
+    if (snapshot && !headers["Df-Fresh"]) headers["Df-Snapshot"] = snapshot;
+    if (url.pathname === this.#path) {
+      headers["Df-Have"] = [...this.querySelectorAll<HTMLElement>("[data-widget][data-key]")]
+        .map(({ dataset }) => `${dataset["widget"] ?? ""}=${dataset["key"] ?? ""}`)
+        .join(",");
+    }
+  }
+
+  #answered(event: CustomEvent<{ ctx: RequestContext }>): void {
+    const { request, response } = event.detail.ctx;
+    const url = new URL(request.action, location.href);
+    if (response?.status !== 410 || url.pathname !== this.#path || !request.headers["Df-Snapshot"]) return;
+    event.preventDefault();
+    // The queue is free again once this request has ended.
+    setTimeout(() => void this.#refresh(url.search.slice(1)));
+  }
+
+  /** What came in morphed: filters that were added open, focus stays. */
+  #swapped(): void {
+    const added = document.querySelector<HTMLElement>("df-filter[data-open]");
+    if (added) {
+      added.removeAttribute("data-open");
+      added.querySelector<HTMLElement>("[popovertarget]")?.click();
+    }
+  }
+
+  #versions({ at, rev }: { at: string; rev: number }): void {
+    const { snapshot, rev: shown } = this.#meta;
+    if (shown !== undefined && Number(shown) !== rev) {
+      // The dashboard itself is another: its frame changed too.
+      location.reload();
+      return;
+    }
+    if (at === (snapshot ?? "") || this.#timer) return;
+    const wait = Math.max(Math.random() * jitter, this.#asked + rest - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      void this.#refresh();
+    }, wait);
+  }
+
+  /** Asks for what changed, as of now. It waits for what a person asked, and
+   * gives way to what a person asks (hx-sync of the button). */
+  async #refresh(query = location.search.slice(1)): Promise<void> {
+    const source = this.querySelector<HTMLElement>("[data-key-refresh]");
+    if (!source) return;
+    this.#asked = performance.now();
+    this.setAttribute("aria-busy", "true");
+    const path = query ? `${this.#path}?${query}` : this.#path;
+    await htmx.ajax("GET", path, { source, target: "#dash", swap: "none", headers: { "Df-Fresh": "1" } });
+    this.removeAttribute("aria-busy");
+  }
+
+  /** Back and Forward between choices of this page need no new page. */
+  #restore(event: Event): void {
+    if (location.pathname !== this.#path) return;
+    event.preventDefault();
+    void this.#go(location.search.slice(1));
+  }
+}
+
+customElements.define("df-dashboard", Dashboard);
