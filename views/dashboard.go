@@ -1,0 +1,434 @@
+package views
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// DashboardProps is what the page of a dashboard shows around its tiles.
+type DashboardProps struct {
+	View    *dashboards.View
+	CanEdit bool
+	Locale  *locale.Locale
+	Now     time.Time
+	// Waiting are the widgets whose answers are on their way: skeletons stand
+	// in for them.
+	Waiting []*dashboards.Plan
+}
+
+func (p DashboardProps) id() string   { return p.View.Dashboard.ID.String() }
+func (p DashboardProps) path() string { return PathDashboard(p.id()) }
+
+// href is the page under other choices.
+func (p DashboardProps) href(s dashboards.State) string { return withQuery(p.path(), s.Encode()) }
+
+func withQuery(path, query string) string {
+	if query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+// PathWidget is the fragment of one widget, with the choices it depends on.
+func PathWidget(dashboard, widget, query string) string {
+	return withQuery(PathDashboard(dashboard)+"/widgets/"+widget, query)
+}
+
+// DashboardTileID is the id of a widget's element.
+func DashboardTileID(widget string) string { return "w-" + widget }
+
+// PathNewDashboard asks for the dataset of a new dashboard.
+const PathNewDashboard = PathDashboards + "/new"
+
+// primary is the kind of the one filled button of a page.
+func primary(is bool) ui.ButtonKind {
+	if is {
+		return ui.Filled
+	}
+	return ui.Outline
+}
+
+func pathTags(id string) string { return PathDashboard(id) + "/tags" } // GET: a dialog for #modal; POST tags
+
+// Ids of what answers replace.
+const (
+	DashboardID       = "dash"
+	DashboardMetaID   = "dash-meta"
+	DashboardBarID    = "filters"
+	DashboardStatusID = "dash-status"
+	DashboardTableID  = "dash-table"
+)
+
+// swapping makes a link or form of the page change it in place: the answer
+// holds all widgets that changed.
+func swapping(href string) templ.Attributes {
+	return templ.Attributes{"hx-get": href, "hx-target": "#" + DashboardID, "hx-swap": "none", "hx-sync": "#dashboard:replace"}
+}
+
+// rangeText says what the date range comes to.
+func (p DashboardProps) rangeText(ctx context.Context) (summary, detail string) {
+	v := p.View
+	if v.Days == nil {
+		if v.Bounds == nil {
+			return messages.T(ctx, "dashboard.all_time"), ""
+		}
+		return p.daysText(v.Bounds), messages.T(ctx, "dashboard.all_time")
+	}
+	return p.daysText(v.Days), messages.T(ctx, "dashboard.days", "Count", v.Days.Count())
+}
+
+func (p DashboardProps) daysText(d *dashboards.Days) string {
+	return p.Locale.DateRange(d.From.Time(), d.To.Time())
+}
+
+// presets are the ranges offered, with what each comes to.
+func (p DashboardProps) presets(ctx context.Context) []ui.DatePreset {
+	current := p.View.Range.String()
+	var list []ui.DatePreset
+	seen := false
+	add := func(text, label string) {
+		r, err := dashboards.ParseRange(text)
+		if err != nil {
+			return
+		}
+		preset := ui.DatePreset{Label: label, Value: text, Selected: text == current}
+		if days := p.View.Resolve(r); days != nil {
+			preset.Detail = p.daysText(days)
+		}
+		seen = seen || preset.Selected
+		list = append(list, preset)
+	}
+	for _, days := range []int{7, 28, 90} {
+		add(strconv.Itoa(days)+"d", messages.T(ctx, "dashboard.range_last", "Count", days))
+	}
+	add("mtd", messages.T(ctx, "dashboard.range_month"))
+	add("pm", messages.T(ctx, "dashboard.range_last_month"))
+	add("ytd", messages.T(ctx, "dashboard.range_year"))
+	add("all", messages.T(ctx, "dashboard.range_all"))
+	if !seen && p.View.Range.Kind == "last" {
+		add(current, messages.T(ctx, "dashboard.range_last", "Count", p.View.Range.N))
+	}
+	return list
+}
+
+func (p DashboardProps) dateRange(ctx context.Context) ui.DateRangeProps {
+	summary, detail := p.rangeText(ctx)
+	props := ui.DateRangeProps{
+		ID: "range", Name: "d", Label: messages.T(ctx, "dashboard.dates"), Summary: summary, Detail: detail, Presets: p.presets(ctx),
+		FromName: "d.from", ToName: "d.to", FromLabel: messages.T(ctx, "dashboard.from"), ToLabel: messages.T(ctx, "dashboard.to"),
+		Custom: messages.T(ctx, "dashboard.range_custom"), Apply: messages.T(ctx, "dashboard.apply"), Form: DashboardBarID,
+	}
+	if shown := p.View.Shown(); shown != nil {
+		props.From, props.To = shown.From.String(), shown.To.String()
+	}
+	if b := p.View.Bounds; b != nil {
+		props.Min, props.Max = b.From.String(), b.To.String()
+	}
+	return props
+}
+
+// hidden are the choices that the form of the filter bar has no field for.
+func (p DashboardProps) hidden() []hiddenField {
+	s := p.View.State
+	var fields []hiddenField
+	if shown := p.View.Shown(); shown != nil {
+		is := ""
+		if s.Range != nil {
+			is = s.Range.String()
+		}
+		fields = append(fields, hiddenField{"d.days", shown.From.String() + "~" + shown.To.String()}, hiddenField{"d.is", is})
+	}
+	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact}
+	values, err := url.ParseQuery(rest.Encode())
+	if err != nil {
+		return fields
+	}
+	for _, name := range sortedNames(values) {
+		fields = append(fields, hiddenField{name, values.Get(name)})
+	}
+	return fields
+}
+
+type hiddenField struct{ Name, Value string }
+
+func sortedNames(values url.Values) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	// A handful: insertion keeps it plain.
+	for i := 1; i < len(names); i++ {
+		for j := i; j > 0 && names[j] < names[j-1]; j-- {
+			names[j], names[j-1] = names[j-1], names[j]
+		}
+	}
+	return names
+}
+
+// control is a filter of the bar; its values come when it is opened, the
+// chosen ones at once.
+func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView) ui.FilterSelectProps {
+	props := ui.FilterSelectProps{
+		ID: "f-" + strings.ReplaceAll(c.ID, ".", "-"), Name: "f." + c.ID, Label: c.Label, Summary: messages.T(ctx, "dashboard.all"),
+		Search: messages.T(ctx, "dashboard.search_values"), Apply: messages.T(ctx, "dashboard.apply"), Clear: messages.T(ctx, "dashboard.clear"),
+		NoMatch: messages.T(ctx, "dashboard.no_match"), Form: DashboardBarID,
+		OptionsURL: withQuery(p.path()+"/filters/"+url.PathEscape(c.ID)+"/values", p.View.Link()),
+	}
+	for _, v := range c.Values {
+		props.Options = append(props.Options, ui.Option{Value: v.Word, Label: v.Text, Selected: true})
+	}
+	switch n := len(c.Values); {
+	case n == 1:
+		props.Summary = c.Values[0].Text
+	case n > 1:
+		props.Summary = messages.T(ctx, "dashboard.values", "Count", n)
+	}
+	return props
+}
+
+// FilterValues are the choices of one filter, as ui.FilterOptions draws them.
+func FilterValues(dashboard dashboards.ControlView, values []dashboards.Value, l *locale.Locale) ui.FilterSelectProps {
+	props := ui.FilterSelectProps{Name: "f." + dashboard.ID, Form: DashboardBarID}
+	for _, v := range values {
+		o := ui.Option{Value: v.Word, Label: v.Text, Selected: v.Taken}
+		if v.Rows >= 0 {
+			o.Count = l.Integer(v.Rows)
+		}
+		props.Options = append(props.Options, o)
+	}
+	return props
+}
+
+func compareKey(compare string) string {
+	switch compare {
+	case dashboards.CompareYear:
+		return "dashboard.compare_year"
+	case dashboards.CompareNone:
+		return "dashboard.compare_none"
+	}
+	return "dashboard.compare_previous"
+}
+
+var comparisons = []string{dashboards.ComparePrevious, dashboards.CompareYear, dashboards.CompareNone}
+
+// chipIcon says where a cross-filter was made.
+func chipIcon(t charts.Type) string {
+	switch t {
+	case charts.Map:
+		return "map-pin"
+	case charts.Table:
+		return "table"
+	case charts.Donut:
+		return "chart-pie"
+	case charts.Heatmap:
+		return "grid-3x3"
+	case charts.StackedBar:
+		return "chart-column-stacked"
+	}
+	return "chart-bar"
+}
+
+// say is a sentence of a drawing in the reader's language.
+func say(ctx context.Context, m charts.Message) string {
+	if m.Key == "" {
+		return ""
+	}
+	return messages.T(ctx, m.Key, m.Args...)
+}
+
+func tileClass(t *dashboards.Tile) string {
+	if t.Type == charts.KPI {
+		return "w w-kpi"
+	}
+	return "w"
+}
+
+// layoutStyle places a widget; the style sheet turns it into rows and columns
+// for the width of the window.
+func layoutStyle(l dashboards.Layout) string {
+	return fmt.Sprintf("--x:%d;--y:%d;--w:%d;--h:%d", l.X+1, l.Y+1, l.W, l.H)
+}
+
+func skeletonOf(t charts.Type) ui.SkeletonShape {
+	switch t.Skeleton() {
+	case "kpi":
+		return ui.SkeletonKPI
+	case "line":
+		return ui.SkeletonLine
+	case "bars":
+		return ui.SkeletonBars
+	case "ring":
+		return ui.SkeletonDonut
+	case "rows":
+		return ui.SkeletonTable
+	case "cells":
+		return ui.SkeletonGrid
+	}
+	return ui.SkeletonGrid
+}
+
+// tileError is what a failed widget says.
+type tileError struct{ Title, Text, Code string }
+
+func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
+	public := apperr.Describe(t.Err)
+	key := "widget.error_title"
+	switch public.Class {
+	case apperr.Timeout:
+		key = "widget.error_timeout"
+	case apperr.Unavailable, apperr.RateLimited:
+		key = "widget.error_unavailable"
+	case apperr.Invalid, apperr.Conflict:
+		key = "widget.error_setup"
+	case apperr.NotFound, apperr.Gone:
+		key = "widget.error_gone"
+	}
+	return tileError{
+		Title: messages.T(ctx, key, "Dataset", t.Dataset),
+		Text:  public.Sentence + " " + messages.T(ctx, "widget.error_others"),
+		Code:  messages.T(ctx, "widget.error_code", "Code", public.Code),
+	}
+}
+
+// emptyText says which filters left nothing.
+func emptyText(ctx context.Context, t *dashboards.Tile) string {
+	var parts []string
+	for _, f := range t.Filters {
+		parts = append(parts, messages.T(ctx, "widget.filter_is", "Field", f.Field, "Text", f.Text))
+	}
+	return strings.Join(parts, messages.T(ctx, "widget.and")) + "."
+}
+
+func hasCross(t *dashboards.Tile) bool {
+	for _, f := range t.Filters {
+		if f.Cross {
+			return true
+		}
+	}
+	return false
+}
+
+// tileQuery is the query of a link of a widget that must show what the widget
+// shows: its choices and its moment.
+func tileQuery(t *dashboards.Tile, more ...string) string {
+	q := t.Link
+	add := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if q != "" {
+			q += "&"
+		}
+		q += name + "=" + url.QueryEscape(value)
+	}
+	add("at", t.At)
+	for i := 0; i+1 < len(more); i += 2 {
+		add(more[i], more[i+1])
+	}
+	return q
+}
+
+func (p TileProps) widgetPath(rest string) string {
+	return PathDashboard(p.Tile.Dashboard.String()) + "/widgets/" + p.Tile.ID + rest
+}
+
+// set is the page's URL with one parameter changed, for browsers without
+// scripts; with them, only data-set counts.
+func (p TileProps) set(name, value string) string {
+	values, err := url.ParseQuery(p.Tile.Link)
+	if err != nil {
+		values = url.Values{}
+	}
+	values.Set(name, value)
+	return withQuery(PathDashboard(p.Tile.Dashboard.String()), values.Encode())
+}
+
+func setAttrs(name, value string) templ.Attributes {
+	return templ.Attributes{"data-set": name, "data-value": value}
+}
+
+// sortTarget is what a click on a head asks for: numbers largest first, texts
+// from A, and the other way round on the second click.
+func sortTarget(c charts.GridColumn) string {
+	switch {
+	case c.Sorted == "desc":
+		return c.Key
+	case c.Sorted == "asc" || c.Number:
+		return "-" + c.Key
+	}
+	return c.Key
+}
+
+func alignment(c charts.GridColumn) string {
+	if c.Number {
+		return "n"
+	}
+	return ""
+}
+
+func cellClass(c charts.GridColumn, cell charts.GridCell) string {
+	class := alignment(c)
+	if cell.Tone != charts.Neutral {
+		class = strings.TrimSpace(class + " " + string(cell.Tone))
+	}
+	return class
+}
+
+func barStyle(share float64) string {
+	return "--share:" + strconv.FormatFloat(share, 'f', -1, 64) + "%"
+}
+
+func rowClass(r charts.GridRow) string {
+	if r.Faded {
+		return "faded"
+	}
+	return ""
+}
+
+func legendClass(l charts.LegendItem) string {
+	if l.Faded {
+		return "legend-item faded"
+	}
+	return "legend-item"
+}
+
+func markStyle(colour string) string { return "--mark:var(" + colour + ")" }
+
+func rowsText(ctx context.Context, l *locale.Locale, g *charts.Grid) string {
+	key := "widget.rows"
+	if g.More {
+		key = "widget.rows_more"
+	}
+	return messages.T(ctx, key, "From", l.Integer(int64(g.From)), "To", l.Integer(int64(g.To)), "Total", l.Integer(int64(g.Total)))
+}
+
+func pageText(ctx context.Context, l *locale.Locale, g *charts.Grid) string {
+	if g.Pages < 2 {
+		return ""
+	}
+	return messages.T(ctx, "widget.page", "Page", l.Integer(int64(g.Page)), "Pages", l.Integer(int64(g.Pages)))
+}
+
+// asOf is the moment of the data in the viewer's zone.
+func (p DashboardProps) asOf() time.Time { return p.View.AsOf.In(p.View.Zone) }
+
+func (p DashboardProps) crumbs(ctx context.Context) []Crumb {
+	list := []Crumb{{Label: messages.T(ctx, "home.dashboards"), Href: PathDashboards}}
+	if d := p.View.Dashboard; d.FolderName != "" {
+		list = append(list, Crumb{Label: d.FolderName, Href: withQuery(PathDashboards, "folder="+d.Folder.String())})
+	}
+	return list
+}

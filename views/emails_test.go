@@ -1,0 +1,67 @@
+package views_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/views"
+)
+
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	letters := views.Letters{Address: func() string { return "https://bi.example.com" }}
+	until := time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		letter  delivery.Letter
+		subject string
+		says    []string
+		link    string
+	}{
+		"password reset": {
+			delivery.PasswordReset{Name: "Ada", Link: "https://bi.example.com/reset?token=a&b", Until: until},
+			"Reset your DataFlow password", []string{"Hello Ada,", "23 Nov 2026", "18:30", "https://bi.example.com"},
+			"https://bi.example.com/reset?token=a&b",
+		},
+		"password reset for nobody by name": {
+			delivery.PasswordReset{Link: "https://bi.example.com/reset?token=a", Until: until},
+			"Reset your DataFlow password", []string{"Hello,"}, "https://bi.example.com/reset?token=a",
+		},
+		"invitation": {
+			delivery.Invitation{Workspace: "Acme <b>", Inviter: "Eve", Role: "editor", Link: "https://bi.example.com/join?token=x", Until: until},
+			"Eve invites you to Acme <b>", []string{"Acme <b>", "as editor"}, "https://bi.example.com/join?token=x",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			words, err := letters.RenderLetter(t.Context(), "en-GB", tc.letter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := goquery.NewDocumentFromReader(strings.NewReader(words.HTML))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if words.Subject != tc.subject || page.Find("title").Text() != tc.subject {
+				t.Errorf("subject is %q, title %q", words.Subject, page.Find("title").Text())
+			}
+			for _, part := range append(tc.says, tc.link) {
+				if !strings.Contains(words.Text, part) || !strings.Contains(page.Find("body").Text(), part) {
+					t.Errorf("%q is missing in %q or in the HTML", part, words.Text)
+				}
+			}
+			if link, _ := page.Find("a").First().Attr("href"); link != tc.link {
+				t.Errorf("the button leads to %q", link)
+			}
+			if n := page.Find("b, script, img, link").Length(); n != 0 {
+				t.Errorf("%d elements that don't belong into a mail", n)
+			}
+			if strings.Contains(words.Text, "email.") || strings.Contains(words.HTML, "email.") {
+				t.Errorf("a text is missing from the catalogue: %q", words.Text)
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package views
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// go test ./views -run TestGallery -gallery=DIR writes every base page as HTML
+// into DIR, to be looked at: link static/dist as DIR/static and serve DIR.
+var galleryDir = flag.String("gallery", "", "write the base pages into this folder")
+
+var galleryNow = time.Date(2026, 6, 15, 14, 32, 7, 0, time.FixedZone("BST", 3600))
+
+func ago(d time.Duration) When { return When{At: galleryNow.Add(-d), Now: galleryNow} }
+
+func galleryShell() Shell {
+	workspaces := []WorkspaceLink{
+		{ID: "1", Name: "Meridian Outfitters", Detail: "Enterprise · Frankfurt"},
+		{ID: "2", Name: "Ashby & Vale", Detail: "Starter"},
+	}
+	return Shell{
+		Workspace: workspaces[0], Workspaces: workspaces,
+		User: ShellUser{ID: "u7", Name: "Ines Okafor", Email: "ines.okafor@meridian.example", Role: "Workspace owner"},
+		Nav:  NavAccess{Data: true, Settings: true, Outbox: true}, Nonce: "n0nce", Path: "/",
+	}
+}
+
+func galleryHome() HomeProps {
+	names := []string{"Trading & delivery", "Stock cover by region", "Returns & refunds", "Supplier scorecard", "Store labour vs footfall", "Weekly board pack"}
+	owners := []string{"Ines Okafor", "Tom Reyes", "Priya Nair", "Luca Brandt", "Tom Reyes", "Ines Okafor"}
+	p := HomeProps{
+		Active: NavDashboards, Path: PathDashboards, Total: 64, Matches: 64, CanEdit: true, GridHref: "?layout=grid", ListHref: "?layout=list", MoreHref: "?page=2",
+		Owners: []ui.Option{{Value: "1", Label: "Ines Okafor", Count: "12"}, {Value: "2", Label: "Tom Reyes", Count: "4"}},
+		Tags:   []ui.Option{{Value: "weekly", Count: "3"}},
+		Sorts:  []ui.Option{{Value: "opened", Label: "Last opened", Selected: true}, {Value: "name", Label: "Name"}},
+		Drop:   &DropProps{Action: "/uploads", Accept: ".csv", Title: "Drop to load", Text: "CSV, JSON, Parquet or Excel"},
+	}
+	for i, name := range []string{"Trading", "Supply chain", "Finance", "People", "Customer portals"} {
+		p.Folders = append(p.Folders, FolderCard{ID: fmt.Sprint(i), Name: name, Count: 9 + i, Href: "?folder=" + fmt.Sprint(i)})
+	}
+	for i, name := range names {
+		p.Cards = append(p.Cards, DashboardCard{ID: fmt.Sprint("d", i), Name: name, Folder: "Trading", Widgets: 10 - i, Live: i == 0, Starred: i%2 == 0,
+			OwnerKey: owners[i], OwnerName: owners[i], CanEdit: true, When: ago(time.Duration(i*i*i*20+2) * time.Minute),
+			Thumbnail: templ.Raw(`<svg viewBox="0 0 374 199"><rect x="2" y="2" width="120" height="60" rx="3" fill="var(--color-base-100)" stroke="var(--df-line)"/><rect x="130" y="2" width="240" height="190" rx="3" fill="var(--color-base-100)" stroke="var(--df-line)"/><path d="M140 160l40-60 40 30 40-80 40 60 40-30" fill="none" stroke="var(--c1)" stroke-width="2"/></svg>`)})
+	}
+	return p
+}
+
+func galleryMembers() MembersProps {
+	roles := []ui.Option{{Value: "owner", Label: "Owner"}, {Value: "admin", Label: "Admin"}, {Value: "editor", Label: "Editor"}, {Value: "viewer", Label: "Viewer"}}
+	p := MembersProps{Count: 86, Roles: roles, SeatsUsed: 86, Seats: 100, Summary: "1–7 of 86", Page: 1, Pages: 13, Next: "?page=2", CanManage: true}
+	for i, name := range []string{"Ines Okafor", "Tom Reyes", "Priya Nair", "Luca Brandt", "Hana Sato", "Ossian Kerr", "Mara Lindqvist"} {
+		m := MemberRow{ID: fmt.Sprint("m", i), Name: name, Email: strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@meridian.example", Role: roles[i%4].Value, RoleLabel: roles[i%4].Label,
+			Roles: roles, CanRemove: i > 0, Self: i == 0, LastActive: ago(time.Duration(i*i*90) * time.Minute)}
+		if i == 6 {
+			m.Invited, m.LastActive = "13 Jun", When{}
+		}
+		p.People = append(p.People, m)
+	}
+	return p
+}
+
+func galleryAccount() AccountProps {
+	return AccountProps{
+		Name: "Ines Okafor", Email: "ines.okafor@meridian.example", Locales: []ui.Option{{Value: "en-GB", Label: "English (United Kingdom)"}}, Zones: []ui.Option{{Value: "Europe/London"}},
+		Example: "1,234.5 · 15 Jun 2026, 14:32", MinLength: 10, PasswordErrors: map[string]string{"current": "This is not your password."},
+		Sessions: []SessionRow{{ID: "1", Device: "Chrome on Linux", Detail: "192.0.2.7", Current: true}, {ID: "2", Device: "Safari on iPhone", Detail: "198.51.100.4", Phone: true, Seen: ago(3 * time.Hour)}},
+	}
+}
+
+func galleryPages() map[string]templ.Component {
+	s := galleryShell()
+	out := Shell{Nonce: "n0nce", Workspace: WorkspaceLink{Name: "insights.northlake.health"}}
+	home := galleryHome()
+	homeRecent := home
+	homeRecent.Active, homeRecent.Path = NavHome, PathHome
+	empty := HomeProps{Active: NavHome, Path: PathHome, Drop: home.Drop}
+	list := home
+	list.List = true
+	nothing := home
+	nothing.Cards, nothing.Search, nothing.Filtered = nil, "xyz", true
+	members := galleryMembers()
+	invite := members
+	invite.Invite = InviteForm{Email: "nobody", Role: "viewer", Open: true, Errors: map[string]string{"email": "Enter an address like name@example.com."}}
+	return map[string]templ.Component{
+		"signin":      SignInPage(out, SignInProps{Email: "j.marsh@partner-labs.example", CanReset: true}),
+		"signin-bad":  SignInPage(out, SignInProps{Email: "j.marsh@partner-labs.example", CanReset: true, Error: "Email and password do not match.", Code: "signin.mismatch", Demo: "Demo: sign in as demo@example.com with the password printed on the console."}),
+		"choose":      WorkspaceChoicePage(out, WorkspaceChoiceProps{Workspaces: s.Workspaces}),
+		"forgot":      ForgotPage(out, ForgotProps{}),
+		"forgot-sent": ForgotPage(out, ForgotProps{Sent: true, Email: "ines@meridian.example", Outbox: true}),
+		"reset":       ResetPage(out, ResetProps{Email: "ines@meridian.example", MinLength: 10, Errors: map[string]string{"password": "Use 10 characters or more."}}),
+		"setup":       SetupPage(out, SetupProps{MinLength: 10}),
+		"invite":      InvitePage(out, InviteProps{Workspace: "Meridian Outfitters", Role: "Editor", Email: "mara.l@meridian.example", Action: "/invite", MinLength: 10}),
+		"home":        HomePage(s, homeRecent),
+		"dashboards":  HomePage(s, home),
+		"list":        HomePage(s, list),
+		"empty":       HomePage(s, empty),
+		"nothing":     HomePage(s, nothing),
+		"account":     AccountPage(s, galleryAccount()),
+		"settings":    SettingsPage(s, SettingsProps{Name: "Meridian Outfitters", Slug: "meridian", Plan: "Enterprise", Zones: []ui.Option{{Value: "Europe/London"}}, Locales: []ui.Option{{Value: "en-GB", Label: "English (United Kingdom)"}}, CanEdit: true}),
+		"members":     MembersPage(s, members),
+		"invite-bad":  MembersPage(s, invite),
+		"outbox":      OutboxPage(s, OutboxProps{Demo: true, Mails: []MailRow{{ID: "1", State: MailKept, To: "ines@meridian.example", Subject: "Reset your password", Text: "Somebody asked to reset the password of your account.", Link: "http://127.0.0.1:8080/reset?token=abc", At: ago(4 * time.Minute)}}}),
+		"error":       ErrorPage(s, ErrorProps{Status: 404, Title: "Nothing here", Text: "This dashboard does not exist or was removed.", Code: "dashboards.not_found", RequestID: "01J9", SignedIn: true}),
+		"error-500":   BareErrorPage(out, ErrorProps{Status: 500, Title: "Something went wrong", Text: "The problem was recorded.", Code: "internal.error", RequestID: "01J9"}),
+		"parts":       within(Page(s, PageProps{Title: "Parts", Active: NavData, Crumbs: []Crumb{{Label: "Data", Href: "/datasets"}}, Status: ui.Steps("Steps", []ui.Step{{Label: "Choose type", State: ui.StepDone, Href: "#"}, {Label: "Review schema", State: ui.StepCurrent}, {Label: "Load"}}), Header: ui.Button(ui.ButtonProps{Label: "Save and close", Kind: ui.Ghost}), Footer: galleryFooter()}), galleryParts()),
+		"widgets":     galleryWidgets(s),
+	}
+}
+
+func galleryFooter() templ.Component {
+	return templ.Join(ui.Button(ui.ButtonProps{Label: "Back", Kind: ui.Ghost}), templ.Raw(`<span class="foot-note">Rejected rows never block the rest of the file</span>`), ui.Button(ui.ButtonProps{Label: "Fix and re-read"}), ui.Button(ui.ButtonProps{Label: "Load 8,412 rows", Kind: ui.Filled}))
+}
+
+func galleryParts() templ.Component {
+	filter := ui.FilterSelectProps{ID: "fs", Name: "f", Label: "Channel", Summary: "All", Search: "Find", Apply: "Apply", Clear: "Clear", NoMatch: "Nothing found", Options: []ui.Option{{Value: "In store", Count: "12"}, {Value: "Home delivery", Count: "7", Selected: true}}}
+	return templ.Join(
+		templ.Raw(`<div class="toolbar">`),
+		ui.Button(ui.ButtonProps{Label: "Filled", Kind: ui.Filled}), ui.Button(ui.ButtonProps{Label: "Outline", Icon: "download"}), ui.Button(ui.ButtonProps{Label: "Ghost", Kind: ui.Ghost}),
+		ui.Button(ui.ButtonProps{Label: "Danger", Kind: ui.Danger}), ui.Button(ui.ButtonProps{Label: "Small", Size: ui.Small}), ui.Button(ui.ButtonProps{Label: "Off", Disabled: true}), ui.Button(ui.ButtonProps{Label: "Filled, off", Kind: ui.Filled, Disabled: true}),
+		ui.Button(ui.ButtonProps{Label: "text", IconEnd: "chevron-down", Icon: "type", Size: ui.Small}),
+		ui.FilterSelect(filter),
+		ui.DateRange(ui.DateRangeProps{ID: "dr", Name: "d", Label: "Date range", Summary: "18 May – 14 Jun 2026", Detail: "28 days", FromLabel: "From", ToLabel: "To", Custom: "Custom range", Apply: "Apply", From: "2026-05-18", To: "2026-06-14", Presets: []ui.DatePreset{{Label: "Last 7 days", Value: "7d", Detail: "8 – 14 Jun"}, {Label: "Last 28 days", Value: "28d", Selected: true}}}),
+		ui.Chip(ui.ChipProps{Icon: "chart-bar", Field: "Region", Value: "North", Remove: "Remove", Href: "#"}),
+		templ.Raw(`</div><div class="toolbar">`),
+		ui.Tag(ui.TagProps{Label: "Neutral"}), ui.Tag(ui.TagProps{Label: "Primary key", Icon: "key-round", Tone: ui.Brand}), ui.Tag(ui.TagProps{Label: "209 rejected", Tone: ui.Negative}), ui.Tag(ui.TagProps{Label: "read as day/month", Tone: ui.Warning}), ui.Tag(ui.TagProps{Label: "Healthy", Icon: "check", Tone: ui.Positive}), ui.LiveTag("Live"),
+		ui.Delta(ui.DeltaProps{Magnitude: "6.2%", Direction: 1, Good: true}), ui.Delta(ui.DeltaProps{Magnitude: "1.4%", Direction: -1, Bad: true}), ui.Avatar(ui.AvatarProps{Name: "Ines Okafor"}), ui.Kbd("Ctrl K"),
+		ui.Segments("Theme", "seg", []ui.Segment{{Label: "Build", Value: "a", Selected: true}, {Label: "Layers", Value: "b"}}),
+		templ.Raw(`<div class="toolbar-end stats">`), ui.Stat(ui.StatProps{Value: "8,412", Label: "will load", Tone: ui.Positive}), ui.Stat(ui.StatProps{Value: "214", Label: "rejected", Tone: ui.Negative}), ui.Stat(ui.StatProps{Value: "6", Label: "columns"}), templ.Raw(`</div></div>`),
+		ui.Notice(ui.NoticeProps{Text: "Three columns changed since the last load.", Title: "Review the schema"}), ui.Notice(ui.NoticeProps{Tone: ui.Warning, Text: "Day and month can't be told apart.", Code: "ingest.ambiguous_date"}), ui.Notice(ui.NoticeProps{Tone: ui.Negative, Text: "The file could not be read.", Code: "ingest.unreadable"}), ui.Notice(ui.NoticeProps{Tone: ui.Positive, Text: "Flights was loaded."}),
+		templ.Raw(`<div class="form-row">`),
+		ui.TextField(ui.InputProps{ID: "t1", Label: "Name", Value: "sales_daily", Hint: "Letters, digits and _."}), ui.TextField(ui.InputProps{ID: "t2", Label: "Name", Value: "sales daily", Error: "No spaces, please use _."}), ui.SelectField(ui.SelectProps{InputProps: ui.InputProps{ID: "t3", Label: "Type"}, Options: []ui.Option{{Value: "text"}, {Value: "decimal"}}}), ui.TextArea(ui.InputProps{ID: "t4", Label: "Note"}),
+		templ.Raw(`</div><div class="toolbar">`), ui.Checkbox(ui.CheckProps{ID: "c1", Label: "Load", Checked: true}), ui.Checkbox(ui.CheckProps{ID: "c2", Label: "Skip"}), ui.Radio(ui.CheckProps{ID: "r1", Label: "Replace", Checked: true}), ui.Switch(ui.CheckProps{ID: "s1", Label: "Follow filters", Checked: true}), ui.Switch(ui.CheckProps{ID: "s2", Label: "Off"}), templ.Raw(`</div>`),
+		ui.Progress(ui.ProgressProps{Value: 42, Of: 100, Label: "Loading"}), ui.Progress(ui.ProgressProps{Label: "Reading"}),
+		ui.EmptyState(ui.EmptyProps{Icon: "search-x", Title: "No orders match these filters", Text: "Region is North and Channel is Click & collect on 14 Jun."}),
+	)
+}
+
+// galleryWidgets shows the widget's markup with charts as domain/charts draws
+// them in its own tests.
+func galleryWidgets(s Shell) templ.Component {
+	golden := func(name string) (chart, points string) {
+		text, err := os.ReadFile(filepath.Join("..", "domain", "charts", "testdata", name+".json"))
+		if err != nil {
+			return "", ""
+		}
+		var drawing struct{ Chart, Points json.RawMessage }
+		if json.Unmarshal(text, &drawing) != nil {
+			return "", ""
+		}
+		return string(drawing.Chart), string(drawing.Points)
+	}
+	var b strings.Builder
+	tile := func(id, title, sub, layout, class, body string) {
+		fmt.Fprintf(&b, `<section class="w %s" style="%s" aria-label="%s" tabindex="-1"><header class="w-head"><div class="w-names"><div class="w-line"><h2 class="w-title">%s</h2></div>`, class, layout, title, title)
+		if sub != "" {
+			fmt.Fprintf(&b, `<p class="w-sub">%s</p>`, sub)
+		}
+		fmt.Fprintf(&b, `</div></header>%s</section>`, body)
+	}
+	kpi := `<div class="w-body"><div class="kpi"><span class="kpi-value">£2.02M</span><span class="kpi-note"><span class="delta delta-pos"><span class="num">6.2%</span></span> <span>vs £1.90M</span></span></div><svg class="df-spark" viewBox="0 0 104 36" style="--spark:var(--c1)"><path class="df-spark-area" d="M3 30L30 10L60 25L101 5L101 36L3 36Z"/><path class="df-spark-line" d="M3 30L30 10L60 25L101 5"/><circle class="df-spark-dot" cx="101" cy="5" r="2.5"/></svg></div>`
+	for i, title := range []string{"Net sales", "Orders", "On-time delivery"} {
+		tile("k", title, "", fmt.Sprintf("--x:1;--y:%d;--w:3;--h:3", 1+3*i), "w-kpi", kpi)
+	}
+	chart := func(name, title, layout string) {
+		data, _ := golden(name)
+		tile(name, title, "Daily, all channels", layout, "", `<div class="w-body"><df-chart data-widget="`+name+`" aria-label="`+title+`"><script type="application/json">`+data+`</script></df-chart></div>`)
+	}
+	chart("line", "Net sales", "--x:4;--y:1;--w:9;--h:9")
+	_, points := golden("map")
+	tile("map", "Airports", "Flights by origin", "--x:1;--y:10;--w:5;--h:8", "", `<div class="w-body w-full"><df-map data-widget="map" labels="8" aria-label="Airports"><script type="application/json">`+points+`</script></df-map></div>`)
+	chart("stacked_bar", "Sales by channel", "--x:6;--y:10;--w:4;--h:8")
+	chart("donut", "Category mix", "--x:10;--y:10;--w:3;--h:8")
+	chart("heatmap", "Orders by hour", "--x:1;--y:18;--w:4;--h:9")
+	chart("bar", "Net sales by region", "--x:5;--y:18;--w:4;--h:9")
+	tile("skel", "Loading", "Skeleton after 150 ms", "--x:9;--y:18;--w:4;--h:9", "", `<div class="w-body"><div class="skel skel-bars">`+strings.Repeat("<i></i>", 8)+`</div></div>`)
+	return within(Page(s, PageProps{Title: "Trading & delivery", Active: NavDashboards, Rail: true, Bare: true, Crumbs: []Crumb{{Label: "Dashboards", Href: "#"}, {Label: "Trading", Href: "#"}}, Status: ui.LiveMark("Live"), Header: templ.Join(ui.Button(ui.ButtonProps{Label: "Share", Icon: "share-2"}), ui.Button(ui.ButtonProps{Label: "Edit", Icon: "pencil", Kind: ui.Filled}))}), templ.Raw(`<div class="dash">`+b.String()+`</div>`))
+}
+
+func within(page, children templ.Component) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		return page.Render(templ.WithChildren(ctx, children), w)
+	})
+}
+
+func TestGallery(t *testing.T) {
+	if *galleryDir == "" {
+		return
+	}
+	for name, page := range galleryPages() {
+		var b strings.Builder
+		if err := page.Render(t.Context(), &b); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(*galleryDir, name+".html"), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
