@@ -1,0 +1,535 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// boards shows dashboards. A page is one answer: the frame at once, then each
+// widget in its order as soon as it is ready. A change of a filter is one
+// answer with all widgets that changed. What was drawn once is kept compressed.
+type boards struct {
+	*core
+	fragments *fragmentCache
+}
+
+// Headers of the page's own requests.
+const (
+	headerSnapshot = "Df-Snapshot" // the moment that the page shows
+	headerHave     = "Df-Have"     // widget=key pairs of what it shows
+)
+
+// parallelTiles bounds how many widgets of one page are asked at a time; the
+// query engine has its own limit over all pages.
+const parallelTiles = 4
+
+// fragmentBytes is the memory for drawn widgets and frames.
+const fragmentBytes = 64 << 20
+
+func newBoards(c *core) boards { return boards{core: c, fragments: newFragmentCache(fragmentBytes)} }
+
+func (h boards) routes(r chi.Router) {
+	r.Get("/dashboards/{id}/filters/{filter}", handle(h.addFilter))
+	r.Get("/dashboards/{id}/filters/{filter}/values", handle(h.values))
+	r.Get("/dashboards/{id}/widgets/{widget}/table", handle(h.table))
+	r.Post("/dashboards/{id}/operations", handle(h.operations))
+}
+
+// streams are the answers that are compressed here or have no end.
+func (h boards) streams(r chi.Router) {
+	r.Get("/dashboards/{id}", handle(h.show))
+	r.Get("/dashboards/{id}/widgets/{widget}", handle(h.tile))
+	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
+	r.Get("/dashboards/{id}/events", handle(h.events))
+}
+
+// dashboardID answers not-found for what is no id: nobody learns which ids there are.
+func dashboardID(r *http.Request) (ids.Dashboard, error) {
+	id, err := ids.Parse[ids.Dashboard](chi.URLParam(r, "id"))
+	if err != nil {
+		return id, dashboards.ErrNotFound.Wrap(err)
+	}
+	return id, nil
+}
+
+// words are the texts that become part of drawings.
+func words(ctx context.Context) dashboards.Words {
+	return dashboards.Words{
+		Words: charts.Words{
+			Other: messages.T(ctx, "charts.other"), NoValue: messages.T(ctx, "charts.no_value"), True: messages.T(ctx, "charts.true"),
+			False: messages.T(ctx, "charts.false"), Change: messages.T(ctx, "charts.change"),
+			Previous: messages.T(ctx, "dashboard.compare_previous"),
+		},
+		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
+		PreviousYear: messages.T(ctx, "charts.previous_year"),
+		Grain:        func(grain string) string { return messages.T(ctx, "grain."+grain) },
+	}
+}
+
+// open binds the dashboard of the request. The moment comes from the page's
+// header, or from a link that must show the same.
+func (h boards) open(r *http.Request) (*dashboards.View, error) {
+	id, err := dashboardID(r)
+	if err != nil {
+		return nil, err
+	}
+	query := r.URL.Query()
+	state, err := dashboards.ParseState(query)
+	if err != nil {
+		return nil, err
+	}
+	at := query.Get("at")
+	if at == "" {
+		at = r.Header.Get(headerSnapshot)
+	}
+	return h.Dashboards.Open(r.Context(), actor(r), dashboards.OpenRequest{
+		ID: id, State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context()),
+	})
+}
+
+func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {
+	a := actor(r)
+	return views.DashboardProps{View: v, CanEdit: access.Can(a, access.EditContent) == nil, Locale: locale.For(a.Locale)}
+}
+
+// show answers the page, or under htmx what has changed on it.
+func (h boards) show(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	h.Dashboards.Visit(r.Context(), actor(r), v.Dashboard.ID)
+	if isPartial(r) {
+		return h.changes(w, r, v)
+	}
+	return h.page(w, r, v)
+}
+
+// page writes the frame, then the widgets in their order.
+func (h boards) page(w http.ResponseWriter, r *http.Request, v *dashboards.View) error {
+	known := make([][]*fragment, len(v.Tiles))
+	missing := 0
+	for i, p := range v.Tiles {
+		var has bool
+		if known[i], has = h.fragments.get(p.Key); !has {
+			missing++
+		}
+	}
+	head, foot, err := h.frame(w, r, v, missing > 0)
+	if err != nil {
+		return err
+	}
+	startHTML(w)
+	nonce := scopeOf(r).nonce
+	out := newStream(w, r)
+	if missing == 0 && out.gzip {
+		all := withNonce(head, nonce)
+		for _, tile := range known {
+			all = append(all, tile...)
+		}
+		body := joined(append(all, foot...))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		// Somebody who went away gets nothing, and that is no error of ours.
+		_, _ = w.Write(body)
+		return nil
+	}
+	if err := out.write(withNonce(head, nonce)...); err != nil {
+		return nil
+	}
+	flush := http.NewResponseController(w)
+	_ = flush.Flush() // a writer that can't flush sends everything at the end
+	err = h.drawEach(r, v, v.Tiles, func(tile []*fragment) error {
+		if err := out.write(tile...); err != nil {
+			return err
+		}
+		return flush.Flush()
+	})
+	if err != nil {
+		// Half a page is out: let the browser see that it broke off.
+		if r.Context().Err() == nil {
+			slog.ErrorContext(r.Context(), "write dashboard", "error", err)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	if err := out.write(foot...); err == nil {
+		_ = out.close()
+	}
+	return nil
+}
+
+// marker is where the widgets go into the frame. It is made anew with each
+// process, so that nobody can write it into a name.
+var marker = "<!--tiles-" + blank + "-->"
+
+// frame is the page around the widgets: what comes before and after them. Of a
+// page whose widgets are all known it is kept under all that it shows.
+func (h boards) frame(w http.ResponseWriter, r *http.Request, v *dashboards.View, waiting bool) (head, foot []*fragment, err error) {
+	s, err := shell(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	props := h.props(r, v)
+	s.Nonce = blank
+	keep := !waiting && s.Flash.Text == ""
+	key := ""
+	if keep {
+		known, err := json.Marshal(s)
+		if err != nil {
+			return nil, nil, fmt.Errorf("name the frame: %w", err)
+		}
+		key = "frame " + v.Key + " " + strconv.FormatBool(props.CanEdit) + " " + messages.Language(r.Context()) + string(known)
+		if both, ok := h.fragments.get(key); ok {
+			last := len(both) - 1
+			return both[:last:last], both[last:], nil
+		}
+	} else {
+		props.Waiting = v.Tiles
+	}
+	page := templ.GetBuffer()
+	defer templ.ReleaseBuffer(page)
+	ctx := templ.WithChildren(r.Context(), templ.Raw(marker))
+	if err := views.DashboardPage(s, props).Render(ctx, page); err != nil {
+		return nil, nil, fmt.Errorf("draw dashboard: %w", err)
+	}
+	before, after, ok := bytes.Cut(page.Bytes(), []byte(marker))
+	if !ok || bytes.Contains(after, []byte(blank)) {
+		return nil, nil, errors.New("draw dashboard: the frame has no place for the widgets")
+	}
+	head, foot = splitAtNonce(before), []*fragment{newFragment(after)}
+	if keep {
+		h.fragments.put(key, append(head[:len(head):len(head)], foot...))
+	}
+	return head, foot, nil
+}
+
+// drawEach draws widgets side by side and hands them on in their order.
+func (h boards) drawEach(r *http.Request, v *dashboards.View, plans []*dashboards.Plan, emit func([]*fragment) error) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	type outcome struct {
+		tile []*fragment
+		err  error
+	}
+	ready := make([]chan outcome, len(plans))
+	for i := range ready {
+		ready[i] = make(chan outcome, 1)
+	}
+	go func() {
+		free := make(chan struct{}, parallelTiles)
+		for i, p := range plans {
+			if known, ok := h.fragments.get(p.Key); ok {
+				ready[i] <- outcome{tile: known}
+				continue
+			}
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				defer func() { <-free }()
+				tile, err := h.draw(ctx, v, p)
+				ready[i] <- outcome{tile, err}
+			}()
+		}
+	}()
+	for _, one := range ready {
+		select {
+		case o := <-one:
+			if o.err != nil {
+				return o.err
+			}
+			if err := emit(o.tile); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// draw asks, draws and compresses one widget. What failed is not kept: the
+// next try may succeed.
+func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) ([]*fragment, error) {
+	t, err := h.Dashboards.Draw(ctx, v, p)
+	if err != nil {
+		return nil, err
+	}
+	html, err := tileHTML(ctx, v, t)
+	if err != nil {
+		return nil, err
+	}
+	tile := []*fragment{newFragment(html)}
+	if t.Err == nil {
+		h.fragments.put(p.Key, tile)
+	}
+	return tile, nil
+}
+
+// tileHTML draws a tile and logs why it failed, if it did.
+func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]byte, error) {
+	l := v.Locale()
+	props := views.TileProps{Tile: t, Locale: l}
+	if t.Err != nil {
+		public := apperr.Describe(t.Err)
+		level := slog.LevelInfo
+		if public.Class.Status() >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		slog.LogAttrs(ctx, level, "widget failed", slog.String("dashboard", t.Dashboard.String()), slog.String("widget", t.ID),
+			slog.String("code", public.Code), slog.String("error", t.Err.Error()))
+	}
+	if t.LastGood != nil {
+		props.LastGoodAt = l.Time(t.LastGood.Time.In(v.Zone))
+	}
+	if !t.Stale.IsZero() {
+		props.StaleAt = l.TimeZone(t.Stale.In(v.Zone))
+	}
+	var out bytes.Buffer
+	if err := views.DashboardTile(props).Render(ctx, &out); err != nil {
+		return nil, fmt.Errorf("draw widget %s: %w", t.ID, err)
+	}
+	return out.Bytes(), nil
+}
+
+// changes answers the widgets that the page does not show already, with the
+// filter bar and the status: one answer, swapped at once.
+func (h boards) changes(w http.ResponseWriter, r *http.Request, v *dashboards.View) error {
+	have := shown(r)
+	var plans []*dashboards.Plan
+	for _, p := range v.Tiles {
+		if have[p.ID] != p.Key {
+			plans = append(plans, p)
+		}
+	}
+	var changed bytes.Buffer
+	if err := views.DashboardChanges(h.props(r, v)).Render(r.Context(), &changed); err != nil {
+		return fmt.Errorf("draw filter bar: %w", err)
+	}
+	all := []*fragment{newFragment(changed.Bytes())}
+	n := 0
+	err := h.drawEach(r, v, plans, func(tile []*fragment) error {
+		all = append(all, newStored(views.TileOpen(plans[n].ID)))
+		all = append(all, tile...)
+		all = append(all, newStored(views.TileClose))
+		n++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	startHTML(w)
+	pushURL(w, r, v)
+	out := newStream(w, r)
+	if err := out.write(all...); err == nil {
+		_ = out.close() // somebody who went away gets nothing
+	}
+	return nil
+}
+
+// shown reads which tiles the page has.
+func shown(r *http.Request) map[string]string {
+	have := map[string]string{}
+	for pair := range strings.SplitSeq(r.Header.Get(headerHave), ",") {
+		if id, key, ok := strings.Cut(pair, "="); ok {
+			have[id] = key
+		}
+	}
+	return have
+}
+
+// pushURL puts the choices into the address bar, so that Back undoes them. An
+// address that says the same already stays.
+func pushURL(w http.ResponseWriter, r *http.Request, v *dashboards.View) {
+	path := views.PathDashboard(v.Dashboard.ID.String())
+	link := v.Link()
+	if link != "" {
+		path += "?" + link
+	}
+	action := "HX-Push-Url"
+	if current, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
+		if state, err := dashboards.ParseState(current.Query()); err == nil && state.Encode() == link {
+			action, path = "HX-Push-Url", "false"
+		}
+	}
+	w.Header().Set(action, path)
+}
+
+// tile answers one widget: after a failure, or to see the last good data.
+func (h boards) tile(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	p, ok := v.Plan(chi.URLParam(r, "widget"))
+	if !ok {
+		return dashboards.ErrWidgetNotFound
+	}
+	var list []*fragment
+	if r.URL.Query().Get("stale") != "" {
+		if list, err = h.stale(r, v, p); err != nil {
+			return err
+		}
+	} else if known, has := h.fragments.get(p.Key); has {
+		list = known
+	} else if list, err = h.draw(r.Context(), v, p); err != nil {
+		return err
+	}
+	startHTML(w)
+	out := newStream(w, r)
+	if out.gzip {
+		body := joined(list)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body) // somebody who went away gets nothing
+		return nil
+	}
+	_ = out.write(list...)
+	return nil
+}
+
+// stale draws a widget as of an earlier moment and says so on it.
+func (h boards) stale(r *http.Request, v *dashboards.View, p *dashboards.Plan) ([]*fragment, error) {
+	t, err := h.Dashboards.Draw(r.Context(), v, p)
+	if err != nil {
+		return nil, err
+	}
+	seconds, err := strconv.ParseInt(r.URL.Query().Get("stale"), 10, 64)
+	if err != nil {
+		return nil, dashboards.ErrFilters.Wrap(err)
+	}
+	t.Stale = time.Unix(seconds, 0)
+	html, err := tileHTML(r.Context(), v, t)
+	if err != nil {
+		return nil, err
+	}
+	return []*fragment{newFragment(html)}, nil
+}
+
+// table answers "View as table".
+func (h boards) table(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	id := chi.URLParam(r, "widget")
+	p, ok := v.Plan(id)
+	if !ok {
+		return dashboards.ErrWidgetNotFound
+	}
+	page, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil || page < 1 {
+		page = 1
+	}
+	grid, err := h.Dashboards.AsTable(r.Context(), v, id, page)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	query.Del("page")
+	props := views.WidgetTableProps{Title: messages.T(r.Context(), "widget.table_title", "Title", p.Widget.Title), Grid: grid,
+		Path: r.URL.Path, Query: query.Encode(), Locale: v.Locale()}
+	return renderPage(w, r, http.StatusOK, views.PageProps{Title: props.Title, Active: views.NavDashboards, Crumbs: []views.Crumb{
+		{Label: messages.T(r.Context(), "home.dashboards"), Href: views.PathDashboards},
+		{Label: v.Dashboard.Name, Href: views.PathDashboard(v.Dashboard.ID.String())},
+	}}, views.WidgetTable(props))
+}
+
+// csv streams all rows of a widget.
+func (h boards) csv(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	file, err := h.Dashboards.OpenCSV(r.Context(), v, chi.URLParam(r, "widget"))
+	if err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
+	// A download may take longer than a page.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	if err := file.WriteTo(r.Context(), w, r.URL.Query().Get("bom") == "1"); err != nil {
+		// The head is out: let the browser see that the file is not whole.
+		slog.WarnContext(r.Context(), "download broke off", "dashboard", v.Dashboard.ID, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// values answers the choices of a filter.
+func (h boards) values(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	id := chi.URLParam(r, "filter")
+	control, ok := v.Control(id)
+	if !ok {
+		return dashboards.ErrControlNotFound
+	}
+	list, _, err := h.Dashboards.Values(r.Context(), v, id, r.URL.Query().Get("q"))
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, ui.FilterOptions(views.FilterValues(control, list, v.Locale())))
+}
+
+// addFilter answers a filter of a column that the bar does not have yet.
+func (h boards) addFilter(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.open(r)
+	if err != nil {
+		return err
+	}
+	control, ok := v.Control(chi.URLParam(r, "filter"))
+	if !ok {
+		return dashboards.ErrControlNotFound
+	}
+	return render(w, r, http.StatusOK, views.AddedFilter(h.props(r, v), control))
+}
+
+// operations applies changes that a program sends: {"rev": …, "operations": […]}.
+func (h boards) operations(w http.ResponseWriter, r *http.Request) error {
+	id, err := dashboardID(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Rev        int64                  `json:"rev"`
+		Operations []dashboards.Operation `json:"operations"`
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil {
+		return errForm.Wrap(err)
+	}
+	changed, err := h.Dashboards.Apply(r.Context(), actor(r), id, body.Rev, body.Operations)
+	if err != nil {
+		return err
+	}
+	return renderJSON(w, http.StatusOK, map[string]any{"rev": changed.Rev})
+}

@@ -1,0 +1,138 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/views/messages"
+)
+
+// What only the edge can find out.
+var (
+	errNoPage = apperr.Define(apperr.NotFound, "http.not_found",
+		"There is nothing at this address, or it was removed.")
+	errMethod = apperr.Define(apperr.NotFound, "http.method",
+		"This address can't be used in this way.")
+	errCrossOrigin = apperr.Define(apperr.Forbidden, "http.cross_origin",
+		"This request came from another site and was refused.")
+	errTooLarge = apperr.Define(apperr.TooLarge, "http.too_large",
+		"What was sent is too large.")
+	errForm = apperr.Define(apperr.Invalid, "http.form",
+		"What was sent can't be read. Reload the page and try again.")
+	errPanic = apperr.Define(apperr.Internal, "internal.panic",
+		"Something went wrong. The problem was recorded.")
+	errSignInNeeded = apperr.Define(apperr.Unauthenticated, "signin.required",
+		"Your session has ended. Sign in to go on.")
+)
+
+// statusGone is nginx's number for a client that went away; it is only logged.
+const statusGone = 499
+
+// retryAfter is implemented by a failure that passes by itself.
+type retryAfter interface{ RetryAfterSeconds() int }
+
+// fail turns an error into an answer: a page, a notice for htmx, or JSON. The
+// cause is logged here and nowhere else, and never shown.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		// Nobody waits for the answer any more.
+		scopeOf(r).status = statusGone
+		return
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		err = errTooLarge.Wrap(err)
+	}
+	public := apperr.Describe(err)
+	status := public.Class.Status()
+	logFailure(r, err, public, status)
+	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil {
+		askToSignIn(w, r)
+		return
+	}
+	setRetryAfter(w, err)
+	writeFailure(w, r, status, public)
+}
+
+func setRetryAfter(w http.ResponseWriter, err error) {
+	var wait retryAfter
+	if errors.As(err, &wait) {
+		w.Header().Set("Retry-After", strconv.Itoa(wait.RetryAfterSeconds()))
+	}
+}
+
+func logFailure(r *http.Request, err error, public apperr.Public, status int) {
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	slog.LogAttrs(r.Context(), level, "request failed", slog.String("code", public.Code), slog.Int("status", status), slog.String("error", err.Error()))
+}
+
+// writeFailure shows what a person may see of a failure.
+func writeFailure(w http.ResponseWriter, r *http.Request, status int, public apperr.Public) {
+	header := w.Header()
+	header.Del("Content-Encoding")
+	header.Del("Content-Length")
+	header.Del("Content-Disposition")
+	header.Del("ETag")
+	header.Set("Cache-Control", "no-store")
+	props := views.ErrorProps{
+		Status: status, Title: messages.T(r.Context(), errorTitle(public.Class)), Text: public.Sentence,
+		Code: public.Code, RequestID: scopeOf(r).requestID, SignedIn: scopeOf(r).identity != nil,
+	}
+	var err error
+	switch {
+	case wantsJSON(r):
+		err = renderJSON(w, status, map[string]any{"error": public, "request_id": props.RequestID})
+	case isPartial(r):
+		// The fragment that was asked for keeps its place: the notice goes to
+		// the toasts.
+		header.Set("HX-Retarget", "#toasts")
+		header.Set("HX-Reswap", "beforeend")
+		header.Set("HX-Push-Url", "false")
+		err = render(w, r, status, views.ErrorNotice(props))
+	default:
+		err = writeErrorPage(w, r, status, props)
+	}
+	if err != nil {
+		slog.ErrorContext(r.Context(), "show failure", "error", err)
+		http.Error(w, public.Sentence+" "+public.Code, status)
+	}
+}
+
+func writeErrorPage(w http.ResponseWriter, r *http.Request, status int, props views.ErrorProps) error {
+	if props.SignedIn {
+		if s, err := shell(w, r); err == nil {
+			return render(w, r, status, views.ErrorPage(s, props))
+		}
+	}
+	return render(w, r, status, views.BareErrorPage(bareShell(w, r), props))
+}
+
+func errorTitle(class apperr.Class) string {
+	switch class {
+	case apperr.NotFound:
+		return "error.not_found"
+	case apperr.Forbidden:
+		return "error.forbidden"
+	case apperr.Conflict:
+		return "error.conflict"
+	case apperr.Gone:
+		return "error.gone"
+	case apperr.Invalid, apperr.TooLarge:
+		return "error.invalid"
+	case apperr.RateLimited:
+		return "error.rate_limited"
+	case apperr.Timeout:
+		return "error.timeout"
+	case apperr.Unavailable:
+		return "error.unavailable"
+	}
+	return "error.internal"
+}

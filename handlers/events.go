@@ -1,0 +1,162 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/events"
+)
+
+// How often a stream reads the versions and looks at the session again, and
+// how long it waits for more changes before it tells of the first.
+const (
+	streamEvery = 10 * time.Second
+	streamPause = 50 * time.Millisecond
+)
+
+// events is the stream of one open dashboard: ids and versions, never data.
+// Redis may lose a message, so versions come from PostgreSQL on connect and
+// every 10 s. The session and the role are looked at again each time; when
+// either ended, "end" is the last event.
+//
+//	event: versions
+//	data: {"at": "<snapshot>", "rev": 7}
+func (h boards) events(w http.ResponseWriter, r *http.Request) error {
+	id, err := dashboardID(r)
+	if err != nil {
+		return err
+	}
+	moment, err := h.Dashboards.Current(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	s := eventStream{h: h, r: r, w: w, out: http.NewResponseController(w), id: id, role: actor(r).Role}
+	// The server's write timeout is for pages.
+	if err := s.out.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("open event stream: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // of proxies that would hold it back
+	w.WriteHeader(http.StatusOK)
+	s.follow(r.Context(), moment)
+	return nil
+}
+
+type eventStream struct {
+	h    boards
+	r    *http.Request
+	w    http.ResponseWriter
+	out  *http.ResponseController
+	id   ids.Dashboard
+	role access.Role
+}
+
+func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
+	var changes <-chan events.Event
+	if s.h.Events != nil {
+		changes = s.h.Events.Subscribe(ctx, actor(s.r).TenantID.UUID())
+	}
+	tick := time.NewTicker(streamEvery)
+	defer tick.Stop()
+	if s.send("versions", moment) != nil {
+		return
+	}
+	// soon runs once there was a change, so that many at once are told as one.
+	var soon <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.h.Stopping:
+			return
+		case e, open := <-changes:
+			if !open {
+				changes = nil
+				continue
+			}
+			if soon == nil && s.concerns(e, moment) {
+				soon = time.After(streamPause)
+			}
+			continue
+		case <-soon:
+			soon = nil
+		case <-tick.C:
+			if !s.allowed(ctx) {
+				_ = s.send("end", nil) // the stream ends either way
+				return
+			}
+		}
+		now, err := s.h.Dashboards.Current(ctx, actor(s.r), s.id)
+		switch {
+		case errors.Is(err, dashboards.ErrNotFound), errors.Is(err, access.ErrForbidden):
+			_ = s.send("end", nil) // the stream ends either way
+			return
+		case err != nil:
+			if ctx.Err() == nil {
+				slog.WarnContext(ctx, "read versions for a stream", "dashboard", s.id, "error", err)
+			}
+			continue // the next tick tries again
+		}
+		moment = now
+		if s.send("versions", moment) != nil {
+			return
+		}
+	}
+}
+
+// concerns tells whether an event may have changed what the dashboard shows.
+func (s *eventStream) concerns(e events.Event, m dashboards.Moment) bool {
+	switch e.Kind {
+	case events.Resync:
+		return true
+	case events.DashboardChanged:
+		return e.ID == s.id.UUID()
+	case events.DatasetChanged:
+		return slices.ContainsFunc(m.Datasets, func(d ids.Dataset) bool { return uuid.UUID(d) == e.ID })
+	}
+	return false
+}
+
+// allowed tells whether the session still is what it was when the stream began.
+func (s *eventStream) allowed(ctx context.Context) bool {
+	cookie, err := s.r.Cookie(cookieName(s.r))
+	if err != nil {
+		return false
+	}
+	i, err := s.h.Auth.Identify(ctx, cookie.Value, false)
+	if err != nil {
+		// Without an answer nothing is known to have ended.
+		return ctx.Err() == nil && !errors.Is(err, auth.ErrNoSession)
+	}
+	was := identity(s.r)
+	return i.SessionID == was.SessionID && i.Actor.TenantID == was.Actor.TenantID && i.Actor.Role == s.role
+}
+
+func (s *eventStream) send(name string, data any) error {
+	text := []byte("null")
+	if m, ok := data.(dashboards.Moment); ok {
+		var err error
+		if text, err = json.Marshal(map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil {
+			return err
+		}
+	}
+	// A client that takes nothing for so long is gone.
+	_ = s.out.SetWriteDeadline(time.Now().Add(streamEvery))
+	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", name, text); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}

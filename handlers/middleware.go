@@ -1,0 +1,194 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/platform/telemetry"
+	"github.com/dataflowhq/dataflow/views/messages"
+)
+
+// maxForm bounds the body of a request that is not an upload.
+const maxForm = 1 << 20
+
+type scopeKey struct{}
+
+// scope is what middleware has found out about a request. There is one a
+// request, made first and read by everything after it.
+type scope struct {
+	core      *core
+	requestID string
+	nonce     string
+	secure    bool           // the browser reached us by https
+	identity  *auth.Identity // nil while nobody is signed in
+	status    int            // overrides the status in the access log
+}
+
+func scopeOf(r *http.Request) *scope {
+	s, ok := r.Context().Value(scopeKey{}).(*scope)
+	if !ok {
+		panic("handlers: request outside of the router")
+	}
+	return s
+}
+
+// actor is the signed-in person as services know them. It panics where nobody
+// is signed in: such a route is missing in requireSession.
+func actor(r *http.Request) access.Actor { return identity(r).Actor }
+
+// identity is the signed-in person with their session.
+func identity(r *http.Request) auth.Identity {
+	i := scopeOf(r).identity
+	if i == nil {
+		panic("handlers: nobody is signed in on " + r.URL.Path)
+	}
+	return *i
+}
+
+// clientAddress is the address of the browser, as far as trusted proxies say.
+func clientAddress(r *http.Request) string { return middleware.GetClientIP(r.Context()) }
+
+// begin makes the scope and writes the access log. Queries are never logged:
+// links carry tokens there.
+func (c *core) begin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		var random [24]byte
+		_, _ = rand.Read(random[:]) // never fails: it ends the process instead
+		s := &scope{
+			core:      c,
+			requestID: base64.RawURLEncoding.EncodeToString(random[:9]),
+			nonce:     base64.RawStdEncoding.EncodeToString(random[8:]),
+			secure:    c.reachedSecurely(r),
+		}
+		ctx := context.WithValue(telemetry.WithRequestID(r.Context(), s.requestID), scopeKey{}, s)
+		ctx = messages.WithLanguage(ctx, r.Header.Get("Accept-Language"))
+		r = r.WithContext(ctx)
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		ww.Header().Set("X-Request-Id", s.requestID)
+		defer func() {
+			if cause := recover(); cause != nil {
+				if cause == http.ErrAbortHandler {
+					panic(cause)
+				}
+				c.recovered(ww, r, cause)
+			}
+			c.log(ww, r, s, time.Since(started))
+		}()
+		next.ServeHTTP(ww, r)
+	})
+}
+
+// recovered answers after a panic, where nothing was answered yet.
+func (c *core) recovered(w middleware.WrapResponseWriter, r *http.Request, cause any) {
+	slog.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if w.Status() != 0 {
+		// Half a page is out: let the browser see that it broke off.
+		panic(http.ErrAbortHandler)
+	}
+	fail(w, r, errPanic)
+}
+
+func (c *core) log(w middleware.WrapResponseWriter, r *http.Request, s *scope, took time.Duration) {
+	status := w.Status()
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if s.status != 0 {
+		status = s.status
+	}
+	route := chi.RouteContext(r.Context()).RoutePattern()
+	requestSeconds.WithLabelValues(r.Method, route, statusClass(status)).Observe(took.Seconds())
+	level := slog.LevelInfo
+	if strings.HasPrefix(r.URL.Path, "/static/") || route == "/healthz" || route == "/readyz" || route == "/metrics" {
+		level = slog.LevelDebug
+	}
+	if !slog.Default().Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs, slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("address", clientAddress(r)))
+	if s.identity != nil {
+		attrs = append(attrs, slog.String("tenant", s.identity.Actor.TenantID.String()), slog.String("user", s.identity.Actor.UserID.String()))
+	}
+	slog.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// reachedSecurely tells whether the browser used https: by itself, by what the
+// configuration says, or by a header that begin's caller has already dropped
+// from whoever is no trusted proxy.
+func (c *core) reachedSecurely(r *http.Request) bool {
+	return c.https || r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// trustProxies keeps only what trusted proxies say about the client. It stands
+// before everything that reads it.
+func (c *core) trustProxies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.isProxy(r) {
+			r.Header.Del("X-Forwarded-Proto")
+			r.Header.Del("X-Forwarded-For")
+			r.Header.Del("X-Forwarded-Host")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secureHeaders go onto every answer. Scripts run only with the nonce of their
+// page or from our own files; nothing is loaded from elsewhere. Attributes may
+// carry styles, since grid positions need them; style sheets are files.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := scopeOf(r)
+		header := w.Header()
+		header.Set("Content-Security-Policy", contentSecurityPolicy(s.nonce))
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		header.Set("Cache-Control", "private, no-cache")
+		if s.secure {
+			header.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func contentSecurityPolicy(nonce string) string {
+	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self'; style-src-attr 'unsafe-inline'; " +
+		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; " +
+		"form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+}
+
+// limitBody bounds what a form may send.
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parseForm reads the fields of a form.
+//
+// Errors: http.form, http.too_large.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return errForm.Wrap(err)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+// Package handlers answers the browser: pages, fragments and the forms that
+// work without JavaScript. A handler parses, calls one service method with an
+// explicit actor, and renders.
+//
+// To add a feature: a file of its own with a struct that has
+//
+//	func (h feature) routes(r chi.Router)
+//
+// its service in Deps, and one line in signedIn below.
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/gorilla/sessions"
+
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/telemetry"
+	"github.com/dataflowhq/dataflow/static"
+)
+
+// Deps are the services behind the pages, and what the pages have to know of
+// the installation.
+type Deps struct {
+	Auth     *auth.Service
+	Tenants  *tenants.Service
+	Delivery *delivery.Service
+	// Datasets and Dashboards are the content of a workspace; Events tells open
+	// pages what changed (nil: they hear of it every 10 s).
+	Datasets   *datasets.Service
+	Dashboards *dashboards.Service
+	Events     *events.Bus
+	// Stopping ends when the process begins to stop: streams end with it, other
+	// requests may finish. Nil: streams end with their connections only.
+	Stopping <-chan struct{}
+	// Health are the parts that /readyz asks.
+	Health []telemetry.Check
+
+	// SessionKey signs what is said once after a redirect; 32 bytes.
+	SessionKey []byte
+	// BaseURL is how people reach this server, "https://bi.example.com"; it may
+	// be empty. With https, cookies are secure whatever a request says.
+	BaseURL string
+	// TrustedProxies are networks, such as 10.0.0.0/8, whose X-Forwarded-For
+	// and X-Forwarded-Proto count.
+	TrustedProxies []string
+	// ShowOutbox lets admins read mail that was not sent, as in a demo.
+	ShowOutbox bool
+}
+
+// feature is a group of routes.
+type feature interface{ routes(r chi.Router) }
+
+// streamer is a feature with routes that take uploads or answer without an
+// end: they have no limit on the body.
+type streamer interface{ streams(r chi.Router) }
+
+// core is what all handlers share.
+type core struct {
+	Deps
+	sessions *sessionStore
+	flashes  sessions.Store
+	proxies  []netip.Prefix
+	https    bool
+}
+
+// New makes the handler of the whole site.
+//
+// Errors: of a malformed BaseURL or proxy network only.
+func New(deps Deps) (http.Handler, error) {
+	return newRouter(deps)
+}
+
+func newRouter(deps Deps) (chi.Router, error) {
+	if len(deps.SessionKey) < 32 {
+		return nil, fmt.Errorf("session key has %d bytes, want 32", len(deps.SessionKey))
+	}
+	flashes := sessions.NewCookieStore(deps.SessionKey)
+	c := &core{Deps: deps, sessions: &sessionStore{deps.Auth}, flashes: flashes, https: strings.HasPrefix(deps.BaseURL, "https://")}
+	var err error
+	if c.proxies, err = parsePrefixes(deps.TrustedProxies); err != nil {
+		return nil, err
+	}
+	origin, err := c.sameOrigin()
+	if err != nil {
+		return nil, err
+	}
+
+	r := chi.NewRouter()
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, origin, middleware.GetHead)
+	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
+	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	// Names carry the hash of the content, and files are stored compressed.
+	r.Mount(static.Prefix, static.Handler())
+	health{c}.routes(r)
+
+	public := []feature{
+		signIn{c},
+		outbox{c},
+	}
+	signedIn := []feature{
+		home{c},
+		newBoards(c),
+		account{c},
+		settings{c},
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(c.loadIdentity)
+		r.Group(func(r chi.Router) {
+			r.Use(limitBody, middleware.Compress(5, compressible...))
+			for _, f := range public {
+				f.routes(r)
+			}
+			r.Group(func(r chi.Router) {
+				r.Use(requireSession)
+				for _, f := range signedIn {
+					f.routes(r)
+				}
+			})
+		})
+		r.Group(func(r chi.Router) {
+			r.Use(requireSession)
+			for _, f := range signedIn {
+				if s, ok := f.(streamer); ok {
+					s.streams(r)
+				}
+			}
+		})
+	})
+	return r, nil
+}
+
+var compressible = []string{"text/html", "application/json", "text/csv", "image/svg+xml", "text/plain"}
+
+// sameOrigin refuses what another site makes a browser send.
+func (c *core) sameOrigin() (func(http.Handler) http.Handler, error) {
+	protection := http.NewCrossOriginProtection()
+	if c.BaseURL != "" {
+		if err := protection.AddTrustedOrigin(c.BaseURL); err != nil {
+			return nil, fmt.Errorf("read base url: %w", err)
+		}
+	}
+	protection.SetDenyHandler(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
+	return protection.Handler, nil
+}
+
+// clientAddress stores where the browser is: the last address that is no
+// trusted proxy's.
+func (c *core) clientAddress(next http.Handler) http.Handler {
+	if len(c.TrustedProxies) == 0 {
+		return middleware.ClientIPFromRemoteAddr(next)
+	}
+	return middleware.ClientIPFromXFF(c.TrustedProxies...)(next)
+}
+
+func parsePrefixes(networks []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, network := range networks {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return nil, fmt.Errorf("read trusted proxies: %w", err)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
+}
+
+func (c *core) isProxy(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, prefix := range c.proxies {
+		if prefix.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}

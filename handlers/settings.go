@@ -1,0 +1,256 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// settings are those of the workspace, and its members.
+type settings struct{ *core }
+
+const membersOnPage = 25
+
+// roles in the order in which they are offered.
+var roles = []access.Role{access.Owner, access.Admin, access.Editor, access.Viewer}
+
+func (h settings) routes(r chi.Router) {
+	r.Get(views.PathSettings, handle(h.show))
+	r.Post(views.PathSettings, handle(h.save))
+	r.Get(views.PathMembers, handle(h.members))
+	r.Post(views.PathMembersInvite, handle(h.invite))
+	r.Post(views.PathMembersRole, handle(h.setRole))
+	r.Post(views.PathMembersRemove, handle(h.remove))
+	r.Post(views.PathMembersResend, handle(h.resend))
+	r.Post(views.PathMembersRevoke, handle(h.withdraw))
+}
+
+func (h settings) show(w http.ResponseWriter, r *http.Request) error {
+	return h.page(w, r, http.StatusOK, func(*views.SettingsProps) {})
+}
+
+func (h settings) page(w http.ResponseWriter, r *http.Request, status int, with func(*views.SettingsProps)) error {
+	stored, err := h.Tenants.GetSettings(r.Context(), actor(r))
+	if err != nil {
+		return err
+	}
+	props := views.SettingsProps{
+		Name: stored.Name, Slug: stored.Slug, Plan: string(stored.Plan), Zone: stored.Zone, Zones: zoneOptions(stored.Zone, ""),
+		Locale: stored.Locale, Locales: localeOptions(stored.Locale, ""),
+		CanEdit: access.Can(actor(r), access.ManageWorkspace) == nil,
+	}
+	with(&props)
+	if isPartial(r) {
+		return render(w, r, status, views.SettingsContent(props))
+	}
+	s, err := shell(w, r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, status, views.SettingsPage(s, props))
+}
+
+func (h settings) save(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := tenants.Settings{Name: r.PostForm.Get("name"), Zone: r.PostForm.Get("zone"), Locale: r.PostForm.Get("locale")}
+	err := h.Tenants.SetSettings(r.Context(), actor(r), form)
+	if fields, invalid := apperr.Fields(err); invalid {
+		return h.page(w, r, http.StatusUnprocessableEntity, func(p *views.SettingsProps) {
+			p.Name, p.Errors = form.Name, fields
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return flashAndGo(w, r, "settings.saved", views.PathSettings)
+}
+
+func (h settings) members(w http.ResponseWriter, r *http.Request) error {
+	return h.membersPage(w, r, http.StatusOK, func(*views.MembersProps) {})
+}
+
+func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int, with func(*views.MembersProps)) error {
+	i := identity(r)
+	query := r.URL.Query()
+	number, _ := strconv.Atoi(query.Get("page")) // nonsense is the first page
+	q := tenants.MemberQuery{Search: query.Get("q"), Role: access.Role(query.Get("role")), Page: min(max(number, 1), 100_000), PageSize: membersOnPage}
+	if !tenants.ValidRole(q.Role) {
+		q.Role = ""
+	}
+	list, err := h.Tenants.ListMembers(r.Context(), i.Actor, q)
+	if err != nil {
+		return err
+	}
+	l, now := locale.For(i.Locale), time.Now().In(i.Actor.Location())
+	props := views.MembersProps{
+		Count: list.All, Search: q.Search, Role: string(q.Role), Roles: roleOptions(r, i.Actor, false), SeatsUsed: list.All, Seats: list.Seats,
+		Page: q.Page, Pages: (list.Found + membersOnPage - 1) / membersOnPage, CanManage: true,
+		Invite: views.InviteForm{Role: string(access.Viewer)},
+	}
+	for _, m := range list.Members {
+		props.People = append(props.People, memberRow(r, i, m, l, now))
+	}
+	if first := (q.Page-1)*membersOnPage + 1; len(list.Members) > 0 {
+		props.Summary = messages.T(r.Context(), "members.summary", "From", l.Integer(int64(first)),
+			"To", l.Integer(int64(first+len(list.Members)-1)), "All", l.Integer(int64(list.Found)))
+	}
+	if q.Page > 1 {
+		props.Previous = membersPath(q, q.Page-1)
+	}
+	if q.Page < props.Pages {
+		props.Next = membersPath(q, q.Page+1)
+	}
+	with(&props)
+	if isPartial(r) {
+		return render(w, r, status, views.MembersContent(props))
+	}
+	s, err := shell(w, r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, status, views.MembersPage(s, props))
+}
+
+func membersPath(q tenants.MemberQuery, page int) string {
+	v := url.Values{}
+	if q.Search != "" {
+		v.Set("q", q.Search)
+	}
+	if q.Role != "" {
+		v.Set("role", string(q.Role))
+	}
+	v.Set("page", strconv.Itoa(page))
+	return views.PathMembers + "?" + v.Encode()
+}
+
+func memberRow(r *http.Request, i auth.Identity, m tenants.Member, l *locale.Locale, now time.Time) views.MemberRow {
+	row := views.MemberRow{ID: m.UserID.String(), Name: m.Name, Email: m.Email, Role: string(m.Role), RoleLabel: roleName(r, m.Role),
+		Self: m.UserID == i.Actor.UserID}
+	if row.Name == "" {
+		row.Name = m.Email
+	}
+	if !m.SeenAt.IsZero() {
+		row.LastActive = views.When{At: m.SeenAt.In(now.Location()), Now: now, Locale: l}
+	}
+	if !m.InvitedAt.IsZero() {
+		row.Invited = l.ShortDate(m.InvitedAt.In(now.Location()))
+	}
+	// Owners are an owner's business.
+	if m.Role != access.Owner || i.Actor.Role == access.Owner {
+		row.Roles, row.CanRemove = roleOptions(r, i.Actor, true), !row.Self
+	}
+	return row
+}
+
+// roleOptions are the roles, or with grant only those that the actor may give.
+func roleOptions(r *http.Request, a access.Actor, grant bool) []ui.Option {
+	var options []ui.Option
+	for _, role := range roles {
+		if grant && tenants.CheckGrant(a, role) != nil {
+			continue
+		}
+		options = append(options, ui.Option{Value: string(role), Label: roleName(r, role), Detail: messages.T(r.Context(), "role."+string(role)+"_can")})
+	}
+	return options
+}
+
+// invite answers the list with the form open where something is wrong with it.
+func (h settings) invite(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.InviteForm{Email: r.PostForm.Get("email"), Role: r.PostForm.Get("role"), Open: true}
+	_, err := h.Auth.Invite(r.Context(), identity(r), form.Email, access.Role(form.Role))
+	if errors.Is(err, auth.ErrEmailTaken) {
+		form.Errors = map[string]string{"email": apperr.Describe(err).Sentence}
+	} else if errors.Is(err, tenants.ErrOwnerOnly) {
+		form.Errors = map[string]string{"role": apperr.Describe(err).Sentence}
+	} else if fields, invalid := apperr.Fields(err); invalid {
+		form.Errors = fields
+	}
+	if form.Errors != nil {
+		status := apperr.Describe(err).Class.Status()
+		return h.membersPage(w, r, status, func(p *views.MembersProps) { p.Invite = form })
+	}
+	if errors.Is(err, tenants.ErrNoSeat) {
+		return h.refused(w, r, err)
+	}
+	if err != nil {
+		return err
+	}
+	return flashAndGo(w, r, "members.invitation_sent", views.PathMembers)
+}
+
+// refused shows the list with what stands in the way of a change.
+func (h settings) refused(w http.ResponseWriter, r *http.Request, err error) error {
+	public := apperr.Describe(err)
+	return h.membersPage(w, r, public.Class.Status(), func(p *views.MembersProps) { p.Error, p.Code = public.Sentence, public.Code })
+}
+
+func memberID(r *http.Request) (ids.User, error) {
+	if err := parseForm(r); err != nil {
+		return ids.User{}, err
+	}
+	id, err := ids.Parse[ids.User](r.PostForm.Get("id"))
+	if err != nil {
+		return id, tenants.ErrMemberNotFound.Wrap(err)
+	}
+	return id, nil
+}
+
+func (h settings) setRole(w http.ResponseWriter, r *http.Request) error {
+	return h.changeMember(w, r, "members.role_changed", func(id ids.User) error {
+		return h.Tenants.SetRole(r.Context(), actor(r), id, access.Role(r.PostForm.Get("role")))
+	})
+}
+
+func (h settings) remove(w http.ResponseWriter, r *http.Request) error {
+	return h.changeMember(w, r, "members.removed", func(id ids.User) error {
+		return h.Tenants.RemoveMember(r.Context(), actor(r), id)
+	})
+}
+
+func (h settings) resend(w http.ResponseWriter, r *http.Request) error {
+	return h.changeMember(w, r, "members.invitation_sent", func(id ids.User) error {
+		return h.Auth.ResendInvite(r.Context(), identity(r), id)
+	})
+}
+
+func (h settings) withdraw(w http.ResponseWriter, r *http.Request) error {
+	return h.changeMember(w, r, "members.invitation_withdrawn", func(id ids.User) error {
+		return h.Tenants.RemoveMember(r.Context(), actor(r), id)
+	})
+}
+
+func (h settings) changeMember(w http.ResponseWriter, r *http.Request, done string, change func(ids.User) error) error {
+	id, err := memberID(r)
+	if err != nil {
+		return err
+	}
+	if err := change(id); err != nil {
+		if errors.Is(err, tenants.ErrLastOwner) {
+			return h.refused(w, r, err)
+		}
+		return err
+	}
+	if id == actor(r).UserID && done == "members.removed" {
+		return redirect(w, r, views.PathHome)
+	}
+	return flashAndGo(w, r, done, views.PathMembers)
+}

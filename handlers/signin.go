@@ -1,0 +1,305 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/views"
+)
+
+// signIn lets people in and out: sign-in, forgotten passwords, the first
+// set-up, and switching between workspaces.
+type signIn struct{ *core }
+
+// pathInvite is where the link of an invitation leads.
+const pathInvite = "/invite"
+
+func (h signIn) routes(r chi.Router) {
+	r.Get(views.PathSignIn, handle(h.show))
+	r.Post(views.PathSignIn, handle(h.submit))
+	r.Post(views.PathSignOut, handle(h.signOut))
+	r.Get(views.PathForgot, handle(h.forgot))
+	r.Post(views.PathForgot, handle(h.requestReset))
+	r.Get(views.PathReset, handle(h.reset))
+	r.Post(views.PathReset, handle(h.setPassword))
+	r.Get(pathInvite, handle(h.invitation))
+	r.Post(pathInvite, handle(h.acceptInvitation))
+	r.Get(views.PathSetup, handle(h.setup))
+	r.Post(views.PathSetup, handle(h.completeSetup))
+	r.With(requireSession).Get(views.PathSwitch, handle(h.chooseWorkspace))
+	r.With(requireSession).Post(views.PathSwitch, handle(h.switchWorkspace))
+}
+
+// askToSignIn leads to the sign-in page, and from there back to the page.
+func askToSignIn(w http.ResponseWriter, r *http.Request) {
+	target := views.PathSignIn
+	if r.Method == http.MethodGet && r.URL.Path != views.PathHome && !isPartial(r) {
+		target += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	switch {
+	case wantsJSON(r):
+		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
+	case isPartial(r):
+		// A part of a page can't show the form: the page itself goes there.
+		w.Header().Set("HX-Redirect", signInPathBack(r))
+		w.WriteHeader(http.StatusUnauthorized)
+	case isHTMX(r):
+		w.Header().Set("HX-Redirect", target)
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		http.Redirect(w, r, target, http.StatusSeeOther)
+	}
+}
+
+// signInPathBack leads back to the page that htmx sent the request from.
+func signInPathBack(r *http.Request) string {
+	current, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if err != nil {
+		return views.PathSignIn
+	}
+	next := localPath(current.RequestURI(), "")
+	if next == "" || next == views.PathHome {
+		return views.PathSignIn
+	}
+	return views.PathSignIn + "?next=" + url.QueryEscape(next)
+}
+
+func client(r *http.Request) auth.Client {
+	return auth.Client{Address: clientAddress(r), UserAgent: r.UserAgent()}
+}
+
+func (h signIn) show(w http.ResponseWriter, r *http.Request) error {
+	next := localPath(r.URL.Query().Get("next"), views.PathHome)
+	if scopeOf(r).identity != nil {
+		return redirect(w, r, next)
+	}
+	return h.form(w, r, http.StatusOK, views.SignInProps{Next: next})
+}
+
+func (h signIn) form(w http.ResponseWriter, r *http.Request, status int, p views.SignInProps) error {
+	p.CanReset = h.canMail()
+	return render(w, r, status, views.SignInPage(bareShell(w, r), p))
+}
+
+// canMail tells whether a mail reaches somebody, be it by the outbox of a demo.
+func (h signIn) canMail() bool {
+	return h.ShowOutbox || h.Delivery != nil && h.Delivery.SendsMail()
+}
+
+// submit answers the form again with 401 where the password is wrong, and with
+// 429 where the person has to wait.
+func (h signIn) submit(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.SignInProps{
+		Email: r.PostForm.Get("email"), Remember: r.PostForm.Get("remember") != "", Next: localPath(r.PostForm.Get("next"), views.PathHome),
+	}
+	opened, err := h.Auth.SignIn(r.Context(), form.Email, r.PostForm.Get("password"), form.Remember, client(r))
+	if errors.Is(err, auth.ErrWrongPassword) || errors.Is(err, auth.ErrThrottled) || errors.Is(err, auth.ErrNoWorkspace) {
+		public := apperr.Describe(err)
+		logFailure(r, err, public, public.Class.Status())
+		form.Error, form.Code = public.Sentence, public.Code
+		setRetryAfter(w, err)
+		return h.form(w, r, public.Class.Status(), form)
+	}
+	if err != nil {
+		return err
+	}
+	// A session that the browser had before ends: this one has another token.
+	if before := scopeOf(r).identity; before != nil {
+		if err := h.Auth.SignOut(r.Context(), *before); err != nil {
+			return err
+		}
+	}
+	return h.enter(w, r, opened, form.Next)
+}
+
+// enter goes on as the person whose session was opened.
+func (h signIn) enter(w http.ResponseWriter, r *http.Request, opened auth.Opened, next string) error {
+	if err := h.setSession(w, r, opened); err != nil {
+		return err
+	}
+	if opened.Choose {
+		return redirect(w, r, views.PathSwitch+"?next="+url.QueryEscape(next))
+	}
+	return redirect(w, r, next)
+}
+
+func (h signIn) signOut(w http.ResponseWriter, r *http.Request) error {
+	if i := scopeOf(r).identity; i != nil {
+		if err := h.Auth.SignOut(r.Context(), *i); err != nil {
+			return err
+		}
+	}
+	if err := h.clearSession(w, r); err != nil {
+		return err
+	}
+	return flashAndGo(w, r, "signin.signed_out", views.PathSignIn)
+}
+
+func (h signIn) forgot(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), views.ForgotProps{}))
+}
+
+// requestReset says the same whether somebody has the address or not.
+func (h signIn) requestReset(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.ForgotProps{Email: r.PostForm.Get("email"), Outbox: h.ShowOutbox}
+	if _, problem := auth.CheckEmail(form.Email); problem != "" {
+		form.Errors = map[string]string{"email": problem}
+		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(bareShell(w, r), form))
+	}
+	err := h.Auth.RequestReset(r.Context(), form.Email, client(r))
+	if errors.Is(err, auth.ErrThrottled) {
+		public := apperr.Describe(err)
+		form.Error, form.Code = public.Sentence, public.Code
+		setRetryAfter(w, err)
+		return render(w, r, http.StatusTooManyRequests, views.ForgotPage(bareShell(w, r), form))
+	}
+	if err != nil {
+		return err
+	}
+	form.Sent = true
+	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), form))
+}
+
+// secretLink keeps the token of the address out of what the browser sends on
+// and keeps.
+func secretLink(w http.ResponseWriter) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+func (h signIn) reset(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	token := r.URL.Query().Get("token")
+	email, err := h.Auth.CheckReset(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.ResetPage(bareShell(w, r),
+		views.ResetProps{Token: token, Email: email, MinLength: auth.MinPassword}))
+}
+
+func (h signIn) setPassword(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.ResetProps{Token: r.PostForm.Get("token"), MinLength: auth.MinPassword}
+	opened, err := h.Auth.ResetPassword(r.Context(), form.Token, r.PostForm.Get("password"), client(r))
+	if fields, invalid := apperr.Fields(err); invalid {
+		form.Errors = fields
+		if form.Email, err = h.Auth.CheckReset(r.Context(), form.Token); err != nil {
+			return err
+		}
+		return render(w, r, http.StatusUnprocessableEntity, views.ResetPage(bareShell(w, r), form))
+	}
+	if err != nil {
+		return err
+	}
+	return h.enter(w, r, opened, views.PathHome)
+}
+
+func (h signIn) invitation(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	return h.invitationForm(w, r, http.StatusOK, views.InviteProps{Token: r.URL.Query().Get("token")})
+}
+
+func (h signIn) invitationForm(w http.ResponseWriter, r *http.Request, status int, form views.InviteProps) error {
+	inv, err := h.Auth.CheckInvite(r.Context(), form.Token)
+	if err != nil {
+		return err
+	}
+	form.Action, form.Workspace, form.Role, form.Email = pathInvite, inv.Workspace, roleName(r, inv.Role), inv.Email
+	form.HasAccount, form.MinLength = inv.HasAccount, auth.MinPassword
+	return render(w, r, status, views.InvitePage(bareShell(w, r), form))
+}
+
+// acceptInvitation signs in who has just chosen a password. Who had one before
+// is not let in by a link alone.
+func (h signIn) acceptInvitation(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.InviteProps{Token: r.PostForm.Get("token"), Name: r.PostForm.Get("name")}
+	opened, err := h.Auth.AcceptInvite(r.Context(), form.Token, form.Name, r.PostForm.Get("password"), client(r))
+	if fields, invalid := apperr.Fields(err); invalid {
+		form.Errors = fields
+		return h.invitationForm(w, r, http.StatusUnprocessableEntity, form)
+	}
+	if err != nil {
+		return err
+	}
+	if opened.Token == "" {
+		return flashAndGo(w, r, "invite.joined", views.PathSignIn)
+	}
+	return h.enter(w, r, opened, views.PathHome)
+}
+
+func (h signIn) setup(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	token := r.URL.Query().Get("token")
+	if err := h.Auth.CheckSetup(r.Context(), token); err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.SetupPage(bareShell(w, r), views.SetupProps{Token: token, MinLength: auth.MinPassword}))
+}
+
+func (h signIn) completeSetup(w http.ResponseWriter, r *http.Request) error {
+	secretLink(w)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.SetupProps{
+		Token: r.PostForm.Get("token"), Workspace: r.PostForm.Get("workspace"), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"),
+		MinLength: auth.MinPassword,
+	}
+	opened, err := h.Auth.CompleteSetup(r.Context(), form.Token, auth.Setup{
+		Workspace: form.Workspace, Name: form.Name, Email: form.Email, Password: r.PostForm.Get("password"),
+	}, client(r))
+	if fields, invalid := apperr.Fields(err); invalid {
+		form.Errors = fields
+		return render(w, r, http.StatusUnprocessableEntity, views.SetupPage(bareShell(w, r), form))
+	}
+	if err != nil {
+		return err
+	}
+	return h.enter(w, r, opened, views.PathHome)
+}
+
+// switchWorkspace gives the session another token, so that a page of the
+// workspace before can't go on in the new one by an old cookie.
+func (h signIn) switchWorkspace(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	tenantID, err := ids.Parse[ids.Tenant](r.PostForm.Get("workspace"))
+	if err != nil {
+		return auth.ErrNotMember.Wrap(err)
+	}
+	opened, err := h.Auth.SwitchWorkspace(r.Context(), identity(r), tenantID)
+	if err != nil {
+		return err
+	}
+	return h.enter(w, r, opened, localPath(r.PostForm.Get("next"), views.PathHome))
+}
+
+// chooseWorkspace asks somebody who belongs to several where to begin.
+func (h signIn) chooseWorkspace(w http.ResponseWriter, r *http.Request) error {
+	props := views.WorkspaceChoiceProps{Next: localPath(r.URL.Query().Get("next"), views.PathHome)}
+	for _, one := range identity(r).Workspaces {
+		props.Workspaces = append(props.Workspaces, views.WorkspaceLink{ID: one.ID.String(), Name: one.Name})
+	}
+	return render(w, r, http.StatusOK, views.WorkspaceChoicePage(bareShell(w, r), props))
+}

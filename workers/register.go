@@ -1,0 +1,52 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/platform/jobs"
+)
+
+// register binds each kind of job to the service method that does it.
+func register(r *jobs.Runner, d Deps) {
+	jobs.Bind(r, delivery.SendOptions, d.Delivery.RunSend) // from Queue
+	jobs.OnFailed(r, d.Delivery.RecordFailure)
+	jobs.Bind(r, jobs.Options{}, d.Delivery.RunPrune) // daily, for each workspace
+
+	jobs.Bind(r, datasets.InspectOptions, d.Datasets.RunInspect) // from StartUpload, InspectUpload
+	jobs.OnFailed(r, d.Datasets.InspectFailed)
+	jobs.Bind(r, datasets.LoadOptions, d.Datasets.RunLoad) // from StartLoad
+	jobs.OnFailed(r, d.Datasets.LoadFailed)
+	jobs.Bind(r, datasets.MergeOptions, d.Datasets.RunMerge)        // from any change of content
+	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweep)        // hourly, for each workspace
+	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweepOrphans) // daily, for each workspace
+
+	jobs.Bind(r, jobs.Options{MaxAttempts: 3}, housekeeping{d}.run) // hourly
+}
+
+// pruneArgs asks for everything to be forgotten that nobody asks for any more.
+type pruneArgs struct{}
+
+// Kind names the job.
+func (pruneArgs) Kind() string { return "platform:prune" }
+
+const (
+	keepJobs   = 14 * 24 * time.Hour // after their end
+	keepEvents = time.Hour           // after they went out
+)
+
+// housekeeping prunes what belongs to no feature.
+type housekeeping struct{ Deps }
+
+func (h housekeeping) run(ctx context.Context, _ jobs.Job[pruneArgs]) error {
+	if _, err := h.Store.PruneJobs(ctx, keepJobs); err != nil {
+		return fmt.Errorf("prune jobs: %w", err)
+	}
+	if _, err := h.Store.PruneOutbox(ctx, keepEvents); err != nil {
+		return fmt.Errorf("prune events: %w", err)
+	}
+	return h.Auth.Prune(ctx)
+}
