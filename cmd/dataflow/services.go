@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/sources"
+	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/mail"
+	"github.com/dataflowhq/dataflow/platform/rediscache"
+	"github.com/dataflowhq/dataflow/platform/secrets"
+	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/sandbox"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// services are the use cases over one installation, for pages, jobs and
+// commands alike.
+type services struct {
+	tenants    *tenants.Service
+	auth       *auth.Service
+	delivery   *delivery.Service
+	datasets   *datasets.Service
+	dashboards *dashboards.Service
+	engine     *warehouse.Engine
+	bus        *events.Bus
+}
+
+// openServices wires what commands need: workspaces, data and dashboards.
+func (a *app) openServices() (*services, error) {
+	master, err := secrets.NewMaster([]byte(a.keys.Master.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	s := &services{tenants: tenants.NewService(tenants.Deps{DB: a.db, Master: master}), bus: events.NewBus(a.redis, a.log)}
+	if err := a.openPeople(s); err != nil {
+		return nil, err
+	}
+	limits := a.cfg.Limits
+	s.engine = warehouse.New(warehouse.Config{
+		Dir:         filepath.Join(a.cfg.DataDir, "engine"),
+		DataDirs:    a.segmentDirs(),
+		MemoryBytes: int64(limits.Memory),
+		Threads:     limits.Threads,
+		Timeout:     limits.QueryTimeout,
+		CacheBytes:  int64(limits.ResultCache),
+		Second:      rediscache.New(a.redis, "dataflow:answer:"),
+		SampleAbove: limits.SampleRows,
+		Metrics:     prometheus.DefaultRegisterer,
+	})
+	a.onClose(func(context.Context) error { return s.engine.Close() })
+	writer, err := segments.Open(segments.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("open segment writer: %w", err)
+	}
+	a.onClose(func(context.Context) error { return writer.Close() })
+	s.datasets = datasets.New(datasets.Deps{
+		DB: a.db, Blobs: a.blobs, Engine: s.engine, Sandbox: &sandbox.Client{}, Writer: writer,
+		Sources: sources.New(sources.Deps{DB: a.db, Boxes: s.tenants}),
+		Settings: datasets.Settings{VersionAge: limits.VersionAge, RecoveryWindow: limits.RecoveryWindow,
+			MaxUpload: int64(limits.UploadSize)},
+		Log: a.log,
+	})
+	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Log: a.log})
+	return s, nil
+}
+
+// openPeople wires sign-in and the mail that goes with it.
+func (a *app) openPeople(s *services) error {
+	address := func() string { return a.baseURL }
+	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, ShowBodies: a.demo}
+	if smtp := a.cfg.SMTP; smtp.Configured() {
+		sender, err := mail.New(mail.Config{Host: smtp.Host, Port: smtp.Port, Username: smtp.Username,
+			Password: smtp.Password.Reveal(), From: smtp.From, TLS: smtp.TLS})
+		if err != nil {
+			return err
+		}
+		deps.Sender = sender
+	}
+	s.delivery = delivery.NewService(deps)
+	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, BaseURL: address})
+	return nil
+}
+
+// segmentDirs are where local copies of segments lie: in the storage itself
+// when that is a directory, else in the cache of copies.
+func (a *app) segmentDirs() []string {
+	dirs := []string{filepath.Join(a.cfg.DataDir, "cache")}
+	if u, err := url.Parse(a.cfg.StorageURL.Reveal()); err == nil && u.Scheme == "file" {
+		dirs = append(dirs, u.Path)
+	}
+	return dirs
+}
