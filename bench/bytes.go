@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/playwright-community/playwright-go"
+)
+
+// benchBytes opens the page in Chromium, as a first visit and again with what
+// the browser has kept, and counts what came over the wire.
+func benchBytes(s *server, page string, out *report) error {
+	driver, err := os.MkdirTemp("", "dataflow-driver-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(driver)
+	installed, err := filepath.Abs("e2e/node_modules/playwright-core")
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(installed, filepath.Join(driver, "package")); err != nil {
+		return err
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return err
+	}
+	os.Setenv("PLAYWRIGHT_NODEJS_PATH", node)
+	os.Setenv("PLAYWRIGHT_DRIVER_PATH", driver)
+	pw, err := playwright.Run(&playwright.RunOptions{DriverDirectory: driver, SkipInstallBrowsers: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pw.Stop() }()
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		return err
+	}
+	browser, err := pw.Chromium.Launch(playwright.BrowserTypeLaunchOptions{ExecutablePath: &chromium,
+		ChromiumSandbox: playwright.Bool(os.Getuid() != 0), Args: []string{"--disable-gpu", "--disable-background-networking"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = browser.Close() }()
+	tab, err := browser.NewPage()
+	if err != nil {
+		return err
+	}
+	if err := signInBrowser(tab, s); err != nil {
+		return err
+	}
+	// The sign-in page shares style sheet and script with the dashboard: a
+	// first visit pays for them once, so all is counted from here without them
+	// in the cache.
+	session, err := tab.Context().NewCDPSession(tab)
+	if err != nil {
+		return err
+	}
+	if _, err := session.Send("Network.clearBrowserCache", nil); err != nil {
+		return err
+	}
+	first, err := transferred(tab, session, s.url+page)
+	if err != nil {
+		return err
+	}
+	repeat, err := transferred(tab, session, s.url+page)
+	if err != nil {
+		return err
+	}
+	out.add("page: first visit, compressed, with the map", float64(first.all)/1e3, "kB")
+	out.atMost("page: first visit, compressed, without the map", float64(first.all-first.maps)/1e3, "kB", 300)
+	out.atMost("page: repeat visit, compressed", float64(repeat.all)/1e3, "kB", 30)
+	return nil
+}
+
+func signInBrowser(tab playwright.Page, s *server) error {
+	encoded, err := os.ReadFile(filepath.Join(s.dataDir, "demo.json"))
+	if err != nil {
+		return err
+	}
+	var owner struct{ Email, Password string }
+	if err := json.Unmarshal(encoded, &owner); err != nil {
+		return err
+	}
+	if _, err := tab.Goto(s.url + "/signin"); err != nil {
+		return err
+	}
+	if err := tab.Locator("input[name=email]").Fill(owner.Email); err != nil {
+		return err
+	}
+	if err := tab.Locator("input[name=password]").Fill(owner.Password); err != nil {
+		return err
+	}
+	if err := tab.Locator("form:has(input[name=password]) button[type=submit]").Click(); err != nil {
+		return err
+	}
+	return tab.WaitForURL(s.url + "/")
+}
+
+type traffic struct{ all, maps int64 }
+
+// transferred counts the bytes on the wire until the network has been quiet.
+func transferred(tab playwright.Page, session playwright.CDPSession, address string) (traffic, error) {
+	var total traffic
+	names := map[string]string{}
+	session.On("Network.responseReceived", func(params map[string]any) {
+		response, _ := params["response"].(map[string]any)
+		names[params["requestId"].(string)], _ = response["url"].(string)
+	})
+	session.On("Network.loadingFinished", func(params map[string]any) {
+		size, _ := params["encodedDataLength"].(float64)
+		total.all += int64(size)
+		if isMap(names[params["requestId"].(string)]) {
+			total.maps += int64(size)
+		}
+	})
+	if _, err := session.Send("Network.enable", nil); err != nil {
+		return total, err
+	}
+	if _, err := tab.Goto(address); err != nil {
+		return total, err
+	}
+	// The event stream never ends, so "network idle" does not come by itself.
+	if err := tab.Locator("df-chart canvas, df-chart svg").First().WaitFor(); err != nil {
+		return total, err
+	}
+	tab.WaitForTimeout(float64((3 * time.Second).Milliseconds()))
+	session.RemoveListeners("Network.responseReceived")
+	session.RemoveListeners("Network.loadingFinished")
+	if total.all == 0 {
+		return total, errors.New("nothing was transferred")
+	}
+	return total, nil
+}
+
+func isMap(address string) bool {
+	name := filepath.Base(address)
+	for _, part := range []string{"map", "atlas", "land", "states", "countries", "maplibre"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of the peer
+
+	"github.com/dataflowhq/dataflow/platform/devstack"
+	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
+)
+
+// postgres is a private PostgreSQL with the same rows.
+type postgres struct {
+	o     *options
+	lease *devstack.Lease
+	db    *sql.DB
+	pid   int
+}
+
+func startPostgres(ctx context.Context, o *options) (*postgres, error) {
+	lease, err := devstack.Use(ctx, devstack.Options{DataDir: filepath.Join(o.work, "postgres"), Postgres: true,
+		Command: []string{o.binary, "devstack"}})
+	if err != nil {
+		return nil, err
+	}
+	p := &postgres{o: o, lease: lease}
+	if p.db, err = sql.Open("pgx", lease.AdminURL); err != nil {
+		return nil, err
+	}
+	// What an administrator gives a reporting database on this machine.
+	for _, setting := range []string{"max_parallel_workers_per_gather = 2", "work_mem = '256MB'", "jit = off"} {
+		if _, err := p.db.ExecContext(ctx, "ALTER SYSTEM SET "+setting); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := p.db.ExecContext(ctx, "SELECT pg_reload_conf()"); err != nil {
+		return nil, err
+	}
+	var dir string
+	if err := p.db.QueryRowContext(ctx, "SHOW data_directory").Scan(&dir); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	p.pid, err = strconv.Atoi(first)
+	return p, err
+}
+
+func (p *postgres) stop() {
+	_ = p.db.Close()
+	_ = p.lease.Release(context.Background())
+}
+
+// copyDataset makes a table of the dataset's rows with an index on each of the
+// named columns.
+func (p *postgres) copyDataset(ctx context.Context, d *warehouse.Dataset, table string, indexes ...string) error {
+	types := map[warehouse.Type]string{warehouse.Integer: "bigint", warehouse.Decimal: "numeric", warehouse.Float: "float8",
+		warehouse.Boolean: "boolean", warehouse.Date: "date", warehouse.Timestamp: "timestamp", warehouse.TimestampTZ: "timestamptz",
+		warehouse.Text: "text"}
+	var columns, names []string
+	for _, c := range d.Columns {
+		columns = append(columns, fmt.Sprintf("%q %s", c.Name, types[c.Type]))
+		names = append(names, segments.ColumnName(c.ID))
+	}
+	duck, err := sql.Open("duckdb", "")
+	if err != nil {
+		return err
+	}
+	defer duck.Close()
+	file := filepath.Join(p.o.work, table+".tsv")
+	defer os.Remove(file)
+	_, err = duck.ExecContext(ctx, fmt.Sprintf("SET TimeZone = 'UTC'; COPY (SELECT %s FROM %s) TO '%s' (FORMAT csv, HEADER false)",
+		strings.Join(names, ", "), scan(d), file))
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		return err
+	}
+	for _, statement := range append([]string{
+		"CREATE TABLE " + table + " (" + strings.Join(columns, ", ") + ")",
+		"COPY " + table + " FROM '" + file + "' (FORMAT csv)",
+	}, indexStatements(table, indexes)...) {
+		if _, err := p.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	_, err = p.db.ExecContext(ctx, "VACUUM ANALYZE "+table)
+	return err
+}
+
+func indexStatements(table string, columns []string) []string {
+	var list []string
+	for _, c := range columns {
+		list = append(list, fmt.Sprintf("CREATE INDEX ON %s (%q)", table, c))
+	}
+	if len(columns) > 1 {
+		list = append(list, fmt.Sprintf("CREATE INDEX ON %s (%q, %q DESC)", table, columns[1], columns[0]))
+	}
+	return list
+}
+
+// measure takes the CPU time of the whole server around a query. It counts in
+// steps of 10 ms, so quick queries are repeated.
+func (p *postgres) measure(ctx context.Context, query string) (cost, error) {
+	before, start := treeCPU(p.pid), time.Now()
+	runs := 0
+	for runs == 0 || time.Since(start) < 200*time.Millisecond {
+		if err := drain(ctx, p.db, query); err != nil {
+			return cost{}, err
+		}
+		runs++
+	}
+	n := time.Duration(runs)
+	return cost{wall: time.Since(start) / n, cpu: (treeCPU(p.pid) - before) / n}, nil
+}

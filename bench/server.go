@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/devstack"
+)
+
+// server is one running `dataflow serve`.
+type server struct {
+	url     string
+	env     []string
+	dataDir string
+	cmd     *exec.Cmd
+	log     *os.File
+	took    time.Duration // until it was ready
+}
+
+// startServer starts the binary with a data directory of its own and waits
+// until it says that it is ready. Its log goes to a file, as in production.
+func startServer(ctx context.Context, o *options, dataDir string, flags ...string) (*server, error) {
+	if err := os.MkdirAll(dataDir, 0o755); err != nil {
+		return nil, err
+	}
+	s := &server{dataDir: dataDir, env: []string{"DATAFLOW_DATA_DIR=" + dataDir, "DATAFLOW_LISTEN=127.0.0.1:0", "DATAFLOW_LOG_FORMAT=json"}}
+	s.cmd = exec.CommandContext(ctx, o.binary, append([]string{"serve"}, flags...)...)
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGINT) }
+	s.cmd.Dir = o.root
+	s.cmd.Env = append(os.Environ(), s.env...)
+	var err error
+	if s.log, err = os.OpenFile(filepath.Join(o.work, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return nil, err
+	}
+	s.cmd.Stderr = s.log
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(stdout)
+	address := regexp.MustCompile(`http://[0-9.]+:\d+`)
+	for lines.Scan() {
+		if s.url = address.FindString(lines.Text()); s.url != "" {
+			s.took = time.Since(start)
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("the server ended before it was ready; see %s", s.log.Name())
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Wait()
+	_ = s.log.Close()
+}
+
+// benchServer measures the whole product over HTTP: start, memory, the
+// ten-widget page cold and warm, alone and with fifty viewers.
+func benchServer(ctx context.Context, o *options, out *report) error {
+	dataDir := filepath.Join(o.work, "demo")
+	seeded, err := startServer(ctx, o, dataDir, "--demo")
+	if err != nil {
+		return err
+	}
+	out.add("server: first start of the demo, data loaded", seeded.took.Seconds(), "s")
+	seeded.stop()
+
+	second, err := startServer(ctx, o, dataDir, "--demo")
+	if err != nil {
+		return err
+	}
+	out.atMost("server: second start, PostgreSQL and Redis included", second.took.Seconds(), "s", 3)
+	second.stop()
+
+	// Somebody else keeps PostgreSQL and Redis running.
+	lease, err := devstack.Use(ctx, devstack.Options{DataDir: dataDir, Postgres: true, Redis: true, Command: []string{o.binary, "devstack"}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
+	s, err := startServer(ctx, o, dataDir)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	out.atMost("server: start to ready beside running servers", s.took.Seconds(), "s", 0.5)
+	time.Sleep(5 * time.Second) // what it allocates at start is given back by then
+	out.atMost("server: own process, idle", float64(residentBytes(s.cmd.Process.Pid))/1e6, "MB", 100)
+
+	client, err := signIn(s, dataDir)
+	if err != nil {
+		return err
+	}
+	page, widget, err := findPage(client, s.url)
+	if err != nil {
+		return err
+	}
+	if err := benchCold(client, s.url+page, out); err != nil {
+		return err
+	}
+	for _, load := range []struct {
+		name    string
+		path    string
+		viewers int
+		least   float64
+		p50     float64
+	}{
+		{"cached ten-widget page, one viewer", page, 1, 0, 5},
+		{"cached ten-widget page, 16 connections", page, 16, 5000, 0},
+		{"cached ten-widget page, 50 viewers", page, 50, 0, 0},
+		{"cached single widget, 1 connection", widget, 1, 0, 0.5},
+		{"cached single widget, 16 connections", widget, 16, 8000, 0},
+	} {
+		result, err := hammer(ctx, o, client, s.url, load.path, load.viewers)
+		if err != nil {
+			return fmt.Errorf("%s: %w", load.name, err)
+		}
+		if load.least > 0 {
+			out.atLeast("server: "+load.name, result.rate, "requests/s", load.least)
+		} else {
+			out.add("server: "+load.name, result.rate, "requests/s")
+		}
+		if load.p50 > 0 {
+			out.atMost("server: "+load.name+", p50", ms(result.p50), "ms", load.p50)
+		} else {
+			out.add("server: "+load.name+", p50", ms(result.p50), "ms")
+		}
+		out.add("server: "+load.name+", p99", ms(result.p99), "ms")
+	}
+	return benchBytes(s, page, out)
+}
+
+// signIn signs in as the demo's owner.
+func signIn(s *server, dataDir string) (*http.Client, error) {
+	encoded, err := os.ReadFile(filepath.Join(dataDir, "demo.json"))
+	if err != nil {
+		return nil, err
+	}
+	var owner struct{ Email, Password string }
+	if err := json.Unmarshal(encoded, &owner); err != nil {
+		return nil, err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Jar: jar}
+	response, err := client.PostForm(s.url+"/signin", url.Values{"email": {owner.Email}, "password": {owner.Password}})
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK || response.Request.URL.Path == "/signin" {
+		return nil, fmt.Errorf("sign in: %s at %s", response.Status, response.Request.URL.Path)
+	}
+	return client, nil
+}
+
+func get(client *http.Client, address string) (string, error) {
+	response, err := client.Get(address)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", address, response.Status)
+	}
+	return string(body), err
+}
+
+var (
+	dashboardLink = regexp.MustCompile(`href="(/dashboards/[0-9a-f-]{36})"[^>]*>\s*(?:<[^>]*>\s*)*US flights, first half of 2001`)
+	widgetLink    = regexp.MustCompile(`(?:hx-get|data-src)="(/dashboards/[0-9a-f-]{36}/widgets/[A-Za-z0-9_-]+)[^"]*"`)
+)
+
+// findPage finds the demo's first dashboard and one of its widgets as a
+// visitor does: by following links.
+func findPage(client *http.Client, base string) (page, widget string, err error) {
+	home, err := get(client, base+"/")
+	if err != nil {
+		return "", "", err
+	}
+	m := dashboardLink.FindStringSubmatch(home)
+	if m == nil {
+		return "", "", errors.New("no link to the flights dashboard on the home page")
+	}
+	body, err := get(client, base+m[1])
+	if err != nil {
+		return "", "", err
+	}
+	w := widgetLink.FindStringSubmatch(body)
+	if w == nil {
+		return "", "", errors.New("no link to a single widget on the dashboard")
+	}
+	return m[1], w[1], nil
+}
+
+// benchCold asks for the page with a date range that nobody asked for before,
+// so that every widget is computed.
+func benchCold(client *http.Client, page string, out *report) error {
+	var took []time.Duration
+	for i := range 15 {
+		from := time.Date(2001, 1, 2+i, 0, 0, 0, 0, time.UTC)
+		query := "?d=" + from.Format(time.DateOnly) + "~" + from.AddDate(0, 0, 150).Format(time.DateOnly)
+		start := time.Now()
+		if _, err := get(client, page+query); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	out.atMost("server: ten-widget page cold, 150 of 181 days, median", ms(took[len(took)/2]), "ms", 150)
+	out.add("server: ten-widget page cold, slowest of 15", ms(took[len(took)-1]), "ms")
+	return nil
+}
+
+type loadResult struct {
+	rate     float64
+	p50, p99 time.Duration
+}
+
+// hammer asks for one page over keep-alive connections as fast as it is
+// answered. The client is kept lean, since it runs on the same processors.
+func hammer(ctx context.Context, o *options, client *http.Client, base, path string, connections int) (loadResult, error) {
+	target, err := url.Parse(base + path)
+	if err != nil {
+		return loadResult{}, err
+	}
+	if _, err := get(client, target.String()); err != nil { // fills the cache
+		return loadResult{}, err
+	}
+	var cookies []string
+	for _, c := range client.Jar.Cookies(target) {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	request := []byte("GET " + target.RequestURI() + " HTTP/1.1\r\nHost: " + target.Host + "\r\nAccept-Encoding: gzip\r\nCookie: " +
+		strings.Join(cookies, "; ") + "\r\n\r\n")
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.seconds)*time.Second)
+	defer cancel()
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		all   []time.Duration
+		first error
+	)
+	start := time.Now()
+	for range connections {
+		wg.Go(func() {
+			times, err := askRepeatedly(ctx, target.Host, request)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, times...)
+			if first == nil {
+				first = err
+			}
+		})
+	}
+	wg.Wait()
+	if first != nil {
+		return loadResult{}, first
+	}
+	took := time.Since(start)
+	slices.Sort(all)
+	return loadResult{rate: float64(len(all)) / took.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100]}, nil
+}
+
+func askRepeatedly(ctx context.Context, host string, request []byte) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	reader := bufio.NewReaderSize(conn, 256<<10)
+	var times []time.Duration
+	for ctx.Err() == nil {
+		start := time.Now()
+		if _, err := conn.Write(request); err != nil {
+			return nil, err
+		}
+		if err := discardResponse(reader); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return times, nil
+}
+
+// discardResponse reads one answer, whose body has a length or comes in chunks.
+func discardResponse(r *bufio.Reader) error {
+	status, err := r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200")) {
+		return fmt.Errorf("answered %s", bytes.TrimSpace(status))
+	}
+	length, chunked := 0, false
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if _, err := fmt.Sscan(string(value), &length); err != nil {
+				return err
+			}
+		}
+		chunked = chunked || bytes.Equal(line, []byte("Transfer-Encoding: chunked"))
+	}
+	for chunked {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		var size int
+		if _, err := fmt.Sscanf(string(line), "%x", &size); err != nil {
+			return err
+		}
+		if _, err := r.Discard(size + 2); err != nil {
+			return err
+		}
+		chunked = size > 0
+	}
+	_, err = r.Discard(length)
+	return err
+}
