@@ -245,19 +245,6 @@ func (q *Queries) PlacementInsert(ctx context.Context, arg PlacementInsertParams
 	return err
 }
 
-const placementSetKeyset = `-- name: PlacementSetKeyset :execrows
-UPDATE control.placements SET keyset = $1 WHERE tenant_id = $2 AND keyset = $3
-`
-
-// PlacementSetKeyset replaces the keyset that the caller has read, and no other.
-func (q *Queries) PlacementSetKeyset(ctx context.Context, keyset []byte, tenantID uuid.UUID, oldKeyset []byte) (int64, error) {
-	result, err := q.db.Exec(ctx, placementSetKeyset, keyset, tenantID, oldKeyset)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const tenantByID = `-- name: TenantByID :one
 SELECT tenant_id, slug, name, created_at FROM control.tenants WHERE tenant_id = $1
 `

@@ -27,7 +27,7 @@ type world struct {
 	token                []byte
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	url := dbtest.URL(t)
 	pool, err := db.Open(t.Context(), db.Config{URL: url, MaxConns: 4})
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // owner is a connection of the database's owner.
-func (w *world) owner(t *testing.T) *pgx.Conn {
+func (w *world) owner(t testing.TB) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), w.url)
 	if err != nil {

@@ -437,11 +437,14 @@ func (q *Queries) UploadInsert(ctx context.Context, arg UploadInsertParams) erro
 }
 
 const uploadKnown = `-- name: UploadKnown :many
-SELECT key FROM uploads WHERE tenant_id = $1 AND key = ANY ($2::text[]) AND state <> 'removed'
+SELECT key::text AS key FROM uploads u1 WHERE u1.tenant_id = $1 AND u1.key = ANY ($2::text[]) AND u1.state <> 'removed'
+UNION
+SELECT (inspection ->> 'rejects_file')::text FROM uploads u2
+WHERE u2.tenant_id = $1 AND u2.inspection ->> 'rejects_file' = ANY ($2::text[]) AND u2.state <> 'removed'
 `
 
 // UploadKnown answers which of the given files belong to an upload that is
-// kept.
+// kept: the file itself, or the records that its last inspection rejected.
 func (q *Queries) UploadKnown(ctx context.Context, tenantID uuid.UUID, keys []string) ([]string, error) {
 	rows, err := q.db.Query(ctx, uploadKnown, tenantID, keys)
 	if err != nil {

@@ -67,50 +67,6 @@ func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.U
 	return i, err
 }
 
-const userGetByEmail = `-- name: UserGetByEmail :one
-SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
-FROM users WHERE tenant_id = $1 AND lower(email) = lower($2::text)
-`
-
-type UserGetByEmailRow struct {
-	UserID    uuid.UUID
-	TenantID  uuid.UUID
-	PersonID  uuid.UUID
-	Email     string
-	Name      string
-	Role      UserRole
-	PlanType  PlanType
-	Zone      string
-	Locale    string
-	Theme     string
-	Shortcuts bool
-	CreatedAt time.Time
-	InvitedAt *time.Time
-	RemovedAt *time.Time
-}
-
-func (q *Queries) UserGetByEmail(ctx context.Context, tenantID uuid.UUID, email string) (UserGetByEmailRow, error) {
-	row := q.db.QueryRow(ctx, userGetByEmail, tenantID, email)
-	var i UserGetByEmailRow
-	err := row.Scan(
-		&i.UserID,
-		&i.TenantID,
-		&i.PersonID,
-		&i.Email,
-		&i.Name,
-		&i.Role,
-		&i.PlanType,
-		&i.Zone,
-		&i.Locale,
-		&i.Theme,
-		&i.Shortcuts,
-		&i.CreatedAt,
-		&i.InvitedAt,
-		&i.RemovedAt,
-	)
-	return i, err
-}
-
 const userGetByPerson = `-- name: UserGetByPerson :one
 SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = $1 AND person_id = $2
@@ -278,36 +234,6 @@ func (q *Queries) UserLockOwners(ctx context.Context, tenantID uuid.UUID) ([]uui
 			return nil, err
 		}
 		items = append(items, user_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const userNames = `-- name: UserNames :many
-SELECT user_id, name, email FROM users WHERE tenant_id = $1 AND user_id = ANY($2::uuid[])
-`
-
-type UserNamesRow struct {
-	UserID uuid.UUID
-	Name   string
-	Email  string
-}
-
-func (q *Queries) UserNames(ctx context.Context, tenantID uuid.UUID, userIds []uuid.UUID) ([]UserNamesRow, error) {
-	rows, err := q.db.Query(ctx, userNames, tenantID, userIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []UserNamesRow
-	for rows.Next() {
-		var i UserNamesRow
-		if err := rows.Scan(&i.UserID, &i.Name, &i.Email); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/playwright-community/playwright-go"
 )
@@ -37,16 +39,16 @@ func (s *server) visit(t *testing.T, l look) *visitor {
 	if l.dark {
 		scheme = playwright.ColorSchemeDark
 	}
-	context, err := browser.NewContext(playwright.BrowserNewContextOptions{
+	session, err := browser.NewContext(playwright.BrowserNewContextOptions{
 		BaseURL:  playwright.String(s.URL),
 		Viewport: &playwright.Size{Width: l.width, Height: l.height}, ColorScheme: scheme, ReducedMotion: playwright.ReducedMotionReduce,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = context.Close() })
-	context.SetDefaultTimeout(20_000)
-	tab, err := context.NewPage()
+	t.Cleanup(func() { _ = session.Close() })
+	session.SetDefaultTimeout(20_000)
+	tab, err := session.NewPage()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,36 +130,53 @@ func (v *visitor) text(selector string) string {
 	return strings.TrimSpace(text)
 }
 
+// until asks the page again and again until expression, a function of argument,
+// answers true. The driver's own way to wait needs eval, which the content
+// policy of our pages forbids.
+func (v *visitor) until(what, expression string, argument any) {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, err := v.tab.Evaluate(expression, argument)
+		// A navigation under way takes the page away from the question.
+		if err == nil && done == true {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			v.t.Fatalf("waited in vain until %s (%v)", what, err)
+		case <-tick.C:
+		}
+	}
+}
+
 // changes waits until the text of an element is another one than before.
 func (v *visitor) changes(selector, before string) string {
 	v.t.Helper()
-	_, err := v.tab.WaitForFunction(`([selector, before]) => {
+	v.until(fmt.Sprintf("%s is no longer %q", selector, before), `([selector, before]) => {
 		const e = document.querySelector(selector);
-		return e && e.innerText.trim() !== "" && e.innerText.trim() !== before;
+		return Boolean(e) && e.innerText.trim() !== "" && e.innerText.trim() !== before;
 	}`, []any{selector, before})
-	if err != nil {
-		v.t.Fatalf("%s stayed %q: %v", selector, before, err)
-	}
 	return v.text(selector)
 }
 
 // becomes waits until the text of an element is the wanted one.
 func (v *visitor) becomes(selector, want string) {
 	v.t.Helper()
-	_, err := v.tab.WaitForFunction(`([selector, want]) => document.querySelector(selector)?.innerText.trim() === want`, []any{selector, want})
-	if err != nil {
-		v.t.Fatalf("%s is %q, want %q: %v", selector, v.text(selector), want, err)
-	}
+	v.until(fmt.Sprintf("%s is %q", selector, want),
+		`([selector, want]) => document.querySelector(selector)?.innerText.trim() === want`, []any{selector, want})
 }
 
 // drawn waits until every chart of the page has drawn itself.
 func (v *visitor) drawn() {
 	v.t.Helper()
-	_, err := v.tab.WaitForFunction(`() => {
+	v.until("all charts are drawn", `() => {
 		const charts = [...document.querySelectorAll("df-chart, df-map")];
 		return charts.length > 0 && charts.every(c => c.querySelector("canvas, svg"));
 	}`, nil)
-	v.must(err)
 }
 
 // accessible fails on what axe calls serious or critical under WCAG 2.2 AA.

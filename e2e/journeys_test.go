@@ -124,7 +124,7 @@ func TestADashboardFollowsItsData(t *testing.T) {
 		t.Errorf("the first number of the suggested dashboard is %q, want the count 3", before)
 	}
 	// The stream is open before the data changes.
-	v.see("df-live", "Live")
+	v.see("header", "Live")
 	if _, stderr, err := demo.run(t.Context(), "", "import", file, "--dataset", "live orders", "--append"); err != nil {
 		t.Fatalf("append: %v: %s", err, stderr)
 	}

@@ -56,7 +56,7 @@ func TestSessionsAreListedAndRevoked(t *testing.T) {
 	if n := page.page.Find(".session-list li").Length(); n != 3 {
 		t.Fatalf("%d sessions are listed, want 3", n)
 	}
-	page.shows(".session-list", "Go-http-client").shows(".session-list", "This session")
+	page.shows(".session-list", "Chrome on Linux").shows(".session-list", "This session")
 	id, _ := page.page.Find(".session-list button[name=id]").First().Attr("value")
 	stranger.post(views.PathAccountSessions, "id", id).want(http.StatusNotFound)
 	stranger.post(views.PathAccountSessions, "id", "x").want(http.StatusNotFound)

@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -58,12 +59,44 @@ func (h boards) routes(r chi.Router) {
 	r.Post("/dashboards/{id}/operations", handle(h.operations))
 }
 
+// ownIdentity are the routes that find out who asks together with what they
+// answer, in one round trip to the database.
+func (h boards) ownIdentity(r chi.Router) {
+	r.With(h.identifyAndRead, requireSession).Get("/dashboards/{id}", handle(h.show))
+	r.With(h.identifyAndRead, requireSession).Get("/dashboards/{id}/widgets/{widget}", handle(h.tile))
+}
+
 // streams are the answers that are compressed here or have no end.
 func (h boards) streams(r chi.Router) {
-	r.Get("/dashboards/{id}", handle(h.show))
-	r.Get("/dashboards/{id}/widgets/{widget}", handle(h.tile))
 	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
 	r.Get("/dashboards/{id}/events", handle(h.events))
+}
+
+type stateKey struct{}
+
+// identifyAndRead finds out who is signed in and reads the state of the
+// dashboard of the path. An id that is none has no state.
+func (h boards) identifyAndRead(next http.Handler) http.Handler {
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		cookie, err := r.Cookie(cookieName(r))
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return nil
+		}
+		state := new(string)
+		id, _ := dashboardID(r)
+		// Only whole pages show the switcher of workspaces.
+		i, err := h.Auth.IdentifyAnd(r.Context(), cookie.Value, !isPartial(r), dashboards.ReadState(id, state))
+		switch {
+		case errors.Is(err, auth.ErrNoSession):
+		case err != nil:
+			return err
+		default:
+			scopeOf(r).identity = &i
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stateKey{}, state)))
+		return nil
+	})
 }
 
 // dashboardID answers not-found for what is no id: nobody learns which ids there are.
@@ -105,9 +138,11 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 	if at == "" {
 		at = r.Header.Get(headerSnapshot)
 	}
-	return h.Dashboards.Open(r.Context(), actor(r), dashboards.OpenRequest{
-		ID: id, State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context()),
-	})
+	request := dashboards.OpenRequest{ID: id, State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())}
+	if known, ok := r.Context().Value(stateKey{}).(*string); ok {
+		return h.Dashboards.OpenKnown(r.Context(), actor(r), request, *known, messages.Language(r.Context()))
+	}
+	return h.Dashboards.Open(r.Context(), actor(r), request)
 }
 
 func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {

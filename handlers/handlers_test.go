@@ -66,7 +66,8 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Tenants = tenants.NewService(tenants.Deps{DB: pool, Master: master})
 	address := func() string { return s.url }
 	s.Delivery = delivery.NewService(delivery.Deps{DB: pool, Tenants: s.Tenants, Renderer: views.Letters{Address: address}, ShowBodies: true})
-	s.Auth = auth.NewService(auth.Deps{DB: pool, Tenants: s.Tenants, Mailer: s.Delivery, BaseURL: address})
+	s.Auth = auth.NewService(auth.Deps{DB: pool, Tenants: s.Tenants, Mailer: s.Delivery, BaseURL: address,
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	s.Datasets = datasets.New(datasets.Deps{DB: pool, Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
@@ -192,6 +193,7 @@ func (b *browser) request(method, path string, headers map[string]string, fields
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36")
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}

@@ -65,6 +65,10 @@ type feature interface{ routes(r chi.Router) }
 // end: they have no limit on the body.
 type streamer interface{ streams(r chi.Router) }
 
+// selfIdentified is a feature with hot routes that find out who asks together
+// with what they answer, in one round trip to the database.
+type selfIdentified interface{ ownIdentity(r chi.Router) }
+
 // core is what all handlers share.
 type core struct {
 	Deps
@@ -111,8 +115,15 @@ func newRouter(deps Deps) (chi.Router, error) {
 	signedIn := []feature{
 		home{c},
 		newBoards(c),
+		datasetPages{c},
+		uploadPages{c},
 		account{c},
 		settings{c},
+	}
+	for _, f := range signedIn {
+		if s, ok := f.(selfIdentified); ok {
+			s.ownIdentity(r)
+		}
 	}
 	r.Group(func(r chi.Router) {
 		r.Use(c.loadIdentity)

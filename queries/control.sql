@@ -26,10 +26,6 @@ VALUES (@tenant_id, @shard, @schema_name, @region, @storage_prefix, @keyset);
 -- name: PlacementByTenant :one
 SELECT tenant_id, shard, schema_name, region, storage_prefix, keyset FROM control.placements WHERE tenant_id = @tenant_id;
 
--- PlacementSetKeyset replaces the keyset that the caller has read, and no other.
--- name: PlacementSetKeyset :execrows
-UPDATE control.placements SET keyset = @keyset WHERE tenant_id = @tenant_id AND keyset = @old_keyset;
-
 -- name: PersonInsert :exec
 INSERT INTO control.people (person_id, email, password_hash) VALUES (@person_id, @email, @password_hash);
 

@@ -55,9 +55,12 @@ WHERE u.tenant_id = @tenant_id AND u.state <> 'removed' AND u.updated_at < @befo
 ORDER BY u.updated_at LIMIT @row_limit;
 
 -- UploadKnown answers which of the given files belong to an upload that is
--- kept.
+-- kept: the file itself, or the records that its last inspection rejected.
 -- name: UploadKnown :many
-SELECT key FROM uploads WHERE tenant_id = @tenant_id AND key = ANY (@keys::text[]) AND state <> 'removed';
+SELECT key::text AS key FROM uploads u1 WHERE u1.tenant_id = @tenant_id AND u1.key = ANY (@keys::text[]) AND u1.state <> 'removed'
+UNION
+SELECT (inspection ->> 'rejects_file')::text FROM uploads u2
+WHERE u2.tenant_id = @tenant_id AND u2.inspection ->> 'rejects_file' = ANY (@keys::text[]) AND u2.state <> 'removed';
 
 -- LoadInsert adds a load.
 -- name: LoadInsert :exec

@@ -16,10 +16,6 @@ WHERE tenant_id = @tenant_id AND user_id = @user_id AND removed_at IS NOT NULL;
 SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
--- name: UserGetByEmail :one
-SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
-FROM users WHERE tenant_id = @tenant_id AND lower(email) = lower(@email::text);
-
 -- UserList is one page of the members by name. An empty pattern or role is no
 -- filter; total counts what they leave.
 -- name: UserList :many
@@ -31,9 +27,6 @@ ORDER BY lower(COALESCE(NULLIF(name, ''), email)), user_id LIMIT @row_limit OFFS
 
 -- name: UserCount :one
 SELECT count(*) FROM users WHERE tenant_id = @tenant_id AND removed_at IS NULL;
-
--- name: UserNames :many
-SELECT user_id, name, email FROM users WHERE tenant_id = @tenant_id AND user_id = ANY(@user_ids::uuid[]);
 
 -- name: UserSetName :exec
 UPDATE users SET name = @name WHERE tenant_id = @tenant_id AND user_id = @user_id;

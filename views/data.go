@@ -84,7 +84,6 @@ type DatasetProps struct {
 	TimeColumn            string
 	RelativeToNewest      bool
 	Empty                 bool // no rows yet
-	LiveURL               string
 	Counts                map[DatasetTab]string
 	Body                  templ.Component // of the section
 	Drop                  *DropProps
@@ -304,6 +303,7 @@ type ReviewProps struct {
 	Notes                           []string
 	Rejects                         []RejectRow
 	RejectsTag                      string
+	RejectsHref                     string // of the file with all of them
 	Preview                         TablePart
 	Submit                          string // "Load 8,412 rows"
 	CanLoad                         bool
@@ -312,7 +312,8 @@ type ReviewProps struct {
 // ReviewColumn is one column of the file.
 type ReviewColumn struct {
 	Index      int
-	Source     string // as the file has it; what choices are made by
+	Source     string // what choices are made by
+	Was        string // the type before a change
 	Name       string
 	Load       bool
 	Icon       string
@@ -322,7 +323,11 @@ type ReviewColumn struct {
 	Filled     float64
 	FilledText string
 	Tags       []ui.TagProps
+	Asks       []Ask // answers to a question about the column
 }
+
+// Ask is one answer: Value is what is sent.
+type Ask struct{ Label, Value string }
 
 // RejectRow is a group of rejected records with its fix.
 type RejectRow struct {

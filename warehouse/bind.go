@@ -184,6 +184,12 @@ func (b *binder) lookup(name string, l Lookup) (int, error) {
 	if own == nil || key == nil {
 		return 0, ErrUnknownLookup.With("The lookup %q no longer works: a column that it joins by was removed.", clip(name))
 	}
+	if l.Target.TenantID != b.ds.TenantID {
+		return 0, fmt.Errorf("lookup %s leads to a dataset of another tenant", name)
+	}
+	if !joinable(own.Type, key.Type) {
+		return 0, ErrUnknownLookup.With("The lookup %q no longer works: it joins %s with %s.", clip(name), typeNoun(own.Type), typeNoun(key.Type))
+	}
 	rel := len(b.plan.Lookups) + 1
 	b.plan.Lookups = append(b.plan.Lookups, planLookup{
 		Column: refOf(0, own), Key: refOf(rel, key), Dataset: l.Target.ID, Version: l.Target.Version,
@@ -192,6 +198,9 @@ func (b *binder) lookup(name string, l Lookup) (int, error) {
 	b.lookupRel[name] = rel
 	return rel, nil
 }
+
+// joinable tells whether values of two types can be equal.
+func joinable(a, b Type) bool { return a == b || isNumeric(a) && isNumeric(b) }
 
 func refOf(rel int, c *Column) colRef {
 	return colRef{Rel: rel, ID: c.ID, Type: c.Type, Precision: c.Precision, Scale: c.Scale}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
 // ByteCache is a second cache tier shared by processes. It may lose any entry
@@ -55,6 +56,8 @@ type Config struct {
 	// SampleSlowerThan is the predicted time of an exact answer over which an
 	// answer may come from samples (default 1 s).
 	SampleSlowerThan time.Duration
+	// HotBytes is the room for hot copies in Dir (default 1 GiB; negative: none).
+	HotBytes int64
 	// Metrics registers the engine's metrics; nil for none.
 	Metrics prometheus.Registerer
 }
@@ -80,6 +83,9 @@ func (c Config) withDefaults() Config {
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 128 << 20
 	}
+	if c.HotBytes == 0 {
+		c.HotBytes = 1 << 30
+	}
 	if c.SampleAbove == 0 {
 		c.SampleAbove = 10_000_000
 	}
@@ -104,12 +110,19 @@ type Engine struct {
 	plans     *lru.Cache[queryKey, *plan]
 	unique    *lru.Cache[uniqueKey, bool]
 	speed     *speed
+	hot       *hotCopies
 	metrics   *metrics
 
-	closing context.Context
-	stop    context.CancelFunc
-	once    sync.Once
-	initErr error
+	// firstWindow is how many rows a page reads first when it is not known
+	// how many of them pass the filters.
+	firstWindow int64
+
+	closing    context.Context
+	stop       context.CancelFunc
+	once       sync.Once // opens work
+	initErr    error
+	work       *workDir
+	background sync.WaitGroup
 }
 
 type uniqueKey struct {
@@ -139,11 +152,14 @@ func New(cfg Config) *Engine {
 		admission: newAdmission(cfg.MaxConcurrent, active, cfg.MaxWaiting),
 		cache:     newResultCache(cfg.CacheBytes),
 		flights:   newFlights(),
-		footers:   newFooters(filepath.Join(cfg.Dir, "empty.parquet")),
+		footers:   newFooters(),
 		plans:     plans,
 		unique:    unique,
 		speed:     newSpeed(),
+
+		firstWindow: segments.RowGroupRows,
 	}
+	e.hot = newHotCopies(cfg.HotBytes)
 	e.closing, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, cfg.Metrics)
 	return e
@@ -152,8 +168,13 @@ func New(cfg Config) *Engine {
 // Close ends all running queries and closes all instances.
 func (e *Engine) Close() error {
 	e.stop()
+	e.once.Do(func() { e.initErr = ErrClosed })
+	e.background.Wait()
 	e.instances.close()
-	return nil
+	if e.work == nil {
+		return nil
+	}
+	return e.work.remove()
 }
 
 // Run answers q: from the cache, from an identical query that is running, or
@@ -161,9 +182,6 @@ func (e *Engine) Close() error {
 //
 // Errors: ctx.Err() where the caller went away, and the query.* codes.
 func (e *Engine) Run(ctx context.Context, q Query) (*Result, error) {
-	if q.Dataset == nil {
-		return nil, errors.New("query without a dataset")
-	}
 	if err := e.closing.Err(); err != nil {
 		return nil, ErrClosed
 	}
@@ -207,6 +225,9 @@ func (e *Engine) explainError(ctx, wait context.Context, err error) error {
 
 // plan finds or makes the plan of q.
 func (e *Engine) plan(ctx context.Context, q *Query) (*plan, error) {
+	if q.Dataset == nil || q.Dataset.TenantID == "" || q.Dataset.ID == "" {
+		return nil, errors.New("query without a dataset, or a dataset without a tenant")
+	}
 	key := keyOf(q)
 	if p, ok := e.plans.Get(key); ok {
 		return p, nil
@@ -330,9 +351,7 @@ func (e *Engine) fromSecond(ctx context.Context, digest string) *Result {
 // connect opens what the engine itself needs, then a connection for the tenant.
 func (e *Engine) connect(ctx context.Context, tenant string) (*instance, *connection, error) {
 	e.once.Do(func() {
-		if e.initErr = os.MkdirAll(e.cfg.Dir, 0o700); e.initErr == nil {
-			e.initErr = writeEmpty(e.cfg.Dir)
-		}
+		e.initErr = e.prepare()
 	})
 	if e.initErr != nil {
 		return nil, nil, fmt.Errorf("prepare engine directory: %w", e.initErr)
@@ -342,6 +361,24 @@ func (e *Engine) connect(ctx context.Context, tenant string) (*instance, *connec
 		return nil, nil, err
 	}
 	return in, conn, nil
+}
+
+// prepare makes the engine's directory and starts what works in the background.
+func (e *Engine) prepare() error {
+	work, err := openWorkDir(e.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(work.join("hot"), 0o700); err != nil {
+		return err
+	}
+	e.work, e.instances.work = work, work
+	e.background.Add(1)
+	go func() {
+		defer e.background.Done()
+		e.buildHot()
+	}()
+	return nil
 }
 
 // queryError gives failures of DuckDB that a person can do something about

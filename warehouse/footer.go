@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -34,7 +32,6 @@ type groupBounds struct {
 // unique and a caller only gets to paths of its own segments.
 type footers struct {
 	byPath *lru.Cache[string, *footer]
-	empty  string // path of a Parquet file without rows
 }
 
 // emptyFile is a Parquet file without rows, see source.relation.
@@ -42,35 +39,15 @@ type footers struct {
 //go:embed empty.parquet
 var emptyFile []byte
 
-// writeEmpty puts the file without rows into dir. Several processes may do so
-// at once: the file is always the same and never half-written.
-func writeEmpty(dir string) error {
-	f, err := os.CreateTemp(dir, "empty-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(emptyFile)
-	if errClose := f.Close(); err == nil {
-		err = errClose
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, "empty.parquet"))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error is the one to tell
-	}
-	return err
-}
-
 // keptFooters is about 50 MB of footers at 30 columns.
 const keptFooters = 10_000
 
-func newFooters(empty string) *footers {
+func newFooters() *footers {
 	cache, err := lru.New[string, *footer](keptFooters)
 	if err != nil { // only a size below 1
 		panic(err)
 	}
-	return &footers{byPath: cache, empty: empty}
+	return &footers{byPath: cache}
 }
 
 // load gives the footers of the segments in their order.

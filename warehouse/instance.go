@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,9 +16,12 @@ type instances struct {
 	cfg   Config
 	limit int // bytes of memory one instance may use
 
+	work *workDir // set before the first instance is opened
+
 	mu     sync.Mutex
 	open   map[string]*instance
 	recent *list.List // of *instance, most recent first
+	serial int
 	closed bool
 }
 
@@ -167,8 +169,12 @@ func (s *instances) count() int {
 
 // start opens an instance that can read segments, spill, and nothing else.
 func (s *instances) start() (*database, error) {
-	spill := filepath.Join(s.cfg.Dir, "spill")
-	if err := os.MkdirAll(spill, 0o700); err != nil {
+	// Instances must not share it: DuckDB names spilled files by number.
+	s.mu.Lock()
+	s.serial++
+	spill := s.work.join(fmt.Sprintf("spill-%d", s.serial))
+	s.mu.Unlock()
+	if err := os.Mkdir(spill, 0o700); err != nil {
 		return nil, fmt.Errorf("create spill directory: %w", err)
 	}
 	db, err := openDatabase(":memory:", map[string]string{
@@ -196,7 +202,7 @@ func (s *instances) start() (*database, error) {
 	}
 	defer conn.close()
 	dirs := make([]string, 0, len(s.cfg.DataDirs)+1)
-	for _, dir := range append([]string{s.cfg.Dir}, s.cfg.DataDirs...) {
+	for _, dir := range append([]string{s.work.path}, s.cfg.DataDirs...) {
 		dirs = append(dirs, quoteText(strings.TrimSuffix(dir, "/")+"/"))
 	}
 	for _, sql := range []string{

@@ -12,7 +12,7 @@ import (
 //	{"columns":[{"name","type"}],"rows":[[…]],"dataset_version","sampled"}
 //
 // and, where they apply, "more", "other_rows" (indices of the rows that are
-// "Other"), "span" and "previous_span". Decimals are texts with their exact
+// "Other"), "span" and "previous_span". Decimals are numbers with all of their
 // digits, dates "2001-12-31", timestamps "2001-12-31T23:59:59.5", those with
 // time zone with the offset of the result's zone. A float that is no number
 // is null. sampled is false, or {"rate","error"}.
@@ -125,9 +125,7 @@ func (r *Result) appendValue(dst []byte, c *ResultColumn, row int, z *zone) []by
 	case Float:
 		return appendFloat(dst, c.Floats[row])
 	case Decimal:
-		dst = append(dst, '"')
-		dst = append(dst, c.Exact[row]...)
-		return append(dst, '"')
+		return append(dst, c.Exact[row]...)
 	case Boolean:
 		return strconv.AppendBool(dst, c.Ints[row] != 0)
 	case Date:

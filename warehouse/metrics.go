@@ -8,6 +8,8 @@ type metrics struct {
 	seconds prometheus.Histogram
 	wait    prometheus.Histogram
 	rows    prometheus.Counter
+
+	hotFailed prometheus.Counter
 }
 
 func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
@@ -30,6 +32,10 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 			Name: "dataflow_query_rows_total",
 			Help: "Rows of the segments that queries read.",
 		}),
+		hotFailed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dataflow_query_hot_failed_total",
+			Help: "Hot copies that could not be built.",
+		}),
 	}
 	if reg == nil {
 		return m
@@ -37,7 +43,7 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 	gauge := func(name, help string, read func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
-	reg.MustRegister(m.queries, m.seconds, m.wait, m.rows,
+	reg.MustRegister(m.queries, m.seconds, m.wait, m.rows, m.hotFailed,
 		gauge("dataflow_query_cache_bytes", "Bytes of results kept in process.", func() float64 {
 			_, bytes := e.cache.size()
 			return float64(bytes)

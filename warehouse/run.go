@@ -16,8 +16,7 @@ func (e *Engine) answer(ctx context.Context, conn *connection, p *plan) (r *Resu
 		return nil, "", err
 	}
 	if len(p.Rows) > 0 {
-		r, err = e.page(ctx, conn, c)
-		return r, "exact", err
+		return e.page(ctx, conn, c)
 	}
 	if e.maySample(c) {
 		r, err = e.estimate(ctx, conn, c)
@@ -79,7 +78,7 @@ func (c *compiler) scanned() int64 {
 }
 
 func (e *Engine) source(ctx context.Context, conn *connection, ds *Dataset, where []predicate) (*source, error) {
-	s := &source{ds: ds, segs: prune(ds.Segments, where), empty: e.footers.empty}
+	s := &source{ds: ds, segs: prune(ds.Segments, where), empty: e.work.join("empty.parquet")}
 	var err error
 	s.foot, err = e.footers.load(ctx, conn, s.segs)
 	return s, err
@@ -275,21 +274,6 @@ func grainDays(grain string) float64 {
 		return 365.2
 	}
 	return float64(grainMicros(grain)) / float64(dayMicros)
-}
-
-// page answers a query for plain rows.
-func (e *Engine) page(ctx context.Context, conn *connection, c *compiler) (*Result, error) {
-	p := c.p
-	if p.Limit > c.maxRows {
-		r, more, err := e.execute(ctx, conn, c, c.plainRows(nil))
-		if err == nil && more {
-			err = ErrTooManyRows.With("The answer has %d columns, so at most %d rows fit. Lower the limit or ask for fewer columns.", len(r.Columns), c.maxRows)
-		}
-		return r, err
-	}
-	e.metrics.rows.Add(float64(c.scanned()))
-	r, _, err := e.execute(ctx, conn, c, c.plainRows(nil))
-	return r, err
 }
 
 // Explanation says how an answer is made.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,8 +15,10 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/mail"
@@ -57,10 +60,17 @@ func setup(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
+	blobs, err := blob.Open(t.Context(), blob.Options{URL: "file://" + filepath.Join(dir, "storage"), CacheDir: filepath.Join(dir, "cache")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = blobs.Close() })
 	address := func() string { return "https://bi.example.com" }
 	w.deps = Deps{
 		Store: w.db, Redis: redis, Bus: w.bus, Log: slog.New(slog.DiscardHandler), Tenants: directory,
-		Auth: auth.NewService(auth.Deps{DB: w.db, Tenants: directory, BaseURL: address}),
+		Datasets: datasets.New(datasets.Deps{DB: w.db, Blobs: blobs, Log: slog.New(slog.DiscardHandler)}),
+		Auth:     auth.NewService(auth.Deps{DB: w.db, Tenants: directory, BaseURL: address}),
 		Delivery: delivery.NewService(delivery.Deps{DB: w.db, Tenants: directory, Sender: sender,
 			Renderer: views.Letters{Address: address}}),
 	}

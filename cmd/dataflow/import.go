@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -69,6 +70,9 @@ func runImport(ctx context.Context, e *env) (err error) {
 		return errUsage.With("“dataflow import” takes one FILE. Run “dataflow import -h” for help.")
 	}
 	request.Path = args[0]
+	if _, err := os.Stat(request.Path); err != nil { // before anything is started for it
+		return errUsage.With("The file %s can't be opened.", request.Path).Wrap(err)
+	}
 	if request.Dataset == "" {
 		request.Dataset = datasetName(request.Path)
 	}

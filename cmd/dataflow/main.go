@@ -39,6 +39,7 @@ var commands = []command{
 	{"query", "answer a query over a dataset", runQuery},
 	{"datasets", "list, restore, change and delete datasets", runDatasets},
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},
+	{"user", "add people who can sign in, and make links to reset passwords", runUser},
 	{"migrate", "bring database and storage up to date", runMigrate},
 	{"version", "print the version", runVersion},
 }
@@ -243,6 +244,7 @@ func (e *env) configWith(defaults ...string) (*config.Config, *slog.Logger, erro
 	}
 	json := cfg.Log.Format == "json" || (cfg.Log.Format == "" && !isTerminal(e.stderr))
 	log := telemetry.NewLogger(e.stderr, telemetry.LogConfig{Level: cfg.Log.Level, JSON: json})
+	slog.SetDefault(log) // handlers, and libraries that know no logger of ours
 	for _, name := range cfg.Unknown {
 		log.Warn("unknown setting is ignored", "name", name)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -12,7 +13,7 @@ import (
 
 const (
 	headBytes  = 256 << 10 // what the sniffer looks at
-	chunkBytes = 512 << 10 // about what one batch holds
+	chunkBytes = 512 << 10
 )
 
 // delimited reads text with delimiters. Cutting the text into chunks is serial
@@ -30,6 +31,7 @@ type delimited struct {
 	scanner scanner
 	limits  records.Limits
 	strip   bool // NUL bytes
+	chunk   int  // about how many bytes a batch holds
 	above   *records.Batch
 
 	mu      sync.Mutex
@@ -51,23 +53,11 @@ type carry struct {
 	err     error
 }
 
-func openDelimited(s *stream, options records.Options, limits records.Limits) (records.Source, error) {
-	head, whole, err := readHead(s.body, headBytes)
-	if err != nil {
-		return nil, err
-	}
-	g := guessEncoding(head, whole)
+// openDelimited reads text with delimiters, whose first bytes were read already.
+func openDelimited(s *stream, head []byte, g guess, options records.Options, limits records.Limits) (records.Source, error) {
 	bom := g.bom
-	if options.Encoding != "" {
-		if !knownEncoding(options.Encoding) {
-			return nil, ErrBadOption.With("The encoding %q is not known. Use utf-8, utf-16le, utf-16be, latin-1 or windows-1252.", options.Encoding)
-		}
-		if options.Encoding != g.encoding {
-			bom = 0
-		}
-		g.encoding = options.Encoding
-	}
-	d := &delimited{stream: s, limits: limits, strip: options.NUL == "strip"}
+	var err error
+	d := &delimited{stream: s, limits: limits, strip: options.NUL == "strip", chunk: chunkBytes}
 	d.text = decode(io.MultiReader(bytes.NewReader(head[bom:]), s.body), g.encoding)
 	d.buffers.New = func() any { return &chunk{} }
 
@@ -77,17 +67,18 @@ func openDelimited(s *stream, options records.Options, limits records.Limits) (r
 			return nil, err
 		}
 		if size == headBytes {
-			if err := d.checkText(head); err != nil {
+			if err := d.checkText(); err != nil {
 				return nil, err
 			}
 		}
-		if l, err = sniff(d.pending, d.ended, options); err != nil {
-			return nil, err
+		lines := bytes.ContainsAny(d.pending, "\n\r")
+		if int64(len(d.pending)) <= limits.MaxRecordBytes && d.ended || lines {
+			l = sniff(d.pending, d.ended, options)
 		}
-		if l.fields > 0 || d.ended {
+		if l.fields > 0 || d.ended && (lines || int64(len(d.pending)) <= limits.MaxRecordBytes) {
 			break
 		}
-		if int64(size) > limits.MaxRecordBytes {
+		if int64(len(d.pending)) > limits.MaxRecordBytes {
 			return nil, ErrLineTooLong.With("The first line is longer than %s.", sizeText(limits.MaxRecordBytes))
 		}
 	}
@@ -96,6 +87,9 @@ func openDelimited(s *stream, options records.Options, limits records.Limits) (r
 	}
 	if l.fields == 0 {
 		return nil, ErrEmpty
+	}
+	if int64(l.below) > limits.MaxRecordBytes {
+		return nil, ErrLineTooLong.With("The header is longer than %s.", sizeText(limits.MaxRecordBytes))
 	}
 	d.scanner = scanner{
 		dialect: l.dialect, fields: l.fields, optional: l.optional, maxRecord: int(limits.MaxRecordBytes),
@@ -139,23 +133,26 @@ func textAbove(l layout) *records.Batch {
 
 // readHead reads up to n bytes and tells whether that was all.
 func readHead(from io.Reader, n int) (head []byte, whole bool, err error) {
-	head = make([]byte, n)
-	read, err := io.ReadFull(from, head)
-	switch err {
-	case nil:
-		return head, false, nil
-	case io.EOF, io.ErrUnexpectedEOF:
-		return head[:read], true, nil
+	for size := 16 << 10; ; size *= 4 {
+		size = min(size, n)
+		grown := make([]byte, size)
+		kept := copy(grown, head)
+		read, err := io.ReadFull(from, grown[kept:])
+		head = grown[:kept+read]
+		switch {
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return head, true, nil
+		case err != nil:
+			return nil, false, err
+		case size == n:
+			return head, false, nil
+		}
 	}
-	return nil, false, err
 }
 
-// checkText refuses what is not text: known binary formats, and anything with
-// more than a few control characters.
-func (d *delimited) checkText(raw []byte) error {
-	if what := binaryName(raw); what != "" {
-		return ErrNotText.With("This is %s, not a text file. Upload CSV, JSON, Parquet or XLSX.", what)
-	}
+// checkText refuses what is not text: anything with more than a few control
+// characters.
+func (d *delimited) checkText() error {
 	text := d.pending
 	if len(bytes.TrimSpace(text)) == 0 && d.ended {
 		return ErrEmpty.With("The file holds nothing but blank lines.")
@@ -310,49 +307,47 @@ func (d *delimited) take(ctx context.Context) (*chunk, error) {
 	c := d.buffers.Get().(*chunk)
 	data := append(c.data[:0], d.pending...)
 	cut := 0
-	for goal := chunkBytes; ; goal *= 2 {
+	for goal := d.chunk; ; goal *= 2 {
 		var err error
 		if data, err = d.fill(data, goal); err != nil {
 			d.failed = err
 			return nil, err
 		}
-		if d.ended {
+		if d.ended && len(data) <= goal {
 			cut = len(data)
 			break
 		}
-		if cut = d.scanner.cut(data); cut > 0 {
+		if cut = d.scanner.cut(data[:min(len(data), goal)]); cut > 0 {
 			break
 		}
-		if int64(len(data)) > d.limits.MaxRecordBytes {
+		if int64(goal) > d.limits.MaxRecordBytes {
 			// Let the scan find out where, and say so.
 			cut = len(data)
 			break
 		}
 	}
+	final := d.ended && cut == len(data)
 	d.pending = append(d.pending[:0], data[cut:]...)
-	*c = chunk{data: data[:cut], final: d.ended, seq: d.seq, before: d.last, after: make(chan carry, 1), out: c.out}
+	*c = chunk{data: data[:cut], final: final, seq: d.seq, before: d.last, after: make(chan carry, 1), out: c.out}
 	if d.above != nil {
 		c.seq--
 	}
 	d.seq++
 	d.last = c.after
-	d.done = d.ended
+	d.done = final
 	return c, nil
 }
 
 // fill reads until data has size bytes or the text ends.
 func (d *delimited) fill(data []byte, size int) ([]byte, error) {
-	if cap(data) < size {
-		grown := make([]byte, len(data), size+size/8)
-		copy(grown, data)
-		data = grown
-	}
 	for len(data) < size && !d.ended {
-		n, err := d.text.Read(data[len(data):size])
-		read := data[len(data) : len(data)+n]
+		if len(data) == cap(data) {
+			data = slices.Grow(data, min(size, max(32<<10, 3*cap(data)))-len(data)+64)
+		}
+		room := data[len(data):min(cap(data), size)]
+		n, err := d.text.Read(room)
 		if d.strip {
-			read = bytes.ReplaceAll(read, []byte{0}, nil)
-			n = copy(data[len(data):size], read)
+			n = copy(room, bytes.ReplaceAll(room[:n], []byte{0}, nil))
 		}
 		data = data[:len(data)+n]
 		if err == io.EOF {

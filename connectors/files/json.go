@@ -203,7 +203,7 @@ func (j *jsonSource) findFields(ctx context.Context, path string) ([]string, err
 		return nil, err
 	}
 	var names []string
-	known := map[string]bool{}
+	filled := map[string]bool{} // known names; true once one had a value
 	p := jsonParser{}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -211,15 +211,18 @@ func (j *jsonSource) findFields(ctx context.Context, path string) ([]string, err
 		}
 		raw, _, err := j.cut()
 		if errors.Is(err, io.EOF) {
-			return names, nil
+			return withoutNullParents(names, filled), nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !p.object(raw, nil, func(path []byte, _ []byte, _ bool) {
-			if !known[string(path)] {
-				known[string(path)] = true
+		if !p.object(raw, nil, func(path []byte, value []byte, _ bool) {
+			had, known := filled[string(path)]
+			if !known {
 				names = append(names, string(path))
+			}
+			if !had && (!known || value != nil) {
+				filled[string(path)] = value != nil
 			}
 		}) {
 			continue
@@ -228,6 +231,20 @@ func (j *jsonSource) findFields(ctx context.Context, path string) ([]string, err
 			return nil, ErrTooManyColumns.With("The records have more than %d fields.", j.limits.MaxColumns)
 		}
 	}
+}
+
+// withoutNullParents drops names that were only ever null where other records
+// have an object instead.
+func withoutNullParents(names []string, filled map[string]bool) []string {
+	parents := map[string]bool{}
+	for _, n := range names {
+		for i := range len(n) {
+			if n[i] == '.' {
+				parents[n[:i]] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return !filled[n] && parents[n] })
 }
 
 // cut answers the text of the next record and its line; io.EOF after the last.

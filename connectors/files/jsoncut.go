@@ -96,12 +96,12 @@ func (c *jsonCutter) value() (text []byte, line int64, err error) {
 	for {
 		n, done := w.step(c.buf[c.at:])
 		c.at += n
-		if done {
+		if done && c.at-start <= c.most {
 			text = c.buf[start:c.at]
 			c.line += int64(bytes.Count(text, []byte{'\n'}))
 			return text, line, nil
 		}
-		if len(c.buf)-start > c.most {
+		if c.at-start > c.most {
 			return nil, 0, ErrLineTooLong.With("The record on line %d is longer than %s.", line, sizeText(int64(c.most)))
 		}
 		dropped, more := c.fill(start)

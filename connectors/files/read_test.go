@@ -77,13 +77,22 @@ func readAll(ctx context.Context, source records.Source, readers int) ([]row, er
 	return all, nil
 }
 
-func readFile(t *testing.T, path string, options records.Options) (content, error) {
+func readFile(t testing.TB, path string, options records.Options) (content, error) {
 	t.Helper()
-	source, err := files.Open(t.Context(), path, options, records.Limits{TempDir: t.TempDir()})
+	return readChunks(t, path, options, 0)
+}
+
+// readChunks reads a file in pieces of about chunk bytes, 0 for the usual size.
+func readChunks(t testing.TB, path string, options records.Options, chunk int) (content, error) {
+	t.Helper()
+	source, err := files.Open(t.Context(), path, options, records.Limits{TempDir: os.TempDir(), MaxRecordBytes: 4 << 20})
 	if err != nil {
 		return content{}, err
 	}
 	defer source.Close()
+	if chunk > 0 {
+		files.SetChunk(source, chunk)
+	}
 	c := content{format: source.Format()}
 	for _, f := range source.Fields() {
 		c.names = append(c.names, f.Name)
@@ -92,7 +101,7 @@ func readFile(t *testing.T, path string, options records.Options) (content, erro
 	return c, err
 }
 
-func write(t *testing.T, data string) string {
+func write(t testing.TB, data string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {

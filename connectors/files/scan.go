@@ -64,7 +64,7 @@ func (s *scanner) scan(data []byte, final bool, out *scanned) {
 			}
 		}
 		if !s.careful(data, final, out) {
-			out.tooLong = !final && len(data)-out.consumed > s.maxRecord
+			out.tooLong = out.tooLong || !final && len(data)-out.consumed > s.maxRecord
 			return
 		}
 	}
@@ -167,7 +167,7 @@ func (s *scanner) plain(data []byte, quoted bool, out *scanned) {
 				spans = append(spans, span)
 			}
 			if data[pos] == '\n' {
-				if count != s.fields {
+				if count != s.fields || pos-start > s.maxRecord {
 					goto stop
 				}
 				end := pos
@@ -235,6 +235,11 @@ func (s *scanner) careful(data []byte, final bool, out *scanned) bool {
 			out.spans = out.spans[:first]
 			return false
 		}
+		if end-start > s.maxRecord {
+			out.spans = out.spans[:first]
+			out.tooLong = true
+			return false
+		}
 		blank := count == 1 && isBlankText(data[start:end])
 		if blank {
 			out.spans = out.spans[:first]
@@ -260,6 +265,10 @@ func (s *scanner) invalid(data []byte, first int, final bool, at int, f field, o
 	start := out.consumed
 	stop, next, sure := lineEnd(data, start)
 	if !final && (stop >= len(data) || !sure) {
+		return false
+	}
+	if stop-start > s.maxRecord {
+		out.tooLong = true
 		return false
 	}
 	out.problems = append(out.problems, records.Problem{

@@ -82,7 +82,7 @@ func headRecords(d dialect, head []byte, whole bool, most int) []record {
 
 // sniff finds the dialect of a text from its head; options decide what they
 // name. Head is UTF-8 without a mark.
-func sniff(head []byte, whole bool, options records.Options) (layout, error) {
+func sniff(head []byte, whole bool, options records.Options) layout {
 	var best layout
 	var rows []record
 	bestScore := -1.0
@@ -94,7 +94,7 @@ func sniff(head []byte, whole bool, options records.Options) (layout, error) {
 		}
 	}
 	best.setHeader(rows, options)
-	return best, nil
+	return best
 }
 
 // dialects are the candidates, the most usual last among equals' betters: an

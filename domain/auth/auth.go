@@ -69,6 +69,7 @@ type Deps struct {
 	Tenants *tenants.Service
 	Mailer  Mailer
 	BaseURL func() string // of this server, without a slash at its end
+	Hashing Hashing       // DefaultHashing when zero; tests take less
 }
 
 // Service is safe for concurrent use.
@@ -78,7 +79,7 @@ type Service struct {
 }
 
 // NewService makes the service.
-func NewService(deps Deps) *Service { return &Service{deps: deps, hasher: newHasher()} }
+func NewService(deps Deps) *Service { return &Service{deps: deps, hasher: newHasher(deps.Hashing)} }
 
 // Client is where a request comes from; kept with the session for its owner.
 type Client struct {

@@ -59,7 +59,9 @@ func emptySetup(t *testing.T) *fixture {
 	pool := dbtest.New(t)
 	f := &fixture{db: pool, tenants: tenants.NewService(tenants.Deps{DB: pool, Master: master}), mail: &outbox{}}
 	f.Service = auth.NewService(auth.Deps{DB: pool, Tenants: f.tenants, Mailer: f.mail,
-		BaseURL: func() string { return "https://bi.example" }})
+		BaseURL: func() string { return "https://bi.example" },
+		// What is tested here is not how slow it is.
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	return f
 }
 

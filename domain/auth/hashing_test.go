@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -11,13 +10,8 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 )
 
-func TestMain(m *testing.M) {
-	auth.UseHashing(64, 1) // what is tested here is not how slow it is
-	os.Exit(m.Run())
-}
-
-// Not parallel: it changes how all passwords are hashed.
 func TestHashIsRenewedWithNewParameters(t *testing.T) {
+	t.Parallel()
 	f := setup(t)
 	f.user(t, f.one, "ada@example.com", access.Viewer)
 	stored := func() string {
@@ -39,7 +33,8 @@ func TestHashIsRenewedWithNewParameters(t *testing.T) {
 	if stored() != before {
 		t.Error("the hash changed without a reason")
 	}
-	defer auth.UseHashing(128, 2)()
+	f.Service = auth.NewService(auth.Deps{DB: f.db, Tenants: f.tenants, Mailer: f.mail,
+		Hashing: auth.Hashing{MemoryKiB: 128, Passes: 2, Lanes: 1}})
 	f.signIn(t, "ada@example.com", password)
 	after := stored()
 	if !strings.Contains(after, "m=128,t=2,p=1") {

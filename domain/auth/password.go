@@ -12,16 +12,17 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// hashing is how new passwords are hashed: argon2id as RFC 9106 recommends
-// where memory is not plentiful. Older parameters stay readable; a password is
-// hashed again when its owner next signs in.
-var hashing = parameters{memoryKiB: 32 * 1024, passes: 3, lanes: 1}
-
-type parameters struct {
-	memoryKiB uint32
-	passes    uint32
-	lanes     uint8
+// Hashing are parameters of argon2id.
+type Hashing struct {
+	MemoryKiB uint32
+	Passes    uint32
+	Lanes     uint8
 }
+
+// DefaultHashing is how new passwords are hashed: what RFC 9106 recommends
+// where memory is not plentiful, on one core. Other parameters stay readable; a
+// password is hashed again when its owner next signs in.
+var DefaultHashing = Hashing{MemoryKiB: 32 * 1024, Passes: 3, Lanes: 1}
 
 const (
 	saltBytes = 16
@@ -34,29 +35,37 @@ const (
 const MinPassword = 10
 
 // hasher bounds how many passwords are hashed at once: each takes 32 MiB.
-type hasher struct{ slots chan struct{} }
+type hasher struct {
+	hashing Hashing
+	slots   chan struct{}
+}
 
-func newHasher() *hasher { return &hasher{slots: make(chan struct{}, 2)} }
+func newHasher(h Hashing) *hasher {
+	if h == (Hashing{}) {
+		h = DefaultHashing
+	}
+	return &hasher{hashing: h, slots: make(chan struct{}, 2)}
+}
 
-func (h *hasher) key(ctx context.Context, password string, salt []byte, p parameters) ([]byte, error) {
+func (h *hasher) key(ctx context.Context, password string, salt []byte, p Hashing) ([]byte, error) {
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return argon2.IDKey([]byte(password), salt, p.passes, p.memoryKiB, p.lanes, keyBytes), nil
+	return argon2.IDKey([]byte(password), salt, p.Passes, p.MemoryKiB, p.Lanes, keyBytes), nil
 }
 
 // hash answers the PHC string of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltBytes)
 	_, _ = rand.Read(salt) // never fails: it ends the process instead
-	key, err := h.key(ctx, password, salt, hashing)
+	key, err := h.key(ctx, password, salt, h.hashing)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashing.memoryKiB, hashing.passes, hashing.lanes,
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.hashing.MemoryKiB, h.hashing.Passes, h.hashing.Lanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
 }
 
@@ -65,22 +74,22 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 func (h *hasher) verify(ctx context.Context, password, stored string) (match, renew bool, err error) {
 	p, salt, want, ok := parseHash(stored)
 	if !ok {
-		p, salt, want = hashing, make([]byte, saltBytes), make([]byte, keyBytes)
+		p, salt, want = h.hashing, make([]byte, saltBytes), make([]byte, keyBytes)
 	}
 	got, err := h.key(ctx, password, salt, p)
 	if err != nil {
 		return false, false, err
 	}
 	match = subtle.ConstantTimeCompare(got, want) == 1 && ok
-	return match, match && p != hashing, nil
+	return match, match && p != h.hashing, nil
 }
 
-func parseHash(stored string) (p parameters, salt, key []byte, ok bool) {
+func parseHash(stored string) (p Hashing, salt, key []byte, ok bool) {
 	parts := strings.Split(stored, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return p, nil, nil, false
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memoryKiB, &p.passes, &p.lanes); err != nil {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.MemoryKiB, &p.Passes, &p.Lanes); err != nil {
 		return p, nil, nil, false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
@@ -88,7 +97,7 @@ func parseHash(stored string) (p parameters, salt, key []byte, ok bool) {
 		return p, nil, nil, false
 	}
 	key, err = base64.RawStdEncoding.DecodeString(parts[5])
-	sane := p.memoryKiB >= 8 && p.memoryKiB <= 1<<20 && p.passes >= 1 && p.passes <= 16 && p.lanes >= 1
+	sane := p.MemoryKiB >= 8 && p.MemoryKiB <= 1<<20 && p.Passes >= 1 && p.Passes <= 16 && p.Lanes >= 1
 	return p, salt, key, err == nil && len(key) == keyBytes && sane
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -74,11 +75,9 @@ func drawMap(d *drawing) error {
 	}
 	low, top := 0.0, 0.0
 	if shade != nil {
-		if a, b := extremes(shade, d.Result.Rows); a >= 0 {
-			low, _ = number(shade, a)
-			top, _ = number(shade, b)
-			f := d.format(shade)
-			d.out.Scale = &[2]string{d.Locale.KPI(low, f), d.Locale.KPI(top, f)}
+		var lowText, topText string
+		if low, top, lowText, topText = d.shades(shade); topText != "" {
+			d.out.Scale = &[2]string{lowText, topText}
 		}
 	}
 	f, picked := d.format(v), d.picked()
@@ -96,7 +95,7 @@ func drawMap(d *drawing) error {
 			s, known := number(shade, i)
 			at := 0.0
 			if known && top > low {
-				at = (s - low) / (top - low)
+				at = min(max((s-low)/(top-low), 0), 1)
 			}
 			m.Shade = append(m.Shade, round(at, 3))
 			if known {
@@ -147,12 +146,39 @@ func (d *drawing) coordinates() (lat, lon *warehouse.ResultColumn, err error) {
 	return lat, lon, nil
 }
 
-// radius makes the area of a point stand for the value: 3 to 16 pixels.
+// shades are the ends of the colour scale. A few places with a few rows often
+// lie far outside of all others, so each end leaves out one in twenty; it says
+// so where there are more.
+func (d *drawing) shades(c *warehouse.ResultColumn) (low, top float64, lowText, topText string) {
+	var values []float64
+	for i := range d.Result.Rows {
+		if v, ok := number(c, i); ok {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return 0, 0, "", ""
+	}
+	slices.Sort(values)
+	cut := len(values) / 20
+	low, top = values[cut], values[len(values)-1-cut]
+	f := d.format(c)
+	lowText, topText = d.Locale.KPI(low, f), d.Locale.KPI(top, f)
+	if values[0] < low {
+		lowText = "≤ " + lowText
+	}
+	if values[len(values)-1] > top {
+		topText = "≥ " + topText
+	}
+	return low, top, lowText, topText
+}
+
+// radius makes the area of a point stand for the value: up to 12 pixels.
 func radius(v, largest float64) float64 {
 	if largest <= 0 || v <= 0 {
-		return 3
+		return 2.5
 	}
-	return round(3+13*math.Sqrt(v/largest), 1)
+	return round(2.5+9.5*math.Sqrt(v/largest), 1)
 }
 
 func round(v float64, decimals int) float64 {

@@ -276,16 +276,29 @@ func (l Layout) validate(t charts.Type) error {
 	return nil
 }
 
-// Order is the ids of the widgets in reading order: by row, then by column.
+// Order is the ids of the widgets in reading order: band by band from the top,
+// where a band ends at a line that no widget crosses, and within a band column
+// by column. So figures stacked beside a chart are read before it.
 func (c *Config) Order() []string {
 	order := sortedKeys(c.Widgets)
-	sort.SliceStable(order, func(i, j int) bool {
-		a, b := c.Widgets[order[i]].Layout, c.Widgets[order[j]].Layout
-		if a.Y != b.Y {
-			return a.Y < b.Y
+	at := func(i int) Layout { return c.Widgets[order[i]].Layout }
+	sort.SliceStable(order, func(i, j int) bool { return at(i).Y < at(j).Y })
+	for start := 0; start < len(order); {
+		end, bottom := start, at(start).Y+at(start).H
+		for end < len(order) && at(end).Y < bottom {
+			bottom = max(bottom, at(end).Y+at(end).H)
+			end++
 		}
-		return a.X < b.X
-	})
+		band := order[start:end]
+		sort.SliceStable(band, func(i, j int) bool {
+			a, b := c.Widgets[band[i]].Layout, c.Widgets[band[j]].Layout
+			if a.X != b.X {
+				return a.X < b.X
+			}
+			return a.Y < b.Y
+		})
+		start = end
+	}
 	return order
 }
 

@@ -57,7 +57,7 @@ func demoShare(as, op, minutes string) warehouse.Measure {
 func demoFormats() map[string]charts.Format {
 	return map[string]charts.Format{
 		"flights": flightsFormat, "mean_delay": delayFormat, "on_time": onTimeFormat, "very_late": lateFormat, "mean_distance": milesFormat,
-		"state": {Label: "State"}, "airport": {Label: "Airport"}, "code": {Label: "Code"}, "city": {Label: "City"},
+		"state": {Label: "State"}, "airport": {Label: "Airport"}, "code": {Label: "Airport code"}, "city": {Label: "City"},
 		"weekday": {Label: "Day"}, "hour": {Label: "Hour"}, "distance": {Label: "Distance", Unit: "mi"},
 		"origin": {Label: "From"}, "destination": {Label: "To"},
 	}
@@ -97,6 +97,7 @@ var (
 	demoWeek    = warehouse.Dimension{Column: "date", Grain: "week", As: "week"}
 	demoWeekday = warehouse.Dimension{Column: "date", Grain: "weekday", As: "weekday"}
 	demoHour    = warehouse.Dimension{Column: "date", Grain: "hour_of_day", As: "hour"}
+	demoMiles   = warehouse.Dimension{Column: "distance", Bin: 500, As: "distance"}
 	demoLat     = warehouse.Dimension{Column: "origin_airport.latitude", As: "lat"}
 	demoLon     = warehouse.Dimension{Column: "origin_airport.longitude", As: "lon"}
 )
@@ -120,8 +121,16 @@ func demoMap(at Layout, title, subtitle string) Widget {
 		charts.Encode{Lat: "lat", Lon: "lon", Label: "code", Size: "flights", Colour: "mean_delay", Map: "us"})
 }
 
+// demoHours leaves out the hours at which hardly anything flies: a mean of a
+// few flights would be the brightest cell.
+func demoHours(at Layout) Widget {
+	return demoWidget(charts.Heatmap, "Mean delay by hour", "Minutes, hours with 50 flights or more", at,
+		Query{Measures: measures(demoDelay, demoFlights), Dimensions: dimensions(demoWeekday, demoHour),
+			Filters: []warehouse.Filter{{Measure: "flights", Op: ">=", Values: []json.RawMessage{json.RawMessage("50")}}}}, charts.Encode{})
+}
+
 func demoOverview(flights ids.Dataset) Config {
-	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("28d"), Filters: demoControls(), Widgets: map[string]Widget{
+	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-06-03~2001-06-30"), Filters: demoControls(), Widgets: map[string]Widget{
 		"flights": demoWidget(charts.KPI, "Flights", "", Layout{0, 0, 3, 3}, Query{Measures: measures(demoFlights)}, charts.Encode{}),
 		"delay":   demoWidget(charts.KPI, "Mean delay", "", Layout{0, 3, 3, 3}, Query{Measures: measures(demoDelay)}, charts.Encode{}),
 		"ontime":  demoWidget(charts.KPI, "On time", "", Layout{0, 6, 3, 3}, Query{Measures: measures(demoOnTime)}, charts.Encode{Hue: "c3"}),
@@ -130,15 +139,14 @@ func demoOverview(flights ids.Dataset) Config {
 		"map": demoMap(Layout{0, 9, 5, 8}, "Airports", "Size: flights that left. Colour: mean delay"),
 		"weekly": demoWidget(charts.StackedBar, "Flights by state", "Per ISO week, seven largest states", Layout{5, 9, 4, 8},
 			Query{Measures: measures(demoFlights), Dimensions: dimensions(demoWeek, demoState)}, charts.Encode{}),
-		"mix": demoWidget(charts.Donut, "Busiest airports", "Share of flights", Layout{9, 9, 3, 8},
-			Query{Measures: measures(demoFlights), Dimensions: dimensions(demoCode)}, charts.Encode{}),
+		"mix": demoWidget(charts.Donut, "Flights by distance", "Share of flights", Layout{9, 9, 3, 8},
+			Query{Measures: measures(demoFlights), Dimensions: dimensions(demoMiles)}, charts.Encode{}),
 		"airports": demoWidget(charts.Table, "Airport performance", "Flights, delay and punctuality", Layout{0, 17, 6, 9},
 			Query{Measures: measures(demoFlights, demoDelay, demoOnTime), Dimensions: dimensions(demoAirport, demoCode),
 				Order: []warehouse.Order{{By: "flights", Desc: true}}},
 			charts.Encode{Select: []string{"code"}, Columns: []charts.Cell{{Column: "airport"}, {Column: "code", Quiet: true},
 				{Column: "flights", Bar: true, Change: true}, {Column: "mean_delay"}, {Column: "on_time", Bar: true}}}),
-		"when": demoWidget(charts.Heatmap, "Mean delay by hour", "Minutes, by scheduled departure", Layout{6, 17, 3, 9},
-			Query{Measures: measures(demoDelay), Dimensions: dimensions(demoWeekday, demoHour)}, charts.Encode{}),
+		"when": demoHours(Layout{6, 17, 3, 9}),
 		"states": demoWidget(charts.Bar, "Flights by state", "Select a bar to cross-filter", Layout{9, 17, 3, 9},
 			Query{Measures: measures(demoFlights), Dimensions: dimensions(demoState), Limit: 8}, charts.Encode{}),
 		"delays": demoWidget(charts.Line, "Mean delay", "{grain}, in minutes", Layout{0, 26, 6, 8},
@@ -146,13 +154,13 @@ func demoOverview(flights ids.Dataset) Config {
 		"hours": demoWidget(charts.Area, "Flights by hour", "Scheduled departure, all days", Layout{6, 26, 3, 8},
 			Query{Measures: measures(demoFlights), Dimensions: dimensions(demoHour)}, charts.Encode{}),
 		"distance": demoWidget(charts.Bar, "Mean delay by distance", "Minutes, in steps of 500 miles", Layout{9, 26, 3, 8},
-			Query{Measures: measures(demoDelay), Dimensions: dimensions(warehouse.Dimension{Column: "distance", Bin: 500, As: "distance"})},
+			Query{Measures: measures(demoDelay), Dimensions: dimensions(demoMiles)},
 			charts.Encode{Vertical: true}),
 	}}
 }
 
 func demoDelays(flights ids.Dataset) Config {
-	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("90d"), Filters: demoControls(), Widgets: map[string]Widget{
+	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-04-02~2001-06-30"), Filters: demoControls(), Widgets: map[string]Widget{
 		"late":   demoWidget(charts.KPI, "Over an hour late", "", Layout{0, 0, 3, 3}, Query{Measures: measures(demoVeryLate)}, charts.Encode{Hue: "c2"}),
 		"delay":  demoWidget(charts.KPI, "Mean delay", "", Layout{3, 0, 3, 3}, Query{Measures: measures(demoDelay)}, charts.Encode{}),
 		"ontime": demoWidget(charts.KPI, "On time", "", Layout{6, 0, 3, 3}, Query{Measures: measures(demoOnTime)}, charts.Encode{Hue: "c3"}),
@@ -162,8 +170,7 @@ func demoDelays(flights ids.Dataset) Config {
 		"worst": demoWidget(charts.Bar, "Mean delay by state", "Minutes, the ten largest means", Layout{8, 3, 4, 9},
 			Query{Measures: measures(demoDelay), Dimensions: dimensions(demoState), Limit: 10,
 				Filters: []warehouse.Filter{{Column: "origin_airport.state", Op: "not_empty"}}}, charts.Encode{Hue: "c2"}),
-		"when": demoWidget(charts.Heatmap, "Mean delay by hour", "Minutes, by scheduled departure", Layout{0, 12, 6, 9},
-			Query{Measures: measures(demoDelay), Dimensions: dimensions(demoWeekday, demoHour)}, charts.Encode{}),
+		"when": demoHours(Layout{0, 12, 6, 9}),
 		"cities": demoWidget(charts.Table, "Cities", "Flights, delay and punctuality", Layout{6, 12, 6, 9},
 			Query{Measures: measures(demoFlights, demoDelay, demoVeryLate), Dimensions: dimensions(demoCity, demoState),
 				Order:   []warehouse.Order{{By: "mean_delay", Desc: true}},

@@ -68,8 +68,34 @@ func (v *View) plan(id string) *Plan {
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
 		p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
-		v.locale.Name, v.Zone.String(), p.filters, p.input.Config)
+		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query))
 	return p
+}
+
+// clock is the minute, where a filter of the widget's own counts from now.
+func (v *View) clock(sc *schema, q *Query) int64 {
+	if sc.RelativeToNewest {
+		return 0
+	}
+	relative := func(list []warehouse.Filter) bool {
+		return slices.ContainsFunc(list, func(f warehouse.Filter) bool { return f.Op == "last" || f.Op == "this" || f.Op == "previous" })
+	}
+	var within func(m *warehouse.Measure) bool
+	within = func(m *warehouse.Measure) bool {
+		if m == nil {
+			return false
+		}
+		resolved, _ := sc.measure(*m)
+		return relative(m.Filters) || relative(resolved.Filters) || within(resolved.Numerator) || within(resolved.Denominator)
+	}
+	found := relative(q.Filters)
+	for i := range q.Measures {
+		found = found || within(&q.Measures[i])
+	}
+	if !found {
+		return 0
+	}
+	return v.now.Unix()
 }
 
 // versionsOf are content and definition of all that the dataset's answers

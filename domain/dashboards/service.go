@@ -45,11 +45,12 @@ type Service struct {
 	clock    func() time.Time
 	lastGood *memory
 	visits   *visits
+	known    knownView
 }
 
 // New makes the service.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, datasets: d.Datasets, log: d.Log, clock: d.Clock, lastGood: newMemory(), visits: newVisits()}
+	s := &Service{db: d.DB, datasets: d.Datasets, log: d.Log, clock: d.Clock, lastGood: newMemory(), visits: newVisits(), known: newKnownViews()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

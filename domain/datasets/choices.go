@@ -60,6 +60,15 @@ func (c Choices) WithType(column, typeChoice string) Choices {
 
 // WithFix answers the choices with an offered fix taken.
 func (c Choices) WithFix(fix Fix) Choices {
+	if fix.Column != nil {
+		renamed := *fix.Column // it names the column as it is called now
+		for _, choice := range c.Columns {
+			if choice.Rename != "" && choice.Rename == renamed.Column {
+				renamed.Column = choice.Column
+			}
+		}
+		fix.Column = &renamed
+	}
 	request := ingest.InspectRequest{
 		Options: c.Options, Columns: append([]ColumnChoice(nil), c.Columns...), Duplicates: c.Duplicates,
 	}
@@ -155,4 +164,68 @@ func seedOf(c Column) string {
 		return ""
 	}
 	return choice.String()
+}
+
+// TypeOf is the type and reading of an inspected column as a choice names it:
+// "date:dmy".
+func TypeOf(c InspectedColumn) string {
+	choice := ingest.TypeChoice{Type: c.Type, Reading: c.Reading}
+	number := c.Type == segments.Integer || c.Type == segments.Decimal || c.Type == segments.Float
+	if !number || choice.Reading.Decimal == "point" {
+		choice.Reading.Decimal = ""
+	}
+	if c.Type != segments.Date && !segments.HasBucket(c.Type) || choice.Reading.DateOrder == "ymd" {
+		choice.Reading.DateOrder = ""
+	}
+	if !number || c.Type == segments.Integer {
+		choice.Reading.Percent = false
+	}
+	return choice.String()
+}
+
+// TypeChoices are the types that a person can choose from.
+var TypeChoices = []string{
+	"text", "integer", "decimal", "decimal:comma", "decimal:either", "decimal:percent", "float", "boolean",
+	"date", "date:dmy", "date:mdy", "timestamp", "timestamp:dmy", "timestamp:mdy", "timestamptz", "timestamptz:dmy", "timestamptz:mdy",
+}
+
+// Original is the name by which choices know an inspected column: its name
+// before a person renamed it.
+func (c Choices) Original(column InspectedColumn) string {
+	for _, choice := range c.Columns {
+		if choice.Rename != "" && choice.Rename == column.Name {
+			return choice.Column
+		}
+	}
+	return column.Name
+}
+
+// WithColumn answers the choices with another decision about one column, named
+// as Original has it. Reasons whose values are loaded as empty stay.
+func (c Choices) WithColumn(column string, skip bool, rename, typeChoice string) Choices {
+	return c.change(column, func(choice *ColumnChoice) { choice.Skip, choice.Rename, choice.Type = skip, rename, typeChoice })
+}
+
+// Chosen answers what was decided about a column, named as Original has it.
+func (c Choices) Chosen(column string) ColumnChoice {
+	choice, _ := c.column(column, column)
+	return choice
+}
+
+// Same tells whether a file read by c and by other is read alike.
+func (c Choices) Same(other Choices) bool { return sameChoices(c.tidy(), other.tidy()) }
+
+// tidy drops choices that choose nothing.
+func (c Choices) tidy() Choices {
+	kept := c
+	kept.Columns = nil
+	for _, choice := range c.Columns {
+		if choice.Skip || choice.Rename != "" || choice.Type != "" || len(choice.EmptyFor) > 0 {
+			kept.Columns = append(kept.Columns, choice)
+		}
+	}
+	if len(kept.Key) == 0 {
+		kept.Key = nil
+	}
+	return kept
 }

@@ -19,7 +19,8 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
-	report := r.load(t, "sales", datasets.Replace, sales+"x,y,z,w\n", datasets.Choices{Columns: []datasets.ColumnChoice{{Column: "order", Type: "integer"}}})
+	report := r.load(t, "sales", datasets.Replace, sales+"x,y,z,w\n", datasets.Choices{Columns: []datasets.ColumnChoice{
+		{Column: "order", Type: "integer"}, {Column: "amount", Type: "decimal"}, {Column: "sold", Type: "date"}}})
 	id := report.Dataset
 	u, err := r.StartUpload(ctx, r.actor, "sales.csv", strings.NewReader(sales))
 	if err != nil {
@@ -111,9 +112,17 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			return r.InspectUpload(ctx, a, u.ID, datasets.Choices{})
 		}, datasets.ErrUploadNotFound},
 		"GetUpload":    {func(ctx context.Context, a access.Actor) error { _, err := r.GetUpload(ctx, a, u.ID); return err }, datasets.ErrUploadNotFound},
+		"OpenUploadRejects": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.OpenUploadRejects(ctx, a, u.ID)
+			return err
+		}, datasets.ErrUploadNotFound},
 		"RemoveUpload": {func(ctx context.Context, a access.Actor) error { return r.RemoveUpload(ctx, a, u.ID) }, datasets.ErrUploadNotFound},
 		"PlanUpload": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.PlanUpload(ctx, a, u.ID, "sales", datasets.Replace)
+			return err
+		}, datasets.ErrUploadNotFound},
+		"SeedUpload": {func(ctx context.Context, a access.Actor) error {
+			_, _, err := r.SeedUpload(ctx, a, u.ID, "sales", datasets.Append)
 			return err
 		}, datasets.ErrUploadNotFound},
 		"StartLoad": {func(ctx context.Context, a access.Actor) error {

@@ -85,7 +85,7 @@ func (s *Service) profile(ctx context.Context, actor access.Actor, id ids.Datase
 		return Profile{}, err
 	}
 	defer release()
-	var profiles []segments.Profile
+	profiles := []segments.Profile{}
 	if len(paths) > 0 {
 		if profiles, err = s.writer.Profile(ctx, layoutOf(d).Columns, paths); err != nil {
 			return Profile{}, fmt.Errorf("profile %s: %w", id, err)

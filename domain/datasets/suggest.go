@@ -146,7 +146,7 @@ func (p ColumnProfile) isCode() bool {
 func (p ColumnProfile) function() string {
 	if p.Column.Format.Style == "percent" || p.named("rate", "ratio", "percent", "pct", "price", "avg", "average", "mean", "median",
 		"score", "rating", "age", "temperature", "temp", "speed", "delay", "duration", "latency", "margin", "index", "height", "depth",
-		"humidity", "pressure", "density", "per", "min", "max", "share", "mpg", "elevation", "altitude", "distance", "magnitude") {
+		"unit", "lead", "humidity", "pressure", "density", "per", "min", "max", "share", "mpg", "elevation", "altitude", "distance", "magnitude") {
 		return "avg"
 	}
 	return "sum"

@@ -190,7 +190,7 @@ func (s *Service) retireFiles(ctx context.Context, tx *db.Tx) error {
 		return fmt.Errorf("list old uploads: %w", err)
 	}
 	for _, u := range uploads {
-		if err := s.removeUpload(ctx, tx, ids.Upload(u.UploadID), u.Key); err != nil {
+		if err := s.removeUpload(ctx, tx, ids.Upload(u.UploadID), u.Key, ""); err != nil {
 			return err
 		}
 	}

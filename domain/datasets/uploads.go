@@ -282,7 +282,9 @@ func (s *Service) RunInspect(ctx context.Context, job jobs.Job[InspectArgs]) err
 	if err != nil {
 		return err
 	}
-	inspection.RejectsFile = "" // gone with the stage
+	if err := s.keepRejects(ctx, actor, u.ID, inspection); err != nil {
+		return err
+	}
 	encoded, err := json.Marshal(inspection)
 	if err != nil {
 		return fmt.Errorf("encode inspection: %w", err)
@@ -296,6 +298,40 @@ func (s *Service) RunInspect(ctx context.Context, job jobs.Job[InspectArgs]) err
 		}
 		return job.Complete(ctx, tx)
 	})
+}
+
+// keepRejects publishes the records that an inspection rejected; RejectsFile
+// is then their key. Those of an earlier inspection are swept as orphans.
+func (s *Service) keepRejects(ctx context.Context, actor access.Actor, id ids.Upload, inspection *Inspection) error {
+	if inspection.RejectsFile == "" {
+		return nil
+	}
+	prefix, err := s.prefix(ctx, actor.TenantID)
+	if err != nil {
+		return err
+	}
+	key := prefix + rejectFolder + id.String() + "/" + uuid.NewString() + ".csv"
+	if err := s.blobs.PublishFile(ctx, key, inspection.RejectsFile); err != nil {
+		return fmt.Errorf("publish rejects: %w", err)
+	}
+	inspection.RejectsFile = key
+	return nil
+}
+
+// OpenUploadRejects opens the file of the records that the last inspection
+// rejected, a CSV file. The caller closes it.
+//
+// Errors: datasets.upload_not_found, also when none was rejected;
+// access.forbidden.
+func (s *Service) OpenUploadRejects(ctx context.Context, actor access.Actor, id ids.Upload) (io.ReadCloser, error) {
+	u, err := s.GetUpload(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	if u.Inspection == nil || u.Inspection.RejectsFile == "" {
+		return nil, ErrUploadNotFound.With("No records of this file are rejected.")
+	}
+	return s.blobs.Read(ctx, u.Inspection.RejectsFile)
 }
 
 // InspectFailed says in the upload why it could not be read.
@@ -330,12 +366,20 @@ func (s *Service) RemoveUpload(ctx context.Context, actor access.Actor, id ids.U
 				return err
 			}
 		}
-		return s.removeUpload(ctx, tx, id, row.Key)
+		u, err := uploadOf(db.UploadGetRow(row))
+		if err != nil {
+			return err
+		}
+		rejects := ""
+		if u.Inspection != nil {
+			rejects = u.Inspection.RejectsFile
+		}
+		return s.removeUpload(ctx, tx, id, row.Key, rejects)
 	})
 }
 
 // removeUpload leaves the file to the sweeper.
-func (s *Service) removeUpload(ctx context.Context, tx *db.Tx, id ids.Upload, key string) error {
+func (s *Service) removeUpload(ctx context.Context, tx *db.Tx, id ids.Upload, key, rejects string) error {
 	n, err := tx.UploadSetRemoved(ctx, s.moment(), tx.TenantID, id.UUID())
 	if err != nil {
 		return fmt.Errorf("remove upload: %w", err)
@@ -344,7 +388,11 @@ func (s *Service) removeUpload(ctx context.Context, tx *db.Tx, id ids.Upload, ke
 		return ErrUploadNotFound
 	}
 	// A load under way may still read it for an hour.
-	if err := tx.GarbageInsert(ctx, tx.TenantID, []string{key}, s.moment().Add(time.Hour)); err != nil {
+	keys := []string{key}
+	if rejects != "" {
+		keys = append(keys, rejects)
+	}
+	if err := tx.GarbageInsert(ctx, tx.TenantID, keys, s.moment().Add(time.Hour)); err != nil {
 		return fmt.Errorf("give file to the sweeper: %w", err)
 	}
 	return nil
@@ -373,4 +421,29 @@ func (s *Service) PlanUpload(ctx context.Context, actor access.Actor, id ids.Upl
 		return SchemaChange{}, err
 	}
 	return p.change, nil
+}
+
+// SeedUpload answers the choices with which a file should be read to go into a
+// dataset beside the rows that are there, where what inspecting found goes
+// another way; false where it fits.
+//
+// Errors: datasets.upload_not_found, datasets.upload_state, access.forbidden.
+func (s *Service) SeedUpload(ctx context.Context, actor access.Actor, id ids.Upload, dataset string, mode Mode) (Choices, bool, error) {
+	u, err := s.GetUpload(ctx, actor, id)
+	if err != nil {
+		return Choices{}, false, err
+	}
+	if u.Inspection == nil {
+		return Choices{}, false, ErrUploadState.With("The file is still being looked into.")
+	}
+	if mode == Replace {
+		return u.Choices, false, nil
+	}
+	l := &loader{Service: s, actor: actor, in: loadInput{dataset: dataset}}
+	d, _, _, err := l.target(ctx)
+	if err != nil {
+		return Choices{}, false, err
+	}
+	seeded, columns := u.Choices.seeded(d, u.Inspection)
+	return seeded, len(columns) > 0, nil
 }

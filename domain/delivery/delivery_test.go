@@ -208,7 +208,7 @@ func TestFailures(t *testing.T) {
 		"busy at first": {func(n int32) error { return map[bool]error{true: mailtest.Refuse(451, "busy")}[n < 3] }, delivery.Sent, 3, ""},
 		"no such user":  {func(int32) error { return mailtest.Refuse(550, "no such user here") }, delivery.Failed, 1, "no such user here"},
 		"always busy":   {func(int32) error { return mailtest.Refuse(451, "busy") }, delivery.Failed, 3, "asks to try again later"},
-		"breaks off":    {func(n int32) error { return map[bool]error{true: mailtest.Drop}[n < 2] }, delivery.Sent, 2, ""},
+		"breaks off":    {func(n int32) error { return map[bool]error{true: mailtest.ErrDrop}[n < 2] }, delivery.Sent, 2, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tries atomic.Int32

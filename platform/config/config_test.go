@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caarlos0/env/v11"
+
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
@@ -305,5 +307,37 @@ func TestDerivedKeysDiffer(t *testing.T) {
 	a, b := k.Derive("a"), k.Derive("b")
 	if a == b || a == k.Master || a != k.Derive("a") || len(a) != KeySize {
 		t.Error("derived keys are not one a purpose")
+	}
+}
+
+// TestExampleListsEverySetting keeps .env.example and the code together.
+func TestExampleListsEverySetting(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "#"), "="); ok && !strings.ContainsAny(name, " :…") {
+			shown[name] = value
+		}
+	}
+	params, err := env.GetFieldParams(&Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range params {
+		value, ok := shown[p.Key]
+		if !ok {
+			t.Errorf("%s is missing", p.Key)
+		}
+		if p.HasDefaultValue && value != p.DefaultValue {
+			t.Errorf("%s is shown as %q, its default is %q", p.Key, value, p.DefaultValue)
+		}
+		delete(shown, p.Key)
+	}
+	for name := range shown {
+		t.Errorf("%s is no setting", name)
 	}
 }

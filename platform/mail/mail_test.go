@@ -124,7 +124,7 @@ func TestFailuresSayWhatTheyAre(t *testing.T) {
 	}{
 		"no such mailbox": {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(550, "no such\nuser") }}, nil, "mail.refused", "refused the message: 550"},
 		"greylisted":      {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(451, "come back") }}, nil, "mail.unavailable", "later: 451 4.0.0 come back"},
-		"breaks off":      {mailtest.Options{Answer: func(string) error { return mailtest.Drop }}, nil, "mail.unavailable", "broke off"},
+		"breaks off":      {mailtest.Options{Answer: func(string) error { return mailtest.ErrDrop }}, nil, "mail.unavailable", "broke off"},
 		"wrong password": {mailtest.Options{Username: "bi", Password: "secret"}, func(c *mail.Config) { c.Username, c.Password = "bi", "wrong" },
 			"mail.unavailable", "SMTP_PASSWORD"},
 		"no STARTTLS":            {mailtest.Options{NoTLS: true}, nil, "mail.unavailable", "STARTTLS"},

@@ -213,6 +213,9 @@ class Chart extends HTMLElement {
     const option = this.#resolve(whole) as Option;
     if (reducedMotion()) option["animation"] = false;
     shade(option);
+    // Parts keep their names, so that what is drawn moves to its new place
+    // instead of being drawn anew.
+    for (const part of ["series", "xAxis", "yAxis"]) list(option[part]).forEach((each, i) => (each["id"] ??= `${part}${i}`));
     const tooltip = drawing.df?.tooltip;
     option["tooltip"] = tooltip ? this.#tooltip(tooltip, option) : { show: false };
     const marks = drawing.df?.marks;

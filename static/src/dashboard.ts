@@ -86,7 +86,15 @@ class Dashboard extends HTMLElement {
 
   #click(event: MouseEvent): void {
     const target = event.target instanceof Element ? event.target : null;
-    if (!target || event.defaultPrevented || event.button !== 0) return;
+    if (!target || event.button !== 0) return;
+    // htmx has taken the click by now: the dialog only has to be there.
+    const opens = target.closest<HTMLElement>("[data-opens]")?.dataset["opens"];
+    if (opens && !event.ctrlKey && !event.metaKey) {
+      const dialog = document.getElementById(`${opens}-dialog`);
+      if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+      return;
+    }
+    if (event.defaultPrevented) return;
     if (target.closest("[data-key-refresh], [data-refresh]")) {
       void this.#refresh();
       return;
@@ -94,12 +102,6 @@ class Dashboard extends HTMLElement {
     const full = target.closest<HTMLElement>("[data-full-screen]")?.dataset["fullScreen"];
     if (full) {
       void document.getElementById(full)?.requestFullscreen();
-      return;
-    }
-    const opens = target.closest<HTMLElement>("[data-opens]")?.dataset["opens"];
-    if (opens) {
-      const dialog = document.getElementById(`${opens}-dialog`);
-      if (dialog instanceof HTMLDialogElement) dialog.showModal();
       return;
     }
     const page = target.closest<HTMLAnchorElement>("[data-table-page]");

@@ -226,11 +226,18 @@ func (r *reader) namedFirst(m *moment, month int) bool {
 // yearFirst reads what follows a year: "-03-12", "/3/12", "-Mar-12", "-03".
 func (r *reader) yearFirst(m *moment, year int) bool {
 	sep := r.peek()
+	m.year, m.certain = year, true
+	if sep == ' ' {
+		// "2024 Mar" is a month.
+		r.spaces()
+		word, n := r.word()
+		m.first, m.second, m.monthOnly = monthName(word[:n]), 1, true
+		return m.first > 0 && r.at == len(r.text)
+	}
 	if sep != '-' && sep != '/' && sep != '.' {
 		return false
 	}
 	r.at++
-	m.year, m.certain = year, true
 	if letter(r.peek()) {
 		word, n := r.word()
 		m.first = monthName(word[:n])

@@ -271,7 +271,7 @@ func (i *inspector) propose() error {
 			if choice.Rename != "" {
 				c.Name = strings.TrimSpace(choice.Rename)
 			}
-		} else if f.Source == "" && s.filled == 0 && r.Records > 0 && len(i.fields) > 1 {
+		} else if f.Source == "" && s.filled == 0 && r.Records > 0 && at == len(i.fields)-1 && at > 0 {
 			c.Load = false // a delimiter at the end of every line
 		}
 		c.Type, c.Precision, c.Scale = p.kind, p.precision, p.scale

@@ -367,11 +367,14 @@ var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10
 
 func digit(c byte) bool { return c-'0' < 10 }
 
-// trimSpace cuts spaces, tabs and no-break spaces off both ends.
+// blankByte tells spaces, tabs and line ends; a NUL is not blank.
+func blankByte(c byte) bool { return c == ' ' || c-'\t' < 5 }
+
+// trimSpace cuts spaces, tabs, line ends and no-break spaces off both ends.
 func trimSpace(text []byte) []byte {
 	for len(text) > 0 {
 		switch {
-		case text[0] <= ' ':
+		case blankByte(text[0]):
 			text = text[1:]
 			continue
 		case text[0] == 0xc2 && len(text) > 1 && text[1] == 0xa0:
@@ -383,7 +386,7 @@ func trimSpace(text []byte) []byte {
 	for len(text) > 0 {
 		last := len(text) - 1
 		switch {
-		case text[last] <= ' ':
+		case blankByte(text[last]):
 			text = text[:last]
 			continue
 		case text[last] == 0xa0 && last > 0 && text[last-1] == 0xc2:

@@ -175,6 +175,7 @@ func (s *survey) value(cell []byte, b *records.Batch, r int) {
 			return
 		}
 	}
+	whole := cell
 	cell = trimSpace(cell)
 	if len(cell) == 0 {
 		s.empty++
@@ -185,7 +186,7 @@ func (s *survey) value(cell []byte, b *records.Batch, r int) {
 	}
 	s.filled++
 	s.longest = max(s.longest, len(cell))
-	if b.Invalid && damaged(cell) {
+	if b.Invalid && damaged(whole) {
 		s.invalid++
 		s.codes++
 		s.settle()

@@ -28,12 +28,12 @@ type Options struct {
 	NoTLS              bool // offers no STARTTLS
 	ImplicitTLS        bool // TLS from the first byte
 	Username, Password string
-	// Answer may refuse a recipient, with a *smtp.SMTPError or by Drop.
+	// Answer may refuse a recipient, with a *smtp.SMTPError or by ErrDrop.
 	Answer func(to string) error
 }
 
-// Drop makes the server end the connection in the midst of a message.
-var Drop = errors.New("connection dropped")
+// ErrDrop makes the server end the connection in the midst of a message.
+var ErrDrop = errors.New("connection dropped")
 
 // Refuse is an answer of an SMTP server.
 func Refuse(code int, text string) error { return &smtp.SMTPError{Code: code, Message: text} }
@@ -161,7 +161,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 		return nil
 	}
 	err := s.server.options.Answer(to)
-	if errors.Is(err, Drop) {
+	if errors.Is(err, ErrDrop) {
 		_ = s.conn.Conn().Close()
 	}
 	return err
