@@ -111,7 +111,7 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		"InspectUpload": {func(ctx context.Context, a access.Actor) error {
 			return r.InspectUpload(ctx, a, u.ID, datasets.Choices{})
 		}, datasets.ErrUploadNotFound},
-		"GetUpload":    {func(ctx context.Context, a access.Actor) error { _, err := r.GetUpload(ctx, a, u.ID); return err }, datasets.ErrUploadNotFound},
+		"GetUpload": {func(ctx context.Context, a access.Actor) error { _, err := r.GetUpload(ctx, a, u.ID); return err }, datasets.ErrUploadNotFound},
 		"OpenUploadRejects": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.OpenUploadRejects(ctx, a, u.ID)
 			return err

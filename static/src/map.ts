@@ -227,7 +227,11 @@ class PointMap extends HTMLElement {
       });
       this.#listen(map);
       this.#paint();
+      // Names wait for what they stand on.
+      await new Promise<void>((resolve) => map.once("idle", () => resolve()));
+      if (this.#map !== map) return;
       box.dataset["state"] = "ready";
+      this.#drawNames();
     } catch (error) {
       // Without WebGL or the shapes there is no map; the widget's table has all
       // of its values.
@@ -384,6 +388,7 @@ class PointMap extends HTMLElement {
   /** Names the largest points, where no name covers another. */
   #drawNames(): void {
     const most = Number(this.getAttribute("labels") ?? 0);
+    if (this.#box?.dataset["state"] !== "ready") return;
     if (!this.#names) {
       this.#names = document.createElement("div");
       this.#names.className = "map-names";
