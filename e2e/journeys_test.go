@@ -36,8 +36,11 @@ func TestAVisitorSignsInAndSeesTheFlights(t *testing.T) {
 		}
 	}
 	// The number on the screen is the one that the shell answers.
+	address, err := url.Parse(v.tab.URL())
+	v.must(err)
+	v.open(address.Path + "?d=2001-05-01~2001-05-31")
 	answer := demo.query(t, `{"dataset":"flights","measures":[{"fn":"count","as":"n"}],
-		"filters":[{"column":"date","op":"last","n":28,"unit":"day"}]}`)
+		"filters":[{"column":"date","op":"between","from":"2001-05-01","to":"2001-05-31"}]}`)
 	title, err := v.tab.Locator(`section[data-widget=flights] .kpi-value`).GetAttribute("title")
 	v.must(err)
 	if got := digits(title); got != answer.Rows[0][0].(json.Number).String() {

@@ -25,7 +25,6 @@ func (h account) routes(r chi.Router) {
 	r.Post(views.PathAccountProfile, handle(h.setName))
 	r.Post(views.PathAccountFormats, handle(h.setFormats))
 	r.Post(views.PathAccountDisplay, handle(h.setDisplay))
-	r.Post(views.PathTheme, handle(h.setTheme))
 	r.Post(views.PathAccountPassword, handle(h.changePassword))
 	r.Post(views.PathAccountSessions, handle(h.revoke))
 }
@@ -113,19 +112,6 @@ func (h account) setDisplay(w http.ResponseWriter, r *http.Request) error {
 	}
 	setTheme(w, r, views.Theme(theme))
 	return flashAndGo(w, r, "account.saved", views.PathAccount)
-}
-
-// setTheme is the switch in the menu: it goes back to the page it stood on.
-func (h account) setTheme(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	theme := r.PostForm.Get("theme")
-	if err := h.Auth.SetTheme(r.Context(), identity(r), theme); err != nil {
-		return err
-	}
-	setTheme(w, r, views.Theme(theme))
-	return redirect(w, r, localPath(r.PostForm.Get("next"), views.PathHome))
 }
 
 func (h account) changePassword(w http.ResponseWriter, r *http.Request) error {

@@ -31,6 +31,11 @@ func TestAccountForms(t *testing.T) {
 	b.post(views.PathTheme, "theme", "light", "next", "/settings").leadsTo("/settings")
 	b.post(views.PathTheme, "theme", "light", "next", "//evil.example").leadsTo(views.PathHome)
 	b.get(views.PathAccount).shows("html[data-theme=light]", "")
+	nobody := s.browser(t)
+	nobody.post(views.PathTheme, "theme", "dark", "next", "/signin").leadsTo("/signin")
+	nobody.get(views.PathSignIn).shows("html[data-theme=dark]", "")
+	nobody.post(views.PathTheme, "theme", "x").leadsTo(views.PathHome)
+	nobody.get(views.PathSignIn).shows("html[data-theme=auto]", "")
 	// Elsewhere, without the cookie, the choice is known after sign-in.
 	s.as(t, "viewer").get(views.PathAccount).shows("html[data-theme=light]", "")
 }

@@ -176,7 +176,7 @@ func (h settings) invite(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := views.InviteForm{Email: r.PostForm.Get("email"), Role: r.PostForm.Get("role"), Open: true}
-	_, err := h.Auth.Invite(r.Context(), identity(r), form.Email, access.Role(form.Role))
+	made, err := h.Auth.Invite(r.Context(), identity(r), form.Email, access.Role(form.Role))
 	if errors.Is(err, auth.ErrEmailTaken) {
 		form.Errors = map[string]string{"email": apperr.Describe(err).Sentence}
 	} else if errors.Is(err, tenants.ErrOwnerOnly) {
@@ -194,7 +194,16 @@ func (h settings) invite(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return flashAndGo(w, r, "members.invitation_sent", views.PathMembers)
+	return h.invited(w, r, made)
+}
+
+// invited says that the mail is on its way. Where none goes out, who invites
+// gets the link to hand it over.
+func (h settings) invited(w http.ResponseWriter, r *http.Request, made auth.Invited) error {
+	if h.canMail() {
+		return flashAndGo(w, r, "members.invitation_sent", views.PathMembers)
+	}
+	return flashAndGo(w, r, "members.invitation_link", views.PathMembers, "Link", made.Link)
 }
 
 // refused shows the list with what stands in the way of a change.
@@ -227,9 +236,15 @@ func (h settings) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h settings) resend(w http.ResponseWriter, r *http.Request) error {
-	return h.changeMember(w, r, "members.invitation_sent", func(id ids.User) error {
-		return h.Auth.ResendInvite(r.Context(), identity(r), id)
-	})
+	id, err := memberID(r)
+	if err != nil {
+		return err
+	}
+	made, err := h.Auth.ResendInvite(r.Context(), identity(r), id)
+	if err != nil {
+		return err
+	}
+	return h.invited(w, r, made)
 }
 
 func (h settings) withdraw(w http.ResponseWriter, r *http.Request) error {

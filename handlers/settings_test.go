@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -92,6 +93,26 @@ func TestInviteByMail(t *testing.T) {
 	page = known.get(s.lastLink(t)).want(http.StatusOK).lacks("input[name=password]")
 	token, _ = page.page.Find("input[name=token]").Attr("value")
 	known.follow(known.post(pathInvite, "token", token).leadsTo(views.PathSignIn)).shows("[role=status]", "You have joined")
+}
+
+// Without a mail server, who invites hands the link over.
+func TestInviteWithoutMail(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(d *Deps) { d.ShowOutbox = false })
+	owner := s.as(t, "owner")
+	page := owner.follow(owner.post(views.PathMembersInvite, "email", "mara@example.com", "role", "editor").leadsTo(views.PathMembers))
+	link := linkPattern.FindString(page.page.Find("[role=status]").First().Text())
+	if !strings.HasPrefix(link, s.url+"/invite?token=") {
+		t.Fatalf("says %q", page.page.Find("[role=status]").First().Text())
+	}
+	s.browser(t).get(strings.TrimPrefix(link, s.url)).want(http.StatusOK).shows("h1", "Join One")
+	id, _ := page.page.Find("button[name=id]").First().Attr("value")
+	again := owner.follow(owner.post(views.PathMembersResend, "id", id).leadsTo(views.PathMembers))
+	if other := linkPattern.FindString(again.page.Find("[role=status]").First().Text()); other == link || other == "" {
+		t.Errorf("again: %q", other)
+	}
+	s.browser(t).get(strings.TrimPrefix(link, s.url)).want(http.StatusGone)
+	s.browser(t).get(views.PathSignIn).lacks("a[href='/forgot']")
 }
 
 func TestMembersListSearchesAndPages(t *testing.T) {

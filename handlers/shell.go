@@ -57,6 +57,9 @@ func theme(r *http.Request) views.Theme {
 }
 
 func setTheme(w http.ResponseWriter, r *http.Request, theme views.Theme) {
+	if theme != views.ThemeLight && theme != views.ThemeDark {
+		theme = views.ThemeAuto
+	}
 	// The browser's own code changes it too, so it is no HttpOnly cookie.
 	http.SetCookie(w, &http.Cookie{
 		Name: views.ThemeCookie, Value: string(theme), Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
@@ -68,15 +71,16 @@ func roleName(r *http.Request, role access.Role) string {
 	return messages.T(r.Context(), "role."+string(role))
 }
 
-// flash keeps a sentence for the next page, by the key of its message.
-func flash(w http.ResponseWriter, r *http.Request, key string) error {
+// flash keeps a sentence for the next page, by the key of its message and its
+// arguments in pairs.
+func flash(w http.ResponseWriter, r *http.Request, key string, args ...string) error {
 	session, err := scopeOf(r).core.flashes.New(r, flashCookie)
 	if err != nil && session == nil {
 		return fmt.Errorf("keep notice: %w", err)
 	}
 	session.Options = cookieOptions(scopeOf(r).secure)
 	session.Options.MaxAge = 60
-	session.Values["key"] = key
+	session.Values["key"], session.Values["args"] = key, args
 	if err := session.Save(r, w); err != nil {
 		return fmt.Errorf("keep notice: %w", err)
 	}
@@ -100,12 +104,17 @@ func takeFlash(w http.ResponseWriter, r *http.Request) views.Flash {
 	if key == "" {
 		return views.Flash{}
 	}
-	return views.Flash{Tone: ui.Positive, Text: messages.T(r.Context(), key)}
+	texts, _ := session.Values["args"].([]string)
+	args := make([]any, len(texts))
+	for i, text := range texts {
+		args[i] = text
+	}
+	return views.Flash{Tone: ui.Positive, Text: messages.T(r.Context(), key, args...)}
 }
 
 // flashAndGo says a sentence on the page that follows.
-func flashAndGo(w http.ResponseWriter, r *http.Request, key, path string) error {
-	if err := flash(w, r, key); err != nil {
+func flashAndGo(w http.ResponseWriter, r *http.Request, key, path string, args ...string) error {
+	if err := flash(w, r, key, args...); err != nil {
 		return err
 	}
 	return redirect(w, r, path)

@@ -32,6 +32,7 @@ func (h signIn) routes(r chi.Router) {
 	r.Post(pathInvite, handle(h.acceptInvitation))
 	r.Get(views.PathSetup, handle(h.setup))
 	r.Post(views.PathSetup, handle(h.completeSetup))
+	r.Post(views.PathTheme, handle(h.setTheme))
 	r.With(requireSession).Get(views.PathSwitch, handle(h.chooseWorkspace))
 	r.With(requireSession).Post(views.PathSwitch, handle(h.switchWorkspace))
 }
@@ -88,8 +89,8 @@ func (h signIn) form(w http.ResponseWriter, r *http.Request, status int, p views
 }
 
 // canMail tells whether a mail reaches somebody, be it by the outbox of a demo.
-func (h signIn) canMail() bool {
-	return h.ShowOutbox || h.Delivery != nil && h.Delivery.SendsMail()
+func (c *core) canMail() bool {
+	return c.ShowOutbox || c.Delivery != nil && c.Delivery.SendsMail()
 }
 
 // submit answers the form again with 401 where the password is wrong, and with
@@ -302,4 +303,21 @@ func (h signIn) chooseWorkspace(w http.ResponseWriter, r *http.Request) error {
 		props.Workspaces = append(props.Workspaces, views.WorkspaceLink{ID: one.ID.String(), Name: one.Name})
 	}
 	return render(w, r, http.StatusOK, views.WorkspaceChoicePage(bareShell(w, r), props))
+}
+
+// setTheme is the switch in the menu and beside the sign-in form: it goes back
+// to the page that it stands on. The browser keeps the choice, and for who is
+// signed in the account does.
+func (h signIn) setTheme(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	theme := views.Theme(r.PostForm.Get("theme"))
+	if i := scopeOf(r).identity; i != nil {
+		if err := h.Auth.SetTheme(r.Context(), *i, string(theme)); err != nil {
+			return err
+		}
+	}
+	setTheme(w, r, theme)
+	return redirect(w, r, localPath(r.PostForm.Get("next"), views.PathHome))
 }

@@ -330,60 +330,54 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-// slowSpec takes far longer than any test waits, unless it is interrupted: all
-// rows match all rows.
-func slowDataset(f *fixture) (*Dataset, string) {
-	return f.dataset("slow", "n integer, t text", "SELECT i AS n, repeat('x', 50) || i AS t FROM range(6000000) t(i)"),
-		`{"dataset":"d","measures":[{"fn":"count_distinct","column":"t"},{"fn":"median","column":"n"},{"fn":"count_distinct","column":"n"}],"dimensions":[{"column":"n","bin":3},{"column":"t"}],"limit":5,"other":true}`
-}
-
-func TestCancelledQueryStops(t *testing.T) {
+// TestLongQueries stops a query that takes far longer than a test may wait.
+func TestLongQueries(t *testing.T) {
 	f := newFixture(t)
-	ds, spec := slowDataset(f)
-	e := f.engine()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		_, err := e.Run(ctx, Query{Spec: mustSpec(t, spec), Dataset: ds})
-		done <- err
-	}()
-	running := func() int {
-		e.admission.mu.Lock()
-		defer e.admission.mu.Unlock()
-		return e.admission.running
+	ds := f.dataset("slow", "n integer, t text", "SELECT i AS n, repeat('x', 50) || i AS t FROM range(1000000) t(i)")
+	const spec = `{"dataset":"d","measures":[{"fn":"count_distinct","column":"t"},{"fn":"median","column":"n"},{"fn":"count_distinct","column":"n"}],"dimensions":[{"column":"n","bin":3},{"column":"t"}],"limit":5,"other":true}`
+	answersStill := func(t *testing.T, e *Engine) {
+		t.Helper()
+		if got := run(t, e, ds, `{"dataset":"d","measures":[{"fn":"max","column":"n"}]}`); !strings.Contains(got, "[[999999]]") {
+			t.Fatal(got)
+		}
 	}
-	waitFor(t, func() bool { return running() == 1 })
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	waitFor(t, func() bool { return running() == 0 }) // DuckDB was interrupted, the slot is free
-	if got := run(t, e, ds, `{"dataset":"d","measures":[{"fn":"max","column":"n"}]}`); !strings.Contains(got, "[[5999999]]") {
-		t.Fatal(got)
-	}
-}
 
-func TestTimeout(t *testing.T) {
-	f := newFixture(t)
-	ds, spec := slowDataset(f)
-	e := f.engine(func(c *Config) { c.Timeout = 50 * time.Millisecond })
-	_, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds})
-	if code(err) != "query.timeout" {
-		t.Fatal(err)
-	}
-}
+	t.Run("the caller goes", func(t *testing.T) {
+		e := f.engine()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			_, err := e.Run(ctx, Query{Spec: mustSpec(t, spec), Dataset: ds})
+			done <- err
+		}()
+		running := func() int {
+			e.admission.mu.Lock()
+			defer e.admission.mu.Unlock()
+			return e.admission.running
+		}
+		waitFor(t, func() bool { return running() == 1 })
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { return running() == 0 }) // DuckDB was interrupted, the slot is free
+		answersStill(t, e)
+	})
 
-func TestMemoryLimit(t *testing.T) {
-	f := newFixture(t)
-	ds, spec := slowDataset(f)
-	e := f.engine(func(c *Config) { c.MemoryBytes = 40 << 20; c.MaxConcurrent = 2 })
-	_, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds})
-	if code(err) != "query.too_large" {
-		t.Fatal(err)
-	}
-	if got := run(t, e, ds, `{"dataset":"d","measures":[{"fn":"max","column":"n"}]}`); !strings.Contains(got, "[[5999999]]") {
-		t.Fatal(got)
-	}
+	t.Run("the deadline passes", func(t *testing.T) {
+		e := f.engine(func(c *Config) { c.Timeout = 50 * time.Millisecond })
+		if _, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds}); code(err) != "query.timeout" {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("the memory is used up", func(t *testing.T) {
+		e := f.engine(func(c *Config) { c.MemoryBytes, c.MaxConcurrent = 40<<20, 2 })
+		if _, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds}); code(err) != "query.too_large" {
+			t.Fatal(err)
+		}
+		answersStill(t, e)
+	})
 }
 
 func TestTooManyRows(t *testing.T) {

@@ -29,9 +29,13 @@ func TestInvitedPersonChoosesAPasswordAndIsIn(t *testing.T) {
 	f := setup(t)
 	f.user(t, f.one, "admin@example.com", access.Admin)
 	_, admin := f.signIn(t, "admin@example.com", password)
-	id, err := f.Invite(t.Context(), admin, "mara@example.com", access.Editor)
+	made, err := f.Invite(t.Context(), admin, "mara@example.com", access.Editor)
 	if err != nil {
 		t.Fatal(err)
+	}
+	id := made.UserID
+	if linkToken(t, made.Link) != f.lastInvite(t) {
+		t.Errorf("answered %q, mailed another link", made.Link)
 	}
 	if _, err := f.SignIn(t.Context(), "mara@example.com", "", false, client); !errors.Is(err, auth.ErrWrongPassword) {
 		t.Errorf("before joining: got %v", err)
@@ -44,7 +48,7 @@ func TestInvitedPersonChoosesAPasswordAndIsIn(t *testing.T) {
 		t.Errorf("in the list: got %+v, %v", page, err)
 	}
 	stale := f.lastInvite(t)
-	if err := f.ResendInvite(t.Context(), admin, id); err != nil {
+	if _, err := f.ResendInvite(t.Context(), admin, id); err != nil {
 		t.Fatal(err)
 	}
 	token := f.lastInvite(t)
@@ -68,7 +72,7 @@ func TestInvitedPersonChoosesAPasswordAndIsIn(t *testing.T) {
 	if _, err := f.AcceptInvite(t.Context(), token, "Mara", password, client); !errors.Is(err, auth.ErrLinkUsed) {
 		t.Errorf("used twice: got %v", err)
 	}
-	if err := f.ResendInvite(t.Context(), admin, id); !errors.Is(err, tenants.ErrMemberNotFound) {
+	if _, err := f.ResendInvite(t.Context(), admin, id); !errors.Is(err, tenants.ErrMemberNotFound) {
 		t.Errorf("an invitation of somebody who has joined: got %v", err)
 	}
 }
@@ -145,10 +149,11 @@ func TestWithdrawnInvitationIsWorthNothing(t *testing.T) {
 	f := setup(t)
 	f.user(t, f.one, "owner@example.com", access.Owner)
 	_, owner := f.signIn(t, "owner@example.com", password)
-	id, err := f.Invite(t.Context(), owner, "mara@example.com", access.Owner)
+	made, err := f.Invite(t.Context(), owner, "mara@example.com", access.Owner)
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := made.UserID
 	// An owner who has not joined yet is not the one that has to stay.
 	if err := f.tenants.SetRole(t.Context(), owner.Actor, owner.Actor.UserID, access.Viewer); !errors.Is(err, tenants.ErrLastOwner) {
 		t.Errorf("stepping down: got %v", err)
@@ -161,8 +166,8 @@ func TestWithdrawnInvitationIsWorthNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	again, err := f.Invite(t.Context(), owner, "mara@example.com", access.Viewer)
-	if err != nil || again != id {
-		t.Errorf("invited again: got %s, %v; want the same user %s", again, err, id)
+	if err != nil || again.UserID != id {
+		t.Errorf("invited again: got %v, %v; want the same user %s", again, err, id)
 	}
 }
 
@@ -197,11 +202,11 @@ func TestEveryChangeIsInTheAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, owner := f.signIn(t, "owner@example.com", password)
-	id, err := f.Invite(t.Context(), owner, "mara@example.com", access.Editor)
+	made, err := f.Invite(t.Context(), owner, "mara@example.com", access.Editor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.tenants.SetRole(t.Context(), owner.Actor, id, access.Viewer); err != nil {
+	if err := f.tenants.SetRole(t.Context(), owner.Actor, made.UserID, access.Viewer); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.ChangePassword(t.Context(), owner, password, other); err != nil {

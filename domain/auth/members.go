@@ -143,56 +143,64 @@ func putUser(ctx context.Context, tx *db.Tx, n NewUser, personID uuid.UUID, invi
 	return id, nil
 }
 
+// Invited is an invitation that was made. Link is in the mail; whoever has it
+// can join, so it is shown only where no mail goes out.
+type Invited struct {
+	UserID ids.User
+	Link   string
+}
+
 // Invite asks somebody by mail to join the workspace. Until they do they hold
 // a seat and can't come in.
 //
 // Errors: access.forbidden, tenants.owner_only, tenants.no_seat,
 // auth.email_taken; auth.invalid with fields email, role.
-func (s *Service) Invite(ctx context.Context, i Identity, email string, role access.Role) (ids.User, error) {
+func (s *Service) Invite(ctx context.Context, i Identity, email string, role access.Role) (Invited, error) {
 	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
-		return ids.User{}, err
+		return Invited{}, err
 	}
 	n, fields := NewUser{TenantID: i.Actor.TenantID, Email: email, Role: role}.check()
 	if len(fields) > 0 {
-		return ids.User{}, ErrInvalid.WithFields(fields)
+		return Invited{}, ErrInvalid.WithFields(fields)
 	}
 	if err := tenants.CheckGrant(i.Actor, role); err != nil {
-		return ids.User{}, err
+		return Invited{}, err
 	}
 	if err := s.warmKeys(ctx, i.Actor.TenantID); err != nil {
-		return ids.User{}, err
+		return Invited{}, err
 	}
-	var userID ids.User
+	var made Invited
 	err := s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
 		personID, _, err := putPerson(ctx, tx, n.Email)
 		if err != nil {
 			return err
 		}
 		now := time.Now()
-		if userID, err = putUser(ctx, tx, n, personID, &now); err != nil {
+		if made.UserID, err = putUser(ctx, tx, n, personID, &now); err != nil {
 			return err
 		}
-		if err := s.sendInvite(ctx, tx, i, personID, userID, n); err != nil {
+		if made.Link, err = s.sendInvite(ctx, tx, i, personID, made.UserID, n); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: userID.String(),
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: made.UserID.String(),
 			Detail: map[string]any{"role": role}})
 	})
-	return userID, err
+	return made, err
 }
 
 // ResendInvite sends an open invitation again; the link before stops working.
 //
 // Errors: access.forbidden, tenants.member_not_found.
-func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User) error {
+func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User) (Invited, error) {
 	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
-		return err
+		return Invited{}, err
 	}
 	if err := s.warmKeys(ctx, i.Actor.TenantID); err != nil {
-		return err
+		return Invited{}, err
 	}
 	tenant, user := i.Actor.TenantID.UUID(), userID.UUID()
-	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+	made := Invited{UserID: userID}
+	err := s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
 		open, err := tx.UserSetInvited(ctx, tenant, user)
 		if err != nil {
 			return fmt.Errorf("renew invitation: %w", err)
@@ -205,33 +213,35 @@ func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User)
 			return fmt.Errorf("read user: %w", err)
 		}
 		n := NewUser{TenantID: i.Actor.TenantID, Email: row.Email, Role: access.Role(row.Role)}
-		if err := s.sendInvite(ctx, tx, i, row.PersonID, userID, n); err != nil {
+		if made.Link, err = s.sendInvite(ctx, tx, i, row.PersonID, userID, n); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: userID.String(),
 			Detail: map[string]any{"again": true}})
 	})
+	return made, err
 }
 
-func (s *Service) sendInvite(ctx context.Context, tx *db.Tx, i Identity, personID uuid.UUID, userID ids.User, n NewUser) error {
+func (s *Service) sendInvite(ctx context.Context, tx *db.Tx, i Identity, personID uuid.UUID, userID ids.User, n NewUser) (link string, err error) {
 	tenant, user := i.Actor.TenantID.UUID(), userID.UUID()
 	if err := tx.LinkRevokeUser(ctx, &tenant, &user); err != nil {
-		return fmt.Errorf("withdraw invitations: %w", err)
+		return "", fmt.Errorf("withdraw invitations: %w", err)
 	}
 	token, hash := newToken()
 	until := time.Now().Add(inviteFor)
+	link = s.deps.BaseURL() + "/invite?token=" + token
 	if err := tx.LinkInsert(ctx, db.LinkInsertParams{TokenHash: hash, Purpose: forInvite, PersonID: &personID,
 		TenantID: &tenant, UserID: &user, ExpiresAt: until}); err != nil {
-		return fmt.Errorf("insert link: %w", err)
+		return "", fmt.Errorf("insert link: %w", err)
 	}
 	// Nothing is known of the receiver but the address: formats are the
 	// inviter's.
 	letter := delivery.Invitation{Workspace: i.TenantName, Inviter: first(i.Name, i.Email), Role: string(n.Role),
-		Link: s.deps.BaseURL() + "/invite?token=" + token, Until: until.In(i.Actor.Location())}
+		Link: link, Until: until.In(i.Actor.Location())}
 	if _, err := s.deps.Mailer.Queue(ctx, tx, delivery.Recipient{Address: n.Email, Locale: i.Locale}, letter); err != nil {
-		return fmt.Errorf("send invitation: %w", err)
+		return "", fmt.Errorf("send invitation: %w", err)
 	}
-	return nil
+	return link, nil
 }
 
 // Invitation is what an invited person sees before they join.

@@ -118,7 +118,8 @@ class PointMap extends HTMLElement {
     this.#box = undefined;
     this.#text = "";
     if (!map || !box) return;
-    if (!widget) {
+    // One that is not set up yet can't be handed on.
+    if (!widget || !map.getLayer("points")) {
       map.remove();
       return;
     }
@@ -228,10 +229,10 @@ class PointMap extends HTMLElement {
       this.#listen(map);
       this.#paint();
       // Names wait for what they stand on.
-      await new Promise<void>((resolve) => map.once("idle", () => resolve()));
-      if (this.#map !== map) return;
-      box.dataset["state"] = "ready";
-      this.#drawNames();
+      map.once("idle", () => {
+        box.dataset["state"] = "ready";
+        owner(map)?.drawNames();
+      });
     } catch (error) {
       // Without WebGL or the shapes there is no map; the widget's table has all
       // of its values.
@@ -271,7 +272,7 @@ class PointMap extends HTMLElement {
       this.#area = data.area;
       this.#fit();
     }
-    this.#drawNames();
+    this.drawNames();
   }
 
   #bounds(data: MapData): LngLatBoundsLike {
@@ -386,7 +387,7 @@ class PointMap extends HTMLElement {
   }
 
   /** Names the largest points, where no name covers another. */
-  #drawNames(): void {
+  drawNames(): void {
     const most = Number(this.getAttribute("labels") ?? 0);
     if (this.#box?.dataset["state"] !== "ready") return;
     if (!this.#names) {
