@@ -83,10 +83,10 @@ func (h boards) identifyAndRead(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return nil
 		}
-		state := new(string)
 		id, _ := dashboardID(r)
+		state := h.Dashboards.Read(id)
 		// Only whole pages show the switcher of workspaces.
-		i, err := h.Auth.IdentifyAnd(r.Context(), cookie.Value, !isPartial(r), dashboards.ReadState(id, state))
+		i, err := h.Auth.IdentifyAnd(r.Context(), cookie.Value, !isPartial(r), state.Fill)
 		switch {
 		case errors.Is(err, auth.ErrNoSession):
 		case err != nil:
@@ -139,8 +139,8 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 		at = r.Header.Get(headerSnapshot)
 	}
 	request := dashboards.OpenRequest{ID: id, State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())}
-	if known, ok := r.Context().Value(stateKey{}).(*string); ok {
-		return h.Dashboards.OpenKnown(r.Context(), actor(r), request, *known, messages.Language(r.Context()))
+	if known, ok := r.Context().Value(stateKey{}).(*dashboards.ReadState); ok {
+		return h.Dashboards.OpenKnown(r.Context(), actor(r), request, known, messages.Language(r.Context()))
 	}
 	return h.Dashboards.Open(r.Context(), actor(r), request)
 }

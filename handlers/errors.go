@@ -26,6 +26,8 @@ var (
 		"What was sent can't be read. Reload the page and try again.")
 	errPanic = apperr.Define(apperr.Internal, "internal.panic",
 		"Something went wrong. The problem was recorded.")
+	errNoMail = apperr.Define(apperr.Unavailable, "signin.no_mail",
+		"This installation sends no mail. Whoever runs it can make a link to a new password with “dataflow user reset-link”.")
 	errSignInNeeded = apperr.Define(apperr.Unauthenticated, "signin.required",
 		"Your session has ended. Sign in to go on.")
 )

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 	if s.h.Events != nil {
 		changes = s.h.Events.Subscribe(ctx, actor(s.r).TenantID.UUID())
 	}
-	tick := time.NewTicker(streamEvery)
+	tick := time.NewTicker(cmp.Or(s.h.StreamEvery, streamEvery))
 	defer tick.Stop()
 	if s.send("versions", moment) != nil {
 		return

@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/dataflowhq/dataflow/connectors/files"
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -29,11 +30,13 @@ import (
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/warehouse/sandbox"
 )
 
 const goodPassword = "correct horse battery"
 
 func TestMain(m *testing.M) {
+	sandbox.ServeIfChild(files.Open)
 	// The access log is part of what runs, and of no interest here.
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	os.Exit(m.Run())

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -43,6 +44,9 @@ type Deps struct {
 	// Stopping ends when the process begins to stop: streams end with it, other
 	// requests may finish. Nil: streams end with their connections only.
 	Stopping <-chan struct{}
+	// StreamEvery is how often a stream looks at versions and session again,
+	// whatever it heard; 10 s when zero.
+	StreamEvery time.Duration
 	// Health are the parts that /readyz asks.
 	Health []telemetry.Check
 

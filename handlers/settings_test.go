@@ -113,6 +113,8 @@ func TestInviteWithoutMail(t *testing.T) {
 	}
 	s.browser(t).get(strings.TrimPrefix(link, s.url)).want(http.StatusGone)
 	s.browser(t).get(views.PathSignIn).lacks("a[href='/forgot']")
+	s.browser(t).get(views.PathForgot).want(http.StatusServiceUnavailable).shows("body", "signin.no_mail")
+	s.browser(t).post(views.PathForgot, "email", "owner@example.com").want(http.StatusServiceUnavailable)
 }
 
 func TestMembersListSearchesAndPages(t *testing.T) {

@@ -146,11 +146,17 @@ func (h signIn) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h signIn) forgot(w http.ResponseWriter, r *http.Request) error {
+	if !h.canMail() {
+		return errNoMail
+	}
 	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), views.ForgotProps{}))
 }
 
 // requestReset says the same whether somebody has the address or not.
 func (h signIn) requestReset(w http.ResponseWriter, r *http.Request) error {
+	if !h.canMail() {
+		return errNoMail
+	}
 	if err := parseForm(r); err != nil {
 		return err
 	}

@@ -160,26 +160,19 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
   AND v.dataset_id::text || ':' || v.version::text = ANY (@pairs::text[]);
 
 -- DashboardState names all that a dashboard's page depends on besides the
--- viewer's choices: its revision and place, and content and definition of every
--- dataset that it asks. Equal texts, equal pages. It is read with the session,
--- so tenant and viewer are those that the transaction is bound to; empty where
--- there is no such dashboard.
+-- viewer's choices: its revision and place, and content and definition of the
+-- datasets that it was last seen to ask. Equal texts, equal pages. It is read
+-- with the session, so tenant and viewer are those that the transaction is
+-- bound to; empty where there is no such dashboard.
 -- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', d.rev, d.folder_id, f.name, d.tags, v.starred_at IS NOT NULL, (
-        SELECT string_agg(concat_ws('.', s.dataset_id, s.version, s.revision, s.layout), ',' ORDER BY s.dataset_id)
-        FROM datasets s
-        WHERE s.tenant_id = d.tenant_id AND s.deleted_at IS NULL AND s.dataset_id IN (
-            SELECT j.dataset_id FROM dashboard_data_sources j
-            WHERE j.tenant_id = d.tenant_id AND j.dashboard_id = d.dashboard_id
-            UNION ALL
-            SELECT l.target_id FROM dashboard_data_sources j
-            JOIN dataset_lookups l ON l.tenant_id = j.tenant_id AND l.dataset_id = j.dataset_id
-            WHERE j.tenant_id = d.tenant_id AND j.dashboard_id = d.dashboard_id)))
+    SELECT concat_ws('/', d.rev, d.tags, d.folder_id,
+        (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
+        EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
+            AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
+        (SELECT string_agg(concat_ws('.', s.dataset_id, s.version, s.revision, s.layout, s.deleted_at IS NULL), ',' ORDER BY s.dataset_id)
+            FROM datasets s WHERE s.tenant_id = d.tenant_id AND s.dataset_id = ANY (@dataset_ids::uuid[])))
     FROM dashboards d
-    LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
-    LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
-        AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid
     WHERE d.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
         AND d.dashboard_id = @dashboard_id AND d.deleted_at IS NULL), '')::text AS state;
 

@@ -68,12 +68,12 @@ func (s *Service) AppendRows(ctx context.Context, actor access.Actor, id ids.Dat
 }
 
 func (s *Service) appendRows(ctx context.Context, actor access.Actor, id ids.Dataset, request AppendRequest) (Appended, error) {
-	d, live, err := s.current(ctx, actor, id)
-	if err != nil {
+	d, targeted, known, err := s.appendTarget(ctx, actor, id, request.Key)
+	if err != nil || known != nil {
+		if known != nil {
+			return *known, err
+		}
 		return Appended{}, err
-	}
-	if known, found, err := s.earlier(ctx, actor, id, request.Key); err != nil || found {
-		return known, err
 	}
 	if len(request.Rows) == 0 {
 		return Appended{Version: d.Version}, nil
@@ -96,8 +96,14 @@ func (s *Service) appendRows(ctx context.Context, actor access.Actor, id ids.Dat
 		return Appended{}, fmt.Errorf("write rows: %w", err)
 	}
 	c := change{kind: ChangeAppend, revision: d.Revision, written: written.Rows, short: true, appendKey: request.Key}
-	if err := s.checkTargets(ctx, actor, id, &c, live, []segments.File{written}); err != nil {
-		return Appended{}, err
+	if targeted {
+		_, live, err := s.current(ctx, actor, id)
+		if err != nil {
+			return Appended{}, err
+		}
+		if err := s.checkTargets(ctx, actor, id, &c, live, []segments.File{written}); err != nil {
+			return Appended{}, err
+		}
 	}
 	if c.add, err = s.publish(ctx, actor.TenantID, id, []segments.File{written}); err != nil {
 		return Appended{}, err
@@ -106,23 +112,46 @@ func (s *Service) appendRows(ctx context.Context, actor access.Actor, id ids.Dat
 	return Appended{Version: version, Rows: written.Rows}, err
 }
 
-// earlier answers what an append with the same key did.
-func (s *Service) earlier(ctx context.Context, actor access.Actor, id ids.Dataset, key string) (Appended, bool, error) {
-	if key == "" {
-		return Appended{}, false, nil
-	}
-	var row db.AppendGetRow
-	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) (err error) {
-		row, err = tx.AppendGet(ctx, tx.TenantID, id.UUID(), key)
-		return err
+// appendTarget reads what an append needs to know: the columns, whether other
+// datasets look up in this one, and what an append with the same key did, nil
+// when there was none. A change of the definition after this is noticed when
+// the append commits.
+func (s *Service) appendTarget(ctx context.Context, actor access.Actor, id ids.Dataset, key string) (d Dataset, targeted bool, known *Appended, err error) {
+	err = s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.DatasetGet(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return getError(id, err)
+		}
+		if key != "" {
+			earlier, err := tx.AppendGet(ctx, tx.TenantID, id.UUID(), key)
+			if err == nil {
+				known = &Appended{Version: earlier.Version, Rows: earlier.RowCount, Repeated: true}
+				return nil
+			}
+			if !db.IsNoRows(err) {
+				return fmt.Errorf("find append: %w", err)
+			}
+		}
+		d = datasetOf(row)
+		columns, err := tx.ColumnListLive(ctx, tx.TenantID, row.DatasetID)
+		if err != nil {
+			return fmt.Errorf("list columns of %s: %w", id, err)
+		}
+		for _, c := range columns {
+			column, err := columnOf(db.ColumnListRow(c))
+			if err != nil {
+				return err
+			}
+			d.Columns = append(d.Columns, column)
+		}
+		lookups, err := tx.LookupListTargeting(ctx, tx.TenantID, row.DatasetID)
+		if err != nil {
+			return fmt.Errorf("list lookups of others: %w", err)
+		}
+		targeted = len(lookups) > 0
+		return nil
 	})
-	if db.IsNoRows(err) {
-		return Appended{}, false, nil
-	}
-	if err != nil {
-		return Appended{}, false, fmt.Errorf("find append: %w", err)
-	}
-	return Appended{Version: row.Version, Rows: row.RowCount, Repeated: true}, true, nil
+	return d, targeted, known, err
 }
 
 // rowsOf turns values into vectors of the columns' types.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/duckdb/duckdb-go/v2"
+
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/records"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
@@ -98,11 +100,14 @@ func (p *parquetSource) one(ctx context.Context, query string, into *int64) erro
 
 // parquetError tells damage from a lack of memory and from cancellation.
 func parquetError(err error) error {
-	switch text := err.Error(); {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	var told *duckdb.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), !errors.As(err, &told):
 		return err
-	case strings.HasPrefix(text, "Out of Memory Error"):
+	case told.Type == duckdb.ErrorTypeOutOfMemory:
 		return segments.ErrOutOfMemory.Wrap(err)
+	case told.Type == duckdb.ErrorTypeInterrupt:
+		return err
 	}
 	return ErrBadParquet.Wrap(err)
 }

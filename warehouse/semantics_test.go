@@ -1,0 +1,299 @@
+package warehouse
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFilesOlderThanTheColumns reads segments that lack a column, that have it
+// with an earlier type, and that have it as it is now.
+func TestFilesOlderThanTheColumns(t *testing.T) {
+	f := newFixture(t)
+	first := f.dataset("first", "n integer, code integer", "SELECT 1 AS n, 7 AS code")
+	ds := f.dataset("second", "n integer, code text, at timestamptz", `SELECT 2 AS n, '8' AS code, TIMESTAMPTZ '2024-05-05 12:00:00+00' AS "at"`)
+	ds.TimeColumn = 3
+	ds.Segments = append([]Segment{first.Segments[0]}, ds.Segments...)
+	delete(ds.Segments[0].Stats, 2) // they were of another type
+	e := f.engine()
+	for spec, want := range map[string]string{
+		`{"dataset":"d","measures":[{"fn":"sum","column":"n"}],"dimensions":[{"column":"code"}],"order":[{"by":"code"}]}`:                     `[["7",1],["8",2]]`,
+		`{"dataset":"d","timezone":"Europe/London","measures":[{"fn":"sum","column":"n"}],"dimensions":[{"column":"at","grain":"day"}]}`:      `[["2024-05-05",2],[null,1]]`,
+		`{"dataset":"d","columns":["n","code","at"],"order":[{"by":"n"}]}`:                                                                    `[[1,"7",null],[2,"8","2024-05-05T12:00:00Z"]]`,
+		`{"dataset":"d","measures":[{"fn":"count","column":"at"},{"fn":"count"}],"filters":[{"column":"code","op":"in","values":["7","8"]}]}`: `[[1,2]]`,
+	} {
+		if got := run(t, e, ds, spec); !strings.Contains(got, `"rows":`+want) {
+			t.Errorf("%s\ngot %s\nwant %s", spec, got, want)
+		}
+	}
+	// One old file alone is read by another way than several.
+	ds.Segments = ds.Segments[:1]
+	ds.Version++
+	if got := run(t, e, ds, `{"dataset":"d","columns":["n","code","at"]}`); !strings.Contains(got, `[[1,"7",null]]`) {
+		t.Error(got)
+	}
+	ds.Segments = nil
+	ds.Version++
+	if got := run(t, e, ds, `{"dataset":"d","timezone":"Europe/London","measures":[{"fn":"count"},{"fn":"max","column":"at"}],"dimensions":[{"column":"at","grain":"day"}]}`); !strings.Contains(got, `"rows":[]`) {
+		t.Error(got)
+	}
+	if got := run(t, e, ds, `{"dataset":"d","measures":[{"fn":"count"},{"fn":"sum","column":"n"}]}`); !strings.Contains(got, `[[0,null]]`) {
+		t.Error(got)
+	}
+}
+
+// TestLookupKeyTwice: a key that is not unique must not double rows.
+func TestLookupKeyTwice(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("sales", "k integer, n integer", "SELECT i % 3 AS k, i AS n FROM range(9) t(i)")
+	ds.Lookups = map[string]Lookup{"l": {Column: 1, Key: 1, Target: f.dataset("names", "k integer, name text", "SELECT * FROM (VALUES (0,'b'),(0,'a'),(1,'c'),(NULL,'d')) v(k, name)")}}
+	e := f.engine()
+	for spec, want := range map[string]string{
+		`{"dataset":"d","measures":[{"fn":"count"}],"dimensions":[{"column":"l.name"}],"order":[{"by":"l.name"}]}`:                                       `[["a",3],["c",3],[null,3]]`,
+		`{"dataset":"d","measures":[{"fn":"count_distinct","column":"n"}],"dimensions":[{"column":"l.name"}],"order":[{"by":"l.name"}]}`:                 `[["a",3],["c",3],[null,3]]`,
+		`{"dataset":"d","measures":[{"fn":"count"}],"filters":[{"column":"l.name","op":"!=","values":["a"]}]}`:                                           `[[6]]`,
+		`{"dataset":"d","columns":["n","l.name"],"filters":[{"column":"l.name","op":"is_empty"}],"order":[{"by":"n"}],"limit":2}`:                        `[[2,null],[5,null]]`,
+		`{"dataset":"d","measures":[{"fn":"count","filters":[{"column":"l.name","op":"is_empty"}]}],"dimensions":[{"column":"k"}],"order":[{"by":"k"}]}`: `[[0,0],[1,0],[2,3]]`,
+	} {
+		if got := run(t, e, ds, spec); !strings.Contains(got, `"rows":`+want) {
+			t.Errorf("%s\ngot %s\nwant %s", spec, got, want)
+		}
+	}
+}
+
+func TestSumBeyond64Bits(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("big", "n integer, k text", "SELECT 9223372036854775807 AS n, ['a','b','b'][i + 1] AS k FROM range(3) t(i)")
+	got := run(t, f.engine(), ds, `{"dataset":"d","measures":[{"fn":"sum","column":"n","as":"s"}],"dimensions":[{"column":"k"}],"order":[{"by":"k"}],"filters":[{"measure":"s","op":">","values":[0]}]}`)
+	if !strings.Contains(got, `{"name":"s","type":"decimal"}`) || !strings.Contains(got, `[["a",9223372036854775807],["b",18446744073709551614]]`) {
+		t.Fatal(got)
+	}
+}
+
+// TestRules: what a rule hides is in no answer, and a rule that cannot be
+// applied hides everything.
+func TestRules(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("sales", "region text, n integer", "SELECT ['north','south'][i % 2 + 1] AS region, i AS n FROM range(10) t(i)")
+	e := f.engine()
+	ask := func(spec string, rules ...Filter) (string, error) {
+		r, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds, Rules: rules})
+		if err != nil {
+			return "", err
+		}
+		return string(r.AppendJSON(nil)), nil
+	}
+	north := Filter{Column: "region", Op: "=", Values: raws(`"north"`)}
+	for spec, want := range map[string]string{
+		countSpec: `[[5]]`,
+		`{"dataset":"d","columns":["n"],"order":[{"by":"n"}],"limit":2}`:                                                     `[[0],[2]]`,
+		`{"dataset":"d","measures":[{"fn":"count","show":"share","as":"s"}],"dimensions":[{"column":"region"}]}`:             `[["north",1]]`,
+		`{"dataset":"d","measures":[{"fn":"max","column":"n"}],"filters":[{"column":"region","op":"=","values":["south"]}]}`: `[[null]]`,
+	} {
+		got, err := ask(spec, north)
+		if err != nil || !strings.Contains(got, `"rows":`+want) {
+			t.Errorf("%s: %s %v, want %s", spec, got, err, want)
+		}
+	}
+	// The same spec without the rule is another answer.
+	if got, err := ask(countSpec); err != nil || !strings.Contains(got, "[[10]]") {
+		t.Error(got, err)
+	}
+	if _, err := ask(countSpec, Filter{Column: "gone", Op: "=", Values: raws(`"x"`)}); err == nil || code(err) != "internal.error" {
+		t.Errorf("a rule on a dropped column gave %v", err)
+	}
+}
+
+// TestZonePeriods compares offsets with those that Go's time package gives.
+func TestZonePeriods(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for _, name := range append([]string{"America/Sao_Paulo", "Africa/Casablanca", "Antarctica/Troll", "America/Nuuk"}, randomZones...) {
+		z, err := loadZone(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3000 {
+			at := time.Unix(rnd.Int64N(7_000_000_000)-3_000_000_000, 0)
+			_, want := at.In(z.loc).Zone()
+			if got := z.offsetAt(at.UnixMicro()); got != int64(want)*secondMicros {
+				t.Fatalf("%s at %s: offset %d, Go has %d", name, at.UTC(), got/secondMicros, want)
+			}
+		}
+		// Every instant of a day belongs to its local day, and no other does.
+		for range 300 {
+			day := floorDiv(rnd.Int64N(4e15)-1e15, dayMicros)
+			spans := z.instants(day*dayMicros, (day+1)*dayMicros)
+			for at := (day - 1) * dayMicros; at < (day+2)*dayMicros; at += 7 * minuteMicros {
+				inside := false
+				for _, s := range spans {
+					inside = inside || s[0] <= at && at < s[1]
+				}
+				if want := floorDiv(z.local(at), dayMicros) == day; inside != want {
+					t.Fatalf("%s: instant %d in day %d: %v, want %v", name, at, day, inside, want)
+				}
+			}
+		}
+	}
+}
+
+func TestCalendar(t *testing.T) {
+	wall := func(s string) int64 {
+		at, err := time.Parse("2006-01-02T15:04", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.UnixMicro()
+	}
+	for _, tc := range []struct{ at, unit, want string }{
+		{"1969-12-31T23:59", "day", "1969-12-31T00:00"},
+		{"1969-12-31T23:59", "hour", "1969-12-31T23:00"},
+		{"1970-01-01T00:00", "week", "1969-12-29T00:00"},
+		{"2024-12-30T10:00", "week", "2024-12-30T00:00"},
+		{"2024-05-31T10:00", "quarter", "2024-04-01T00:00"},
+		{"2024-05-31T10:59", "quarter_hour", "2024-05-31T10:45"},
+		{"1900-02-28T10:00", "year", "1900-01-01T00:00"},
+	} {
+		if got := truncateWall(wall(tc.at), tc.unit); got != wall(tc.want) {
+			t.Errorf("%s of %s is %s, want %s", tc.unit, tc.at, time.UnixMicro(got).UTC(), tc.want)
+		}
+	}
+	for _, tc := range []struct {
+		at, unit string
+		n        int
+		want     string
+	}{
+		{"2024-01-31T10:00", "month", 1, "2024-02-29T10:00"},
+		{"2024-02-29T00:00", "year", -1, "2023-02-28T00:00"},
+		{"2024-03-31T00:00", "quarter", -1, "2023-12-31T00:00"},
+		{"1969-12-31T12:00", "month", -1, "1969-11-30T12:00"},
+		{"2024-03-31T00:00", "week", 2, "2024-04-14T00:00"},
+	} {
+		if got := addWall(wall(tc.at), tc.unit, tc.n); got != wall(tc.want) {
+			t.Errorf("%s %+d %s is %s, want %s", tc.at, tc.n, tc.unit, time.UnixMicro(got).UTC(), tc.want)
+		}
+	}
+}
+
+// TestPruning: segments that cannot hold a matching row are not opened.
+func TestPruning(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "at timestamptz, kind text, price decimal(10,2), n integer",
+		`SELECT TIMESTAMPTZ '2024-01-01 12:00:00+00' AS "at", 'apple' AS kind, 1.50 AS price, NULL AS n`,
+		`SELECT TIMESTAMPTZ '2024-02-01 12:00:00+00' AS "at", 'pear' AS kind, 2.50 AS price, 5 AS n`,
+		`SELECT TIMESTAMPTZ '2024-03-01 12:00:00+00' AS "at", 'plum' AS kind, 3.50 AS price, 6 AS n`)
+	e := f.engine()
+	for filters, want := range map[string]int{
+		`[]`: 3,
+		`[{"column":"at","op":"between","from":"2024-02-01","to":"2024-02-28"}]`: 1,
+		`[{"column":"at","op":"<","values":["2024-02-01T12:00:00Z"]}]`:           1,
+		`[{"column":"at","op":"<=","values":["2024-02-01T12:00:00Z"]}]`:          2,
+		`[{"column":"at","op":"!=","values":["2024-02-01"]}]`:                    3,
+		`[{"column":"kind","op":"in","values":["apple","plum"]}]`:                2,
+		`[{"column":"kind","op":">","values":["peas"]}]`:                         1,
+		`[{"column":"price","op":"=","values":["2.50"]}]`:                        1,
+		`[{"column":"price","op":">=","values":[2.5]}]`:                          2,
+		`[{"column":"n","op":"is_empty"}]`:                                       1,
+		`[{"column":"n","op":"in","values":[null,6]}]`:                           2,
+		`[{"column":"n","op":"not_empty"}]`:                                      2,
+		`[{"column":"n","op":">","values":[5]}]`:                                 1,
+		`[{"column":"n","op":">","values":[4.5]}]`:                               2,
+		`[{"column":"kind","op":"=","values":["zebra"]}]`:                        0,
+	} {
+		spec := mustSpec(t, `{"dataset":"d","measures":[{"fn":"count"}],"filters":`+filters+`}`)
+		x, err := e.Explain(t.Context(), Query{Spec: spec, Dataset: ds})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Segments != want || x.Pruned != 3-want {
+			t.Errorf("%s reads %d segments, want %d", filters, x.Segments, want)
+		}
+	}
+	// What was pruned is truly not needed.
+	for _, i := range []int{0, 2} {
+		if err := os.Remove(ds.Segments[i].Path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := run(t, e, ds, `{"dataset":"d","measures":[{"fn":"count"}],"filters":[{"column":"at","op":"=","values":["2024-02-01"]}]}`); !strings.Contains(got, "[[1]]") {
+		t.Error(got)
+	}
+}
+
+// TestTwoStagesGiveTheSame compares grouping in two stages with direct
+// grouping, which a count of distinct rows enforces.
+func TestTwoStagesGiveTheSame(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("flights", "at timestamptz, day date, origin text, n integer",
+		`SELECT TIMESTAMPTZ '2023-10-20 00:00:00+00' + INTERVAL (i * 13) SECOND AS "at", DATE '2023-10-20' + (i // 6000)::INTEGER AS day, 'a' || i % 9 AS origin, i AS n FROM range(100000) t(i)`)
+	ds.Lookups = map[string]Lookup{"airport": {Column: 3, Key: 1, Target: f.dataset("airports", "code text, state text", "SELECT 'a' || i AS code, 's' || i % 3 AS state FROM range(8) t(i)")}}
+	e := f.engine()
+	for _, dims := range []string{
+		`{"column":"at","grain":"day"}`, `{"column":"at","grain":"hour"}`, `{"column":"at","grain":"weekday"},{"column":"at","grain":"hour_of_day","as":"h"}`,
+		`{"column":"day","grain":"week"}`, `{"column":"airport.state"}`, `{"column":"at","grain":"month"},{"column":"airport.state"}`,
+	} {
+		for _, zone := range []string{"UTC", "Europe/London", "America/St_Johns"} {
+			head := `{"dataset":"d","timezone":"` + zone + `","dimensions":[` + dims + `],"filters":[{"column":"airport.state","op":"not_in","values":["s2"]}],"measures":[{"fn":"count"},{"fn":"sum","column":"n"},{"fn":"min","column":"n"},{"fn":"avg","column":"n"}`
+			staged := Query{Spec: mustSpec(t, head+`]}`), Dataset: ds}
+			direct := Query{Spec: mustSpec(t, head+`,{"fn":"count_distinct","column":"n"}]}`), Dataset: ds}
+			x, err := e.Explain(t.Context(), staged)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(strings.Join(x.Notes, " "), "two stages") {
+				t.Errorf("%s in %s is not grouped in two stages: %s", dims, zone, x.SQL)
+			}
+			a, err := e.Run(t.Context(), staged)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := e.Run(t.Context(), direct)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range a.Columns {
+				if !reflect.DeepEqual(a.Columns[i], b.Columns[i]) {
+					t.Errorf("%s in %s: column %s differs", dims, zone, a.Columns[i].Name)
+				}
+			}
+			if a.Rows == 0 {
+				t.Errorf("%s in %s: no rows", dims, zone)
+			}
+		}
+	}
+}
+
+func TestJSONOfOddValues(t *testing.T) {
+	r := &Result{Rows: 2, Version: 3, Timezone: "America/St_Johns", Columns: []ResultColumn{
+		{Name: "a<b>\u2028", Type: Text, Texts: []string{"\x00\x1f\"\\é", "\xff"}},
+		{Name: "f", Type: Float, Floats: []float64{1e21, -0.00000012}},
+		{Name: "t", Type: TimestampTZ, Ints: []int64{0, -1}, Nulls: []bool{false, false}},
+	}}
+	want := `{"columns":[{"name":"a\u003cb\u003e\u2028","type":"text"},{"name":"f","type":"float"},{"name":"t","type":"timestamptz"}],"rows":[["\u0000\u001f\"\\é",1e+21,"1969-12-31T20:30:00-03:30"],["\ufffd",-1.2e-07,"1969-12-31T20:29:59.999999-03:30"]],"dataset_version":3,"sampled":false}`
+	if got := string(r.AppendJSON(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestUnreadableSegment: a damaged or missing file fails the query and nothing else.
+func TestUnreadableSegment(t *testing.T) {
+	f := newFixture(t)
+	ds := numbers(f, 10)
+	bad := *ds
+	bad.ID = "ds-bad"
+	path := filepath.Join(f.dir, "bad.parquet")
+	if err := os.WriteFile(path, []byte("PAR1 this is no Parquet file PAR1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad.Segments = []Segment{{Path: path, Rows: 10}}
+	e := f.engine()
+	if _, err := e.Run(t.Context(), Query{Spec: mustSpec(t, countSpec), Dataset: &bad}); err == nil || code(err) != "internal.error" {
+		t.Fatalf("got %v", err)
+	}
+	if got := run(t, e, ds, countSpec); !strings.Contains(got, "[[10]]") {
+		t.Error(got)
+	}
+}
