@@ -130,7 +130,7 @@ func transferred(tab playwright.Page, session playwright.CDPSession, address str
 	if err := tab.Locator("df-chart canvas, df-chart svg").First().WaitFor(); err != nil {
 		return total, err
 	}
-	tab.WaitForTimeout(float64((3 * time.Second).Milliseconds()))
+	time.Sleep(3 * time.Second)
 	session.RemoveListeners("Network.responseReceived")
 	session.RemoveListeners("Network.loadingFinished")
 	if total.all == 0 {

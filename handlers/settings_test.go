@@ -85,7 +85,7 @@ func TestInviteByMail(t *testing.T) {
 	token, _ := page.page.Find("input[name=token]").Attr("value")
 	mara.post(pathInvite, "token", token, "name", "", "password", "short").want(http.StatusUnprocessableEntity).shows(".field-error", "10 characters")
 	mara.post(pathInvite, "token", token, "name", "Mara", "password", goodPassword).leadsTo(views.PathHome)
-	mara.get(views.PathAccount).shows(".side-user", "Mara").shows(".side-user", "editor")
+	mara.get(views.PathAccount).shows(".side-user", "Mara").shows(".side-user", "Editor")
 	mara.get(link).want(http.StatusGone)
 
 	admin.post(views.PathMembersInvite, "email", "foreign@example.com", "role", "viewer").leadsTo(views.PathMembers)

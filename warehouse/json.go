@@ -129,19 +129,68 @@ func (r *Result) appendValue(dst []byte, c *ResultColumn, row int, z *zone) []by
 	case Boolean:
 		return strconv.AppendBool(dst, c.Ints[row] != 0)
 	case Date:
-		return appendTime(dst, time.Unix(c.Ints[row]*86400, 0).UTC(), "2006-01-02")
+		dst = append(dst, '"')
+		dst = appendDay(dst, c.Ints[row])
+		return append(dst, '"')
 	case Timestamp:
-		return appendTime(dst, time.UnixMicro(c.Ints[row]).UTC(), "2006-01-02T15:04:05.999999")
+		dst = append(dst, '"')
+		dst = appendMoment(dst, c.Ints[row])
+		return append(dst, '"')
 	case TimestampTZ:
-		return appendTime(dst, time.UnixMicro(c.Ints[row]).In(z.loc), "2006-01-02T15:04:05.999999Z07:00")
+		dst = append(dst, '"')
+		offset := z.offsetAt(c.Ints[row])
+		dst = appendMoment(dst, c.Ints[row]+offset)
+		dst = appendOffset(dst, offset)
+		return append(dst, '"')
 	}
 	return strconv.AppendInt(dst, c.Ints[row], 10)
 }
 
-func appendTime(dst []byte, t time.Time, layout string) []byte {
-	dst = append(dst, '"')
-	dst = t.AppendFormat(dst, layout)
-	return append(dst, '"')
+// appendDay writes "2006-01-02".
+func appendDay(dst []byte, day int64) []byte {
+	y, m, d := time.Unix(day*86400, 0).UTC().Date()
+	if y < 0 || y > 9999 {
+		return time.Unix(day*86400, 0).UTC().AppendFormat(dst, time.DateOnly)
+	}
+	dst = append(dst, byte('0'+y/1000), byte('0'+y/100%10), byte('0'+y/10%10), byte('0'+y%10), '-')
+	dst = append(dst, byte('0'+m/10), byte('0'+m%10), '-')
+	return append(dst, byte('0'+d/10), byte('0'+d%10))
+}
+
+// appendMoment writes wall-clock microseconds as "2006-01-02T15:04:05.999999",
+// without the zeros at the end of the fraction.
+func appendMoment(dst []byte, wall int64) []byte {
+	day := floorDiv(wall, dayMicros)
+	rest := wall - day*dayMicros
+	dst = appendDay(dst, day)
+	seconds, micros := rest/secondMicros, rest%secondMicros
+	two := func(n int64, before byte) { dst = append(dst, before, byte('0'+n/10), byte('0'+n%10)) }
+	two(seconds/3600, 'T')
+	two(seconds/60%60, ':')
+	two(seconds%60, ':')
+	if micros == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for unit := int64(100_000); micros > 0; unit /= 10 {
+		dst = append(dst, byte('0'+micros/unit))
+		micros %= unit
+	}
+	return dst
+}
+
+// appendOffset writes "Z" or "+05:45". Seconds of old offsets are cut, as
+// RFC 3339 has no place for them.
+func appendOffset(dst []byte, offset int64) []byte {
+	if offset == 0 {
+		return append(dst, 'Z')
+	}
+	sign := byte('+')
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	minutes := offset / minuteMicros
+	return append(dst, sign, byte('0'+minutes/600), byte('0'+minutes/60%10), ':', byte('0'+minutes%60/10), byte('0'+minutes%10))
 }
 
 // appendFloat writes the shortest digits that read back as f.

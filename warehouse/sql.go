@@ -266,6 +266,11 @@ func (t *timeColumn) grainSQL(grain string, by shift) string {
 		}
 		return fmt.Sprintf("(((%s + %d) // %d) %% 24)", t.localMicros(), forwardDays*dayMicros, hourMicros)
 	}
+	if grain == "week" && t.known == "" && t.typ != Date && !by.Year && t.bucketExact() {
+		// One division: 96 quarters a day, 7 days a week, and 1970 began on a Thursday.
+		add := 96 * (3 + by.Days + 7*(forwardQuarterDays/7))
+		return fmt.Sprintf("((%s + %d) // %d * 7 - %d)", t.localQuarters(), add, 7*96, 3+7*(forwardQuarterDays/7))
+	}
 	return dayGrainSQL(t.day(), grain, by)
 }
 

@@ -16,7 +16,7 @@ import (
 const queryAbout = `Answers a query over a dataset as JSON:
 {"columns":[{"name","type"}],"rows":[[…]],"dataset_version","sampled"}.
 
-SPEC.json is a query spec, "-" reads it from the standard input. docs/query.md
+SPEC.json is a query spec, "-" reads it from the standard input. docs/query-spec.md
 describes it.`
 
 func runQuery(ctx context.Context, e *env) error {

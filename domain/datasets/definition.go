@@ -11,7 +11,6 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
-	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
 // definitions remembers what datasets at given versions are made of, so that
@@ -279,13 +278,9 @@ func (s *Service) localSegments(ctx context.Context, rows []db.SegmentListRow) (
 }
 
 func rangesOf(stats json.RawMessage) (map[int32]warehouse.Range, error) {
-	var decoded map[int32]segments.Range
-	if err := json.Unmarshal(stats, &decoded); err != nil {
+	var ranges map[int32]warehouse.Range
+	if err := json.Unmarshal(stats, &ranges); err != nil {
 		return nil, fmt.Errorf("decode segment statistics: %w", err)
-	}
-	ranges := make(map[int32]warehouse.Range, len(decoded))
-	for id, r := range decoded {
-		ranges[id] = warehouse.Range{Min: r.Min, Max: r.Max, Nulls: r.Nulls}
 	}
 	return ranges, nil
 }

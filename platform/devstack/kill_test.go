@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -180,9 +181,10 @@ func TestInvisibleServer(t *testing.T) {
 		t.Fatalf("lock: %v", err)
 	}
 	waiting := make(chan struct{})
+	said := sync.OnceFunc(func() { close(waiting) }) // it may say more than that it waits
 	started := make(chan error, 1)
 	go func() {
-		lease, err := Use(t.Context(), Options{DataDir: dir, Postgres: true, Progress: func(string) { close(waiting) }})
+		lease, err := Use(t.Context(), Options{DataDir: dir, Postgres: true, Progress: func(string) { said() }})
 		if err == nil {
 			release(t, lease)
 		}

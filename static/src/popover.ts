@@ -48,6 +48,16 @@ document.addEventListener("click", (event) => {
   if (!inside) dialog.close();
 });
 
+// A closed dialog keeps the focus while it fades: keys would still go to it.
+document.addEventListener(
+  "close",
+  ({ target }) => {
+    const focused = document.activeElement;
+    if (target instanceof HTMLDialogElement && focused instanceof HTMLElement && target.contains(focused)) focused.blur();
+  },
+  true,
+);
+
 // A dialog that the server rendered open (a form with errors, or an answer for
 // #modal) becomes modal.
 function openDialogs(): void {

@@ -40,8 +40,8 @@ func TestInitials(t *testing.T) {
 
 func TestHue(t *testing.T) {
 	t.Parallel()
-	if Hue("u7") != Hue("u7") {
-		t.Error("a person changes colour")
+	if first, again := Hue("u7"), Hue("u7"); first != again {
+		t.Errorf("a person's colour changes from %s to %s", first, again)
 	}
 	seen := map[string]bool{}
 	for _, key := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {

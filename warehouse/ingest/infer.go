@@ -78,7 +78,20 @@ func (s *survey) infer(name string, e evidence) proposal {
 	if p, ok := s.inferNumber(name, total, e); ok {
 		return p
 	}
-	return s.text()
+	p := s.text()
+	for _, mostly := range []struct {
+		n      int64
+		what   string
+		choice string
+	}{{s.numbers(), "numbers", "decimal"}, {s.dates, "dates", "date"}} {
+		if total >= fitFrom && mostly.n < total && float64(mostly.n) >= mostShare*float64(total) {
+			p.notes = append(p.notes, Note{
+				Code: NoteMostlyOtherTypes, Choices: []string{mostly.choice},
+				Text: fmt.Sprintf("%s of %s values are %s. Kept as text, so that the others are not lost.", count(mostly.n), count(total), mostly.what),
+			})
+		}
+	}
+	return p
 }
 
 func (s *survey) text() proposal {

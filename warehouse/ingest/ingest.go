@@ -124,9 +124,7 @@ type InspectedColumn struct {
 	NullWords map[string]int64 `json:"null_words,omitempty"`
 	Rejected  int64            `json:"rejected,omitempty"` // records rejected for this column
 	Notes     []Note           `json:"notes,omitempty"`
-	// Key tells that the column is part of the key asked for; Unique that no
-	// value repeats, so that it could be one (only found for small files).
-	Key bool `json:"key,omitempty"`
+	Key       bool             `json:"key,omitempty"` // part of the key that was asked for
 }
 
 // Note is a remark about a column or the file. Code is stable, Text is English.

@@ -20,7 +20,7 @@ import (
 func (r *Reader) Inspect(ctx context.Context, request InspectRequest, progress func(Progress)) (*Inspection, error) {
 	m := &meter{}
 	defer report(m, progress)()
-	i := &inspector{reader: r, request: request, meter: m}
+	i := &inspector{reader: r, request: request, meter: m, guessed: request.Options.Encoding == ""}
 	return i.inspect(ctx)
 }
 
@@ -37,6 +37,8 @@ type inspector struct {
 	types   []*TypeChoice   // by position
 	result  *Inspection
 	problem int64  // records that the source refused
+	above   bool   // some of them stand above the header
+	guessed bool   // nobody chose the encoding
 	maybe   []bool // by position: some value may not fit the type
 }
 
@@ -142,6 +144,7 @@ func (i *inspector) names() string {
 // survey reads all rows.
 func (i *inspector) survey(ctx context.Context) error {
 	var total, problems, emptyRows atomic.Int64
+	var above atomic.Bool
 	all := make([][]*survey, workers())
 	scratch := make([][]byte, len(all))
 	for w := range all {
@@ -171,6 +174,9 @@ func (i *inspector) survey(ctx context.Context) error {
 			}
 			mu.Unlock()
 		}
+		if len(b.Problems) > 0 && b.Problems[0].Reason == records.BeforeHeader {
+			above.Store(true)
+		}
 		total.Add(int64(b.Records))
 		problems.Add(int64(len(b.Problems)))
 		emptyRows.Add(blankRecords(b, skip))
@@ -186,7 +192,7 @@ func (i *inspector) survey(ctx context.Context) error {
 			i.surveys[f].merge(s)
 		}
 	}
-	i.result.Records, i.problem = total.Load(), problems.Load()
+	i.result.Records, i.problem, i.above = total.Load(), problems.Load(), above.Load()
 	for n := int64(1); preview[n] != nil; n++ {
 		i.result.Preview = append(i.result.Preview, preview[n])
 	}
@@ -373,6 +379,12 @@ func (i *inspector) fileNotes() {
 		i.note(NoteHeaderOnly, "The file has a header and no rows.")
 	case f.Kind == "csv" && !f.Header:
 		i.note(NoteNoHeader, "The first line does not look like names, so columns are numbered.")
+	}
+	if f.HeaderLine > 1 && i.above {
+		i.note(NoteTextAboveHeader, "The header is on line %d. What stands above it is not loaded.", f.HeaderLine)
+	}
+	if (f.Encoding == "windows-1252" || f.Encoding == "latin-1") && i.guessed {
+		i.note(NoteEncodingGuessed, "The file is not UTF-8. It was read as %s.", f.Encoding)
 	}
 	if len(f.Sheets) > 1 {
 		i.note(NoteOtherSheets, "%q is read. The file also has %s.", f.Sheet, others(f.Sheets, f.Sheet))

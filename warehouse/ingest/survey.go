@@ -19,6 +19,9 @@ const (
 	// misfitWords is the most different words that are tolerated among whole
 	// numbers: placeholders are few, names and codes are many.
 	misfitWords = 20
+	// mostShare of the values having a type is worth a remark where the
+	// column is text all the same.
+	mostShare = 0.8
 )
 
 // survey counts what the values of one column look like. It sees every value;

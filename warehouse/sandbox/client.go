@@ -121,7 +121,7 @@ func (c *Client) run(ctx context.Context, r request, timeout time.Duration, prog
 	}
 	executable := c.Executable
 	if executable == "" {
-		if executable, err = os.Executable(); err != nil {
+		if executable, err = ownExecutable(); err != nil {
 			return nil, fmt.Errorf("find own executable: %w", err)
 		}
 	}

@@ -55,14 +55,26 @@ func serve(open ingest.Opener) int {
 		return 0
 	}
 	if err := r.confine(); err != nil && !r.AllowUnconfined {
+		os.RemoveAll(r.tempDir())
 		out.send(message{Error: describe(ErrUnavailable.Wrap(err))})
 		return 0
 	}
 	debug.SetTraceback("single")
 	debug.SetMemoryLimit(160 << 20)
 	debug.SetGCPercent(50)
-	out.send(r.answer(reader, out))
+	m := r.answer(reader, out)
+	if reader.Writer != nil {
+		reader.Writer.Close()
+		os.RemoveAll(r.tempDir())
+	}
+	out.send(m)
 	return 0
+}
+
+// tempDir is where DuckDB spills.
+func (r *request) tempDir() string {
+	_, dir := r.grants()
+	return filepath.Join(dir, "tmp-duckdb")
 }
 
 // duckdbMemory bounds what DuckDB takes before it spills.
@@ -75,9 +87,8 @@ func (r *request) reader(open ingest.Opener) (*ingest.Reader, error) {
 	if r.Load == nil && (r.Inspect == nil || !ingest.NeedsWriter(*r.Inspect)) {
 		return reader, nil
 	}
-	_, dir := r.grants()
 	var err error
-	reader.Writer, err = segments.Open(segments.Config{MemoryLimit: duckdbMemory, TempDir: filepath.Join(dir, "tmp-duckdb")})
+	reader.Writer, err = segments.Open(segments.Config{MemoryLimit: duckdbMemory, TempDir: r.tempDir()})
 	return reader, err
 }
 

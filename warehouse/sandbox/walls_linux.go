@@ -87,11 +87,11 @@ func (r *request) restrictFiles() error {
 	}
 	version, err := landlocksys.LandlockGetABIVersion()
 	if err != nil || version < 1 {
-		return fmt.Errorf("Landlock is not available (version %d): %w", version, err)
+		return fmt.Errorf("no Landlock here (version %d): %w", version, err)
 	}
 	err = landlock.V7.BestEffort().Restrict(landlock.ROFiles(read), landlock.RWDirs(dir))
 	if err != nil {
-		return fmt.Errorf("Landlock: %w", err)
+		return fmt.Errorf("restrict files by Landlock: %w", err)
 	}
 	return nil
 }
@@ -167,3 +167,6 @@ var absentCalls = []string{
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
+
+// ownExecutable is this very program, also after its file was replaced.
+func ownExecutable() (string, error) { return "/proc/self/exe", nil }

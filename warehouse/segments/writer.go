@@ -39,6 +39,8 @@ func Open(cfg Config) (*Writer, error) {
 			return nil, fmt.Errorf("temporary directory: %w", err)
 		}
 		w.tempDir, w.ownTemp = dir, true
+	} else if err := os.MkdirAll(w.tempDir, 0o700); err != nil {
+		return nil, classify(fmt.Errorf("temporary directory: %w", err))
 	}
 	// One thread keeps the rows of a file in order and one row group in
 	// memory; callers that want more cores make several calls. Both limits
