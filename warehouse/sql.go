@@ -162,6 +162,42 @@ type timeColumn struct {
 
 func (t *timeColumn) periods() []period { return t.zone.periods(t.lo+t.move, t.hi+t.move) }
 
+// forwardFor is by how many days values must be moved to be positive: none
+// where all of them lie after 1970 anyway.
+func (t *timeColumn) forwardFor(days int64) int64 {
+	low := t.lo
+	if t.typ == Date {
+		low *= dayMicros
+	}
+	low += t.move
+	if t.typ == TimestampTZ {
+		least := int64(0)
+		for _, p := range t.periods() {
+			least = min(least, p.offset)
+		}
+		low += least
+	}
+	if low >= 0 {
+		return 0
+	}
+	return days
+}
+
+// floorTo is the SQL of floor(x / width) * times, for x in a unit of which a
+// day has perDay. ahead is added to x first; forward days keep it positive.
+func floorTo(x string, perDay, forward, ahead, width, times int64) string {
+	moved := forward*perDay + ahead
+	sql := plus(x, moved) + fmt.Sprintf(" // %d", width)
+	if times != 1 {
+		sql += fmt.Sprintf(" * %d", times)
+	}
+	// A multiple of the width was added; it is taken away again.
+	if back := forward * perDay / width * times; back != 0 {
+		sql += fmt.Sprintf(" - %d", back)
+	}
+	return "(" + sql + ")"
+}
+
 // bucketExact tells whether buckets tell as much as the column for grains of a
 // quarter of an hour and coarser: in UTC always, elsewhere where every offset
 // and every change of it lies on a quarter of an hour.
@@ -247,11 +283,11 @@ func (t *timeColumn) day() string {
 	case t.typ == Date:
 		return plus("("+t.col+" - DATE '1970-01-01')", t.move/dayMicros)
 	case t.bucketExact():
-		return fmt.Sprintf("((%s + %d) // 96 - %d)", t.localQuarters(), 96*forwardQuarterDays, forwardQuarterDays)
+		return floorTo(t.localQuarters(), 96, t.forwardFor(forwardQuarterDays), 0, 96, 1)
 	case t.typ == Timestamp && t.move == 0:
 		return "(CAST(" + t.col + " AS DATE) - DATE '1970-01-01')"
 	}
-	return fmt.Sprintf("((%s + %d) // %d - %d)", t.localMicros(), forwardDays*dayMicros, dayMicros, forwardDays)
+	return floorTo(t.localMicros(), dayMicros, t.forwardFor(forwardDays), 0, dayMicros, 1)
 }
 
 // grainSQL is the value of the column by grain: days for day and coarser,
@@ -262,25 +298,26 @@ func (t *timeColumn) grainSQL(grain string, by shift) string {
 	}
 	if grain == "hour_of_day" {
 		if t.bucketExact() {
-			return fmt.Sprintf("(((%s + %d) // 4) %% 24)", t.localQuarters(), 96*forwardQuarterDays)
+			return fmt.Sprintf("((%s // 4) %% 24)", plus(t.localQuarters(), 96*t.forwardFor(forwardQuarterDays)))
 		}
-		return fmt.Sprintf("(((%s + %d) // %d) %% 24)", t.localMicros(), forwardDays*dayMicros, hourMicros)
+		return fmt.Sprintf("((%s // %d) %% 24)", plus(t.localMicros(), dayMicros*t.forwardFor(forwardDays)), hourMicros)
 	}
 	if grain == "week" && t.known == "" && t.typ != Date && !by.Year && t.bucketExact() {
 		// One division: 96 quarters a day, 7 days a week, and 1970 began on a Thursday.
-		add := 96 * (3 + by.Days + 7*(forwardQuarterDays/7))
-		return fmt.Sprintf("((%s + %d) // %d * 7 - %d)", t.localQuarters(), add, 7*96, 3+7*(forwardQuarterDays/7))
+		weeks := t.forwardFor(forwardQuarterDays / 7 * 7)
+		return "(" + floorTo(t.localQuarters(), 96, weeks, 96*(3+by.Days), 7*96, 7) + " - 3)"
 	}
-	return dayGrainSQL(t.day(), grain, by)
+	return dayGrainSQL(t.day(), t.forwardFor(forwardDays/7*7), grain, by)
 }
 
 // dayGrainSQL takes the SQL of a local day to a grain of days and coarser.
-func dayGrainSQL(day, grain string, by shift) string {
+// forward is a number of whole weeks.
+func dayGrainSQL(day string, forward int64, grain string, by shift) string {
 	date := func(d string) string { return "(DATE '1970-01-01' + CAST(" + d + " AS INTEGER))" }
 	number := func(date string) string { return "(CAST(" + date + " AS DATE) - DATE '1970-01-01')" }
 	switch grain {
 	case "weekday":
-		return fmt.Sprintf("((%s + %d) %% 7 + 1)", day, 3+7*forwardDays)
+		return fmt.Sprintf("(%s %% 7 + 1)", plus(day, 3+forward))
 	case "month_of_year":
 		return "month(" + date(day) + ")"
 	}
@@ -294,7 +331,10 @@ func dayGrainSQL(day, grain string, by shift) string {
 	case "day", "":
 		return day
 	case "week":
-		return fmt.Sprintf("((%s + %d) // 7 * 7 - %d)", day, 3+7*forwardDays, 3+7*forwardDays)
+		if by.Days < 0 || by.Year {
+			forward = forwardDays / 7 * 7
+		}
+		return "(" + floorTo(day, 1, forward, 3, 7, 7) + " - 3)"
 	}
 	start := "date_trunc('month', " + date(day) + ")"
 	if by.Months != 0 {
@@ -311,32 +351,30 @@ func dayGrainSQL(day, grain string, by shift) string {
 // two hours.
 func (t *timeColumn) subDaySQL(grain string) string {
 	width := grainMicros(grain)
-	useBucket := width >= quarterMicros && t.bucketExact()
+	perDay := dayMicros
+	forward := t.forwardFor(forwardDays)
 	if t.typ == TimestampTZ {
 		ps := t.periods()
 		rest := floorMod(ps[0].offset, width)
-		same := true
 		for _, p := range ps {
-			same = same && floorMod(p.offset, width) == rest
+			if floorMod(p.offset, width) != rest {
+				u := t.micros()
+				offset := offsetSQL(u, ps, 1)
+				return "(" + floorTo("("+u+" + "+offset+")", perDay, forward, 0, width, width) + " - (" + offset + "))"
+			}
 		}
-		if !same {
-			u := t.micros()
-			offset := offsetSQL(u, ps, 1)
-			return fmt.Sprintf("((%s + %s + %d) // %d * %d - %d - (%s))", u, offset, forwardDays*dayMicros, width, width, forwardDays*dayMicros, offset)
+		if width >= quarterMicros && t.bucketExact() {
+			q := width / quarterMicros
+			x := floorTo(plus(t.bucket, t.move/quarterMicros), 96, t.forwardFor(forwardQuarterDays), rest/quarterMicros, q, q)
+			return fmt.Sprintf("(CAST(%s AS BIGINT) * %d)", plus(x, -rest/quarterMicros), quarterMicros)
 		}
-		if !useBucket {
-			return fmt.Sprintf("((%s + %d) // %d * %d - %d)", t.micros(), rest+forwardDays*dayMicros, width, width, rest+forwardDays*dayMicros)
-		}
-		q := width / quarterMicros
-		add := rest/quarterMicros + 96*forwardQuarterDays
-		return fmt.Sprintf("(CAST((%s + %d) // %d * %d - %d AS BIGINT) * %d)", plus(t.bucket, t.move/quarterMicros), add, q, q, add, quarterMicros)
+		return plus(floorTo(t.micros(), perDay, forward, rest, width, width), -rest)
 	}
-	if useBucket {
+	if width >= quarterMicros && t.bucketExact() {
 		q := width / quarterMicros
-		add := int64(96 * forwardQuarterDays)
-		return fmt.Sprintf("(CAST((%s + %d) // %d * %d - %d AS BIGINT) * %d)", t.localQuarters(), add, q, q, add, quarterMicros)
+		return fmt.Sprintf("(CAST(%s AS BIGINT) * %d)", floorTo(t.localQuarters(), 96, t.forwardFor(forwardQuarterDays), 0, q, q), quarterMicros)
 	}
-	return fmt.Sprintf("((%s + %d) // %d * %d - %d)", t.micros(), forwardDays*dayMicros, width, width, forwardDays*dayMicros)
+	return floorTo(t.micros(), perDay, forward, 0, width, width)
 }
 
 // binSQL is the lower edge of the bin that x lies in.

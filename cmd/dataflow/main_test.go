@@ -28,7 +28,7 @@ import (
 const asMain = "DATAFLOW__AS_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" || (len(os.Args) > 1 && os.Args[1] == "devstack") {
+	if os.Getenv(asMain) != "" || (len(os.Args) > 1 && (os.Args[1] == "devstack" || os.Args[1] == "sandbox")) {
 		main()
 	}
 	os.Exit(m.Run())

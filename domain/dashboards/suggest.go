@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"sort"
 	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -198,8 +199,21 @@ func (f *Facts) isMeasure(c ColumnFacts) bool {
 		return false
 	case c.Type == warehouse.Integer && c.Distinct == c.Filled && f.Rows > 50 && c.Max-c.Min == float64(c.Filled-1):
 		return false // numbered through
+	case c.Type == warehouse.Integer && !hasWord(c.Name, wordsOfSums) && c.Min >= 1000 && c.Max < 2*c.Min:
+		return false // numbers of invoices, years: large, and all alike
 	}
 	return true
+}
+
+// telling ranks measures: amounts first, then what says what it is, then the rest.
+func (f *Facts) telling(c ColumnFacts) int {
+	switch {
+	case f.aggregate(c) == "sum":
+		return 2
+	case c.Format.Style != "" || hasWord(c.Name, wordsOfMeans) || better(c.Name) != "":
+		return 1
+	}
+	return 0
 }
 
 // aggregate is the function that says something true about a measure: sums of
@@ -257,6 +271,7 @@ func Suggest(f Facts) Config {
 			}
 		}
 	}
+	sort.SliceStable(measures, func(i, j int) bool { return f.telling(measures[i]) > f.telling(measures[j]) })
 	b := builder{config: &c, facts: &f}
 	count := warehouse.Measure{Fn: "count", As: "rows"}
 	main, mainLabel := count, "Rows"

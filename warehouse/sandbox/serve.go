@@ -78,7 +78,7 @@ func (r *request) tempDir() string {
 }
 
 // duckdbMemory bounds what DuckDB takes before it spills.
-const duckdbMemory = 128 << 20
+const duckdbMemory = 160 << 20
 
 // reader makes what the request needs. DuckDB starts before the walls stand,
 // since it looks at the machine when it starts; it sees nothing of the file yet.

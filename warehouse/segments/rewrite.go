@@ -31,12 +31,37 @@ func (w *Writer) Merge(ctx context.Context, m Merge) (File, error) {
 	if m.SampleFrom == 0 {
 		m.SampleFrom = 1_000_000
 	}
+	group, err := w.groupRowsOf(ctx, m.Inputs, len(m.Layout.Columns))
+	if err != nil {
+		return File{}, err
+	}
 	query := "SELECT " + selected(m.Layout.Columns) + " FROM " + From(m.Layout.Columns, m.Inputs, "") + orderBy(m.Layout)
-	file, err := copyQuery(ctx, w.db, query, m.Path, m.Layout.Columns, RowGroupRows)
+	file, err := copyQuery(ctx, w.db, query, m.Path, m.Layout.Columns, group)
 	if err != nil || m.SampleFrom < 0 || file.Rows < m.SampleFrom {
 		return file, err
 	}
 	return w.addSample(ctx, m.Layout, file)
+}
+
+// groupRowsOf is the size of row groups for rows as wide as those of files.
+func (w *Writer) groupRowsOf(ctx context.Context, files []string, columns int) (int, error) {
+	var list []string
+	for _, f := range files {
+		list = append(list, literal(f))
+	}
+	paths := "([" + strings.Join(list, ", ") + "])"
+	var bytes, rows int64
+	err := w.db.QueryRowContext(ctx, "SELECT coalesce(sum(total_uncompressed_size), 0)::BIGINT FROM parquet_metadata"+paths).Scan(&bytes)
+	if err == nil {
+		err = w.db.QueryRowContext(ctx, "SELECT coalesce(sum(num_rows), 0)::BIGINT FROM parquet_file_metadata"+paths).Scan(&rows)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read footers: %w", classify(err))
+	}
+	if rows == 0 {
+		return RowGroupRows, nil
+	}
+	return groupRows(int(bytes/rows) + 8*columns), nil
 }
 
 // addSample writes the sample of a segment that has none.
@@ -44,7 +69,11 @@ func (w *Writer) addSample(ctx context.Context, layout Layout, file File) (File,
 	path := strings.TrimSuffix(file.Path, ".parquet") + ".sample.parquet"
 	query := fmt.Sprintf("SELECT %s FROM %s WHERE hash(file_row_number, 24301) %% %d = 0",
 		selected(layout.Columns), From(layout.Columns, []string{file.Path}, ", file_row_number = true"), SampleRate)
-	sample, err := copyQuery(ctx, w.db, query, path, layout.Columns, RowGroupRows)
+	group, err := w.groupRowsOf(ctx, []string{file.Path}, len(layout.Columns))
+	if err != nil {
+		return File{}, err
+	}
+	sample, err := copyQuery(ctx, w.db, query, path, layout.Columns, group)
 	if err != nil {
 		os.Remove(file.Path)
 		return File{}, err
@@ -132,7 +161,11 @@ func (w *Writer) RewriteByKey(ctx context.Context, change Change) (changed Chang
 		changed.Removed = append(changed.Removed, input)
 		query := fmt.Sprintf("SELECT %s FROM %s AS old WHERE NOT EXISTS (FROM changed_keys AS k WHERE %s)%s",
 			selected(change.Layout.Columns), From(change.Layout.Columns, []string{input}, ""), matches(keys), orderBy(change.Layout))
-		file, err := copyQuery(ctx, conn, query, change.path(n), change.Layout.Columns, RowGroupRows)
+		group, err := w.groupRowsOf(ctx, []string{input}, len(change.Layout.Columns))
+		if err != nil {
+			return changed, err
+		}
+		file, err := copyQuery(ctx, conn, query, change.path(n), change.Layout.Columns, group)
 		if err != nil {
 			return changed, err
 		}

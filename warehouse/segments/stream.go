@@ -55,16 +55,19 @@ func (w *Writer) WriteStream(ctx context.Context, s Stream) (files []File, err e
 	next, err := s.Source()
 	rows := int64(0)
 	rng := rand.New(rand.NewPCG(uint64(len(s.Layout.Columns)), 0x5eed))
+	widest := 0
 	for n := 1; err == nil; n++ {
 		limit := int64(segmentRows) << ((n - 1) / growAfter)
 		limitBytes := int64(segmentBytes) << ((n - 1) / growAfter)
 		var segRows, segBytes int64
+		widest = max(widest, rowWidth(next))
+		widths := widest // what the row groups of this segment are made for
 		var ended error
 		source := func() (*Block, error) {
 			if ended != nil {
 				return nil, ended
 			}
-			if segRows >= limit || segBytes >= limitBytes {
+			if segRows >= limit || segBytes >= limitBytes || rowWidth(next) > widths*4 {
 				return nil, io.EOF
 			}
 			if err := ctx.Err(); err != nil {
@@ -82,7 +85,7 @@ func (w *Writer) WriteStream(ctx context.Context, s Stream) (files []File, err e
 			}
 			return b, nil
 		}
-		file, writeErr := w.writeSegment(ctx, s, source, rng, groupRows(next), filepath.Join(s.Dir, fmt.Sprintf("%s-%04d", s.Prefix, n)))
+		file, writeErr := w.writeSegment(ctx, s, source, rng, groupRows(widths), filepath.Join(s.Dir, fmt.Sprintf("%s-%04d", s.Prefix, n)))
 		if writeErr != nil {
 			return files, writeErr
 		}
@@ -97,14 +100,21 @@ func (w *Writer) WriteStream(ctx context.Context, s Stream) (files []File, err e
 	return files, nil
 }
 
-// groupRows is the size of row groups for rows as wide as those of a block: the
-// usual one, unless so many rows would not fit into memory.
-func groupRows(b *Block) int {
-	if b.Rows == 0 {
-		return RowGroupRows
+// groupBytes bounds what the encoder holds of a row group.
+const groupBytes = 24 << 20
+
+// rowWidth is about how many bytes a row of a block takes in the encoder.
+func rowWidth(b *Block) int {
+	if b == nil || b.Rows == 0 {
+		return 0
 	}
-	width := max(b.Size()/b.Rows, 1)
-	return max(2048, min(RowGroupRows, (96<<20)/width))
+	return b.Size()/b.Rows + 8*len(b.Columns)
+}
+
+// groupRows is the size of row groups for rows of a width: the usual one,
+// unless so many rows would not fit into memory.
+func groupRows(width int) int {
+	return max(8, min(RowGroupRows, groupBytes/max(width, 1)))
 }
 
 // writeSegment writes one segment and its sample.

@@ -148,8 +148,10 @@ func fieldIDs(columns []Column) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// copyTo is the COPY statement that writes a segment file.
+// copyTo is the COPY statement that writes a segment file. A dictionary takes
+// its memory for every column at once, so wide tables get smaller ones.
 func copyTo(query, path string, columns []Column, groupRows int) string {
-	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE %d, FIELD_IDS %s, RETURN_STATS)",
-		query, literal(path), groupRows, fieldIDs(columns))
+	dictionary := max(16<<10, min(1<<20, (32<<20)/len(columns)))
+	return fmt.Sprintf(`COPY (%s) TO %s (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE %d, FIELD_IDS %s,
+		STRING_DICTIONARY_PAGE_SIZE_LIMIT %d, RETURN_STATS)`, query, literal(path), groupRows, fieldIDs(columns), dictionary)
 }

@@ -1,0 +1,102 @@
+package dashboards
+
+import (
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// exampleFacts are datasets as people have them.
+func exampleFacts() map[string]Facts {
+	text := func(name string, distinct int64) ColumnFacts {
+		return ColumnFacts{Name: name, Type: warehouse.Text, Distinct: distinct, Filled: 10_000}
+	}
+	number := func(name string, t warehouse.Type, distinct int64, least, most float64) ColumnFacts {
+		return ColumnFacts{Name: name, Type: t, Distinct: distinct, Filled: 10_000, Min: least, Max: most}
+	}
+	at := ColumnFacts{Name: "InvoiceDate", Type: warehouse.Timestamp, Distinct: 9000, Filled: 10_000}
+	lat, lon := number("latitude", warehouse.Float, 3000, -60, 70), number("longitude", warehouse.Float, 3000, -180, 180)
+	lat.Role, lon.Role = "latitude", "longitude"
+	share := number("discounted", warehouse.Float, 100, 0, 1)
+	share.Format = datasets.Format{Style: "percent"}
+	return map[string]Facts{
+		"retail": {Dataset: ids.New[ids.Dataset](), Name: "Retail", Rows: 10_000, TimeColumn: "InvoiceDate", Days: 373, Hours: true, Columns: []ColumnFacts{
+			number("Invoice", warehouse.Integer, 2000, 489434, 538171), text("StockCode", 3000), text("Description", 3500), at,
+			number("Quantity", warehouse.Integer, 300, 1, 9000), number("unit_price", warehouse.Decimal, 800, 0, 25111),
+			number("Customer ID", warehouse.Integer, 4000, 12346, 18287), text("Country", 28), share}},
+		"weather": {Dataset: ids.New[ids.Dataset](), Name: "Weather", Rows: 1461, TimeColumn: "date", Days: 1461, Columns: []ColumnFacts{
+			{Name: "date", Type: warehouse.Date, Distinct: 1461, Filled: 1461}, number("precipitation", warehouse.Float, 111, 0, 55),
+			number("temp_max", warehouse.Float, 67, -1.6, 35.6), number("wind", warehouse.Float, 79, 0.4, 9.5), text("weather", 5)}},
+		"earthquakes": {Dataset: ids.New[ids.Dataset](), Name: "Earthquakes", Rows: 10_000, TimeColumn: "at", Days: 18_000, Hours: true, Columns: []ColumnFacts{
+			{Name: "at", Type: warehouse.Timestamp, Distinct: 9999, Filled: 10_000}, lat, lon, number("Magnitude", warehouse.Float, 40, 5.5, 9.1), text("place", 6000)}},
+		"people":              {Dataset: ids.New[ids.Dataset](), Name: "People", Rows: 500, Columns: []ColumnFacts{text("name", 500), text("city", 40), number("age", warehouse.Integer, 70, 1, 99), number("zip", warehouse.Integer, 300, 1000, 99999)}},
+		"one row":             {Dataset: ids.New[ids.Dataset](), Name: "One", Rows: 1, Columns: []ColumnFacts{{Name: "a", Type: warehouse.Text, Distinct: 1, Filled: 1}}},
+		"nothing but numbers": {Dataset: ids.New[ids.Dataset](), Name: "N", Rows: 10_000, Columns: []ColumnFacts{number("x", warehouse.Float, 9000, 0, 1), number("y", warehouse.Float, 9000, -1, 1)}},
+	}
+}
+
+func TestSuggestionsAreRight(t *testing.T) {
+	for name, tc := range map[string]struct {
+		types  string   // of the widgets, in reading order
+		has    []string // "fn column"
+		hasNot []string // columns that must not be measured
+	}{
+		"retail":              {"kpi kpi kpi kpi line bar heatmap table", []string{"sum Quantity", "avg unit_price", "avg discounted"}, []string{"Invoice", "Customer ID"}},
+		"weather":             {"kpi kpi kpi kpi line bar table", []string{"sum precipitation", "avg temp_max", "avg wind"}, nil},
+		"earthquakes":         {"kpi kpi line heatmap map table", []string{"avg Magnitude"}, []string{"latitude", "longitude"}},
+		"people":              {"kpi kpi table", []string{"avg age"}, []string{"zip"}},
+		"one row":             {"kpi table", nil, []string{"a"}},
+		"nothing but numbers": {"kpi kpi kpi table", []string{"avg x", "avg y"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Suggest(exampleFacts()[name])
+			var types []string
+			measured := map[string]bool{}
+			for _, id := range c.Order() {
+				w := c.Widgets[id]
+				types = append(types, string(w.Type))
+				for _, m := range w.Query.Measures {
+					if m.Column != "" {
+						measured[m.Fn+" "+m.Column] = true
+					}
+				}
+			}
+			if got := strings.Join(types, " "); got != tc.types {
+				t.Errorf("widgets: %s\n   want: %s", got, tc.types)
+			}
+			for _, want := range tc.has {
+				if !measured[want] {
+					t.Errorf("does not show %q, only %v", want, keysOf(measured))
+				}
+			}
+			for _, column := range tc.hasNot {
+				for have := range measured {
+					if strings.HasSuffix(have, " "+column) {
+						t.Errorf("measures %q", have)
+					}
+				}
+			}
+			if c.Settings.Date.Column == "-" && len(c.Widgets) > 0 {
+				for _, w := range c.Widgets {
+					if w.Type == charts.Line || w.Type == charts.Heatmap {
+						t.Error("a course without a time column")
+					}
+				}
+			}
+		})
+	}
+}
+
+func keysOf(m map[string]bool) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
