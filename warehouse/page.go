@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sort"
 	"time"
@@ -219,11 +218,4 @@ func parseStat(text string, t Type) (value, bool) {
 		v = value{K: "f", F: v.float()}
 	}
 	return v, ok && !math.IsNaN(v.float())
-}
-
-// describePage says for Explain how a page would be read.
-func (c *compiler) describePage() {
-	if key, _, ok := frontKey(c.p); ok {
-		c.notes = append(c.notes, fmt.Sprintf("reads from the front of column %d while the page is not full", key.ID))
-	}
 }
