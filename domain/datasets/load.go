@@ -395,6 +395,9 @@ func (l *loader) read(ctx context.Context, p *plan) error {
 
 func (l *loader) sandboxProgress(phase string) func(ingest.Progress) {
 	return func(p ingest.Progress) {
+		if p.Phase != "" {
+			phase = p.Phase
+		}
 		l.in.report(jobs.Progress{
 			Phase: phase, Bytes: p.BytesRead, BytesTotal: p.BytesTotal, Rows: p.Rows, Rejected: p.Rejected, RowsTotal: l.rowsTotal(phase),
 		})
@@ -402,7 +405,7 @@ func (l *loader) sandboxProgress(phase string) func(ingest.Progress) {
 }
 
 func (l *loader) rowsTotal(phase string) int64 {
-	if phase == "loading" && l.inspection != nil {
+	if phase != "inspecting" && l.inspection != nil {
 		return l.inspection.Records
 	}
 	return 0

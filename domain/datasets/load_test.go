@@ -252,11 +252,17 @@ func TestUploadIsInspectedPlannedAndLoadedByJobs(t *testing.T) {
 	if err != nil || !change.New {
 		t.Fatalf("%+v, %v", change, err)
 	}
-	load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "Sales"})
+	// A form sends every column back, also those about which nothing was decided.
+	same := u.Choices.WithColumn("region", false, "", "")
+	load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "Sales", Choices: &same})
 	if err != nil {
 		t.Fatal(err)
 	}
+	looked := r.sandbox.inspections.Load()
 	r.runLoads(t)
+	if again := r.sandbox.inspections.Load() - looked; again != 0 {
+		t.Errorf("the file was looked through %d times more", again)
+	}
 	l, err := r.GetLoad(ctx, r.actor, load)
 	if err != nil || l.State != datasets.LoadDone || l.Loaded != 3 || l.Rejected != 1 || l.Version != 1 || l.Job.State != jobs.Done || !l.HasRejects {
 		t.Fatalf("%+v, %v", l, err)

@@ -319,7 +319,7 @@ func (s *Service) RunLoad(ctx context.Context, job jobs.Job[LoadArgs]) error {
 	if !l.Dataset.IsZero() {
 		in.dataset = l.Dataset.String()
 	}
-	if sameChoices(u.Choices, l.choices) {
+	if u.Choices.Same(l.choices) {
 		in.inspection = u.Inspection
 	}
 	_, _, err = s.load(ctx, actor, in)

@@ -23,6 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/ingest"
 	"github.com/dataflowhq/dataflow/warehouse/sandbox"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
@@ -45,6 +46,18 @@ type rig struct {
 	clock   atomic.Int64 // offset to the real time
 	closers []func() error
 	actor   access.Actor
+	sandbox *counting
+}
+
+// counting is the sandbox that counts how often a file was looked through.
+type counting struct {
+	sandbox.Client
+	inspections atomic.Int64
+}
+
+func (c *counting) Inspect(ctx context.Context, request ingest.InspectRequest, progress func(ingest.Progress)) (*ingest.Inspection, error) {
+	c.inspections.Add(1)
+	return c.Client.Inspect(ctx, request, progress)
 }
 
 func newRig(t testing.TB) *rig {
@@ -64,7 +77,7 @@ func newRig(t testing.TB) *rig {
 }
 
 func openRig(ctx context.Context, pool *db.DB, storage, scratch string) (*rig, error) {
-	r := &rig{db: pool, storage: storage}
+	r := &rig{db: pool, storage: storage, sandbox: &counting{}}
 	var err error
 	if r.blobs, err = blob.Open(ctx, blob.Options{URL: "file://" + storage}); err != nil {
 		return nil, err
@@ -80,7 +93,7 @@ func openRig(ctx context.Context, pool *db.DB, storage, scratch string) (*rig, e
 	}
 	engine := warehouse.New(warehouse.Config{Dir: scratch, DataDirs: []string{storage}, MemoryBytes: 256 << 20})
 	r.Service = datasets.New(datasets.Deps{
-		DB: pool, Blobs: r.blobs, Engine: engine, Sandbox: &sandbox.Client{}, Writer: writer,
+		DB: pool, Blobs: r.blobs, Engine: engine, Sandbox: r.sandbox, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: pool, Boxes: r.tenants}), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.clock.Load())) },
 	})
