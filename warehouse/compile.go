@@ -185,6 +185,8 @@ func (q *groupQuery) formula(n *node, table, letter string) string {
 	switch q.c.p.Atoms[n.Atom].Fn {
 	case "rows", "count", "count_distinct":
 		return "coalesce(" + x + ", 0)"
+	case "percentile":
+		return "CAST(" + x + " AS DOUBLE)"
 	}
 	return x
 }

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"sort"
 	"time"
@@ -218,4 +219,14 @@ func parseStat(text string, t Type) (value, bool) {
 		v = value{K: "f", F: v.float()}
 	}
 	return v, ok && !math.IsNaN(v.float())
+}
+
+// describePage says for Explain how a page is read.
+func (c *compiler) describePage() {
+	if len(c.p.Rows) == 0 {
+		return
+	}
+	if key, _, ok := frontKey(c.p); ok {
+		c.notes = append(c.notes, fmt.Sprintf("reads from the front of column %d while the page is not full", key.ID))
+	}
 }

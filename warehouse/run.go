@@ -306,6 +306,7 @@ func (e *Engine) Explain(ctx context.Context, q Query) (Explanation, error) {
 		return Explanation{}, queryError(err)
 	}
 	x := Explanation{SQL: c.compile(), Digest: p.digest, Segments: len(c.base.segs), Rows: c.scanned(), Sampled: e.maySample(c)}
+	c.describePage()
 	x.Pruned = len(q.Dataset.Segments) - x.Segments
 	x.Notes = c.notes
 	return x, nil

@@ -336,12 +336,12 @@ func dayGrainSQL(day string, forward int64, grain string, by shift) string {
 		}
 		return "(" + floorTo(day, 1, forward, 3, 7, 7) + " - 3)"
 	}
-	start := "date_trunc('month', " + date(day) + ")"
-	if by.Months != 0 {
-		start = fmt.Sprintf("(%s + INTERVAL (%d) MONTH)", start, by.Months)
+	if by.Months == 0 {
+		return number("date_trunc('" + grain + "', " + date(day) + ")")
 	}
+	start := fmt.Sprintf("(date_trunc('month', %s) + INTERVAL (%d) MONTH)", date(day), by.Months)
 	if grain != "month" {
-		start = fmt.Sprintf("date_trunc('%s', %s)", grain, start)
+		start = "date_trunc('" + grain + "', " + start + ")"
 	}
 	return number(start)
 }

@@ -232,11 +232,15 @@ type Loaded struct {
 	RejectsBytes int64           `json:"rejects_bytes,omitempty"`
 }
 
-// Progress is how far a request is.
+// Progress is how far a request is. An inspection is "reading", and "checking"
+// where something may be rejected. A load is "checking" where it has a key,
+// then "loading", and "writing" where the rows had to be sorted: then Written
+// goes up to Rows - Rejected.
 type Progress struct {
-	Phase      string `json:"phase"` // "reading", "checking", "loading", "sorting", "writing"
+	Phase      string `json:"phase"`
 	BytesRead  int64  `json:"bytes_read"`
 	BytesTotal int64  `json:"bytes_total"`
 	Rows       int64  `json:"rows"`
 	Rejected   int64  `json:"rejected,omitempty"`
+	Written    int64  `json:"written,omitempty"`
 }

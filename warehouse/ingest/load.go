@@ -88,6 +88,7 @@ func (l *loader) load(ctx context.Context) (loaded *Loaded, err error) {
 	defer os.RemoveAll(l.temp)
 	l.meter.rows.Store(0)
 	l.meter.rejected.Store(0)
+	l.meter.written.Store(0)
 	l.records = 0
 	source, err := l.openSource(ctx)
 	if err != nil {
@@ -186,7 +187,8 @@ func (l *loader) write(ctx context.Context, p *parser) ([]segments.File, error) 
 	}
 	stream := segments.Stream{
 		Layout: l.layout, Free: p.free, Dir: l.request.Dir, Prefix: l.request.Prefix,
-		Sample: from >= 0 && (l.request.Records == 0 || l.request.Records >= from),
+		Written: l.meter.written.Store,
+		Sample:  from >= 0 && (l.request.Records == 0 || l.request.Records >= from),
 	}
 	var files []segments.File
 	var err error

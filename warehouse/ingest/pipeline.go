@@ -26,13 +26,14 @@ type meter struct {
 	phase    atomic.Pointer[string]
 	rows     atomic.Int64
 	rejected atomic.Int64
+	written  atomic.Int64
 	source   atomic.Pointer[records.Source]
 }
 
 func (m *meter) enter(phase string) { m.phase.Store(&phase) }
 
 func (m *meter) progress() Progress {
-	p := Progress{Rows: m.rows.Load(), Rejected: m.rejected.Load()}
+	p := Progress{Rows: m.rows.Load(), Rejected: m.rejected.Load(), Written: m.written.Load()}
 	if phase := m.phase.Load(); phase != nil {
 		p.Phase = *phase
 	}

@@ -131,6 +131,7 @@ func (c *Client) run(ctx context.Context, r request, timeout time.Duration, prog
 	deadline, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	child := exec.CommandContext(deadline, executable, Command)
+	child.Args[0] = "dataflow"
 	child.Env = []string{}
 	child.Dir = "/"
 	child.Stdin = bytes.NewReader(input)

@@ -6,7 +6,9 @@ import (
 )
 
 // rowCodec turns rows of blocks into bytes and back: first a bit for each
-// column that is null, then the values that are not.
+// column that is null, then the values that are not, whole numbers and lengths
+// in as few bytes as they need. The time column is left out: it is the key that
+// the row is sorted by.
 type rowCodec struct {
 	columns []Column
 	kinds   []physical
@@ -26,11 +28,14 @@ func (c *rowCodec) encode(to []byte, b *Block, r int) []byte {
 			to[nulls+i>>3] |= 1 << (i & 7)
 			continue
 		}
+		if i == c.key {
+			continue
+		}
 		switch kind {
 		case int64Values:
-			to = binary.LittleEndian.AppendUint64(to, uint64(v.Int64[r]))
+			to = binary.AppendVarint(to, v.Int64[r])
 		case int32Values:
-			to = binary.LittleEndian.AppendUint32(to, uint32(v.Int32[r]))
+			to = binary.AppendVarint(to, int64(v.Int32[r]))
 		case floatValues:
 			to = binary.LittleEndian.AppendUint64(to, math.Float64bits(v.Float64[r]))
 		case boolValues:
@@ -44,7 +49,7 @@ func (c *rowCodec) encode(to []byte, b *Block, r int) []byte {
 			to = binary.LittleEndian.AppendUint64(to, v.Int128[r][1])
 		default:
 			text := v.Bytes[v.Offsets[r]:v.Offsets[r+1]]
-			to = binary.LittleEndian.AppendUint32(to, uint32(len(text)))
+			to = binary.AppendUvarint(to, uint64(len(text)))
 			to = append(to, text...)
 		}
 	}
@@ -66,7 +71,8 @@ func (c *rowCodec) decoder(b *Block, most int) *rowDecoder {
 	return &rowDecoder{codec: c, block: b, most: most}
 }
 
-func (d *rowDecoder) add(row []byte) {
+// add decodes a row with its key.
+func (d *rowDecoder) add(row []byte, key int64) {
 	r := d.rows
 	d.rows++
 	nulls := row
@@ -78,15 +84,21 @@ func (d *rowDecoder) add(row []byte) {
 			v.SetNull(r, d.most)
 		}
 		switch kind {
-		case int64Values:
-			if v.Int64[r] = 0; !null {
-				v.Int64[r] = int64(binary.LittleEndian.Uint64(row))
-				row = row[8:]
+		case int64Values, int32Values:
+			value := int64(0)
+			switch {
+			case null:
+			case i == d.codec.key:
+				value = key
+			default:
+				var n int
+				value, n = binary.Varint(row)
+				row = row[n:]
 			}
-		case int32Values:
-			if v.Int32[r] = 0; !null {
-				v.Int32[r] = int32(binary.LittleEndian.Uint32(row))
-				row = row[4:]
+			if kind == int64Values {
+				v.Int64[r] = value
+			} else {
+				v.Int32[r] = int32(value)
 			}
 		case floatValues:
 			if v.Float64[r] = 0; !null {
@@ -105,9 +117,10 @@ func (d *rowDecoder) add(row []byte) {
 			}
 		default:
 			if !null {
-				n := binary.LittleEndian.Uint32(row)
-				v.Bytes = append(v.Bytes, row[4:4+n]...)
-				row = row[4+n:]
+				length, n := binary.Uvarint(row)
+				end := n + int(length)
+				v.Bytes = append(v.Bytes, row[n:end]...)
+				row = row[end:]
 			}
 			v.Offsets[r+1] = int32(len(v.Bytes))
 		}

@@ -296,7 +296,7 @@ func (s *Sorter) Merge(alloc func() *Block) (func() (*Block, error), error) {
 		out := s.codec.decoder(b, mergedRows)
 		for size := 0; len(merging) > 0 && out.rows < mergedRows && size < mergedBytes; {
 			p := merging[0]
-			out.add(p.row)
+			out.add(p.row, p.key)
 			size += len(p.row)
 			switch err := p.next(); {
 			case err == nil && len(merging) > 1:
