@@ -1877,8 +1877,16 @@ SELECT v.version, v.kind, v.created_at, v.user_id, v.row_count, v.byte_count, v.
 FROM dataset_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
 WHERE v.tenant_id = $1 AND v.dataset_id = $2 AND v.expired_at IS NULL
-ORDER BY v.version DESC LIMIT $3
+  AND (NOT v.live OR v.version > $3::bigint)
+ORDER BY v.version DESC LIMIT $4
 `
+
+type VersionListParams struct {
+	TenantID  uuid.UUID
+	DatasetID uuid.UUID
+	LiveAfter int64
+	RowLimit  int32
+}
 
 type VersionListRow struct {
 	Version      int64
@@ -1895,9 +1903,15 @@ type VersionListRow struct {
 	UserName     string
 }
 
-// VersionList returns the kept ones, latest first.
-func (q *Queries) VersionList(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, rowLimit int32) ([]VersionListRow, error) {
-	rows, err := q.db.Query(ctx, versionList, tenantID, datasetID, rowLimit)
+// VersionList returns the kept ones, latest first. Of those that small live
+// appends made, only the ones after live_after.
+func (q *Queries) VersionList(ctx context.Context, arg VersionListParams) ([]VersionListRow, error) {
+	rows, err := q.db.Query(ctx, versionList,
+		arg.TenantID,
+		arg.DatasetID,
+		arg.LiveAfter,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -252,13 +252,15 @@ SELECT version, kind, created_at, user_id, row_count, byte_count, rows_written, 
 FROM dataset_versions
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND version = @version AND expired_at IS NULL;
 
--- VersionList returns the kept ones, latest first.
+-- VersionList returns the kept ones, latest first. Of those that small live
+-- appends made, only the ones after live_after.
 -- name: VersionList :many
 SELECT v.version, v.kind, v.created_at, v.user_id, v.row_count, v.byte_count, v.rows_written, v.load_id, v.note, v.live, v.superseded_at,
        COALESCE(u.name, '')::text AS user_name
 FROM dataset_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
 WHERE v.tenant_id = @tenant_id AND v.dataset_id = @dataset_id AND v.expired_at IS NULL
+  AND (NOT v.live OR v.version > @live_after::bigint)
 ORDER BY v.version DESC LIMIT @row_limit;
 
 -- VersionHasCheckpoint tells whether a version with the long keeping time was

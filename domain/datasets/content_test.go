@@ -9,6 +9,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -486,5 +487,61 @@ func TestSnapshotsOfOneMomentAndOfMissingDatasets(t *testing.T) {
 	for _, text := range []string{"x", "AAAA", s.String() + s.String()} {
 		_, err := datasets.ParseSnapshot(text)
 		wantError(t, err, datasets.ErrSnapshotExpired)
+	}
+}
+
+func TestChangesByKeyBesideLiveAppends(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.events(t, "events")
+	r.add(t, id, 1, 100)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 15 {
+			if _, err := r.AppendRows(t.Context(), r.actor, id, eventRows(1001+i, 1001+i)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Go(func() {
+		for i := range 5 {
+			deleted, err := r.DeleteByKey(t.Context(), r.actor, id, []string{"id"}, [][]any{{i + 1}})
+			if err != nil || deleted != 1 {
+				t.Errorf("deleted %d rows, %v", deleted, err)
+			}
+		}
+	})
+	wg.Wait()
+	n, sum := r.totals(t, id, "id", datasets.Snapshot{})
+	if want := float64(5050 - 15 + 15*1001 + 105); n != 110 || sum != want {
+		t.Errorf("got %d rows and %v, want 110 and %v", n, sum, want)
+	}
+}
+
+func TestManySmallSegmentsAskForAMerge(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.events(t, "events")
+	for i := range 20 {
+		r.add(t, id, i+1, i+1)
+	}
+	runner := jobs.NewRunner(jobs.Config{Store: r.db})
+	jobs.Bind(runner, datasets.MergeOptions, r.RunMerge)
+	due, err := r.db.DispatchJobs(t.Context(), jobs.Dispatch{Queue: jobs.Short, Kinds: runner.Kinds(), Waiting: 10, PerTenant: 10})
+	if err != nil || len(due) != 1 {
+		t.Fatalf("%d merges asked for, %v", len(due), err)
+	}
+	runner.Do(t.Context(), due[0].ID, due[0].Kind, due[0].Attempt)
+	if again, err := r.Merge(t.Context(), r.actor, id); err != nil || again != 0 {
+		t.Errorf("the job left %d segments to merge, %v", again, err)
+	}
+	list, err := r.ListVersions(t.Context(), r.actor, id, 100)
+	if err != nil || len(list) != 20 {
+		t.Errorf("%d versions listed, %v", len(list), err)
+	}
+	r.add(t, id, 21, 21)
+	r.add(t, id, 22, 22)
+	if list, err = r.ListVersions(t.Context(), r.actor, id, 100); err != nil || len(list) != 21 || list[20].Version != 1 {
+		t.Errorf("%d versions listed, %v", len(list), err)
 	}
 }

@@ -12,8 +12,13 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
+// liveListed is how many versions made by small live appends are listed: there
+// may be one a second.
+const liveListed = 20
+
 // ListVersions answers the versions that can still be read, latest first, at
-// most limit.
+// most limit. Of those that small live appends made, only the last few are
+// listed.
 //
 // Errors: datasets.not_found.
 func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.Dataset, limit int) ([]Version, error) {
@@ -26,7 +31,9 @@ func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.D
 		if err != nil {
 			return getError(id, err)
 		}
-		rows, err := tx.VersionList(ctx, tx.TenantID, id.UUID(), int32(limit))
+		rows, err := tx.VersionList(ctx, db.VersionListParams{
+			TenantID: tx.TenantID, DatasetID: id.UUID(), LiveAfter: row.Version - liveListed, RowLimit: int32(limit),
+		})
 		if err != nil {
 			return fmt.Errorf("list versions of %s: %w", id, err)
 		}
