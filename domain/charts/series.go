@@ -121,6 +121,12 @@ func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain str
 	}
 	if span := d.Result.Span; span != nil && !span.From.IsZero() && !span.To.IsZero() {
 		from, to := d.spanWall(span)
+		if d.Oldest.After(from) {
+			from = d.Oldest
+		}
+		if !d.Newest.IsZero() && d.Newest.Before(to) {
+			to = d.Newest.Add(time.Microsecond)
+		}
 		if low.IsZero() || from.Before(low) {
 			low = from
 		}

@@ -179,11 +179,15 @@ type Input struct {
 	PageSize int
 	// Total is the number of rows of a table whose Result is one page only;
 	// 0 when Result holds all rows.
-	Total  int
-	Size   Size
-	Locale *locale.Locale
-	Zone   *time.Location
-	Words  Words
+	Total int
+	Size  Size
+	// Oldest and Newest are the ends of the data on the wall clock, whatever is
+	// filtered; zero when unknown. A line begins and ends there: what lies
+	// outside was not counted, so it is not zero.
+	Oldest, Newest time.Time
+	Locale         *locale.Locale
+	Zone           *time.Location
+	Words          Words
 }
 
 // Words are the texts that become part of a drawing, in the viewer's language.

@@ -40,6 +40,9 @@ func (v *View) plan(id string) *Plan {
 		Words: v.words.Words, Page: v.State.Page[id], PageSize: pageSize(w.Layout.H),
 	}
 	p.input.Config.Format = sc.formats(&w)
+	if p.dataset == v.home && v.dateColumn(p.dataset, w.Query.Date) == v.homeColumn {
+		p.input.Oldest, p.input.Newest = v.oldest, v.newest
+	}
 	if v.Compare == CompareYear {
 		p.input.Words.Previous = v.words.PreviousYear
 	} else if v.Days != nil && v.words.PreviousDays != nil {

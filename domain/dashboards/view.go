@@ -76,6 +76,11 @@ type View struct {
 	words   Words
 	now     time.Time
 	today   Day // that relative dates count from
+	// home is the dataset of the date range and homeColumn what it filters;
+	// oldest and newest are the ends of that column on the wall clock.
+	home           ids.Dataset
+	homeColumn     string
+	oldest, newest time.Time
 }
 
 // ControlView is one filter of the filter bar.
@@ -307,6 +312,7 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 		return nil
 	}
 	v.HasDates = true
+	v.home, v.homeColumn = home, column
 	bounds, err := s.bounds(ctx, v, home, column)
 	if err != nil {
 		// The chip then shows no dates and each widget says what is wrong.
@@ -346,16 +352,21 @@ func (s *Service) bounds(ctx context.Context, v *View, dataset ids.Dataset, colu
 	if result.Rows == 0 || len(result.Columns) < 2 || result.Columns[0].IsNull(0) || result.Columns[1].IsNull(0) {
 		return nil, nil
 	}
-	day := func(c *warehouse.ResultColumn) Day {
-		switch c.Type {
-		case warehouse.Date:
-			return Day(c.Ints[0])
-		case warehouse.TimestampTZ:
-			return DayOf(time.UnixMicro(c.Ints[0]).In(v.Zone))
-		}
-		return DayOf(time.UnixMicro(c.Ints[0]).UTC())
+	v.oldest, v.newest = wall(&result.Columns[0], v.Zone), wall(&result.Columns[1], v.Zone)
+	return &Days{DayOf(v.oldest), DayOf(v.newest)}, nil
+}
+
+// wall is the first row of a column of dates or times on the wall clock.
+func wall(c *warehouse.ResultColumn, zone *time.Location) time.Time {
+	switch c.Type {
+	case warehouse.Date:
+		return Day(c.Ints[0]).Time()
+	case warehouse.TimestampTZ:
+		t := time.UnixMicro(c.Ints[0]).In(zone)
+		y, m, d := t.Date()
+		return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 	}
-	return &Days{day(&result.Columns[0]), day(&result.Columns[1])}, nil
+	return time.UnixMicro(c.Ints[0]).UTC()
 }
 
 // resolveControls lists the filters of the bar with what was picked.
