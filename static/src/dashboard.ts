@@ -178,10 +178,11 @@ class Dashboard extends HTMLElement {
   /** What came in morphed: filters that were added open, focus stays. */
   #swapped(): void {
     const added = document.querySelector<HTMLElement>("df-filter[data-open]");
-    if (added) {
-      added.removeAttribute("data-open");
-      added.querySelector<HTMLElement>("[popovertarget]")?.click();
-    }
+    if (!added) return;
+    added.removeAttribute("data-open");
+    // Not before the menu that it was chosen in has closed and given the focus
+    // back.
+    setTimeout(() => added.querySelector<HTMLElement>("[popover]")?.showPopover(), 50);
   }
 
   #versions({ at, rev }: { at: string; rev: number }): void {
