@@ -27,7 +27,7 @@ type postgres struct {
 
 func startPostgres(ctx context.Context, o *options) (*postgres, error) {
 	lease, err := devstack.Use(ctx, devstack.Options{DataDir: filepath.Join(o.work, "postgres"), Postgres: true,
-		Command: []string{o.binary, "devstack"}})
+		Command: []string{o.binary}})
 	if err != nil {
 		return nil, err
 	}

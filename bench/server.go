@@ -96,7 +96,7 @@ func benchServer(ctx context.Context, o *options, out *report) error {
 	second.stop()
 
 	// Somebody else keeps PostgreSQL and Redis running.
-	lease, err := devstack.Use(ctx, devstack.Options{DataDir: dataDir, Postgres: true, Redis: true, Command: []string{o.binary, "devstack"}})
+	lease, err := devstack.Use(ctx, devstack.Options{DataDir: dataDir, Postgres: true, Redis: true, Command: []string{o.binary}})
 	if err != nil {
 		return err
 	}
