@@ -87,6 +87,9 @@ check: ## format, vet, static analysis, generated code, import rules, types
 	@$(MAKE) assets
 	@tools/check.sh
 
+# Public time series for the rows on forecasts; rows say so where it is missing.
+export BENCH_TIMESERIES ?= ../shared/data/dev/timeseries
+
 .PHONY: bench
 bench: setup assets build ## measure side by side and print one table
 	@$(GO) run ./bench

@@ -115,10 +115,15 @@ func words(ctx context.Context) dashboards.Words {
 			Other: messages.T(ctx, "charts.other"), NoValue: messages.T(ctx, "charts.no_value"), True: messages.T(ctx, "charts.true"),
 			False: messages.T(ctx, "charts.false"), Change: messages.T(ctx, "charts.change"),
 			Previous: messages.T(ctx, "dashboard.compare_previous"),
+			Forecast: messages.T(ctx, "charts.forecast"), Interval80: messages.T(ctx, "charts.forecast.band", "Share", 80),
+			Interval95: messages.T(ctx, "charts.forecast.band", "Share", 95), Today: messages.T(ctx, "charts.forecast.today"),
+			LowerEnd: messages.T(ctx, "charts.forecast.lower"), UpperEnd: messages.T(ctx, "charts.forecast.upper"),
+			LastData: messages.T(ctx, "charts.forecast.last"), Anomaly: messages.T(ctx, "charts.forecast.anomaly"),
 		},
 		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
 		PreviousYear: messages.T(ctx, "charts.previous_year"),
 		Grain:        func(grain string) string { return messages.T(ctx, "grain."+grain) },
+		MAPE:         func(percent string) string { return messages.T(ctx, "charts.forecast.mape", "Percent", percent) },
 	}
 }
 

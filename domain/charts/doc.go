@@ -16,7 +16,8 @@
 //
 //   - A string "var(--c1)" anywhere stands for the value of that CSS variable
 //     where the chart stands, read anew when the theme changes. A variable
-//     with several colours ("var(--seq)") stands for an array.
+//     with several colours ("var(--seq)") stands for an array, one that is a
+//     number ("var(--df-band)") for that number.
 //   - An object {"$format": F} in the place of a function stands for
 //     value => text by the format F. F is a NumberFormat, or
 //     {"labels": {"20000": "£20k"}} for the ready texts of an axis.
@@ -25,7 +26,9 @@
 //
 //   - "tooltip": {"heads": [text…], "formats": [F…], "names": [text…]}: the
 //     first line of the tooltip by data index, and format and name by series.
-//     Without it the chart has no tooltip.
+//     Without it the chart has no tooltip. A point whose last part is null is
+//     left out of it. A format with "range" writes the last two parts of the
+//     point, the ends of a band.
 //   - "marks": {"by": "data"|"series", "values": [mark…]}: what a click
 //     selects. A click on a mark sends the event "df:select" (bubbling) with
 //     detail {widget, mark, add}; add is true with Shift held. An empty mark

@@ -2,6 +2,7 @@ package charts
 
 import (
 	"math"
+	"slices"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -30,6 +31,7 @@ func drawLine(d *drawing) error {
 	if err != nil {
 		return err
 	}
+	ahead := d.foreseen(&s, lines)
 	if total := len(lines) * len(s.at); total > MaxPoints && len(lines)*LinePoints > MaxPoints || len(s.at) > MaxPoints {
 		return d.tooMuch(max(total, d.Result.Rows))
 	}
@@ -54,7 +56,7 @@ func drawLine(d *drawing) error {
 		list = append(list, o)
 		names = append(names, l.name)
 		formats = append(formats, placed("full", l.format))
-		if len(lines) > 1 {
+		if len(lines) > 1 || ahead != nil {
 			d.out.Legend = append(d.out.Legend, LegendItem{Name: l.name, Colour: l.colour, Shape: l.shape})
 		}
 	}
@@ -62,7 +64,18 @@ func drawLine(d *drawing) error {
 	if n := len(d.out.Legend); n > 1 && d.out.Legend[0].Shape == Dotted {
 		d.out.Legend = append(d.out.Legend[1:n:n], d.out.Legend[0])
 	}
-	axis, narrow := d.timeAxis(s.at, s.grain)
+	at := s.at
+	if ahead != nil {
+		goes := 0 // on: the line of the measure
+		if lines[0].previous {
+			goes = 1
+		}
+		list[goes]["markLine"] = d.today(ahead, s.grain)
+		more, moreNames, moreFormats := d.outlook(ahead, s, lines[goes])
+		list, names, formats = append(list, more...), append(names, moreNames...), append(formats, moreFormats...)
+		at = append(slices.Clone(at), ahead.At...)
+	}
+	axis, narrow := d.timeAxis(at, s.grain)
 	option := obj{
 		"useUTC": true,
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
@@ -76,6 +89,9 @@ func drawLine(d *drawing) error {
 			"formats": formats, "names": names},
 	}
 	d.sayLine(s, y)
+	if ahead != nil {
+		d.sayForecast(ahead, s.grain, d.format(y))
+	}
 	return d.chart(option, df)
 }
 

@@ -37,6 +37,11 @@ func Tabulate(in Input) (*Grid, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o := in.Outlook; o != nil && o.Refused == nil {
+		if d.Result, err = d.withOutlook(o); err != nil {
+			return nil, err
+		}
+	}
 	return d.grid(d.everyColumn(), false)
 }
 

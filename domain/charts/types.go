@@ -97,6 +97,8 @@ type Config struct {
 	Type   Type              `json:"type"`
 	Encode Encode            `json:"encode,omitzero"`
 	Format map[string]Format `json:"format,omitempty"` // by result column
+	// Forecast continues a line or an area; nil for none.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }
 
 // Encode says which result column plays which part. What is left empty is
@@ -185,9 +187,13 @@ type Input struct {
 	// filtered; zero when unknown. A line begins and ends there: what lies
 	// outside was not counted, so it is not zero.
 	Oldest, Newest time.Time
-	Locale         *locale.Locale
-	Zone           *time.Location
-	Words          Words
+	// Outlook is what a config with a forecast shows after the line; nil without.
+	Outlook *Outlook
+	// Today is the day that relative dates count from; zero when unknown.
+	Today  time.Time
+	Locale *locale.Locale
+	Zone   *time.Location
+	Words  Words
 }
 
 // Words are the texts that become part of a drawing, in the viewer's language.
@@ -198,10 +204,14 @@ type Words struct {
 	True     string
 	False    string
 	Change   string // head of a table's column of changes: "vs prev."
+	// Of a forecast: its line, its bands and their ends, the rule before it (the
+	// second where the data does not reach today), marks of unusual values.
+	Forecast, Interval80, Interval95, LowerEnd, UpperEnd, Today, LastData, Anomaly string
 }
 
 // English are the words in the source language.
-var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev."}
+var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev.",
+	Forecast: "Forecast", Interval80: "80% interval", Interval95: "95% interval", LowerEnd: "lower end", UpperEnd: "upper end", Today: "Today", LastData: "Last data", Anomaly: "Unusual value"}
 
 // Mark names one or more dimension values that a click selects: text for text,
 // the number for numbers, ISO 8601 for dates. No value is Null.
@@ -242,6 +252,8 @@ type Drawing struct {
 	Ring   *Ring
 	// Scale are the texts at the ends of a colour scale.
 	Scale *[2]string
+	// Note is a quiet remark below the chart: why there is no forecast.
+	Note Message `json:",omitzero"`
 	// Count is the number of points drawn, or that would have been.
 	Count int
 }
@@ -266,6 +278,10 @@ const (
 	Dashed Shape = "dash"
 	Dotted Shape = "dot"
 	Round  Shape = "round"
+	// Band is a surface behind a line, WideBand a paler one around it.
+	Band     Shape = "band"
+	WideBand Shape = "band-wide"
+	Hollow   Shape = "ring"
 )
 
 // Figure is a KPI.

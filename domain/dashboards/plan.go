@@ -67,10 +67,13 @@ func (v *View) plan(id string) *Plan {
 		if n := len(w.Query.Dimensions); n == 2 {
 			p.colours = w.Query.Dimensions[1].Column
 		}
+		if w.Forecast != nil {
+			v.planForecast(p, sc, &w)
+		}
 	}
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
-		p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
+		p.history, p.input.Today, v.period(p, sc), p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
 		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query))
 	return p
 }

@@ -39,18 +39,19 @@ type Deps struct {
 
 // Service is safe for concurrent use.
 type Service struct {
-	db       *db.DB
-	datasets Datasets
-	log      *slog.Logger
-	clock    func() time.Time
-	lastGood *memory
-	visits   *visits
-	known    knownView
+	db        *db.DB
+	datasets  Datasets
+	log       *slog.Logger
+	clock     func() time.Time
+	lastGood  *memory
+	forecasts forecasts
+	visits    *visits
+	known     knownView
 }
 
 // New makes the service.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, datasets: d.Datasets, log: d.Log, clock: d.Clock, lastGood: newMemory(), visits: newVisits(), known: newKnownViews()}
+	s := &Service{db: d.DB, datasets: d.Datasets, log: d.Log, clock: d.Clock, lastGood: newMemory(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -66,12 +66,12 @@ type LastGood struct {
 func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	w := &p.Widget
 	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout,
-		Subtitle: v.subtitle(p), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
+		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
 		Sort: p.input.Sort, Page: max(p.input.Page, 1)}
 	if p.selected != nil {
 		t.Selected = p.selected.Text
 	}
-	drawing, sampled, err := s.draw(ctx, v, p)
+	drawing, outlook, sampled, err := s.draw(ctx, v, p)
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return nil, ctxErr
 	}
@@ -81,44 +81,52 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		t.LastGood = s.lastGood.get(memory)
 		return t, nil
 	}
-	t.Drawing, t.Sampled = drawing, sampled
+	if drawing.Note.Key != "" {
+		outlook = nil // not drawn, so nothing is said of it
+	}
+	t.Drawing, t.Sampled, t.Subtitle = drawing, sampled, v.subtitle(p, outlook)
 	s.lastGood.put(memory, LastGood{At: v.Snapshot.String(), Time: v.AsOf})
 	return t, nil
 }
 
-func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, *Sampled, error) {
+func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, *charts.Outlook, *Sampled, error) {
 	if p.err != nil {
-		return nil, nil, p.err
+		return nil, nil, nil, p.err
 	}
 	in := p.input
 	var err error
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if p.spark != nil {
 		if in.Spark, err = s.ask(ctx, v, p, *p.spark); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	if p.count != nil {
 		counted, err := s.ask(ctx, v, p, *p.count)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if counted.Rows > 0 && len(counted.Columns) > 0 && len(counted.Columns[0].Ints) > 0 {
 			in.Total = int(counted.Columns[0].Ints[0])
 		}
 	}
+	if p.history != nil {
+		if in.Outlook, err = s.foresee(ctx, v, p); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	if p.colours != "" {
 		if in.Order, err = s.palette(ctx, v, p); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	drawing, err := charts.Draw(in)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return drawing, sampledOf(in.Result), nil
+	return drawing, in.Outlook, sampledOf(in.Result), nil
 }
 
 func sampledOf(r *warehouse.Result) *Sampled {
@@ -147,9 +155,9 @@ func (s *Service) palette(ctx context.Context, v *View, p *Plan) ([]string, erro
 	return charts.Values(result, 0), nil
 }
 
-// subtitle fills in the grain.
-func (v *View) subtitle(p *Plan) string {
-	text := p.Widget.Subtitle
+// subtitle fills in the grain, and how good the forecast is.
+func (v *View) subtitle(p *Plan, o *charts.Outlook) string {
+	text := v.withMAPE(p.Widget.Subtitle, o)
 	if !strings.Contains(text, "{grain}") {
 		return text
 	}
@@ -184,6 +192,11 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 	}
 	in := p.input
 	in.Result, in.Page, in.PageSize = result, page, 50
+	if p.history != nil {
+		if in.Outlook, err = s.foresee(ctx, v, p); err != nil {
+			return nil, err
+		}
+	}
 	if p.count != nil {
 		in.PageSize = p.input.PageSize
 	}

@@ -40,6 +40,8 @@ type Words struct {
 	PreviousYear string
 	// Grain is "Daily", "Weekly" and so on, for subtitles.
 	Grain func(grain string) string
+	// MAPE is "MAPE 3.8%", for subtitles.
+	MAPE func(percent string) string
 }
 
 // View is a dashboard bound to a viewer's choices and to one moment of the data.
@@ -125,6 +127,7 @@ type Plan struct {
 	main     warehouse.Spec
 	spark    *warehouse.Spec
 	count    *warehouse.Spec // number of rows of a table of plain rows
+	history  *warehouse.Spec // what a forecast is learnt from; its span is set when asked
 	colours  string          // column whose values have fixed colours; "" for none
 	input    charts.Input
 	exact    bool

@@ -22,7 +22,7 @@
 // the place of another with the same data-widget (a plain swap) takes over its
 // drawing. Either way the new data moves in instead of flashing up.
 import { BarChart, HeatmapChart, LineChart, PieChart } from "echarts/charts";
-import { GridComponent, TooltipComponent } from "echarts/components";
+import { GridComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { type ECharts, init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import { mix, ramp } from "./colour.ts";
@@ -31,13 +31,15 @@ import { bucket, missing, number, type NumberFormat, type Place } from "./format
 import { theme } from "./theme.ts";
 
 // Every part counts: this is the largest thing that a first visit loads.
-use([BarChart, HeatmapChart, LineChart, PieChart, GridComponent, TooltipComponent, CanvasRenderer]);
+use([BarChart, HeatmapChart, LineChart, PieChart, GridComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
 
 interface Format extends NumberFormat {
   place?: Place;
   labels?: Record<string, string>;
   time?: string;
   year?: boolean;
+  /** The last two parts of a point are the ends of a band. */
+  range?: boolean;
 }
 
 interface Tooltip {
@@ -276,7 +278,9 @@ class Chart extends HTMLElement {
       name.textContent = tooltip.names[point.seriesIndex] ?? "";
       const figure = document.createElement("span");
       figure.className = "num";
-      figure.textContent = write({ place: "full", ...tooltip.formats[point.seriesIndex] }, value);
+      const format: Format = { place: "full", ...tooltip.formats[point.seriesIndex] };
+      const from = format.range && Array.isArray(point.value) ? (point.value as unknown[]).at(-2) : undefined;
+      figure.textContent = (from === undefined ? "" : `${write(format, from)} – `) + write(format, value);
       row.append(mark, name, figure);
       box.append(row);
     }
@@ -346,9 +350,11 @@ class Chart extends HTMLElement {
   }
 }
 
-/** The computed value of a colour variable; a list of colours as a list. */
-function colours(element: Element, name: string): string | string[] {
+/** The computed value of a variable: a list of colours as a list, a number as a
+ * number. */
+function colours(element: Element, name: string): string | string[] | number {
   const value = getComputedStyle(element).getPropertyValue(name).trim();
+  if (/^0?\.?\d+$/.test(value)) return Number(value);
   return name === "--seq" || name === "--div" ? value.split(/\s+/) : value;
 }
 
