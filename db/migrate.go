@@ -18,6 +18,8 @@ var migrationFiles embed.FS
 // Migrate brings the schema up to date. url is that of the owner: it creates
 // the run-time role, tables and grants. Several processes may call it at once;
 // one works, the others wait for it. It answers the version reached.
+//
+// Errors: database.unavailable.
 func Migrate(ctx context.Context, url string) (int64, error) {
 	conn, err := sql.Open("pgx", url)
 	if err != nil {
@@ -37,11 +39,11 @@ func Migrate(ctx context.Context, url string) (int64, error) {
 		return 0, fmt.Errorf("read migrations: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return 0, fmt.Errorf("migrate: %w", reachable(err))
 	}
 	version, err := provider.GetDBVersion(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
+		return 0, fmt.Errorf("read schema version: %w", reachable(err))
 	}
 	return version, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +26,11 @@ var ErrUnsafeRole = apperr.Define(apperr.Internal, "database.unsafe_role",
 // starting.
 var ErrUnavailable = apperr.Define(apperr.Unavailable, "database.unavailable",
 	"The database does not answer. Nothing was changed. Try again in a moment.")
+
+// ErrOutcomeUnknown means that the connection was lost on the way of a COMMIT or
+// of its answer.
+var ErrOutcomeUnknown = apperr.Define(apperr.Unavailable, "database.outcome_unknown",
+	"The database was lost while a change was being stored, so the change may be there or not. Look before you try again.")
 
 // Config says how to reach PostgreSQL.
 type Config struct {
@@ -59,7 +66,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	db := &DB{pool: pool}
 	if err := db.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("reach database: %w", err)
+		return nil, fmt.Errorf("reach database: %w", reachable(err))
 	}
 	return db, nil
 }
@@ -104,20 +111,37 @@ func IsUniqueViolation(err error) (index string, ok bool) {
 	return "", false
 }
 
-// reachable turns failures of the connection into ErrUnavailable.
+// reachable turns failures of the connection into ErrUnavailable. It is for what
+// changes nothing unless it is committed later.
 func reachable(err error) error {
 	var connect *pgconn.ConnectError
+	var network *net.OpError
 	var pg *pgconn.PgError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.As(err, &connect), pgconn.SafeToRetry(err):
+	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err):
 	case errors.As(err, &pg) && (pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "53300"):
 		// Being shut down, having crashed, not ready yet, too many connections.
 	default:
 		return err
 	}
 	return ErrUnavailable.Wrap(err)
+}
+
+// cutOff turns the error of a transaction's statement into ErrUnavailable where
+// it took the connection along: the transaction is then rolled back. What has a
+// code already keeps it.
+func cutOff(conn *pgx.Conn, err error) error {
+	var coded *apperr.Error
+	var kind *apperr.Kind
+	if errors.As(err, &coded) || errors.As(err, &kind) {
+		return err
+	}
+	if conn.IsClosed() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return ErrUnavailable.Wrap(err)
+	}
+	return reachable(err)
 }
 
 // IsForeignKeyViolation tells whether err is a reference to a missing row.

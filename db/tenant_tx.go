@@ -105,10 +105,13 @@ func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Wo
 		return fmt.Errorf("begin transaction: %w", reachable(err))
 	}
 	if err := work(ctx, &Tx{Queries: New(conn), TenantID: tenantID, conn: conn}); err != nil {
-		return err
+		return cutOff(conn.Conn(), err)
 	}
 	result, err := conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
+		if conn.Conn().IsClosed() && ctx.Err() == nil {
+			return ErrOutcomeUnknown.Wrap(fmt.Errorf("commit transaction: %w", err))
+		}
 		return fmt.Errorf("commit transaction: %w", err)
 	}
 	done = true

@@ -37,6 +37,9 @@ type app struct {
 	closers []func(context.Context) error // last opened, first closed
 }
 
+// databaseTimeout is how long embedded servers may take to come back.
+const databaseTimeout = 30 * time.Second
+
 // role is which part of the product a process is. They differ in what may be
 // embedded and in who sets up the storage.
 type role int
@@ -65,19 +68,10 @@ func (a *app) open(ctx context.Context, as role, progress func(string)) error {
 	if err := a.lease(ctx, progress); err != nil {
 		return err
 	}
-	if as == roleAll {
-		if _, err := db.Migrate(ctx, a.adminURL); err != nil {
-			return err
-		}
-	}
 	if err := a.trace(ctx); err != nil {
 		return err
 	}
-	database := db.Config{URL: a.databaseURL, MaxConns: int32(cfg.Limits.DatabaseConns)}
-	if cfg.OTLPEndpoint != "" {
-		database.Tracer = db.Tracer()
-	}
-	if a.db, err = db.Open(ctx, database); err != nil {
+	if err := a.openDatabase(ctx, as); err != nil {
 		return err
 	}
 	a.onClose(func(context.Context) error { a.db.Close(); return nil })
@@ -94,6 +88,36 @@ func (a *app) open(ctx context.Context, as role, progress func(string)) error {
 		return err
 	}
 	return nil
+}
+
+// openDatabase brings the schema up to date and connects. Embedded servers may
+// just have died and be on their way back: they are waited for.
+func (a *app) openDatabase(ctx context.Context, as role) error {
+	database := db.Config{URL: a.databaseURL, MaxConns: int32(a.cfg.Limits.DatabaseConns)}
+	if a.cfg.OTLPEndpoint != "" {
+		database.Tracer = db.Tracer()
+	}
+	connect := func() error {
+		if as == roleAll {
+			if _, err := db.Migrate(ctx, a.adminURL); err != nil {
+				return err
+			}
+		}
+		var err error
+		a.db, err = db.Open(ctx, database)
+		return err
+	}
+	for deadline := time.Now().Add(databaseTimeout); ; {
+		err := connect()
+		if !errors.Is(err, db.ErrUnavailable) || !a.cfg.EmbeddedDatabase() || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // lease starts or joins the embedded servers, as far as they are wanted.

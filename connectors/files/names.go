@@ -17,7 +17,7 @@ func nameFields(sources []string, count int) []records.Field {
 	fields := make([]records.Field, count)
 	for i := range fields {
 		if i < len(sources) {
-			fields[i].Source = sources[i]
+			fields[i].Source = records.Legible(sources[i])
 			fields[i].Name = cleanName(sources[i])
 		}
 		if fields[i].Name == "" {

@@ -329,21 +329,22 @@ func (l *loader) inspect(ctx context.Context, d *Dataset) error {
 		return nil
 	}
 	l.choices, l.inspection = l.in.choices, l.in.inspection
+	compared := l.in.mode != Replace && d != nil // with another reading, by what each rejects
 	if l.inspection == nil {
-		inspection, err := l.inspectFile(ctx, l.in.choices, 0)
+		inspection, err := l.inspectFile(ctx, ingest.InspectRequest{Unseen: !compared}, l.in.choices)
 		if err != nil {
 			return err
 		}
 		l.inspection = inspection
 	}
-	if l.in.mode == Replace {
+	if !compared {
 		return nil
 	}
 	seeded, columns := l.in.choices.seeded(d, l.inspection)
 	if len(columns) == 0 {
 		return nil
 	}
-	again, err := l.inspectFile(ctx, seeded, 0)
+	again, err := l.inspectFile(ctx, ingest.InspectRequest{}, seeded)
 	if err != nil {
 		return err
 	}
@@ -353,15 +354,15 @@ func (l *loader) inspect(ctx context.Context, d *Dataset) error {
 	return nil
 }
 
-func (l *loader) inspectFile(ctx context.Context, choices Choices, preview int) (*ingest.Inspection, error) {
-	dir, err := os.MkdirTemp(l.stage, "inspect-*")
-	if err != nil {
+// inspectFile carries out a request on the file, read by choices.
+func (l *loader) inspectFile(ctx context.Context, request ingest.InspectRequest, choices Choices) (*ingest.Inspection, error) {
+	var err error
+	if request.Dir, err = os.MkdirTemp(l.stage, "inspect-*"); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
-	return l.sandbox.Inspect(ctx, ingest.InspectRequest{
-		Path: l.in.path, Options: choices.Options, Columns: choices.Columns, Key: choices.Key,
-		Duplicates: choices.Duplicates, Dir: dir, PreviewRows: preview,
-	}, l.sandboxProgress("inspecting"))
+	request.Path, request.Options, request.Columns = l.in.path, choices.Options, choices.Columns
+	request.Key, request.Duplicates = choices.Key, choices.Duplicates
+	return l.sandbox.Inspect(ctx, request, l.sandboxProgress("inspecting"))
 }
 
 // read loads the file into segments of the plan's columns.

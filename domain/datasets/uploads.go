@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/warehouse/ingest"
 )
 
 // ErrUploadTooLarge stops an upload that is larger than the setting allows.
@@ -278,7 +279,7 @@ func (s *Service) RunInspect(ctx context.Context, job jobs.Job[InspectArgs]) err
 		}
 	}()
 	l := &loader{Service: s, actor: actor, stage: stage, in: loadInput{path: path, bytes: u.Bytes, progress: job.Report}}
-	inspection, err := l.inspectFile(ctx, u.Choices, previewRows)
+	inspection, err := l.inspectFile(ctx, ingest.InspectRequest{PreviewRows: previewRows}, u.Choices)
 	if err != nil {
 		return err
 	}

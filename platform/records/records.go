@@ -50,7 +50,7 @@ type Format struct {
 
 // Field is one column of a file.
 type Field struct {
-	// Source is the name in the file, "" without one.
+	// Source is the name in the file, made Legible; "" without one.
 	Source string `json:"source"`
 	// Name is Source made usable: trimmed, never empty, unique in the file
 	// without regard to case.

@@ -72,23 +72,63 @@ func isoDate(cell []byte) (days int64, ok bool) {
 	return civilDays(year, m, d), true
 }
 
-// isoMoment reads "2006-01-02 15:04:05" with a blank or a T, and nothing else;
-// the fast path.
-func isoMoment(cell []byte) (micros int64, ok bool) {
-	if len(cell) != 19 || cell[13] != ':' || cell[16] != ':' || cell[10] != ' ' && cell[10] != 'T' {
-		return 0, false
+// isoTime is a moment in the notation of ISO 8601.
+type isoTime struct {
+	micros int64 // since 1970; in UTC where it has a zone, else as written
+	zoned  bool
+	offset bool // the zone is not UTC
+}
+
+// isoMoment reads "2006-01-02 15:04:05" with a blank or a T, perhaps up to six
+// decimals and "Z" or "+02:00", and nothing else; the fast path.
+func isoMoment(cell []byte) (t isoTime, ok bool) {
+	if len(cell) < 19 || cell[13] != ':' || cell[16] != ':' || cell[10] != ' ' && cell[10] != 'T' {
+		return t, false
 	}
 	days, ok := isoDate(cell[:10])
 	if !ok {
-		return 0, false
+		return t, false
 	}
 	h, ok1 := pair(cell[11:])
 	m, ok2 := pair(cell[14:])
 	s, ok3 := pair(cell[17:])
 	if !ok1 || !ok2 || !ok3 || h > 23 || m > 59 || s > 59 {
-		return 0, false
+		return t, false
 	}
-	return days*dayMicros + int64(h*3600+m*60+s)*1e6, true
+	t.micros = days*dayMicros + int64(h*3600+m*60+s)*1e6
+	rest := cell[19:]
+	if len(rest) > 1 && rest[0] == '.' {
+		at, unit := 1, int64(1e5)
+		for ; at < len(rest) && digit(rest[at]); at++ {
+			t.micros += int64(rest[at]-'0') * unit
+			unit /= 10
+		}
+		if at == 1 || at > 7 {
+			return t, false
+		}
+		rest = rest[at:]
+	}
+	switch {
+	case len(rest) == 0:
+		return t, true
+	case len(rest) == 1 && rest[0] == 'Z':
+		t.zoned = true
+		return t, true
+	case len(rest) != 6 || rest[0] != '+' && rest[0] != '-' || rest[3] != ':':
+		return t, false
+	}
+	h, ok1 = pair(rest[1:])
+	m, ok2 = pair(rest[4:])
+	if !ok1 || !ok2 || h > 18 || m > 59 {
+		return t, false
+	}
+	east := int64(h*3600+m*60) * 1e6
+	if rest[0] == '-' {
+		east = -east
+	}
+	t.micros -= east
+	t.zoned, t.offset = true, east != 0
+	return t, true
 }
 
 func pair(text []byte) (int, bool) {

@@ -13,7 +13,7 @@ func (i *inspector) check(ctx context.Context) error {
 	r := i.result
 	r.WillLoad = r.Records
 	columns, err := i.checked()
-	if err != nil || i.problem == 0 && len(columns) == 0 || r.Records == 0 {
+	if err != nil || i.problem == 0 && len(columns) == 0 || r.Records == 0 || i.request.Unseen {
 		return err
 	}
 	i.meter.enter("checking")

@@ -76,6 +76,10 @@ type InspectRequest struct {
 	// Dir is a directory of the request's own, for the rejects file and for
 	// spooling.
 	Dir string `json:"dir"`
+	// Unseen tells that the answer goes straight into a load and nobody reads
+	// it: what a load finds out itself is left out, which are the rejects, and
+	// the examples of columns whose values decide nothing.
+	Unseen bool `json:"unseen,omitempty"`
 	// PreviewRows is how many of the first records come back as text.
 	PreviewRows int    `json:"preview_rows,omitempty"`
 	Limits      Limits `json:"limits"`
@@ -86,7 +90,8 @@ type Inspection struct {
 	Format  records.Format `json:"format"`
 	Bytes   int64          `json:"bytes"` // of the file as stored
 	Records int64          `json:"records"`
-	// WillLoad + WillReject = Records, under the proposal.
+	// WillLoad + WillReject = Records, under the proposal. Where the request was
+	// Unseen, WillReject is 0.
 	WillLoad   int64             `json:"will_load"`
 	WillReject int64             `json:"will_reject"`
 	Columns    []InspectedColumn `json:"columns"`

@@ -149,7 +149,8 @@ func (i *inspector) survey(ctx context.Context) error {
 	for w := range all {
 		all[w] = make([]*survey, len(i.fields))
 		for f := range all[w] {
-			all[w][f] = &survey{order: &sequence{}, keepAll: i.types[f] != nil}
+			text := i.types[f] != nil && i.types[f].Type == segments.Text
+			all[w][f] = &survey{order: &sequence{}, keepAll: i.types[f] != nil && !text, settled: i.unasked(f)}
 		}
 	}
 	var mu sync.Mutex
@@ -201,6 +202,22 @@ func (i *inspector) survey(ctx context.Context) error {
 	return nil
 }
 
+// unasked tells whether nothing about a column depends on what its values look
+// like: it is loaded as text, or not at all, and no other column's type is left
+// to be found out. Where a person looks at the answer, examples are wanted.
+func (i *inspector) unasked(field int) bool {
+	if !i.request.Unseen {
+		return false
+	}
+	skipped := func(f int) bool { return i.chosen[f] != nil && i.chosen[f].Skip }
+	for f := range i.fields {
+		if !skipped(f) && i.types[f] == nil {
+			return false
+		}
+	}
+	return skipped(field) || i.types[field].Type == segments.Text
+}
+
 func (i *inspector) note(code, format string, args ...any) {
 	i.result.Notes = append(i.result.Notes, Note{Code: code, Text: fmt.Sprintf(format, args...)})
 }
@@ -209,7 +226,7 @@ func previewRow(b *records.Batch, r int) []string {
 	row := make([]string, b.Fields)
 	for f := range row {
 		var scratch []byte
-		row[f] = strings.ToValidUTF8(excerpt(b.Cell(r, f, &scratch)), "\uFFFD")
+		row[f] = records.Legible(excerpt(b.Cell(r, f, &scratch)))
 	}
 	return row
 }
@@ -268,7 +285,7 @@ func (i *inspector) propose() error {
 	loads := 0
 	for at, f := range i.fields {
 		s, choice := i.surveys[at], i.chosen[at]
-		c := InspectedColumn{Position: at, Source: f.Source, Name: f.Name, Load: true, Example: strings.ToValidUTF8(string(s.example), "\uFFFD")}
+		c := InspectedColumn{Position: at, Source: f.Source, Name: f.Name, Load: true, Example: records.Legible(string(s.example))}
 		p := i.proposal(at, e)
 		if choice != nil {
 			c.Load = !choice.Skip

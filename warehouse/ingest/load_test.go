@@ -15,6 +15,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/dataflowhq/dataflow/connectors/files"
+	"github.com/dataflowhq/dataflow/platform/records"
 	"github.com/dataflowhq/dataflow/warehouse/ingest"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
@@ -36,6 +37,7 @@ func load(t *testing.T, r *ingest.Reader, request ingest.InspectRequest, change 
 		t.Fatal(err)
 	}
 	l := loading{inspection: inspection, columns: inspection.Plan(1)}
+	sameUnseen(t, r, request, inspection)
 	lr := ingest.LoadRequest{
 		Path: request.Path, Format: inspection.Format, Options: request.Options, Columns: l.columns,
 		Dir: t.TempDir(), Records: inspection.Records, Duplicates: request.Duplicates,
@@ -94,6 +96,20 @@ func load(t *testing.T, r *ingest.Reader, request ingest.InspectRequest, change 
 		}
 	}
 	return l
+}
+
+// sameUnseen inspects again for a load alone, which must be told the same.
+func sameUnseen(t *testing.T, r *ingest.Reader, request ingest.InspectRequest, seen *ingest.Inspection) {
+	t.Helper()
+	request.Unseen, request.Dir = true, t.TempDir()
+	unseen, err := r.Inspect(t.Context(), request, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(unseen.Plan(1), seen.Plan(1)) || !reflect.DeepEqual(unseen.Format, seen.Format) || unseen.Records != seen.Records ||
+		unseen.TimeColumn != seen.TimeColumn || !reflect.DeepEqual(unseen.SortedBy, seen.SortedBy) || unseen.WillReject != 0 {
+		t.Errorf("for a load alone: %+v, otherwise %+v", unseen, seen)
+	}
 }
 
 // rows answers a query over what was loaded; {} stands for the segments.
@@ -293,6 +309,26 @@ func TestEveryRecordIsAccountedFor(t *testing.T) {
 		if got := l.rows(t, "SELECT count(*) FROM (SELECT c2, lag(c2) OVER () AS before FROM {}) WHERE c2 < before"); got != "0\n" {
 			t.Errorf("round %d: %s rows out of order", round, got)
 		}
+	}
+}
+
+func TestEveryTypeGiven(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("at,code,note,n,ok\n")
+	for i := range 30_000 { // more than settle a column as text
+		fmt.Fprintf(&text, "2026-01-01T00:00:%02d.25+02:00,K-%d,x\xff,%d,%t\n", i/500, i, i, i%2 == 0)
+	}
+	text.WriteString("2026-01-01T00:01:00Z,,,x,true\n2026-01-01 00:01:00Z,NA,,1,maybe\n")
+	l := load(t, reader(t), ingest.InspectRequest{Path: write(t, "given.csv", text.String()), Options: records.Options{Encoding: "utf-8"},
+		Columns: []ingest.ColumnChoice{{Column: "at", Type: "timestamptz"}, {Column: "code", Type: "text"},
+			{Column: "note", Skip: true}, {Column: "n", Type: "integer"}, {Column: "ok", Type: "boolean"}}}, nil)
+	if l.loaded.RowsLoaded != 30_000 || l.loaded.RowsRejected != 2 || len(l.inspection.SortedBy) != 1 {
+		t.Errorf("%+v, sorted by %v", l.loaded, l.inspection.SortedBy)
+	}
+	if got, want := l.rows(t, "SELECT min(c1), max(c1), count(DISTINCT c2), sum(c3), count(*) FILTER (c4) FROM {}"),
+		"2025-12-31 22:00:00.25+00|2025-12-31 22:00:59.25+00|30000|449985000|15000\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -73,6 +73,15 @@ func openParquet(ctx context.Context, writer *segments.Writer, path string, limi
 	if err != nil {
 		return nil, err
 	}
+	// DuckDB counts the rows of the row groups; the file as a whole says, too,
+	// how many there are.
+	claimed := int64(0)
+	if err := p.one(ctx, "SELECT num_rows FROM parquet_file_metadata("+p.path+")", &claimed); err != nil {
+		return nil, err
+	}
+	if claimed != p.total {
+		return nil, ErrBadParquet.With("The Parquet file says it has %s rows, and its parts have %s.", count(claimed), count(p.total))
+	}
 	p.slice = sliceRows
 	if p.total > 0 && unpacked > p.total {
 		p.slice = max(64, min(sliceRows, sliceBytes/(unpacked/p.total)))

@@ -313,8 +313,14 @@ func (p *batchParse) moments(c *column, v *segments.Values, r int, cell []byte) 
 			v.Int32[r] = int32(days)
 			return ""
 		}
-	} else if micros, ok := isoMoment(cell); ok && c.Column.Type == segments.Timestamp {
-		v.Int64[r] = micros
+	} else if t, ok := isoMoment(cell); ok {
+		switch zoned := c.Column.Type == segments.TimestampTZ; {
+		case !zoned && t.offset:
+			return HasZone
+		case zoned && !t.zoned && c.Reading.Zone != "utc":
+			return NoZone
+		}
+		v.Int64[r] = t.micros
 		return ""
 	}
 	m := &p.moment

@@ -62,7 +62,7 @@ func (f *rejectsFile) add(r *reject) error {
 	if group == nil {
 		group = &RejectGroup{
 			Column: name, Reason: first.reason, Text: reasonText(first), Record: r.record, Line: r.line,
-			Value: strings.ToValidUTF8(first.value, "\uFFFD"), Fix: fixFor(first, f.format.Encoding),
+			Value: records.Legible(first.value), Fix: fixFor(first, f.format.Encoding),
 		}
 		f.groups[groupKey{name, first.reason}] = group
 	}

@@ -37,7 +37,7 @@ type survey struct {
 	codes   int64            // anything else that is no number, date or truth
 	spelled map[string]int64 // different words, up to misfitWords+1
 	settled bool             // text, whatever else comes
-	keepAll bool             // never settle: someone chose the type
+	keepAll bool             // never settle: someone chose a type that the values have a say in
 
 	bools      int64
 	boolFamily [families]int64
@@ -81,7 +81,6 @@ type survey struct {
 	clocks    int64 // a time of day alone: text
 
 	invalid int64 // not UTF-8, or with NUL
-	longest int
 
 	example       []byte
 	exampleRecord int64
@@ -99,6 +98,7 @@ const (
 	pointLane
 	isoDateLane
 	isoMomentLane
+	boolLane
 )
 
 // add surveys one column of a batch.
@@ -123,7 +123,6 @@ func (s *survey) add(b *records.Batch, field int, skip []bool, scratch *[]byte) 
 		if s.settled {
 			if cell[0] > ' ' || len(trimSpace(cell)) > 0 {
 				s.filled++
-				s.longest = max(s.longest, len(cell))
 				if b.Invalid && damaged(cell) {
 					s.invalid++
 				}
@@ -169,12 +168,15 @@ func (s *survey) value(cell []byte, b *records.Batch, r int) {
 			return
 		}
 	case isoMomentLane:
-		if micros, ok := isoMoment(cell); ok {
+		if t, ok := isoMoment(cell); ok {
 			s.filled++
-			s.dates++
-			s.certain++
-			s.times++
-			s.order.add(micros)
+			s.iso(t)
+			return
+		}
+	case boolLane:
+		if f, value, ok := boolWord(cell); ok {
+			s.filled++
+			s.truth(f, value)
 			return
 		}
 	}
@@ -188,7 +190,6 @@ func (s *survey) value(cell []byte, b *records.Batch, r int) {
 		s.example, s.exampleRecord = bytes.Clone(cell[:min(len(cell), 400)]), b.FirstRecord+int64(r)
 	}
 	s.filled++
-	s.longest = max(s.longest, len(cell))
 	if b.Invalid && damaged(whole) {
 		s.invalid++
 		s.codes++
@@ -241,12 +242,9 @@ func (s *survey) form(cell []byte) {
 		s.order.add(days * dayMicros)
 		return
 	}
-	if micros, ok := isoMoment(cell); ok {
+	if t, ok := isoMoment(cell); ok {
 		s.last = isoMomentLane
-		s.dates++
-		s.certain++
-		s.times++
-		s.order.add(micros)
+		s.iso(t)
 		return
 	}
 	var m moment
@@ -263,11 +261,8 @@ func (s *survey) form(cell []byte) {
 // word counts a value without digits.
 func (s *survey) word(cell []byte) {
 	if f, value, ok := boolWord(cell); ok {
-		s.bools++
-		s.boolFamily[f]++
-		if value {
-			s.boolTrue[f]++
-		}
+		s.last = boolLane
+		s.truth(f, value)
 		return
 	}
 	if len(cell) > 64 {
@@ -285,13 +280,21 @@ func (s *survey) word(cell []byte) {
 	s.settle()
 }
 
+func (s *survey) truth(f family, value bool) {
+	s.bools++
+	s.boolFamily[f]++
+	if value {
+		s.boolTrue[f]++
+	}
+}
+
 // other counts a value with digits that is nothing but text.
 func (s *survey) other() {
 	s.codes++
 	s.settle()
 }
 
-func (s *survey) settle() { s.settled = !s.keepAll && s.words+s.codes > misfitMost }
+func (s *survey) settle() { s.settled = s.settled || !s.keepAll && s.words+s.codes > misfitMost }
 
 // integer counts a value of up to 18 digits and nothing else but a minus.
 func (s *survey) integer(n int, cell []byte, negative bool) {
@@ -426,6 +429,20 @@ func (s *survey) number(n *number) bool {
 	return true
 }
 
+// iso counts a timestamp that the fast path read.
+func (s *survey) iso(t isoTime) {
+	s.dates++
+	s.certain++
+	s.times++
+	s.order.add(t.micros)
+	if t.zoned {
+		s.zoned++
+	}
+	if t.offset {
+		s.offsets++
+	}
+}
+
 // moment counts a date or timestamp.
 func (s *survey) moment(m *moment) {
 	s.dates++
@@ -520,7 +537,6 @@ func (s *survey) merge(o *survey) {
 	s.finer += o.finer
 	s.clocks += o.clocks
 	s.invalid += o.invalid
-	s.longest = max(s.longest, o.longest)
 	if s.example == nil || o.example != nil && o.exampleRecord < s.exampleRecord {
 		s.example, s.exampleRecord = o.example, o.exampleRecord
 	}
