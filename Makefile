@@ -91,7 +91,9 @@ check: ## format, vet, static analysis, generated code, import rules, types
 export BENCH_TIMESERIES ?= ../shared/data/dev/timeseries
 
 .PHONY: bench
-bench: setup assets build ## measure side by side and print one table
+bench: ## measure side by side, print one table and write the README's
+	@tools/setup.sh test
+	@$(MAKE) build $(E2E_MODULES)
 	@$(GO) run ./bench
 
 .PHONY: clean

@@ -141,7 +141,7 @@ func transferred(tab playwright.Page, session playwright.CDPSession, address str
 
 func isMap(address string) bool {
 	name := filepath.Base(address)
-	for _, part := range []string{"map", "atlas", "land", "states", "countries", "maplibre"} {
+	for _, part := range []string{"map", "world", "states"} {
 		if strings.Contains(name, part) {
 			return true
 		}

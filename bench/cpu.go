@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -95,4 +96,19 @@ func residentBytes(pid int) int64 {
 		}
 	}
 	return 0
+}
+
+// loadAverage is how many processes wanted a processor during the last minute:
+// figures of wall time mean little where others worked too.
+func loadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return math.NaN()
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return load
 }

@@ -1,5 +1,5 @@
 // Command bench measures DataFlow beside the raw engines it stands on, in one
-// run on one machine, prints one table and writes bench/results.json.
+// run on one machine, prints one table, writes bench/results.json and the README's table.
 //
 // Figures are quoted as ratios wherever a peer does the same work, because
 // machines differ and the ratio does not.
@@ -97,10 +97,15 @@ func run(ctx context.Context, o *options, only, keep string) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "── %s\n", s.name)
+		out.add(s.name+": load average of the machine at the start", loadAverage(), "processes")
 		if err := s.run(ctx, o, out); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	out.print(os.Stdout)
-	return out.write(filepath.Join(root, "bench", "results.json"), only != "")
+	rows, err := out.write(filepath.Join(root, "bench", "results.json"), only != "")
+	if err != nil {
+		return err
+	}
+	return quoteIn(filepath.Join(root, "README.md"), rows)
 }

@@ -42,7 +42,7 @@ func newFragment(html []byte) *fragment {
 }
 
 var writers = sync.Pool{New: func() any {
-	w, err := flate.NewWriter(io.Discard, 7)
+	w, err := flate.NewWriter(io.Discard, flate.BestCompression)
 	if err != nil {
 		panic(err) // the level is one that exists
 	}

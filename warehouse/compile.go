@@ -69,11 +69,11 @@ func sameGroup(a, b string, names []string) string {
 // the atoms of the earlier span. Groups of either span are there.
 func (q *groupQuery) groups() string {
 	p := q.c.p
-	current := q.c.grouped(p.Where, nil)
+	current := q.c.grouped(p.Where, nil).String()
 	if p.Previous == nil {
 		return current
 	}
-	return q.compare(current, q.c.grouped(p.Previous.Where, p.Previous), numbered("d", len(p.Dims)))
+	return q.compare(current, q.c.grouped(p.Previous.Where, p.Previous).String(), numbered("d", len(p.Dims)))
 }
 
 func (q *groupQuery) compare(current, previous string, keys []string) string {
@@ -98,9 +98,36 @@ func (q *groupQuery) needsAll() bool {
 	return false
 }
 
+// flat tells whether measures can be computed where rows are grouped. Planning
+// one SELECT takes DuckDB a millisecond less than planning three nested ones.
+func (q *groupQuery) flat() bool {
+	p := q.c.p
+	if p.Previous != nil || len(p.Having) > 0 {
+		return false
+	}
+	for _, m := range p.Measures {
+		if m.Show != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // plain is a query without Other.
 func (q *groupQuery) plain() string {
 	p := q.c.p
+	if q.flat() {
+		g := q.c.grouped(p.Where, nil)
+		columns := make([]string, 0, len(g.dims)+len(p.Measures))
+		for i, x := range g.dims {
+			columns = append(columns, fmt.Sprintf("%s AS d%d", x, i))
+		}
+		for i := range p.Measures {
+			x := formula(&p.Measures[i].Node, func(atom int) string { return finished(&p.Atoms[atom], g.atoms[atom]) })
+			columns = append(columns, fmt.Sprintf("%s AS m%d", x, i))
+		}
+		return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims)) + orderSQL(q.orderKeys()) + q.limit()
+	}
 	groups := q.groups()
 	from := "(" + groups + ") AS g"
 	if q.needsAll() {
@@ -152,7 +179,16 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 }
 
 func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
-	x := q.formula(&m.Node, table, letter)
+	x := formula(&m.Node, func(atom int) string {
+		a := &q.c.p.Atoms[atom]
+		x := fmt.Sprintf("%s.%s%d", table, letter, atom)
+		switch a.Fn {
+		case "rows", "count", "count_distinct":
+			// Counting nothing gives 0; every other aggregate of nothing is null.
+			return "coalesce(" + x + ", 0)"
+		}
+		return finished(a, x)
+	})
 	switch m.Show {
 	case "share":
 		a := &q.c.p.Atoms[m.Node.Atom]
@@ -175,17 +211,18 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 	return x
 }
 
-// formula computes a measure from atoms. Counting nothing gives 0; every other
-// aggregate of nothing gives null, and so does a division by nothing or zero.
-func (q *groupQuery) formula(n *node, table, letter string) string {
+// formula computes a measure from atoms, whose SQL at gives. A division by
+// nothing or zero gives null.
+func formula(n *node, at func(atom int) string) string {
 	if n.Num != nil {
-		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", q.formula(n.Num, table, letter), q.formula(n.Den, table, letter))
+		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", formula(n.Num, at), formula(n.Den, at))
 	}
-	x := fmt.Sprintf("%s.%s%d", table, letter, n.Atom)
-	switch q.c.p.Atoms[n.Atom].Fn {
-	case "rows", "count", "count_distinct":
-		return "coalesce(" + x + ", 0)"
-	case "percentile":
+	return at(n.Atom)
+}
+
+// finished is an atom as it is shown.
+func finished(a *atom, x string) string {
+	if a.Fn == "percentile" {
 		return "CAST(" + x + " AS DOUBLE)"
 	}
 	return x

@@ -115,18 +115,21 @@ func (c *connection) query(ctx context.Context, sql string) (*duckRows, error) {
 	}
 	stop := c.watch(ctx)
 	defer stop()
-	var stmt mapping.PreparedStatement
-	if mapping.Prepare(c.conn, sql, &stmt) != mapping.StateSuccess {
-		message := mapping.PrepareError(stmt)
-		mapping.DestroyPrepare(&stmt)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	// A statement that reads files is planned when it is prepared and once more
+	// when it is executed, so it is run in one go. Nothing runs where a text is
+	// more than one statement.
+	var parsed mapping.ExtractedStatements
+	n := mapping.ExtractStatements(c.conn, sql, &parsed)
+	message := ""
+	if n != 1 {
+		message = fmt.Sprintf("%d statements, not one: %s", n, mapping.ExtractStatementsError(parsed))
+	}
+	mapping.DestroyExtracted(&parsed)
+	if n != 1 {
 		return nil, &duckError{mapping.ErrorTypeInvalid, message}
 	}
-	defer mapping.DestroyPrepare(&stmt)
 	r := &duckRows{}
-	if mapping.ExecutePrepared(stmt, &r.res) != mapping.StateSuccess {
+	if mapping.Query(c.conn, sql, &r.res) != mapping.StateSuccess {
 		err := &duckError{mapping.ResultErrorType(&r.res), mapping.ResultError(&r.res)}
 		mapping.DestroyResult(&r.res)
 		if ctx.Err() != nil {

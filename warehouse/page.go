@@ -73,12 +73,12 @@ func (e *Engine) fromFront(ctx context.Context, conn *connection, c *compiler, k
 	need := int64(p.Limit + p.Offset + 1)
 	target := need
 	if len(p.Where) > 0 {
-		target = max(e.firstWindow, 4*need)
+		target = max(int64(float64(e.firstWindow)*c.firstShare(key, need)), 4*need)
 	}
 	if total < 2*target {
 		return nil, nil
 	}
-	fronts, ok, err := e.fronts(ctx, conn, c.base, key)
+	fronts, ok, err := e.fronts(ctx, conn, c.base, p.Where, key)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -103,6 +103,37 @@ func (e *Engine) fromFront(ctx context.Context, conn *connection, c *compiler, k
 		}
 	}
 	return nil, nil
+}
+
+// firstShare guesses which share of a row group has to be read until need rows
+// have passed the filters, from how many values the filtered columns have: the
+// less is read first, the less is sorted and thrown away.
+func (c *compiler) firstShare(key colRef, need int64) float64 {
+	pass := 1.0
+	for i := range c.p.Where {
+		w := &c.p.Where[i]
+		if w.Ref == key {
+			continue // only what it lets through is counted
+		}
+		n, ok := c.base.distinct(w.Ref.ID)
+		if w.Ref.Rel != 0 || w.Kind != kindSet || !ok || !singleValues(w.Set) {
+			return 1
+		}
+		if !w.Negate {
+			pass *= min(1, float64(len(w.Set))/float64(n))
+		}
+	}
+	const least = 1.0 / 16
+	return min(1, max(least, float64(need)/max(pass, 1e-9)/segments.RowGroupRows))
+}
+
+func singleValues(set []interval) bool {
+	for _, in := range set {
+		if in.Lo == nil || in.Hi == nil || *in.Lo != *in.Hi {
+			return false
+		}
+	}
+	return true
 }
 
 // boundFor chooses the bound beyond which about target rows lie. It fails
@@ -130,12 +161,25 @@ func boundFor(fronts []front, target, total int64, desc bool) (value, bool) {
 		if read > total/2 {
 			return value{}, false
 		}
-		if desc {
-			return f.min, true
-		}
-		return f.max, true
+		return f.bound(float64(target-(rows-f.rows))/float64(f.rows), desc), true
 	}
 	return value{}, false
+}
+
+// bound is a value of the key beyond which about a share of the rows lie, as
+// if they were spread evenly.
+func (f *front) bound(share float64, desc bool) value {
+	share = min(share, 1)
+	whole := f.min.K == "i" && f.max.K == "i"
+	switch {
+	case whole && desc:
+		return value{K: "i", I: max(f.min.I, f.max.I-int64(share*(f.hi-f.lo)))}
+	case whole:
+		return value{K: "i", I: min(f.max.I, f.min.I+int64(share*(f.hi-f.lo)))}
+	case desc:
+		return f.min
+	}
+	return f.max
 }
 
 // within asks for the rows of src up to a bound of the key. found counts the
@@ -174,7 +218,7 @@ func (e *Engine) within(ctx context.Context, conn *connection, c *compiler, src 
 
 // fronts are the bounds of the key in all row groups that the filters on the
 // key leave; ok is false where a row group does not say.
-func (e *Engine) fronts(ctx context.Context, conn *connection, src *source, key colRef) ([]front, bool, error) {
+func (e *Engine) fronts(ctx context.Context, conn *connection, src *source, where []predicate, key colRef) ([]front, bool, error) {
 	name := segments.ColumnName(key.ID)
 	var out []front
 	for i, seg := range src.segs {
@@ -194,10 +238,35 @@ func (e *Engine) fronts(ctx context.Context, conn *connection, src *source, key 
 			if !g.known || !okL || !okH {
 				return nil, false, nil
 			}
+			if !leaves(where, key, low, high) {
+				continue
+			}
 			out = append(out, front{rows: g.rows - g.nulls, min: low, max: high, lo: low.float(), hi: high.float()})
 		}
 	}
 	return out, len(out) > 1, nil
+}
+
+// leaves tells whether the filters on the key let values between two bounds through.
+func leaves(where []predicate, key colRef, low, high value) bool {
+	r := Range{Min: low.float(), Max: high.float()}
+	if low.K == "i" && high.K == "i" {
+		r = Range{Min: low.I, Max: high.I}
+	}
+	for i := range where {
+		w := &where[i]
+		if w.Ref != key || w.Kind != kindSet || w.Negate {
+			continue
+		}
+		touched := false
+		for _, in := range w.Set {
+			touched = touched || touches(in, r, key.Type)
+		}
+		if !touched {
+			return false
+		}
+	}
+	return true
 }
 
 // parseStat reads a bound as DuckDB writes it.

@@ -8,9 +8,26 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
-// grouped is one SELECT with columns d0… for the plan's dimensions and a0… for
-// its atoms.
-func (c *compiler) grouped(where []predicate, prev *planPrevious) string {
+// grouping is one SELECT that groups by the plan's dimensions, in parts.
+type grouping struct {
+	dims, atoms []string // their SQL
+	from        string   // with filters
+}
+
+// String gives the columns d0… for the dimensions and a0… for the atoms.
+func (g *grouping) String() string {
+	columns := make([]string, 0, len(g.dims)+len(g.atoms))
+	for i, x := range g.dims {
+		columns = append(columns, fmt.Sprintf("%s AS d%d", x, i))
+	}
+	for i, x := range g.atoms {
+		columns = append(columns, fmt.Sprintf("%s AS a%d", x, i))
+	}
+	return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims))
+}
+
+// grouped groups the rows that pass where.
+func (c *compiler) grouped(where []predicate, prev *planPrevious) *grouping {
 	s := c.scope(where, prev)
 	if keys, ok := s.stageKeys(); ok {
 		return s.staged(keys)
@@ -19,17 +36,18 @@ func (c *compiler) grouped(where []predicate, prev *planPrevious) string {
 }
 
 // direct groups rows by the dimensions themselves.
-func (s *scope) direct() string {
+func (s *scope) direct() *grouping {
 	s.joinNeeded()
 	p := s.c.p
-	columns := make([]string, 0, len(p.Dims)+len(p.Atoms)+1)
+	g := &grouping{}
 	for i := range p.Dims {
-		columns = append(columns, fmt.Sprintf("%s AS d%d", s.dimension(&p.Dims[i]), i))
+		g.dims = append(g.dims, s.dimension(&p.Dims[i]))
 	}
 	for i := range p.Atoms {
-		columns = append(columns, fmt.Sprintf("%s AS a%d", s.aggregate(&p.Atoms[i]), i))
+		g.atoms = append(g.atoms, s.aggregate(&p.Atoms[i]))
 	}
-	return "SELECT " + strings.Join(columns, ", ") + s.from() + groupBy(len(p.Dims))
+	g.from = s.from()
+	return g
 }
 
 func groupBy(n int) string {
@@ -181,7 +199,7 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 }
 
 // staged groups in two stages.
-func (s *scope) staged(keys []stageKey) string {
+func (s *scope) staged(keys []stageKey) *grouping {
 	p := s.c.p
 	outer := s.c.scope(nil, s.prev)
 	inner := make([]string, 0, len(keys)+len(p.Atoms))
@@ -230,18 +248,18 @@ func (s *scope) staged(keys []stageKey) string {
 	}
 	first := "SELECT " + strings.Join(inner, ", ") + s.from() + groupBy(len(keys))
 
-	columns := make([]string, 0, len(p.Dims)+len(p.Atoms))
+	g := &grouping{}
 	for i := range p.Dims {
-		columns = append(columns, fmt.Sprintf("%s AS d%d", outer.dimension(&p.Dims[i]), i))
+		g.dims = append(g.dims, outer.dimension(&p.Dims[i]))
 	}
 	for i := range p.Atoms {
-		columns = append(columns, fmt.Sprintf("%s AS a%d", mergeSQL(&p.Atoms[i], fmt.Sprintf("s.a%d", i)), i))
+		g.atoms = append(g.atoms, mergeSQL(&p.Atoms[i], fmt.Sprintf("s.a%d", i)))
 	}
 	var refs []colRef
 	p.refs(func(r colRef) { refs = append(refs, r) })
 	s.c.notes = append(s.c.notes, "grouped in two stages")
-	return "SELECT " + strings.Join(columns, ", ") + " FROM (" + first + ") AS s" + outer.joins(refs) +
-		whereSQL(outer.conditions()) + groupBy(len(p.Dims))
+	g.from = " FROM (" + first + ") AS s" + outer.joins(refs) + whereSQL(outer.conditions())
+	return g
 }
 
 // mergeSQL makes the atom of a whole from those of its parts.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,5 +181,50 @@ func TestFailuresInTheShellLeaveNothing(t *testing.T) {
 	s.ok(&left, `{"dataset":"d","measures":[{"fn":"count"}]}`, "query", "-")
 	if left.DatasetVersion != 1 || left.Rows[0][0] != json.Number("1") {
 		t.Errorf("after the failures: %+v", left)
+	}
+}
+
+// TestSampledAnswerInTheShell asks a dataset that is large enough to have a
+// sample, once so that it may answer from it and once exactly.
+func TestSampledAnswerInTheShell(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.environ = append(s.environ, "DATAFLOW_SAMPLE_ROWS=100000", "DATAFLOW_SAMPLE_TIME=1ns")
+	const rows = 1_000_000
+	var csv strings.Builder
+	csv.WriteString("kind,n\n")
+	for i := range rows {
+		fmt.Fprintf(&csv, "%c,%d\n", 'a'+i%4, 1+i/4%100)
+	}
+	s.ok(&importAnswer{}, "", "import", s.file("many.csv", csv.String()), "--dataset", "many")
+	spec := `{"dataset":"many","measures":[{"fn":"count","as":"rows"},{"fn":"sum","column":"n","as":"sum"}],"dimensions":[{"column":"kind"}]}`
+
+	var exact queryAnswer
+	s.ok(&exact, spec, "query", "--exact", "-")
+	if len(exact.Rows) != 4 || exact.Sampled != false || exact.Rows[0][1] != json.Number("250000") || exact.Rows[0][2] != json.Number("12625000") {
+		t.Fatalf("exact: %+v", exact)
+	}
+	var estimate queryAnswer
+	s.ok(&estimate, spec, "query", "-")
+	said, ok := estimate.Sampled.(map[string]any)
+	if !ok || said["rate"] != json.Number("10") || len(estimate.Rows) != 4 {
+		t.Fatalf("estimate: %+v", estimate)
+	}
+	margin, err := said["error"].(json.Number).Float64()
+	if err != nil || margin <= 0 || margin > 0.05 {
+		t.Errorf("error of the estimate: %v, %v", said["error"], err)
+	}
+	for _, row := range estimate.Rows {
+		for i, want := range []float64{250_000, 12_625_000} {
+			got, err := row[i+1].(json.Number).Float64()
+			if err != nil || math.Abs(got/want-1) > 2*margin {
+				t.Errorf("%v: %v, %v; want %v ± %.2f%%", row[0], row[i+1], err, want, 100*margin)
+			}
+		}
+	}
+	// What can't be estimated honestly is exact whatever the settings say.
+	s.ok(&exact, `{"dataset":"many","measures":[{"fn":"max","column":"n","as":"max"}]}`, "query", "-")
+	if exact.Sampled != false || exact.Rows[0][0] != json.Number("100") {
+		t.Errorf("maximum: %+v", exact)
 	}
 }

@@ -57,6 +57,8 @@ func (a *app) openServices() (*services, error) {
 		Second:      rediscache.New(a.redis, "dataflow:answer:"),
 		SampleAbove: limits.SampleRows,
 		Metrics:     prometheus.DefaultRegisterer,
+
+		SampleSlowerThan: limits.SampleTime,
 	})
 	a.onClose(func(context.Context) error { return s.engine.Close() })
 	writer, err := segments.Open(segments.Config{})

@@ -99,6 +99,8 @@ type Limits struct {
 	Threads int `env:"THREADS"`
 	// SampleRows is the number of scanned rows from which an answer may be sampled.
 	SampleRows int64 `env:"SAMPLE_ROWS" envDefault:"10000000"`
+	// SampleTime is the predicted time of an exact answer from which it may be sampled.
+	SampleTime time.Duration `env:"SAMPLE_TIME" envDefault:"1s"`
 	// QueryTimeout ends one query.
 	QueryTimeout time.Duration `env:"QUERY_TIMEOUT" envDefault:"30s"`
 	// ResultRows bounds the rows of one answer.
@@ -321,6 +323,7 @@ func (l Limits) check() error {
 		"DATAFLOW_MEMORY (at least 256MB)":     l.Memory >= 256e6,
 		"DATAFLOW_THREADS":                     l.Threads > 0,
 		"DATAFLOW_SAMPLE_ROWS":                 l.SampleRows > 0,
+		"DATAFLOW_SAMPLE_TIME":                 l.SampleTime > 0,
 		"DATAFLOW_QUERY_TIMEOUT":               l.QueryTimeout > 0,
 		"DATAFLOW_RESULT_ROWS":                 l.ResultRows > 0,
 		"DATAFLOW_UPLOAD_SIZE":                 l.UploadSize > 0,
@@ -371,6 +374,7 @@ func (c *Config) LogAttrs() []slog.Attr {
 			slog.String("memory", c.Limits.Memory.String()),
 			slog.Int("threads", c.Limits.Threads),
 			slog.Int64("sample_rows", c.Limits.SampleRows),
+			slog.String("sample_time", c.Limits.SampleTime.String()),
 			slog.String("query_timeout", c.Limits.QueryTimeout.String()),
 			slog.Int("result_rows", c.Limits.ResultRows),
 			slog.String("upload_size", c.Limits.UploadSize.String()),

@@ -81,6 +81,7 @@ func TestRefusedSettings(t *testing.T) {
 		"DATAFLOW_MEMORY=1MB":                             "DATAFLOW_MEMORY",
 		"DATAFLOW_QUERY_TIMEOUT=30":                       "DATAFLOW_QUERY_TIMEOUT can't be read as a duration",
 		"DATAFLOW_SAMPLE_ROWS=-1":                         "DATAFLOW_SAMPLE_ROWS",
+		"DATAFLOW_SAMPLE_TIME=0s":                         "DATAFLOW_SAMPLE_TIME",
 		"DATAFLOW_LOG_LEVEL=loud":                         "DATAFLOW_LOG_LEVEL can't be read as debug",
 		"DATAFLOW_LOG_FORMAT=xml":                         "DATAFLOW_LOG_FORMAT",
 		"SMTP_PORT=smtp":                                  "SMTP_PORT can't be read as a whole number",
