@@ -274,6 +274,52 @@ func (q *Queries) ColumnRevive(ctx context.Context, tenantID uuid.UUID, datasetI
 	return result.RowsAffected(), nil
 }
 
+const columnSearch = `-- name: ColumnSearch :many
+SELECT c.dataset_id, d.name AS dataset_name, c.column_id, c.name, c.type
+FROM dataset_columns c
+JOIN datasets d ON d.tenant_id = c.tenant_id AND d.dataset_id = c.dataset_id AND d.deleted_at IS NULL
+WHERE c.tenant_id = $1 AND c.dropped_in IS NULL
+  AND lower(c.name || ' ' || c.description || ' ' || d.name) LIKE ALL ($2::text[])
+  AND lower(c.name || ' ' || c.description) LIKE ANY ($2::text[])
+ORDER BY lower(c.name), lower(d.name), c.dataset_id LIMIT $3
+`
+
+type ColumnSearchRow struct {
+	DatasetID   uuid.UUID
+	DatasetName string
+	ColumnID    int32
+	Name        string
+	Type        string
+}
+
+// ColumnSearch finds current columns. Every pattern has to be in their name,
+// their description or the name of their dataset, and one at least is theirs.
+func (q *Queries) ColumnSearch(ctx context.Context, tenantID uuid.UUID, patterns []string, rowLimit int32) ([]ColumnSearchRow, error) {
+	rows, err := q.db.Query(ctx, columnSearch, tenantID, patterns, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ColumnSearchRow
+	for rows.Next() {
+		var i ColumnSearchRow
+		if err := rows.Scan(
+			&i.DatasetID,
+			&i.DatasetName,
+			&i.ColumnID,
+			&i.Name,
+			&i.Type,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const columnSetDetails = `-- name: ColumnSetDetails :exec
 UPDATE dataset_columns
 SET name = $1, role = $2, format = $3, description = $4, former_names = $5
@@ -510,25 +556,46 @@ func (q *Queries) DatasetInsert(ctx context.Context, arg DatasetInsertParams) er
 const datasetList = `-- name: DatasetList :many
 SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at,
        (SELECT count(*) FROM dataset_columns c
-        WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns
+        WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns,
+       (SELECT count(*) FROM dashboard_data_sources s
+        JOIN dashboards b ON b.tenant_id = s.tenant_id AND b.dashboard_id = s.dashboard_id AND b.deleted_at IS NULL
+        WHERE s.tenant_id = d.tenant_id AND s.dataset_id = d.dataset_id)::bigint AS dashboards,
+       EXISTS (SELECT 1 FROM dataset_versions v
+               WHERE v.tenant_id = d.tenant_id AND v.dataset_id = d.dataset_id AND v.version = d.version AND v.live)::boolean AS live,
+       d.created_by, COALESCE(NULLIF(u.name, ''), split_part(u.email, '@', 1), '')::text AS owner_name,
+       COALESCE(l.load_id, '00000000-0000-0000-0000-000000000000')::uuid AS load_id, COALESCE(l.state, '')::text AS load_state, COALESCE(l.filename, '')::text AS load_filename,
+       COALESCE(l.rows_rejected, 0)::bigint AS load_rejected
 FROM datasets d
+LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.created_by
+LEFT JOIN LATERAL (SELECT x.load_id, x.state, x.filename, x.rows_rejected FROM loads x
+                   WHERE x.tenant_id = d.tenant_id AND x.dataset_id = d.dataset_id AND x.state <> 'cancelled'
+                   ORDER BY x.created_at DESC LIMIT 1) l ON true
 WHERE d.tenant_id = $1 AND d.deleted_at IS NULL
 ORDER BY lower(d.name), d.dataset_id
 `
 
 type DatasetListRow struct {
-	DatasetID   uuid.UUID
-	Name        string
-	Description string
-	Version     int64
-	RowCount    int64
-	ByteCount   int64
-	CreatedAt   time.Time
-	ContentAt   time.Time
-	Columns     int64
+	DatasetID    uuid.UUID
+	Name         string
+	Description  string
+	Version      int64
+	RowCount     int64
+	ByteCount    int64
+	CreatedAt    time.Time
+	ContentAt    time.Time
+	Columns      int64
+	Dashboards   int64
+	Live         bool
+	CreatedBy    *uuid.UUID
+	OwnerName    string
+	LoadID       uuid.UUID
+	LoadState    string
+	LoadFilename string
+	LoadRejected int64
 }
 
-// DatasetList returns datasets by name.
+// DatasetList returns datasets by name, each with its latest load, who made it
+// and how many dashboards ask it. Uses loads_dataset_idx.
 func (q *Queries) DatasetList(ctx context.Context, tenantID uuid.UUID) ([]DatasetListRow, error) {
 	rows, err := q.db.Query(ctx, datasetList, tenantID)
 	if err != nil {
@@ -548,6 +615,14 @@ func (q *Queries) DatasetList(ctx context.Context, tenantID uuid.UUID) ([]Datase
 			&i.CreatedAt,
 			&i.ContentAt,
 			&i.Columns,
+			&i.Dashboards,
+			&i.Live,
+			&i.CreatedBy,
+			&i.OwnerName,
+			&i.LoadID,
+			&i.LoadState,
+			&i.LoadFilename,
+			&i.LoadRejected,
 		); err != nil {
 			return nil, err
 		}
@@ -741,6 +816,39 @@ UPDATE datasets SET revision = revision + 1 WHERE tenant_id = $1 AND dataset_id 
 func (q *Queries) DatasetRevise(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, datasetRevise, tenantID, datasetID)
 	return err
+}
+
+const datasetSearch = `-- name: DatasetSearch :many
+SELECT dataset_id, name, row_count FROM datasets
+WHERE tenant_id = $1 AND deleted_at IS NULL AND lower(name || ' ' || description) LIKE ALL ($2::text[])
+ORDER BY lower(name), dataset_id LIMIT $3
+`
+
+type DatasetSearchRow struct {
+	DatasetID uuid.UUID
+	Name      string
+	RowCount  int64
+}
+
+// DatasetSearch finds datasets whose name or description has every pattern.
+func (q *Queries) DatasetSearch(ctx context.Context, tenantID uuid.UUID, patterns []string, rowLimit int32) ([]DatasetSearchRow, error) {
+	rows, err := q.db.Query(ctx, datasetSearch, tenantID, patterns, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DatasetSearchRow
+	for rows.Next() {
+		var i DatasetSearchRow
+		if err := rows.Scan(&i.DatasetID, &i.Name, &i.RowCount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const datasetSetContent = `-- name: DatasetSetContent :exec

@@ -70,13 +70,15 @@ func (h datasetPages) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.DatasetsProps{CanManage: canManage(a), Drop: drop(r, "")}
+	props := views.DatasetsProps{CanManage: canManage(a), Drop: drop(r, ""), Total: len(all), Search: strings.TrimSpace(r.URL.Query().Get("q"))}
+	var rows, bytes int64
 	for _, d := range all {
-		props.Rows = append(props.Rows, views.DatasetRow{
-			ID: d.ID.String(), Name: d.Name, Description: shorten(d.Description, 160), Rows: write.l.Integer(d.Rows),
-			Columns: write.l.Integer(int64(d.Columns)), Size: write.l.FileSize(d.Bytes), Updated: write.when(d.UpdatedAt),
-		})
+		rows, bytes = rows+d.Rows, bytes+d.Bytes
+		if hasWords(d.Name+" "+d.Description, props.Search) {
+			props.Rows = append(props.Rows, write.dataset(d))
+		}
 	}
+	props.Summary = write.t("datasets.summary", "Rows", write.l.Integer(rows), "Size", write.l.FileSize(bytes))
 	if props.CanManage {
 		if err := h.manageable(r, &props); err != nil {
 			return err
@@ -90,6 +92,53 @@ func (h datasetPages) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, http.StatusOK, views.DatasetsPage(s, props))
+}
+
+func hasWords(text, search string) bool {
+	text = strings.ToLower(text)
+	for _, word := range strings.Fields(strings.ToLower(search)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// dataset is one line of the list, with how its latest load went.
+func (w writer) dataset(d datasets.Listed) views.DatasetRow {
+	row := views.DatasetRow{
+		ID: d.ID.String(), Name: d.Name, Description: shorten(d.Description, 160), Rows: w.l.Integer(d.Rows), Icon: "database",
+		Columns: w.l.Integer(int64(d.Columns)), Size: w.l.FileSize(d.Bytes), Updated: w.when(d.UpdatedAt), Live: d.Live,
+		Detail: w.t("datasets.detail_version", "Version", w.l.Integer(d.Version)), Used: "—", OwnerName: d.OwnerName,
+	}
+	if d.Dashboards > 0 {
+		row.Used = w.t("datasets.used_by", "Count", d.Dashboards)
+	}
+	if !d.Owner.IsZero() {
+		row.OwnerKey = d.Owner.String()
+	}
+	if d.Filename != "" {
+		row.Icon, row.Detail = "file-spreadsheet", w.t("datasets.detail", "File", d.Filename, "Version", w.l.Integer(d.Version))
+	}
+	if d.Live {
+		row.Icon = "radio"
+	}
+	switch {
+	case d.State == datasets.LoadQueued || d.State == datasets.LoadRunning:
+		row.Status = ui.TagProps{Label: w.t("datasets.status_loading"), Icon: "refresh-cw", Tone: ui.Brand}
+		row.StatusHref = views.PathLoad(d.Load.String())
+	case d.State == datasets.LoadFailed:
+		row.Status = ui.TagProps{Label: w.t("datasets.status_failed"), Icon: "circle-x", Tone: ui.Negative}
+		row.StatusHref = views.PathLoad(d.Load.String())
+	case d.Rejected > 0:
+		row.Status = ui.TagProps{Label: w.t("datasets.status_rejected", "Count", int(d.Rejected), "Rows", w.l.Integer(d.Rejected)), Icon: "triangle-alert", Tone: ui.Warning}
+		row.StatusHref = views.PathLoad(d.Load.String())
+	case d.Rows == 0:
+		row.Status = ui.TagProps{Label: w.t("datasets.status_empty"), Icon: "circle-alert"}
+	default:
+		row.Status = ui.TagProps{Label: w.t("datasets.status_ready"), Icon: "circle-check", Tone: ui.Positive}
+	}
+	return row
 }
 
 // manageable adds what only somebody who may load data sees.

@@ -186,8 +186,10 @@ func TestFileBecomesADataset(t *testing.T) {
 	dataset, _ := report.page.Find(".page-foot a").Attr("href")
 	b.get("/datasets").want(http.StatusOK).shows("tbody th", "Shop").lacks(".empty")
 
-	// The suggestion has looked at the values already; a rename makes it due anew.
-	b.get(dataset).want(http.StatusOK).shows("#columns tbody", "decimal(").lacks("#columns[hx-get]")
+	b.get(dataset).want(http.StatusOK).shows("#columns tbody", "decimal(").shows("#columns[hx-get] .caption", "Looking")
+	b.get(dataset + "/profile").want(http.StatusOK)
+	b.get(dataset).want(http.StatusOK).lacks("#columns[hx-get]")
+	// A rename makes the profile due anew.
 	b.post(dataset+"/columns/2", "name", "Region").leadsTo(dataset)
 	b.get(dataset).want(http.StatusOK).shows("#columns[hx-get] .caption", "Looking")
 	b.request(http.MethodGet, dataset+"/profile", map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}).

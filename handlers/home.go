@@ -96,7 +96,7 @@ func (h home) catalogue(w http.ResponseWriter, r *http.Request, active views.Nav
 		return err
 	}
 	props := views.HomeProps{Active: active, Path: path, Total: listing.Total, Matches: listing.Matches, Search: q.Search,
-		Filtered: filtered, CanEdit: access.Can(a, access.EditContent) == nil}
+		Filtered: filtered, CanEdit: access.Can(a, access.EditContent) == nil, Drop: drop(r, "")}
 	if listing.Total > 0 {
 		props.New = views.PathNewDashboard
 	}

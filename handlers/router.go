@@ -121,6 +121,7 @@ func newRouter(deps Deps) (chi.Router, error) {
 		newBoards(c),
 		datasetPages{c},
 		uploadPages{c},
+		search{c},
 		account{c},
 		settings{c},
 	}

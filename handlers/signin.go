@@ -42,13 +42,17 @@ func askToSignIn(w http.ResponseWriter, r *http.Request) {
 	target := views.PathSignIn
 	if r.Method == http.MethodGet && r.URL.Path != views.PathHome && !isPartial(r) {
 		target += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	} else if r.Method == http.MethodPost {
+		// A form leads back to its page, where the browser puts in again what
+		// was entered.
+		target = pathBack(r.Referer())
 	}
 	switch {
 	case wantsJSON(r):
 		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
 	case isPartial(r):
 		// A part of a page can't show the form: the page itself goes there.
-		w.Header().Set("HX-Redirect", signInPathBack(r))
+		w.Header().Set("HX-Redirect", pathBack(r.Header.Get("HX-Current-URL")))
 		w.WriteHeader(http.StatusUnauthorized)
 	case isHTMX(r):
 		w.Header().Set("HX-Redirect", target)
@@ -58,9 +62,9 @@ func askToSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// signInPathBack leads back to the page that htmx sent the request from.
-func signInPathBack(r *http.Request) string {
-	current, err := url.Parse(r.Header.Get("HX-Current-URL"))
+// pathBack is the sign-in page that leads back to the page with this address.
+func pathBack(address string) string {
+	current, err := url.Parse(address)
 	if err != nil {
 		return views.PathSignIn
 	}

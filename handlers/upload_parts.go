@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/records"
@@ -123,6 +125,10 @@ func (w writer) rejectShare(rejected, all int64) string {
 	return w.t("uploads.rejected_share", "Rejected", w.l.Integer(rejected), "All", w.l.Integer(all), "Share", w.share(rejected, all))
 }
 
+// longestTag is how many bytes of a note fit into a tag; longer ones are
+// sentences and stand as text.
+const longestTag = 32
+
 func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColumn) views.ReviewColumn {
 	now := datasets.TypeOf(c)
 	all := c.Filled + c.Empty
@@ -151,14 +157,14 @@ func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColum
 		col.Tags = append(col.Tags, ui.TagProps{Label: w.t("columns.role_" + c.Role), Icon: "map-pin"})
 	}
 	for _, note := range c.Notes {
-		tag := ui.TagProps{Label: shorten(note.Text, 60), Title: note.Text}
-		if len(note.Choices) > 0 {
-			tag.Tone = ui.Warning
+		switch dated := c.Reading.DateOrder == "dmy" || c.Reading.DateOrder == "mdy"; {
+		case len(note.Text) > longestTag:
+			col.Notes = append(col.Notes, note.Text)
+		case len(note.Choices) > 0 || dated:
+			col.Tags = append(col.Tags, ui.TagProps{Label: note.Text, Tone: ui.Warning})
+		default:
+			col.Tags = append(col.Tags, ui.TagProps{Label: note.Text})
 		}
-		if c.Reading.DateOrder == "dmy" || c.Reading.DateOrder == "mdy" {
-			tag.Tone = ui.Warning
-		}
-		col.Tags = append(col.Tags, tag)
 		for _, choice := range note.Choices {
 			col.Asks = append(col.Asks, views.Ask{Label: w.typeLabel(choice), Value: strconv.Itoa(i) + "|" + choice})
 		}
@@ -379,36 +385,37 @@ func (w writer) done(l datasets.Load) *views.LoadDone {
 }
 
 // suggestion says what a first dashboard would show.
-func (w writer) suggestion(s datasets.Suggestion) *views.SuggestionProps {
-	var p views.SuggestionProps
-	add := func(icon, text string) {
-		p.Lines = append(p.Lines, views.ChangeLine{Icon: icon, Text: text})
-	}
-	var measures, categories []string
-	for i, m := range s.Measures {
-		if i < 3 {
-			measures = append(measures, m.Column.Name)
+func (w writer) suggestion(c dashboards.Config) *views.SuggestionProps {
+	var figures []string
+	var lines []views.ChangeLine
+	for _, id := range c.Order() {
+		widget := c.Widgets[id]
+		switch widget.Type {
+		case charts.KPI:
+			figures = append(figures, widget.Title)
+		case charts.Table:
+			lines = append(lines, views.ChangeLine{Icon: "table", Text: w.t("uploads.suggest_table", "Name", widget.Title)})
+		default:
+			lines = append(lines, views.ChangeLine{Icon: widgetIcon(widget.Type), Text: widget.Title})
 		}
 	}
-	for i, c := range s.Categories {
-		if i < 3 {
-			categories = append(categories, c.Column.Name)
-		}
+	if len(figures) > 0 {
+		first := views.ChangeLine{Icon: "gauge", Text: w.t("uploads.suggest_figures", "Names", strings.Join(figures, ", "))}
+		lines = append([]views.ChangeLine{first}, lines...)
 	}
-	first := w.t("uploads.suggest_rows")
-	if len(measures) > 0 {
-		first = measures[0]
-		add("gauge", w.t("uploads.suggest_figures", "Names", strings.Join(measures, ", ")))
+	return &views.SuggestionProps{Lines: lines}
+}
+
+func widgetIcon(t charts.Type) string {
+	switch t {
+	case charts.Line, charts.Area:
+		return "chart-line"
+	case charts.Donut:
+		return "chart-pie"
+	case charts.Heatmap:
+		return "grid-3x3"
+	case charts.Map:
+		return "map"
 	}
-	if s.TimeColumn != nil {
-		add("chart-line", w.t("uploads.suggest_time", "Measure", first, "Time", s.TimeColumn.Column.Name))
-	}
-	if len(categories) > 0 {
-		add("chart-column", w.t("uploads.suggest_category", "Names", strings.Join(categories, ", ")))
-	}
-	if s.Latitude != nil {
-		add("map", w.t("uploads.suggest_map"))
-	}
-	add("table", w.t("uploads.suggest_table"))
-	return &p
+	return "chart-column"
 }

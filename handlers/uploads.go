@@ -406,7 +406,7 @@ func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := writerFor(r).load(l)
 	if l.State == datasets.LoadDone && l.Loaded > 0 && access.Can(actor(r), access.EditContent) == nil {
-		suggestion, err := h.Datasets.Suggest(r.Context(), actor(r), l.Dataset)
+		suggestion, err := h.Dashboards.PreviewSuggested(r.Context(), actor(r), l.Dataset)
 		if err != nil && !errors.Is(err, datasets.ErrNotFound) { // deleted since
 			return err
 		}

@@ -59,6 +59,10 @@ SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, 
        (v.starred_at IS NOT NULL)::boolean AS starred,
        v.opened_at,
        COALESCE(u.name, '')::text AS owner_name, COALESCE(u.email, '')::text AS owner_email,
+       EXISTS (SELECT 1 FROM dashboard_data_sources s
+               JOIN datasets x ON x.tenant_id = s.tenant_id AND x.dataset_id = s.dataset_id
+               JOIN dataset_versions y ON y.tenant_id = x.tenant_id AND y.dataset_id = x.dataset_id AND y.version = x.version AND y.live
+               WHERE s.tenant_id = d.tenant_id AND s.dashboard_id = d.dashboard_id)::boolean AS live,
        (count(*) OVER ())::bigint AS matches
 FROM dashboards d
 LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id

@@ -37,14 +37,44 @@ FROM datasets
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NULL
 FOR SHARE;
 
--- DatasetList returns datasets by name.
+-- DatasetList returns datasets by name, each with its latest load, who made it
+-- and how many dashboards ask it. Uses loads_dataset_idx.
 -- name: DatasetList :many
 SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at,
        (SELECT count(*) FROM dataset_columns c
-        WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns
+        WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns,
+       (SELECT count(*) FROM dashboard_data_sources s
+        JOIN dashboards b ON b.tenant_id = s.tenant_id AND b.dashboard_id = s.dashboard_id AND b.deleted_at IS NULL
+        WHERE s.tenant_id = d.tenant_id AND s.dataset_id = d.dataset_id)::bigint AS dashboards,
+       EXISTS (SELECT 1 FROM dataset_versions v
+               WHERE v.tenant_id = d.tenant_id AND v.dataset_id = d.dataset_id AND v.version = d.version AND v.live)::boolean AS live,
+       d.created_by, COALESCE(NULLIF(u.name, ''), split_part(u.email, '@', 1), '')::text AS owner_name,
+       COALESCE(l.load_id, '00000000-0000-0000-0000-000000000000')::uuid AS load_id, COALESCE(l.state, '')::text AS load_state, COALESCE(l.filename, '')::text AS load_filename,
+       COALESCE(l.rows_rejected, 0)::bigint AS load_rejected
 FROM datasets d
+LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.created_by
+LEFT JOIN LATERAL (SELECT x.load_id, x.state, x.filename, x.rows_rejected FROM loads x
+                   WHERE x.tenant_id = d.tenant_id AND x.dataset_id = d.dataset_id AND x.state <> 'cancelled'
+                   ORDER BY x.created_at DESC LIMIT 1) l ON true
 WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
 ORDER BY lower(d.name), d.dataset_id;
+
+-- DatasetSearch finds datasets whose name or description has every pattern.
+-- name: DatasetSearch :many
+SELECT dataset_id, name, row_count FROM datasets
+WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND lower(name || ' ' || description) LIKE ALL (@patterns::text[])
+ORDER BY lower(name), dataset_id LIMIT @row_limit;
+
+-- ColumnSearch finds current columns. Every pattern has to be in their name,
+-- their description or the name of their dataset, and one at least is theirs.
+-- name: ColumnSearch :many
+SELECT c.dataset_id, d.name AS dataset_name, c.column_id, c.name, c.type
+FROM dataset_columns c
+JOIN datasets d ON d.tenant_id = c.tenant_id AND d.dataset_id = c.dataset_id AND d.deleted_at IS NULL
+WHERE c.tenant_id = @tenant_id AND c.dropped_in IS NULL
+  AND lower(c.name || ' ' || c.description || ' ' || d.name) LIKE ALL (@patterns::text[])
+  AND lower(c.name || ' ' || c.description) LIKE ANY (@patterns::text[])
+ORDER BY lower(c.name), lower(d.name), c.dataset_id LIMIT @row_limit;
 
 -- DatasetListDeleted returns what can still be brought back, latest first.
 -- name: DatasetListDeleted :many

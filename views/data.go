@@ -45,11 +45,23 @@ func PathDatasetTab(id string, tab DatasetTab) string {
 	return PathDataset(id) + "/" + string(tab)
 }
 
+// ColumnRowID is the id of a column's row on the page of its dataset.
+func ColumnRowID(column int32) string { return "column-" + strconv.Itoa(int(column)) }
+
 // DatasetRow is one line of the list of datasets. Figures are texts.
 type DatasetRow struct {
 	ID, Name, Description string
-	Rows, Columns, Size   string
-	Updated               When
+	// Detail is below the name where there is no description: the file of the
+	// latest load and the version.
+	Detail              string
+	Icon                string
+	Rows, Columns, Size string
+	Used                string // "3 dashboards"
+	Updated             When
+	OwnerKey, OwnerName string // of who made it; empty where a command did
+	Status              ui.TagProps
+	StatusHref          string // the load that the status is of
+	Live                bool   // a live mark stands for the status
 }
 
 // UploadRow is a file that was not loaded yet.
@@ -61,6 +73,9 @@ type UploadRow struct {
 // DatasetsProps is the page at PathDatasets.
 type DatasetsProps struct {
 	Rows      []DatasetRow
+	Total     int // without the search
+	Search    string
+	Summary   string // of all: "3,013,000 rows · 19.4 MB"
 	Uploads   []UploadRow
 	Deleted   []DeletedRow
 	CanManage bool
@@ -323,7 +338,8 @@ type ReviewColumn struct {
 	Filled     float64
 	FilledText string
 	Tags       []ui.TagProps
-	Asks       []Ask // answers to a question about the column
+	Asks       []Ask    // answers to a question about the column
+	Notes      []string // sentences, too long for a tag
 }
 
 // Ask is one answer: Value is what is sent.

@@ -94,7 +94,7 @@ func ErrorPage(s Shell, p ErrorProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(s, PageProps{Title: p.Title, Crumbs: []Crumb{{Label: messages.T(ctx, "shell.home"), Href: PathHome}}, Heading: quietTitle(p.Title)}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(s, PageProps{Title: p.Title, Heading: quietTitle(p.Title)}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

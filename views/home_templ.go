@@ -193,12 +193,12 @@ func homeActions(p HomeProps) templ.Component {
 			}
 		}
 		if p.CanEdit && p.New != "" {
-			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "boards.new"), Icon: "plus", Kind: primary(p.Drop == nil), Href: p.New, Attrs: intoModal(p.New)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "boards.new"), Icon: "plus", Kind: ui.Filled, Href: p.New, Attrs: intoModal(p.New)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.Drop != nil {
+		if p.Drop != nil && p.Total == 0 {
 			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "home.load_data"), Icon: "upload", Kind: ui.Filled, Attrs: templ.Attributes{"data-dropzone-open": ""}, Href: PathDatasets + "/new"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -48,6 +48,21 @@ func (s Shell) everyEntry(ctx context.Context) []navEntry {
 	return append(list, navEntry{NavAccount, messages.T(ctx, "shell.account"), "circle-user-round", PathAccount, ""})
 }
 
+// commands are what the search dialog offers to do.
+func (s Shell) commands(ctx context.Context) []navEntry {
+	var list []navEntry
+	if s.Nav.New {
+		list = append(list, navEntry{label: messages.T(ctx, "boards.new"), icon: "plus", href: PathNewDashboard})
+	}
+	if s.Nav.Load {
+		list = append(list, navEntry{label: messages.T(ctx, "datasets.load"), icon: "upload", href: PathNewDataset})
+	}
+	if s.Nav.Settings {
+		list = append(list, navEntry{label: messages.T(ctx, "settings.members"), icon: "users", href: PathMembers})
+	}
+	return list
+}
+
 type shortcut struct {
 	text string // key of the message
 	keys []string

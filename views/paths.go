@@ -6,6 +6,7 @@ const (
 	PathHome       = "/"
 	PathDashboards = "/dashboards"
 	PathDatasets   = "/datasets"
+	PathSearch     = "/search" // ?q=: SearchResults for the search dialog
 	PathSettings   = "/settings"
 	PathMembers    = "/settings/members"
 	PathAccount    = "/account"

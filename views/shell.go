@@ -60,6 +60,8 @@ type ShellUser struct {
 // NavAccess says which entries of the navigation the person may use.
 type NavAccess struct {
 	Data     bool   // datasets
+	New      bool   // make dashboards
+	Load     bool   // load files
 	Settings bool   // workspace settings and members
 	Search   string // path that answers SearchResults to ?q=; "" when there is none
 	Outbox   bool   // mails of a demo, not sent

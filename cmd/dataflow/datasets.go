@@ -90,7 +90,7 @@ func (c datasetsCommand) list(ctx context.Context) error {
 	}
 	out := []listedDataset{}
 	for _, s := range all {
-		out = append(out, listed(s))
+		out = append(out, listed(s.Summary))
 	}
 	return printJSON(c.e.stdout, out)
 }

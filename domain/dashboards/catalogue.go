@@ -44,7 +44,7 @@ type Entry struct {
 	Dashboard
 	OwnerName string
 	OpenedAt  time.Time // zero: never, by the actor
-	Live      bool
+	Live      bool      // follows a dataset whose content comes in by itself
 }
 
 // Listing is one page of a list.
@@ -67,7 +67,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
 			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
-			Patterns: patterns(q.Search), Sort: string(q.Sort), RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
+			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
 		if err != nil {
 			return fmt.Errorf("list dashboards: %w", err)
 		}
@@ -81,7 +81,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 			e := Entry{Dashboard: Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name, Config: config, Rev: row.Rev,
 				Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
 				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt},
-				OwnerName: row.OwnerName, Live: config.Settings.Live}
+				OwnerName: row.OwnerName, Live: row.Live && config.Settings.Live}
 			if e.OwnerName == "" {
 				e.OwnerName, _, _ = strings.Cut(row.OwnerEmail, "@")
 			}
@@ -95,19 +95,6 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 		return err
 	})
 	return l, err
-}
-
-// patterns are LIKE patterns for the words of a search.
-func patterns(search string) []string {
-	list := []string{}
-	escaper := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-	for _, word := range strings.Fields(strings.ToLower(search)) {
-		if len(list) == 8 {
-			break
-		}
-		list = append(list, "%"+escaper.Replace(word)+"%")
-	}
-	return list
 }
 
 // Folder is one folder with the number of its dashboards.

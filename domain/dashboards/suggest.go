@@ -42,17 +42,33 @@ type ColumnFacts struct {
 //
 // Errors: datasets.not_found, dashboards.nothing_to_show.
 func (s *Service) CreateSuggested(ctx context.Context, actor access.Actor, dataset ids.Dataset) (Dashboard, error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
-		return Dashboard{}, err
-	}
-	facts, err := s.facts(ctx, actor, dataset)
+	name, config, err := s.suggest(ctx, actor, dataset)
 	if err != nil {
 		return Dashboard{}, err
 	}
-	if len(facts.Columns) == 0 {
-		return Dashboard{}, ErrNoColumns
+	return s.Create(ctx, actor, NewDashboard{Name: clipName(name), Config: config})
+}
+
+// PreviewSuggested answers what CreateSuggested would make.
+//
+// Errors: datasets.not_found, dashboards.nothing_to_show.
+func (s *Service) PreviewSuggested(ctx context.Context, actor access.Actor, dataset ids.Dataset) (Config, error) {
+	_, config, err := s.suggest(ctx, actor, dataset)
+	return config, err
+}
+
+func (s *Service) suggest(ctx context.Context, actor access.Actor, dataset ids.Dataset) (name string, c Config, err error) {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return "", Config{}, err
 	}
-	return s.Create(ctx, actor, NewDashboard{Name: clipName(facts.Name), Config: Suggest(facts)})
+	facts, err := s.facts(ctx, actor, dataset)
+	if err != nil {
+		return "", Config{}, err
+	}
+	if len(facts.Columns) == 0 {
+		return "", Config{}, ErrNoColumns
+	}
+	return facts.Name, Suggest(facts), nil
 }
 
 // facts asks the dataset about its columns, in one query and one more for the
@@ -150,8 +166,10 @@ func temporal(t warehouse.Type) bool {
 var (
 	wordsOfIDs = wordSet("id ids key code zip zipcode postcode postal phone uuid guid index idx number no row rownames rownum " +
 		"ssn isbn ean sku barcode concept fips line seq sequence version lat lon lng latitude longitude")
-	wordsOfTime = wordSet("year month day hour minute week weekday quarter")
-	wordsOfSums = wordSet("amount amounts total totals sales revenue turnover income quantity qty count counts cost costs profit loss " +
+	// A text that names documents tells them apart and nothing else.
+	wordsOfDocuments = wordSet("invoice order orders transaction receipt ticket booking reference ref")
+	wordsOfTime      = wordSet("year month day hour minute week weekday quarter")
+	wordsOfSums      = wordSet("amount amounts total totals sales revenue turnover income quantity qty count counts cost costs profit loss " +
 		"units spend spent budget fee fees tax payment payments paid refund refunds passengers visitors visits clicks impressions " +
 		"orders items sold bytes downloads views calls rain rainfall precipitation consumption energy deaths births cases persons " +
 		"population employed exports imports discount charge charges donation donations points goals distance miles kilometres duration minutes seconds hours")
@@ -223,9 +241,11 @@ func (f *Facts) aggregate(c ColumnFacts) string {
 	switch {
 	case c.Format.Style == "percent" || hasWord(c.Name, wordsOfMeans):
 		return "avg"
+	case hasWord(c.Name, wordSet("unit")):
+		return "avg" // of one: "unit_cost" adds up to nothing
 	case len(words) > 0 && hasWord(c.Name, wordsOfSums) && c.Min >= 0:
 		return "sum"
-	case hasWord(c.Name, wordSet("profit loss amount total balance")):
+	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover")):
 		return "sum"
 	}
 	return "avg"
@@ -241,6 +261,10 @@ func better(name string) string {
 	}
 	return ""
 }
+
+// maxCategories is how many values a column may have whose largest are worth a
+// bar each.
+const maxCategories = 60
 
 // Suggest makes a first dashboard: how many rows, what was measured, how it went
 // over time, by what it differs, where and when. It shows nothing that the
@@ -264,9 +288,11 @@ func Suggest(f Facts) Config {
 		case f.isMeasure(col):
 			measures = append(measures, col)
 		case col.Type == warehouse.Text || col.Type == warehouse.Boolean:
-			if col.Distinct >= 2 && col.Distinct <= 30 {
+			code := hasWord(col.Name, wordsOfIDs) || hasWord(col.Name, wordsOfDocuments)
+			switch {
+			case col.Distinct >= 2 && col.Distinct <= maxCategories:
 				categories = append(categories, col)
-			} else if col.Distinct > 30 && col.Distinct < max(f.Rows*9/10, 31) {
+			case col.Distinct > maxCategories && col.Distinct < max(f.Rows*9/10, maxCategories+1) && !code:
 				names = append(names, col)
 			}
 		}

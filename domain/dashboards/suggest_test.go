@@ -34,6 +34,12 @@ func exampleFacts() map[string]Facts {
 			number("temp_max", warehouse.Float, 67, -1.6, 35.6), number("wind", warehouse.Float, 79, 0.4, 9.5), text("weather", 5)}},
 		"earthquakes": {Dataset: ids.New[ids.Dataset](), Name: "Earthquakes", Rows: 10_000, TimeColumn: "at", Days: 18_000, Hours: true, Columns: []ColumnFacts{
 			{Name: "at", Type: warehouse.Timestamp, Distinct: 9999, Filled: 10_000}, lat, lon, number("Magnitude", warehouse.Float, 40, 5.5, 9.1), text("place", 6000)}},
+		"supplier prices": {Dataset: ids.New[ids.Dataset](), Name: "Prices", Rows: 10_000, TimeColumn: "valid_from", Days: 179, Columns: []ColumnFacts{
+			text("sku", 10_000), text("description", 6), number("unit_cost", warehouse.Decimal, 8000, 5, 250), {Name: "valid_from", Type: warehouse.Date, Distinct: 168, Filled: 10_000},
+			number("lead_time_days", warehouse.Integer, 4, 7, 30), text("region", 4)}},
+		"returns": {Dataset: ids.New[ids.Dataset](), Name: "Returns", Rows: 10_000, TimeColumn: "InvoiceDate", Days: 373, Columns: []ColumnFacts{
+			text("Invoice", 2800), text("StockCode", 4600), text("Description", 4700), at, number("Quantity", warehouse.Integer, 800, -9600, 19152),
+			number("Price", warehouse.Decimal, 1600, -53594, 25111), text("Country", 40)}},
 		"people":              {Dataset: ids.New[ids.Dataset](), Name: "People", Rows: 500, Columns: []ColumnFacts{text("name", 500), text("city", 40), number("age", warehouse.Integer, 70, 1, 99), number("zip", warehouse.Integer, 300, 1000, 99999)}},
 		"one row":             {Dataset: ids.New[ids.Dataset](), Name: "One", Rows: 1, Columns: []ColumnFacts{{Name: "a", Type: warehouse.Text, Distinct: 1, Filled: 1}}},
 		"nothing but numbers": {Dataset: ids.New[ids.Dataset](), Name: "N", Rows: 10_000, Columns: []ColumnFacts{number("x", warehouse.Float, 9000, 0, 1), number("y", warehouse.Float, 9000, -1, 1)}},
@@ -49,7 +55,9 @@ func TestSuggestionsAreRight(t *testing.T) {
 		"retail":              {"kpi kpi kpi kpi line bar heatmap table", []string{"sum Quantity", "avg unit_price", "avg discounted"}, []string{"Invoice", "Customer ID"}},
 		"weather":             {"kpi kpi kpi kpi line bar table", []string{"sum precipitation", "avg temp_max", "avg wind"}, nil},
 		"earthquakes":         {"kpi kpi line heatmap map table", []string{"avg Magnitude"}, []string{"latitude", "longitude"}},
-		"people":              {"kpi kpi table", []string{"avg age"}, []string{"zip"}},
+		"supplier prices":     {"kpi kpi kpi line bar donut table", []string{"avg unit_cost"}, nil},
+		"returns":             {"kpi kpi kpi line bar table", []string{"sum Quantity", "avg Price"}, nil},
+		"people":              {"kpi kpi bar table", []string{"avg age"}, []string{"zip"}},
 		"one row":             {"kpi table", nil, []string{"a"}},
 		"nothing but numbers": {"kpi kpi kpi table", []string{"avg x", "avg y"}, nil},
 	} {

@@ -52,25 +52,80 @@ func resolve(ctx context.Context, tx *db.Tx, nameOrID string) (ids.Dataset, erro
 }
 
 // List answers all datasets of the workspace by name.
-func (s *Service) List(ctx context.Context, actor access.Actor) ([]Summary, error) {
+func (s *Service) List(ctx context.Context, actor access.Actor) ([]Listed, error) {
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return nil, err
 	}
-	var list []Summary
+	var list []Listed
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DatasetList(ctx, tx.TenantID)
 		if err != nil {
 			return fmt.Errorf("list datasets: %w", err)
 		}
 		for _, r := range rows {
-			list = append(list, Summary{
-				ID: ids.Dataset(r.DatasetID), Name: r.Name, Description: r.Description, Version: r.Version,
-				Rows: r.RowCount, Bytes: r.ByteCount, Columns: int(r.Columns), CreatedAt: r.CreatedAt, UpdatedAt: r.ContentAt,
-			})
+			one := Listed{
+				Summary: Summary{
+					ID: ids.Dataset(r.DatasetID), Name: r.Name, Description: r.Description, Version: r.Version,
+					Rows: r.RowCount, Bytes: r.ByteCount, Columns: int(r.Columns), CreatedAt: r.CreatedAt, UpdatedAt: r.ContentAt,
+				},
+				Live: r.Live, OwnerName: r.OwnerName, Dashboards: int(r.Dashboards),
+				Load: ids.Load(r.LoadID), State: LoadState(r.LoadState), Filename: r.LoadFilename, Rejected: r.LoadRejected,
+			}
+			if r.CreatedBy != nil {
+				one.Owner = ids.User(*r.CreatedBy)
+			}
+			list = append(list, one)
 		}
 		return nil
 	})
 	return list, err
+}
+
+// Found is what a search found: datasets, and columns of datasets.
+type Found struct {
+	Datasets []Summary // id, name and rows only
+	Columns  []FoundColumn
+}
+
+// FoundColumn is a column with the dataset that has it.
+type FoundColumn struct {
+	Dataset     ids.Dataset
+	DatasetName string
+	ID          int32
+	Name        string
+	Type        warehouse.Type
+}
+
+// Search finds datasets and columns that have every word of text in their names
+// or descriptions, at most limit of each. Without a word it finds nothing.
+func (s *Service) Search(ctx context.Context, actor access.Actor, text string, limit int) (Found, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Found{}, err
+	}
+	var found Found
+	patterns := db.LikePatterns(text)
+	if len(patterns) == 0 {
+		return found, nil
+	}
+	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		sets, err := tx.DatasetSearch(ctx, tx.TenantID, patterns, int32(limit))
+		if err != nil {
+			return fmt.Errorf("search datasets: %w", err)
+		}
+		for _, r := range sets {
+			found.Datasets = append(found.Datasets, Summary{ID: ids.Dataset(r.DatasetID), Name: r.Name, Rows: r.RowCount})
+		}
+		columns, err := tx.ColumnSearch(ctx, tx.TenantID, patterns, int32(limit))
+		if err != nil {
+			return fmt.Errorf("search columns: %w", err)
+		}
+		for _, r := range columns {
+			found.Columns = append(found.Columns, FoundColumn{Dataset: ids.Dataset(r.DatasetID), DatasetName: r.DatasetName,
+				ID: r.ColumnID, Name: r.Name, Type: warehouse.Type(r.Type)})
+		}
+		return nil
+	})
+	return found, err
 }
 
 // Get reads a dataset with its definition.

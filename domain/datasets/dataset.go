@@ -21,6 +21,21 @@ type Summary struct {
 	UpdatedAt   time.Time // of the last change of content
 }
 
+// Listed is a dataset as the list of all shows it.
+type Listed struct {
+	Summary
+	Live       bool     // its content comes in by itself
+	Owner      ids.User // zero where a command made it
+	OwnerName  string
+	Dashboards int // that ask it
+	// Load is the latest load, a cancelled one aside; zero without any. The
+	// three below are of it.
+	Load     ids.Load
+	State    LoadState
+	Filename string
+	Rejected int64
+}
+
 // Dataset is a dataset with its definition: what people see and edit.
 type Dataset struct {
 	Summary

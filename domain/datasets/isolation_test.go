@@ -69,7 +69,6 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		}, datasets.ErrNotFound},
 		"Preview":      {func(ctx context.Context, a access.Actor) error { _, err := r.Preview(ctx, a, id, 5); return err }, datasets.ErrNotFound},
 		"Profile":      {func(ctx context.Context, a access.Actor) error { _, err := r.Profile(ctx, a, id); return err }, datasets.ErrNotFound},
-		"Suggest":      {func(ctx context.Context, a access.Actor) error { _, err := r.Suggest(ctx, a, id); return err }, datasets.ErrNotFound},
 		"ListVersions": {func(ctx context.Context, a access.Actor) error { _, err := r.ListVersions(ctx, a, id, 5); return err }, datasets.ErrNotFound},
 		"Restore":      {func(ctx context.Context, a access.Actor) error { _, err := r.Restore(ctx, a, id, 1); return err }, datasets.ErrNotFound},
 		"AcquireLease": {func(ctx context.Context, a access.Actor) error {

@@ -439,7 +439,7 @@ func TestSavedMeasures(t *testing.T) {
 	wantError(t, r.RemoveMeasure(ctx, r.actor, id, "Per order"), datasets.ErrMeasureNotFound)
 }
 
-func TestProfileAndSuggestion(t *testing.T) {
+func TestProfileSaysWhatIsInTheColumns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var b strings.Builder
@@ -458,21 +458,5 @@ func TestProfileAndSuggestion(t *testing.T) {
 	}
 	if again, err := r.Profile(t.Context(), r.actor, id); err != nil || !again.At.Equal(p.At) {
 		t.Errorf("the profile was computed again: %v, %v", again.At, err)
-	}
-	s, err := r.Suggest(t.Context(), r.actor, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.TimeColumn == nil || s.TimeColumn.Column.Name != "sold_at" {
-		t.Errorf("time column %+v", s.TimeColumn)
-	}
-	if len(s.Measures) != 2 || s.Measures[0].Column.Name != "Revenue" || s.Measures[0].Fn != "sum" || s.Measures[1].Column.Name != "quantity" {
-		t.Errorf("measures %+v", s.Measures)
-	}
-	if len(s.Categories) != 1 || s.Categories[0].Column.Name != "Region" {
-		t.Errorf("categories %+v", s.Categories)
-	}
-	if s.Latitude == nil || s.Longitude == nil {
-		t.Error("no coordinates")
 	}
 }

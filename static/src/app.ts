@@ -9,6 +9,7 @@ import "./elements/palette.ts";
 import "./elements/reveal.ts";
 import "./elements/theme.ts";
 import "./requests.ts";
+import "./drafts.ts";
 import "./popover.ts";
 import "./shortcuts.ts";
 
@@ -40,4 +41,6 @@ function load(root: ParentNode): void {
 }
 
 load(document);
+// Where tabs don't fit, the current one is in view.
+document.querySelector(".tabs-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.addEventListener("htmx:after:swap", () => load(document));

@@ -153,7 +153,9 @@ class PointMap extends HTMLElement {
   /** Puts back what a morph took away, and draws new data. */
   #keep(): void {
     for (const part of [this.#box, this.#names]) {
-      if (part && part.parentElement !== this) this.append(part);
+      if (!part || part.parentElement === this) continue;
+      this.append(part);
+      this.placeNames();
     }
     this.#announceRole();
     this.#read();

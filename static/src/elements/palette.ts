@@ -2,6 +2,8 @@
 // one types, asks the path in results (if any) for hits as HTML
 // (views.SearchResults), and sends the form on Enter where nothing is chosen.
 
+const marked = "palette-marked";
+
 class Palette extends HTMLElement {
   #ended: AbortController | undefined;
   #asked: AbortController | undefined;
@@ -18,6 +20,7 @@ class Palette extends HTMLElement {
         document.querySelector<HTMLElement>("#sidebar:popover-open")?.hidePopover();
         dialog.showModal();
         input.select();
+        this.#typed(input.value.trim());
       }
     }, { signal });
     input.addEventListener("input", () => this.#typed(input.value.trim()), { signal });
@@ -28,7 +31,7 @@ class Palette extends HTMLElement {
       if (item.matches("[data-palette-all]")) input.form?.requestSubmit();
       if (item.matches("button")) dialog.close();
     }, { signal });
-    this.#typed("");
+    this.#typed(input.value.trim());
   }
 
   disconnectedCallback(): void {
@@ -42,9 +45,22 @@ class Palette extends HTMLElement {
   }
 
   #mark(item: HTMLElement | undefined): void {
-    for (const other of this.querySelectorAll("[data-active]")) other.removeAttribute("data-active");
+    for (const other of this.querySelectorAll("[data-active]")) {
+      other.removeAttribute("data-active");
+      other.removeAttribute("aria-selected");
+      if (other.id === marked) other.removeAttribute("id");
+    }
     item?.setAttribute("data-active", "");
+    item?.setAttribute("aria-selected", "true");
     item?.scrollIntoView({ block: "nearest" });
+    // The focus stays in the field, which names the marked entry.
+    const input = this.querySelector("input");
+    if (item) {
+      item.id ||= marked;
+      input?.setAttribute("aria-activedescendant", item.id);
+    } else {
+      input?.removeAttribute("aria-activedescendant");
+    }
   }
 
   #typed(term: string): void {

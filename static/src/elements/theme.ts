@@ -2,6 +2,19 @@
 // in the cookie by which the server draws the next page.
 import type { Theme } from "../page.ts";
 
+// Buttons with data-set-theme do the same from anywhere in the page.
+function choose(theme: Theme): void {
+  document.documentElement.dataset["theme"] = theme;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `theme=${theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  for (const input of document.querySelectorAll<HTMLInputElement>("df-theme input[name=theme]")) input.checked = input.value === theme;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-set-theme]") : null;
+  if (button) choose(button.dataset["setTheme"] as Theme);
+});
+
 class ThemeSwitch extends HTMLElement {
   #ended: AbortController | undefined;
 
@@ -10,11 +23,7 @@ class ThemeSwitch extends HTMLElement {
     this.addEventListener("change", (event) => {
       const input = event.target;
       if (!(input instanceof HTMLInputElement) || input.name !== "theme") return;
-      const theme = input.value as Theme;
-      document.documentElement.dataset["theme"] = theme;
-      const secure = location.protocol === "https:" ? "; Secure" : "";
-      document.cookie = `theme=${theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
-      for (const other of document.querySelectorAll<HTMLInputElement>("df-theme input[name=theme]")) other.checked = other.value === theme;
+      choose(input.value as Theme);
     }, { signal: this.#ended.signal });
   }
 
