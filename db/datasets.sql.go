@@ -1069,6 +1069,86 @@ func (q *Queries) DatasetUndelete(ctx context.Context, tenantID uuid.UUID, datas
 	return version, err
 }
 
+const fieldDelete = `-- name: FieldDelete :execrows
+DELETE FROM dataset_fields WHERE tenant_id = $1 AND dataset_id = $2 AND name = $3
+`
+
+// FieldDelete removes one.
+func (q *Queries) FieldDelete(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, name string) (int64, error) {
+	result, err := q.db.Exec(ctx, fieldDelete, tenantID, datasetID, name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const fieldList = `-- name: FieldList :many
+SELECT name, expression, description, format FROM dataset_fields
+WHERE tenant_id = $1 AND dataset_id = $2 ORDER BY name
+`
+
+type FieldListRow struct {
+	Name        string
+	Expression  string
+	Description string
+	Format      json.RawMessage
+}
+
+// FieldList returns a dataset's calculated fields by name.
+func (q *Queries) FieldList(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID) ([]FieldListRow, error) {
+	rows, err := q.db.Query(ctx, fieldList, tenantID, datasetID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FieldListRow
+	for rows.Next() {
+		var i FieldListRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Expression,
+			&i.Description,
+			&i.Format,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const fieldSave = `-- name: FieldSave :exec
+INSERT INTO dataset_fields (tenant_id, dataset_id, name, expression, description, format)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, dataset_id, name) DO UPDATE
+SET expression = excluded.expression, description = excluded.description, format = excluded.format
+`
+
+type FieldSaveParams struct {
+	TenantID    uuid.UUID
+	DatasetID   uuid.UUID
+	Name        string
+	Expression  string
+	Description string
+	Format      json.RawMessage
+}
+
+// FieldSave adds or replaces one.
+func (q *Queries) FieldSave(ctx context.Context, arg FieldSaveParams) error {
+	_, err := q.db.Exec(ctx, fieldSave,
+		arg.TenantID,
+		arg.DatasetID,
+		arg.Name,
+		arg.Expression,
+		arg.Description,
+		arg.Format,
+	)
+	return err
+}
+
 const garbageDelete = `-- name: GarbageDelete :exec
 DELETE FROM segment_garbage WHERE tenant_id = $1 AND key = ANY ($2::text[])
 `

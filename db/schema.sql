@@ -371,6 +371,19 @@ CREATE TABLE public.dataset_columns (
 
 ALTER TABLE ONLY public.dataset_columns FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.dataset_fields (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    name text NOT NULL,
+    expression text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    format jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT dataset_fields_expression_check CHECK (((octet_length(expression) >= 1) AND (octet_length(expression) <= 4000))),
+    CONSTRAINT dataset_fields_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.dataset_fields FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.dataset_lookups (
     tenant_id uuid NOT NULL,
     dataset_id uuid NOT NULL,
@@ -684,6 +697,9 @@ ALTER TABLE ONLY public.dataset_appends
 ALTER TABLE ONLY public.dataset_columns
     ADD CONSTRAINT dataset_columns_pkey PRIMARY KEY (tenant_id, dataset_id, column_id);
 
+ALTER TABLE ONLY public.dataset_fields
+    ADD CONSTRAINT dataset_fields_pkey PRIMARY KEY (tenant_id, dataset_id, name);
+
 ALTER TABLE ONLY public.dataset_lookups
     ADD CONSTRAINT dataset_lookups_pkey PRIMARY KEY (tenant_id, dataset_id, name);
 
@@ -868,6 +884,9 @@ ALTER TABLE ONLY public.dataset_appends
 ALTER TABLE ONLY public.dataset_columns
     ADD CONSTRAINT dataset_columns_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.dataset_fields
+    ADD CONSTRAINT dataset_fields_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.dataset_lookups
     ADD CONSTRAINT dataset_lookups_tenant_id_dataset_id_column_id_fkey FOREIGN KEY (tenant_id, dataset_id, column_id) REFERENCES public.dataset_columns(tenant_id, dataset_id, column_id) ON DELETE CASCADE;
 
@@ -970,6 +989,8 @@ ALTER TABLE public.dataset_appends ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dataset_columns ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.dataset_fields ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dataset_lookups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dataset_measures ENABLE ROW LEVEL SECURITY;
@@ -1009,6 +1030,8 @@ CREATE POLICY tenant_rows ON public.data_sources USING ((tenant_id = (NULLIF(cur
 CREATE POLICY tenant_rows ON public.dataset_appends USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dataset_columns USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_fields USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dataset_lookups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1099,6 +1122,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_sources TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_appends TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_columns TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_fields TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_lookups TO dataflow_app;
 

@@ -34,6 +34,10 @@ func (h datasetPages) routes(r chi.Router) {
 		r.Get("/lookups/keys", handle(h.lookupKeys))
 		r.Post("/lookups", handle(h.addLookup))
 		r.Post("/lookups/remove", handle(h.removeLookup))
+		r.Get("/fields", handle(h.fields))
+		r.Post("/fields", handle(h.saveField))
+		r.Post("/fields/check", handle(h.checkField))
+		r.Post("/fields/remove", handle(h.removeField))
 		r.Get("/measures", handle(h.measures))
 		r.Post("/measures", handle(h.saveMeasure))
 		r.Post("/measures/remove", handle(h.removeMeasure))
@@ -192,6 +196,7 @@ func (h datasetPages) section(w http.ResponseWriter, r *http.Request, status int
 		Body: body, Drop: drop(r, d.ID.String()), CanMakeDashboard: access.Can(a, access.EditContent) == nil,
 		Counts: map[views.DatasetTab]string{
 			views.TabColumns: write.l.Integer(int64(len(d.Columns))), views.TabLookups: count(write, len(d.Lookups)), views.TabMeasures: count(write, len(d.Measures)),
+			views.TabFields: count(write, len(d.Fields)),
 		},
 	}
 	if c, ok := d.ColumnByID(d.TimeColumn); ok {

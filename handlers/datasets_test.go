@@ -307,6 +307,16 @@ func TestDatasetIsChangedByForms(t *testing.T) {
 	b.post(flights+"/measures", "name", "Bad", "fn", "sum", "column", "origin").want(http.StatusUnprocessableEntity)
 	b.post(flights+"/measures/remove", "name", "Mean").leadsTo(flights + "/measures")
 
+	fields := flights + "/fields"
+	b.post(fields, "name", "hours late", "expression", "[late] / 60", "description", "In hours").leadsTo(fields)
+	b.get(fields).shows("tbody code", "[late] / 60").shows("tbody td", "float").shows("tbody", "In hours")
+	b.get(fields+"?edit=hours+late").shows("#field-expression", "[late] / 60").shows("h2", "hours late")
+	b.post(fields+"/check", "name", "x", "expression", "[late] + [origim]").want(http.StatusOK).shows(".field-error", "origin").shows("mark", "[origim]")
+	b.post(fields+"/check", "name", "x", "expression", "sum([late])").want(http.StatusOK).shows(".field-check", "measure")
+	b.post(fields, "name", "x", "expression", "<b> +").want(http.StatusUnprocessableEntity).shows(".field-error", "not expected").shows("#field-expression", "<b> +")
+	b.post(flights+"/columns/2/drop").want(http.StatusUnprocessableEntity).shows(".notice-neg", "hours late")
+	b.post(fields+"/remove", "name", "hours late").leadsTo(fields)
+
 	b.get(airports+"/delete").want(http.StatusOK).shows("dialog", "Flights, lookup airport")
 	b.post(airports + "/delete").leadsTo("/datasets?deleted=" + target)
 	b.get("/datasets?deleted="+target).shows(".notice-pos", "airports was deleted.")
@@ -328,12 +338,12 @@ func TestDatasetsOfOthersAreNotFound(t *testing.T) {
 	s.work(t)
 	load := b.post(upload+"/load", reviewed(b.get(upload), "dataset", "again")...).leadsTo("").header.Get("Location")
 	foreign, viewer := s.as(t, "foreign"), s.as(t, "viewer")
-	for _, path := range []string{dataset, dataset + "/profile", dataset + "/preview", dataset + "/versions", dataset + "/lookups", dataset + "/measures",
+	for _, path := range []string{dataset, dataset + "/profile", dataset + "/preview", dataset + "/versions", dataset + "/lookups", dataset + "/measures", dataset + "/fields",
 		dataset + "/settings", dataset + "/columns/1", dataset + "/delete", upload, upload + "/progress", upload + "/events", upload + "/rejects.csv",
 		load, load + "/progress", load + "/events", load + "/rejects.csv", "/datasets/no-id", "/uploads/no-id", "/loads/no-id"} {
 		foreign.get(path).want(http.StatusNotFound)
 	}
-	mutations := []string{dataset + "/versions/1/restore", dataset + "/lookups", dataset + "/lookups/remove", dataset + "/measures",
+	mutations := []string{dataset + "/versions/1/restore", dataset + "/lookups", dataset + "/lookups/remove", dataset + "/measures", dataset + "/fields", dataset + "/fields/check", dataset + "/fields/remove",
 		dataset + "/measures/remove", dataset + "/settings", dataset + "/columns/1", dataset + "/columns/1/drop", dataset + "/delete", dataset + "/undelete",
 		upload + "/inspect", upload + "/fix", upload + "/load", upload + "/remove", load + "/cancel"}
 	for _, path := range mutations {

@@ -266,6 +266,22 @@ SET description = excluded.description, format = excluded.format, measure = excl
 -- name: MeasureDelete :execrows
 DELETE FROM dataset_measures WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND name = @name;
 
+-- FieldList returns a dataset's calculated fields by name.
+-- name: FieldList :many
+SELECT name, expression, description, format FROM dataset_fields
+WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id ORDER BY name;
+
+-- FieldSave adds or replaces one.
+-- name: FieldSave :exec
+INSERT INTO dataset_fields (tenant_id, dataset_id, name, expression, description, format)
+VALUES (@tenant_id, @dataset_id, @name, @expression, @description, @format)
+ON CONFLICT (tenant_id, dataset_id, name) DO UPDATE
+SET expression = excluded.expression, description = excluded.description, format = excluded.format;
+
+-- FieldDelete removes one.
+-- name: FieldDelete :execrows
+DELETE FROM dataset_fields WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND name = @name;
+
 -- VersionInsert records a change of content.
 -- name: VersionInsert :exec
 INSERT INTO dataset_versions (tenant_id, dataset_id, version, kind, created_at, user_id, row_count, byte_count, rows_written, load_id, note, live)

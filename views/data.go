@@ -34,6 +34,7 @@ const (
 	TabVersions DatasetTab = "versions"
 	TabLookups  DatasetTab = "lookups"
 	TabMeasures DatasetTab = "measures"
+	TabFields   DatasetTab = "fields"
 	TabSettings DatasetTab = "settings"
 )
 
@@ -407,7 +408,7 @@ func wide(share float64) string { return fmt.Sprintf("width:%.1f%%", min(max(sha
 
 func tabs(p DatasetProps, label func(DatasetTab) string) []ui.Tab {
 	var list []ui.Tab
-	for _, t := range []DatasetTab{TabColumns, TabPreview, TabVersions, TabLookups, TabMeasures, TabSettings} {
+	for _, t := range []DatasetTab{TabColumns, TabPreview, TabVersions, TabLookups, TabFields, TabMeasures, TabSettings} {
 		if t == TabSettings && !p.CanManage {
 			continue
 		}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
 // newestFunc gives the largest value of a time column of a dataset, in days or
@@ -25,8 +26,14 @@ type binder struct {
 
 	lookupRel map[string]int
 	atomIndex map[string]int
-	spans     []boundSpan // of the filters on time columns
-	saved     []string    // saved measures being written out, against cycles
+
+	names      namespace // that names have now
+	fieldTrees map[fieldKey]*expr.Tree
+	fieldStack []fieldKey     // being written out, against cycles
+	fieldIndex map[string]int // into plan.Fields, by their JSON
+	fieldNodes int            // of plan.Fields together
+	spans      []boundSpan    // of the filters on time columns
+	saved      []string       // saved measures being written out, against cycles
 }
 
 // boundSpan is a filter that keeps one contiguous span of wall-clock time.
@@ -57,9 +64,10 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
 		lookupRel: map[string]int{}, atomIndex: map[string]int{},
 	}
+	b.prepareFields()
 	steps := []func() error{
 		func() error { return b.rules(q.Rules) },
-		b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.names, b.havings, b.order, b.limits,
+		b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.uniqueNames, b.havings, b.order, b.limits,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -75,6 +83,7 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 // rules binds what the actor must never see past. A rule that cannot be bound
 // is no mistake of the person who asks, and must not be dropped either.
 func (b *binder) rules(rules []Filter) error {
+	defer b.asDefined()()
 	for i := range rules {
 		if err := rules[i].check(fmt.Sprintf("rules[%d]", i)); err != nil {
 			return fmt.Errorf("check row rule: %w", hide(err))
@@ -89,6 +98,14 @@ func (b *binder) rules(rules []Filter) error {
 		b.plan.Where = append(b.plan.Where, pred)
 	}
 	return nil
+}
+
+// asDefined makes names mean what they mean in the dataset's definition, where
+// the fields of a spec do not count, until the answered function is called.
+func (b *binder) asDefined() func() {
+	before := b.names
+	b.names = namespace{ds: b.ds}
+	return func() { b.names = before }
 }
 
 // hide keeps the text of an error and drops its class, code and sentence.
@@ -142,38 +159,44 @@ func (b *binder) spanOf(ref colRef) (wallSpan, []boundSpan) {
 	return span, parts
 }
 
-// column finds a column by its name, "name" or "lookup.name".
+// column finds a column or calculated field by its name, "name" or
+// "lookup.name".
 //
-// Errors: query.unknown_column, query.unknown_lookup.
+// Errors: query.unknown_column, query.unknown_lookup, query.field_aggregate,
+// the expression.* codes.
 func (b *binder) column(name, path string) (colRef, error) {
-	if c := findColumn(b.ds.Columns, name); c != nil {
-		return refOf(0, c), nil
+	t, err := b.columnValue(name, path)
+	if err != nil {
+		return colRef{}, err
 	}
-	lookup, rest, dotted := strings.Cut(name, ".")
-	for l := range b.ds.Lookups {
-		// The name of a lookup may hold a dot itself.
-		if after, ok := strings.CutPrefix(name, l+"."); ok && len(l) > len(lookup) {
-			lookup, rest = l, after
-		}
+	return b.ref(t)
+}
+
+// columnValue is the expression of a column or of a calculated field.
+func (b *binder) columnValue(name, path string) (*expr.Tree, error) {
+	t, err := b.columnTree(b.names, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case t == nil:
+		return nil, b.unknownColumn(name, path)
+	case t.HasAggregates():
+		return nil, ErrFieldAggregate.With("%s: the field %q contains aggregates, so it is a measure: {\"measure\": %q}.", path, clip(name), clip(name))
 	}
-	if dotted {
+	return t, nil
+}
+
+func (b *binder) unknownColumn(name, path string) error {
+	if lookup, rest, dotted := splitLookup(b.ds, name); dotted {
 		l, ok := b.ds.Lookups[lookup]
 		if !ok || l.Target == nil {
-			return colRef{}, ErrUnknownLookup.With("%s: the dataset %q has no lookup %q.%s", path, b.ds.Name, clip(lookup),
+			return ErrUnknownLookup.With("%s: the dataset %q has no lookup %q.%s", path, b.ds.Name, clip(lookup),
 				didYouMean(lookup, lookupNames(b.ds)))
 		}
-		c := findColumn(l.Target.Columns, rest)
-		if c == nil {
-			return colRef{}, ErrUnknownColumn.With("%s: the lookup %q has no column %q.%s", path, clip(lookup), clip(rest),
-				didYouMean(rest, columnNames(l.Target.Columns, "")))
-		}
-		rel, err := b.lookup(lookup, l)
-		if err != nil {
-			return colRef{}, err
-		}
-		return refOf(rel, c), nil
+		return ErrUnknownColumn.With("%s: the lookup %q has no column %q.%s", path, clip(lookup), clip(rest),
+			didYouMean(rest, append(columnNames(l.Target.Columns, ""), sortedNames(l.Target.Fields)...)))
 	}
-	return colRef{}, ErrUnknownColumn.With("%s: the dataset %q has no column %q.%s", path, b.ds.Name, clip(name), didYouMean(name, b.allNames()))
+	return ErrUnknownColumn.With("%s: the dataset %q has no column %q.%s", path, b.ds.Name, clip(name), didYouMean(name, b.namesOf(b.names)))
 }
 
 func (b *binder) lookup(name string, l Lookup) (int, error) {
@@ -233,29 +256,14 @@ func columnNames(columns []Column, prefix string) []string {
 }
 
 func lookupNames(ds *Dataset) []string {
-	names := make([]string, 0, len(ds.Lookups))
-	for name := range ds.Lookups {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
-func (b *binder) allNames() []string {
-	names := columnNames(b.ds.Columns, "")
-	for _, l := range lookupNames(b.ds) {
-		if target := b.ds.Lookups[l].Target; target != nil {
-			names = append(names, columnNames(target.Columns, l+".")...)
-		}
-	}
-	return names
+	return sortedNames(ds.Lookups)
 }
 
 func (b *binder) dimensions() error {
 	for i := range b.spec.Dimensions {
 		d := &b.spec.Dimensions[i]
 		path := fmt.Sprintf("dimensions[%d]", i)
-		ref, err := b.column(d.Column, path)
+		ref, err := b.grouped(d.Column, &grouping{d.Groups, d.Other, d.Bins}, path)
 		if err != nil {
 			return err
 		}
@@ -277,6 +285,18 @@ func (b *binder) dimensions() error {
 		b.plan.Dims = append(b.plan.Dims, pd)
 	}
 	return nil
+}
+
+// grouped is a column, or what groups of values or bins make of it.
+func (b *binder) grouped(name string, g *grouping, path string) (colRef, error) {
+	t, err := b.columnValue(name, path)
+	if err == nil && !g.empty() {
+		t, err = b.groupTree(t, g, path, name)
+	}
+	if err != nil {
+		return colRef{}, err
+	}
+	return b.ref(t)
 }
 
 // grainType is the type of a column's values by grain.
@@ -340,10 +360,10 @@ func bindBin(d *planDim, width float64, path, column string) error {
 	return nil
 }
 
-// names gives every result column a name of its own.
+// uniqueNames gives every result column a name of its own.
 //
 // Errors: query.duplicate_name.
-func (b *binder) names() error {
+func (b *binder) uniqueNames() error {
 	seen := map[string]bool{}
 	for _, c := range b.plan.resultColumns() {
 		if seen[c.Name] {

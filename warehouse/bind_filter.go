@@ -10,11 +10,15 @@ import (
 // filter binds one filter on a column. The span is set where it keeps one
 // contiguous span of time.
 func (b *binder) filter(f *Filter, path string) (predicate, *boundSpan, error) {
-	ref, err := b.column(f.Column, path)
+	ref, err := b.grouped(f.Column, &grouping{f.Groups, f.Other, f.Bins}, path)
 	if err != nil {
 		return predicate{}, nil, err
 	}
-	return b.filterOn(f, ref, path, f.Column)
+	pred, span, err := b.filterOn(f, ref, path, f.Column)
+	if err == nil {
+		err = b.fewTests(&pred, path)
+	}
+	return pred, span, err
 }
 
 func (b *binder) filterOn(f *Filter, ref colRef, path, name string) (predicate, *boundSpan, error) {

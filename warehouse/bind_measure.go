@@ -82,11 +82,20 @@ func (b *binder) node(m *Measure, outer []predicate, path string) (boundNode, er
 
 func (b *binder) savedMeasure(m *Measure, filters []predicate, path string) (boundNode, error) {
 	saved, ok := b.ds.Measures[m.Measure]
-	if !ok {
-		names := make([]string, 0, len(b.ds.Measures))
-		for name := range b.ds.Measures {
-			names = append(names, name)
+	if _, own := b.spec.Fields[m.Measure]; !ok || own && b.names.spec {
+		t, err := b.columnTree(b.names, m.Measure)
+		switch {
+		case err != nil:
+			return boundNode{}, err
+		case t != nil && t.HasAggregates():
+			return b.groupNode(t, filters, path)
+		case t != nil && !ok:
+			return boundNode{}, ErrUnknownMeasure.With("%s: %q is a value of each row. A measure needs a function: {\"fn\": \"sum\", \"column\": %q}.", path, clip(m.Measure), clip(m.Measure))
 		}
+	}
+	if !ok {
+		names := append(sortedNames(b.ds.Measures), sortedNames(b.ds.Fields)...)
+		names = append(names, sortedNames(b.spec.Fields)...)
 		return boundNode{}, ErrUnknownMeasure.With("%s: the dataset %q has no saved measure %q.%s", path, b.ds.Name, clip(m.Measure), didYouMean(m.Measure, names))
 	}
 	if contains(b.saved, m.Measure) || len(b.saved) >= maxNesting {
@@ -97,6 +106,7 @@ func (b *binder) savedMeasure(m *Measure, filters []predicate, path string) (bou
 	}
 	b.saved = append(b.saved, m.Measure)
 	defer func() { b.saved = b.saved[:len(b.saved)-1] }()
+	defer b.asDefined()()
 	return b.node(&saved, filters, path)
 }
 
@@ -156,7 +166,7 @@ func (b *binder) show(m *planMeasure, path string) error {
 	if m.Show == "" {
 		return nil
 	}
-	if m.Node.Num != nil || !b.plan.Atoms[m.Node.Atom].additive() {
+	if m.Node.Num != nil || m.Node.Expr != nil || !b.plan.Atoms[m.Node.Atom].additive() {
 		return ErrMeasureShow.With("%s: only sums and counts can be shown as a %s.", path, map[string]string{
 			"share": "share of the total", "running": "running total"}[m.Show])
 	}

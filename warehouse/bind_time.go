@@ -241,20 +241,29 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 // otherwise; end is the first moment after all that has happened by then.
 func (b *binder) reference(ref colRef) (at, end int64, err error) {
 	ds := b.ds
-	if ref.Rel > 0 {
+	column := ref
+	switch {
+	case ref.Rel > 0:
 		ds = b.plan.Lookups[ref.Rel-1].target
+	case ref.Rel == fieldRel:
+		// A calculated time counts from the newest row, as its rows do.
+		c := columnByID(ds.Columns, ds.TimeColumn)
+		if c == nil || ds.TimeColumn == 0 || !ds.RelativeToNewest {
+			break
+		}
+		column = refOf(0, c)
 	}
 	width := int64(1)
 	if ref.Type == Date {
 		width = dayMicros
 	}
-	if ds.RelativeToNewest && b.newest != nil {
-		newest, ok, err := b.newest(ds, ref.ID)
+	if ds.RelativeToNewest && b.newest != nil && column.Rel != fieldRel {
+		newest, ok, err := b.newest(ds, column.ID)
 		if err != nil {
 			return 0, 0, err
 		}
 		if ok {
-			newest *= width
+			newest = b.timeAs(newest, column.Type, ref.Type)
 			return newest, newest + width, nil
 		}
 	}
@@ -270,6 +279,24 @@ func (b *binder) reference(ref colRef) (at, end int64, err error) {
 		at = floorDiv(at, dayMicros) * dayMicros
 	}
 	return at, at + width, nil
+}
+
+// timeAs takes a value of a time column, in its own unit, to microseconds of a
+// column of another type.
+func (b *binder) timeAs(v int64, from, to Type) int64 {
+	switch {
+	case from == Date:
+		v *= dayMicros
+	case from == TimestampTZ && to != TimestampTZ:
+		v = b.zone.local(v)
+	}
+	switch {
+	case to == Date:
+		v = floorDiv(v, dayMicros) * dayMicros
+	case to == TimestampTZ && from != TimestampTZ:
+		v = b.zone.instant(v)
+	}
+	return v
 }
 
 func (b *binder) relativeFilter(f *Filter, ref colRef, path, name string) (predicate, *boundSpan, error) {

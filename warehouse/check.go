@@ -59,6 +59,12 @@ func (s *Spec) check() error {
 		if err := checkBucket(path, d.Grain, d.Bin); err != nil {
 			return err
 		}
+		if err := (&grouping{d.Groups, d.Other, d.Bins}).check(path, d.Grain != "" || d.Bin != 0); err != nil {
+			return err
+		}
+	}
+	if len(s.Fields) > maxFields {
+		return tooMany("fields", len(s.Fields), maxFields)
 	}
 	for i := range s.Filters {
 		if err := s.Filters[i].check(fmt.Sprintf("filters[%d]", i)); err != nil {
@@ -175,7 +181,37 @@ func (f *Filter) check(path string) error {
 	if err := checkBucket(path, f.Grain, f.Bin); err != nil {
 		return err
 	}
+	if err := (&grouping{f.Groups, f.Other, f.Bins}).check(path, f.Grain != "" || f.Bin != 0 || f.Measure != ""); err != nil {
+		return err
+	}
 	return f.checkShape(path)
+}
+
+// check tells whether groups or edges are whole; other tells that the values
+// are grouped in another way already.
+func (g *grouping) check(path string, other bool) error {
+	values := 0
+	for name, list := range g.Groups {
+		if name == "" || len(list) == 0 {
+			return ErrGroups.With("%s: each group needs a name and at least one value.", path)
+		}
+		values += len(list)
+	}
+	switch {
+	case len(g.Groups) > maxGroups || len(g.Bins) > maxGroups:
+		return tooMany("groups in "+path, max(len(g.Groups), len(g.Bins)), maxGroups)
+	case values > maxFilterValues:
+		return tooMany("values in the groups of "+path, values, maxFilterValues)
+	case g.Groups != nil && len(g.Groups) == 0:
+		return ErrGroups.With("%s has no group.", path)
+	case g.Bins != nil && len(g.Bins) == 0:
+		return ErrBin.With("%s has no edges of bins.", path)
+	case g.Other != "" && len(g.Groups) == 0:
+		return ErrGroups.With("%s: \"other\" names what no group has, so it goes with \"groups\".", path)
+	case len(g.Groups) > 0 && (len(g.Bins) > 0 || other) || len(g.Bins) > 0 && other:
+		return ErrGroups.With("%s: of grain, bin, bins and groups only one is possible.", path)
+	}
+	return nil
 }
 
 // checkShape tells whether the operator has the keys that it needs, and no others.

@@ -123,7 +123,7 @@ func (q *groupQuery) plain() string {
 			columns = append(columns, fmt.Sprintf("%s AS d%d", x, i))
 		}
 		for i := range p.Measures {
-			x := formula(&p.Measures[i].Node, func(atom int) string { return finished(&p.Atoms[atom], g.atoms[atom]) })
+			x := q.formula(&p.Measures[i].Node, func(atom int) string { return finished(&p.Atoms[atom], g.atoms[atom]) })
 			columns = append(columns, fmt.Sprintf("%s AS m%d", x, i))
 		}
 		return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims)) + orderSQL(q.orderKeys()) + q.limit()
@@ -179,7 +179,7 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 }
 
 func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
-	x := formula(&m.Node, func(atom int) string {
+	x := q.formula(&m.Node, func(atom int) string {
 		a := &q.c.p.Atoms[atom]
 		x := fmt.Sprintf("%s.%s%d", table, letter, atom)
 		switch a.Fn {
@@ -213,9 +213,13 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 
 // formula computes a measure from atoms, whose SQL at gives. A division by
 // nothing or zero gives null.
-func formula(n *node, at func(atom int) string) string {
+func (q *groupQuery) formula(n *node, at func(atom int) string) string {
 	if n.Num != nil {
-		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", formula(n.Num, at), formula(n.Den, at))
+		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", q.formula(n.Num, at), q.formula(n.Den, at))
+	}
+	if n.Expr != nil {
+		w := &exprSQL{zone: q.c.p.zone, part: func(i int32) string { return q.formula(&n.Parts[i], at) }}
+		return w.whole(n.Expr)
 	}
 	return at(n.Atom)
 }

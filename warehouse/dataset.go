@@ -63,6 +63,8 @@ type Dataset struct {
 	Lookups map[string]Lookup
 	// Measures are saved measures by name, usable as {"measure": NAME}.
 	Measures map[string]Measure
+	// Fields are the expressions of calculated fields by name (package expr).
+	Fields map[string]string
 }
 
 // Lookup joins each row of a dataset to at most one row of another.

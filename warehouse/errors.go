@@ -34,6 +34,10 @@ var (
 		"The dataset has no such lookup. It may have been renamed or removed.")
 	ErrUnknownMeasure = apperr.Define(apperr.Invalid, "query.unknown_measure",
 		"The dataset has no such saved measure. It may have been renamed or removed.")
+	ErrFieldAggregate = apperr.Define(apperr.Invalid, "query.field_aggregate",
+		"A calculated field with aggregates is a measure, not a column.")
+	ErrGroups = apperr.Define(apperr.Invalid, "query.groups",
+		"The groups of values are not possible.")
 	ErrUnknownResult = apperr.Define(apperr.Invalid, "query.unknown_result",
 		"The query refers to a result column that it does not have.")
 	ErrDuplicateName = apperr.Define(apperr.Invalid, "query.duplicate_name",

@@ -3,8 +3,8 @@ package warehouse
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"math"
-	"sort"
 	"sync"
 )
 
@@ -59,6 +59,7 @@ func (w *keyWriter) bool(b bool) {
 }
 
 func (w *keyWriter) spec(s *Spec) {
+	w.texts(s.Fields)
 	w.text(s.Timezone)
 	w.int(int64(len(s.Measures)))
 	for i := range s.Measures {
@@ -70,6 +71,7 @@ func (w *keyWriter) spec(s *Spec) {
 		w.text(d.Column)
 		w.text(d.Grain)
 		w.float(d.Bin)
+		w.grouping(d.Groups, d.Other, d.Bins)
 		w.text(d.As)
 	}
 	w.int(int64(len(s.Columns)))
@@ -89,6 +91,35 @@ func (w *keyWriter) spec(s *Spec) {
 	if c := s.Comparison; c != nil {
 		w.text(c.Period)
 		w.text(c.Column)
+	}
+}
+
+func (w *keyWriter) texts(m map[string]string) {
+	w.int(int64(len(m)))
+	if len(m) == 0 {
+		return
+	}
+	for _, name := range sortedNames(m) {
+		w.text(name)
+		w.text(m[name])
+	}
+}
+
+func (w *keyWriter) grouping(groups map[string][]json.RawMessage, other string, bins []json.Number) {
+	w.int(int64(len(groups)))
+	if len(groups) > 0 {
+		for _, name := range sortedNames(groups) {
+			w.text(name)
+			w.int(int64(len(groups[name])))
+			for _, v := range groups[name] {
+				w.bytes(v)
+			}
+		}
+	}
+	w.text(other)
+	w.int(int64(len(bins)))
+	for _, edge := range bins {
+		w.text(edge.String())
 	}
 }
 
@@ -126,6 +157,7 @@ func (w *keyWriter) filters(filters []Filter) {
 		w.text(f.Unit)
 		w.text(f.Grain)
 		w.float(f.Bin)
+		w.grouping(f.Groups, f.Other, f.Bins)
 	}
 }
 
@@ -145,6 +177,7 @@ func (w *keyWriter) dataset(ds *Dataset, top bool) {
 		w.text(string(c.Type))
 		w.buf = append(w.buf, c.Precision, c.Scale)
 	}
+	w.texts(ds.Fields)
 	if !top {
 		return
 	}
@@ -163,12 +196,7 @@ func (w *keyWriter) dataset(ds *Dataset, top bool) {
 	if len(ds.Measures) == 0 {
 		return
 	}
-	names := make([]string, 0, len(ds.Measures))
-	for name := range ds.Measures {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range sortedNames(ds.Measures) {
 		m := ds.Measures[name]
 		w.text(name)
 		w.measure(&m)

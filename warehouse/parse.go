@@ -20,6 +20,7 @@ const (
 	maxFilters      = 50
 	maxFilterValues = 10_000
 	maxOrder        = 16
+	maxGroups       = 200
 	maxNesting      = 4
 	maxNameBytes    = 400
 	maxTextBytes    = 10_000
@@ -230,12 +231,12 @@ func (r *specReader) scalar(raw json.RawMessage, path string) json.RawMessage {
 
 var (
 	specKeys = []string{"dataset", "timezone", "measures", "dimensions", "columns", "filters",
-		"order", "limit", "offset", "other", "comparison"}
+		"order", "limit", "offset", "other", "comparison", "fields"}
 	measureKeys = []string{"fn", "column", "percentile", "numerator", "denominator", "measure",
 		"filters", "show", "as"}
-	dimensionKeys = []string{"column", "grain", "bin", "as"}
+	dimensionKeys = []string{"column", "grain", "bin", "as", "bins", "groups", "other"}
 	filterKeys    = []string{"column", "measure", "op", "values", "from", "to", "n", "unit",
-		"grain", "bin"}
+		"grain", "bin", "bins", "groups", "other"}
 	orderKeys      = []string{"by", "desc"}
 	comparisonKeys = []string{"period", "column"}
 )
@@ -273,6 +274,8 @@ func (r *specReader) spec(raw json.RawMessage) Spec {
 			}
 		case "offset":
 			s.Offset = r.integer(value, path)
+		case "fields":
+			s.Fields = r.fields(value, path)
 		case "other":
 			s.Other = r.boolean(value, path)
 		case "comparison":
@@ -379,6 +382,12 @@ func (r *specReader) dimension(raw json.RawMessage, path string) Dimension {
 			d.Bin = r.number(value, path)
 		case "as":
 			d.As = r.text(value, path)
+		case "bins":
+			d.Bins = r.edges(value, path)
+		case "groups":
+			d.Groups = r.groups(value, path)
+		case "other":
+			d.Other = r.text(value, path)
 		}
 	})
 	return d
@@ -413,11 +422,93 @@ func (r *specReader) filters(raw json.RawMessage, path string) []Filter {
 				f.Grain = r.text(value, path)
 			case "bin":
 				f.Bin = r.number(value, path)
+			case "bins":
+				f.Bins = r.edges(value, path)
+			case "groups":
+				f.Groups = r.groups(value, path)
+			case "other":
+				f.Other = r.text(value, path)
 			}
 		})
 		filters = append(filters, f)
 	})
 	return filters
+}
+
+// entries calls read for each key of an object whose keys are names.
+func (r *specReader) entries(raw json.RawMessage, path string, limit int, read func(name string, value json.RawMessage, path string)) {
+	if r.err != nil {
+		return
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		r.fail(wrongType(path, "an object", raw))
+		return
+	}
+	seen := map[string]bool{}
+	for dec.More() && r.err == nil {
+		token, err := dec.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		if err == nil {
+			err = dec.Decode(&value)
+		}
+		where := join(path, clip(name))
+		switch {
+		case err != nil:
+			r.fail(ErrSpecJSON.Wrap(err))
+		case seen[name]:
+			r.fail(ErrDuplicateKey.With("%s is given twice.", where))
+		case name == "" || len(name) > maxNameBytes || strings.IndexByte(name, 0) >= 0:
+			r.fail(ErrValueType.With("%s: a name has 1 to %d bytes.", path, maxNameBytes))
+		case len(seen) == limit:
+			r.fail(ErrTooComplex.With("%s has more than %d entries.", path, limit))
+		default:
+			seen[name] = true
+			read(name, value, where)
+		}
+	}
+}
+
+// fields reads expressions by name.
+func (r *specReader) fields(raw json.RawMessage, path string) map[string]string {
+	fields := map[string]string{}
+	r.entries(raw, path, maxFields, func(name string, value json.RawMessage, path string) {
+		var text string
+		if isNull(value) || json.Unmarshal(value, &text) != nil {
+			r.fail(wrongType(path, "an expression, as a text", value))
+			return
+		}
+		fields[name] = text
+	})
+	return fields
+}
+
+// groups reads lists of values by the name of their group.
+func (r *specReader) groups(raw json.RawMessage, path string) map[string][]json.RawMessage {
+	groups, total := map[string][]json.RawMessage{}, 0
+	r.entries(raw, path, maxGroups, func(name string, value json.RawMessage, path string) {
+		groups[name] = []json.RawMessage{}
+		r.list(value, path, maxFilterValues, func(item json.RawMessage, path string) {
+			groups[name] = append(groups[name], r.scalar(item, path))
+			total++
+		})
+	})
+	if total > maxFilterValues {
+		r.fail(ErrTooComplex.With("%s has %d values; the limit is %d.", path, total, maxFilterValues))
+	}
+	return groups
+}
+
+// edges reads numbers as they are written.
+func (r *specReader) edges(raw json.RawMessage, path string) []json.Number {
+	edges := []json.Number{}
+	r.list(raw, path, maxGroups, func(item json.RawMessage, path string) {
+		if r.number(item, path); r.err == nil {
+			edges = append(edges, json.Number(string(item)))
+		}
+	})
+	return edges
 }
 
 func (r *specReader) order(raw json.RawMessage, path string) Order {

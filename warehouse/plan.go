@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 1
+const compilerVersion = 2
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -23,6 +25,7 @@ type plan struct {
 	Zone     string
 	Exact    bool // never from samples
 	Lookups  []planLookup
+	Fields   []planField  `json:",omitempty"`
 	Rows     []planColumn // plain rows; empty for groups
 	Dims     []planDim
 	Atoms    []atom
@@ -54,7 +57,8 @@ type planLookup struct {
 	target *Dataset
 }
 
-// colRef is a column of the dataset (Rel 0) or of Lookups[Rel-1].
+// colRef is a column of the dataset (Rel 0), of Lookups[Rel-1], or a
+// calculated value (Rel fieldRel, ID counts Fields).
 type colRef struct {
 	Rel       int
 	ID        int32
@@ -114,8 +118,11 @@ func (a *atom) additive() bool { return a.Fn == "rows" || a.Fn == "count" || a.F
 
 // node is the formula of a measure over atoms.
 type node struct {
-	Atom     int   // where Num is nil
+	Atom     int   // where neither Num nor Expr is set
 	Num, Den *node `json:",omitempty"` // division
+	// Expr is an expression over Parts, to which its "part" leaves refer.
+	Expr  *expr.Tree `json:",omitempty"`
+	Parts []node     `json:",omitempty"`
 }
 
 type planMeasure struct {
@@ -236,8 +243,19 @@ func (p *plan) detach() *plan {
 	return &q
 }
 
+// columnsOf calls visit for the stored columns that a reference comes from.
+func (p *plan) columnsOf(ref colRef, visit func(colRef)) {
+	if ref.Rel != fieldRel {
+		visit(ref)
+		return
+	}
+	p.Fields[ref.ID].Expr.Columns(func(t *expr.Tree) { visit(columnRef(t)) })
+}
+
 // refs calls visit for every column that rows must have for the plan.
 func (p *plan) refs(visit func(colRef)) {
+	see := visit
+	visit = func(ref colRef) { p.columnsOf(ref, see) }
 	for _, l := range p.Lookups {
 		visit(l.Column)
 	}

@@ -99,6 +99,9 @@ func (p *plan) estimable() bool {
 		if m.Show != "" {
 			return false
 		}
+		if m.Node.Expr != nil {
+			return false
+		}
 		if n := m.Node; n.Num != nil && (n.Num.Num != nil || n.Den.Num != nil) {
 			return false
 		}

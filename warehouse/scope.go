@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/dataflowhq/dataflow/warehouse/expr"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
@@ -39,7 +40,8 @@ type scope struct {
 	// come from the relations t, l1, l2 …
 	columns map[colRef]string
 	times   map[timeKey]*timeColumn
-	joined  map[int]bool // lookups whose columns are at hand
+	fields  map[int32]string // SQL of plan.Fields
+	joined  map[int]bool     // lookups whose columns are at hand
 }
 
 type timeKey struct {
@@ -48,7 +50,7 @@ type timeKey struct {
 }
 
 func (c *compiler) scope(where []predicate, prev *planPrevious) *scope {
-	return &scope{c: c, where: where, prev: prev, columns: map[colRef]string{}, times: map[timeKey]*timeColumn{}, joined: map[int]bool{}}
+	return &scope{c: c, where: where, prev: prev, columns: map[colRef]string{}, times: map[timeKey]*timeColumn{}, fields: map[int32]string{}, joined: map[int]bool{}}
 }
 
 func alias(rel int) string {
@@ -59,6 +61,9 @@ func alias(rel int) string {
 }
 
 func (s *scope) col(ref colRef) string {
+	if ref.Rel == fieldRel {
+		return s.field(ref.ID)
+	}
 	if x, ok := s.columns[ref]; ok {
 		return x
 	}
@@ -84,16 +89,62 @@ func (s *scope) time(ref colRef, moved bool) *timeColumn {
 	if moved {
 		t.move = s.shiftOf(ref).Micros
 	}
-	src := s.source(ref.Rel)
-	if src.hasBucket(ref) {
-		t.bucket = alias(ref.Rel) + "." + segments.BucketName(ref.ID)
+	if ref.Rel == fieldRel {
+		t.lo, t.hi = s.fieldBounds(ref)
+	} else {
+		src := s.source(ref.Rel)
+		if src.hasBucket(ref) {
+			t.bucket = alias(ref.Rel) + "." + segments.BucketName(ref.ID)
+		}
+		t.lo, t.hi, _ = src.bounds(ref)
 	}
-	t.lo, t.hi, _ = src.bounds(ref)
-	if ref.Rel == 0 {
+	if ref.Rel <= 0 {
 		t.lo, t.hi = narrow(t.lo, t.hi, s.where, ref)
 	}
 	s.times[key] = t
 	return t
+}
+
+// fieldBounds are bounds of a calculated time: those of the columns that it
+// comes from, where it only chooses among them or truncates.
+func (s *scope) fieldBounds(ref colRef) (lo, hi int64) {
+	unit := int64(1)
+	if ref.Type == Date {
+		unit = dayMicros
+	}
+	lo, hi = math.MaxInt64, math.MinInt64
+	known := true
+	var visit func(t *expr.Tree)
+	visit = func(t *expr.Tree) {
+		switch t.Op {
+		case "column":
+			c := s.time(columnRef(t), false)
+			a, b := c.lo, c.hi
+			if t.Type == Date {
+				a, b = a*dayMicros, b*dayMicros
+			}
+			// On the clock, and truncated to years, it may be a little earlier or later.
+			lo, hi = min(lo, a-400*dayMicros), max(hi, b+2*dayMicros)
+		case "date_trunc", "coalesce", "least", "greatest", "nullif":
+			for _, a := range t.Args {
+				visit(a)
+			}
+		case "case":
+			for i, a := range t.Args {
+				if i%2 == 1 || i == len(t.Args)-1 {
+					visit(a)
+				}
+			}
+		default:
+			known = false
+		}
+	}
+	visit(s.c.p.Fields[ref.ID].Expr)
+	lo, hi = max(lo, firstMicro), min(hi, lastMicro)
+	if !known || lo > hi {
+		lo, hi = firstMicro, lastMicro
+	}
+	return floorDiv(lo, unit), floorDiv(hi, unit)
 }
 
 // narrow cuts a range to what the filters on the column let through.
@@ -262,6 +313,13 @@ func bucketSet(set []interval) []interval {
 // reading buckets beside them would only cost more.
 func (s *scope) needsColumn(ref colRef) bool {
 	p := s.c.p
+	for i := range p.Fields {
+		used := ref.Rel == fieldRel
+		p.Fields[i].Expr.Columns(func(t *expr.Tree) { used = used || columnRef(t) == ref })
+		if used {
+			return true
+		}
+	}
 	for i := range p.Dims {
 		d := &p.Dims[i]
 		if d.Ref == ref && (d.Grain == "" || d.Grain == "minute" || !s.time(ref, !cyclic(d.Grain)).bucketExact()) {
@@ -274,7 +332,7 @@ func (s *scope) needsColumn(ref colRef) bool {
 		}
 	}
 	for i := range p.Atoms {
-		if a := &p.Atoms[i]; a.Ref != nil && *a.Ref == ref && (a.Fn != "count" || s.source(ref.Rel).mayBeNull(ref.ID)) {
+		if a := &p.Atoms[i]; a.Ref != nil && *a.Ref == ref && ref.Rel != fieldRel && (a.Fn != "count" || s.source(ref.Rel).mayBeNull(ref.ID)) {
 			return true
 		}
 		for j := range p.Atoms[i].Filters {
@@ -315,7 +373,7 @@ func (s *scope) conditions() []string {
 	for i := range s.where {
 		w := &s.where[i]
 		switch {
-		case w.Ref.Rel != 0 && !s.joined[w.Ref.Rel]:
+		case w.Ref.Rel > 0 && !s.joined[w.Ref.Rel]:
 			byLookup[w.Ref.Rel] = append(byLookup[w.Ref.Rel], *w)
 		case !s.always(w):
 			parts = append(parts, s.predicate(w))

@@ -19,6 +19,10 @@ type Spec struct {
 	Offset     int         `json:"offset,omitempty"`
 	Other      bool        `json:"other,omitempty"`      // fold the groups beyond limit into one "Other"
 	Comparison *Comparison `json:"comparison,omitempty"` // adds "<measure>.previous" columns
+	// Fields are calculated fields by name: expressions (package expr) that
+	// the spec uses like columns, or like saved measures where they contain
+	// aggregates. They stand before columns of the same name.
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
 // Measure is one number a group.
@@ -46,7 +50,22 @@ type Dimension struct {
 	Grain string  `json:"grain,omitempty"`
 	Bin   float64 `json:"bin,omitempty"` // width of numeric bins
 	As    string  `json:"as,omitempty"`  // default: Column
+	// Bins are the rising edges of numeric bins; the value is the lower edge.
+	Bins []json.Number `json:"bins,omitempty"`
+	// Groups are lists of values by the name of their group. All other values
+	// are named Other or, where that is empty, stay themselves.
+	Groups map[string][]json.RawMessage `json:"groups,omitempty"`
+	Other  string                       `json:"other,omitempty"`
 }
+
+// grouping is what replaces the values of a column.
+type grouping struct {
+	Groups map[string][]json.RawMessage
+	Other  string
+	Bins   []json.Number
+}
+
+func (g *grouping) empty() bool { return len(g.Groups) == 0 && len(g.Bins) == 0 }
 
 // Filter keeps rows. Where Measure names a result column it keeps groups.
 type Filter struct {
@@ -66,6 +85,10 @@ type Filter struct {
 	// a day of a timestamp …) so that a click on a mark can filter by it.
 	Grain string  `json:"grain,omitempty"`
 	Bin   float64 `json:"bin,omitempty"`
+	// Bins, Groups and Other are those of a dimension.
+	Bins   []json.Number                `json:"bins,omitempty"`
+	Groups map[string][]json.RawMessage `json:"groups,omitempty"`
+	Other  string                       `json:"other,omitempty"`
 }
 
 // Order sorts the result by one of its columns.

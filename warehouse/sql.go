@@ -232,8 +232,18 @@ func (t *timeColumn) localMicros() string {
 		return t.micros()
 	}
 	u := t.micros()
+	if t.longOffsets() {
+		return "epoch_us(timezone(" + quoteText(t.zone.name) + ", make_timestamptz(CAST(" + u + " AS BIGINT))))"
+	}
 	return addOffset(u, offsetSQL(u, t.periods(), 1))
 }
+
+// maxOffsetText is how long the choice of an offset may get, in bytes, before
+// DuckDB's own zones are asked: it repeats the column, which may be a long
+// expression, once for each change of clocks.
+const maxOffsetText = 20_000
+
+func (t *timeColumn) longOffsets() bool { return len(t.periods())*len(t.col) > maxOffsetText }
 
 // localQuarters is the wall clock in quarters of an hour, from the bucket.
 func (t *timeColumn) localQuarters() string {
@@ -357,6 +367,11 @@ func (t *timeColumn) subDaySQL(grain string) string {
 		ps := t.periods()
 		rest := floorMod(ps[0].offset, width)
 		for _, p := range ps {
+			if floorMod(p.offset, width) != rest && t.longOffsets() {
+				// The hour that comes twice is one hour then.
+				local := floorTo(t.localMicros(), perDay, forward, 0, width, width)
+				return "epoch_us(timezone(" + quoteText(t.zone.name) + ", make_timestamp(CAST(" + local + " AS BIGINT))))"
+			}
 			if floorMod(p.offset, width) != rest {
 				u := t.micros()
 				offset := offsetSQL(u, ps, 1)

@@ -65,8 +65,15 @@ func groupBy(n int) string {
 func (s *scope) joinNeeded() {
 	p := s.c.p
 	need := func(r colRef) {
-		if r.Rel != 0 {
-			s.joined[r.Rel] = true
+		p.columnsOf(r, func(r colRef) {
+			if r.Rel != 0 {
+				s.joined[r.Rel] = true
+			}
+		})
+	}
+	for _, w := range s.where {
+		if w.Ref.Rel == fieldRel {
+			need(w.Ref)
 		}
 	}
 	for _, d := range p.Dims {
@@ -103,7 +110,7 @@ func (s *scope) stageKeys() ([]stageKey, bool) {
 		return nil, false
 	}
 	sources, derived, lookups := s.keySources()
-	if !derived {
+	if !derived || len(sources) == 0 {
 		return nil, false
 	}
 	rows := float64(s.source(0).rows())
@@ -125,20 +132,28 @@ func (s *scope) stageKeys() ([]stageKey, bool) {
 	return nil, false
 }
 
-// atomsOfBase tells whether the atoms and their filters need no lookup.
+// atomsOfBase tells whether the atoms and their filters, and filters on
+// calculated values, need no lookup.
 func (s *scope) atomsOfBase() bool {
+	base := true
+	need := func(r colRef) {
+		s.c.p.columnsOf(r, func(r colRef) { base = base && r.Rel == 0 })
+	}
 	for i := range s.c.p.Atoms {
 		a := &s.c.p.Atoms[i]
-		if a.Ref != nil && a.Ref.Rel != 0 {
-			return false
+		if a.Ref != nil {
+			need(*a.Ref)
 		}
 		for _, f := range a.Filters {
-			if f.Ref.Rel != 0 {
-				return false
-			}
+			need(f.Ref)
 		}
 	}
-	return true
+	for _, w := range s.where {
+		if w.Ref.Rel == fieldRel {
+			need(w.Ref)
+		}
+	}
+	return base
 }
 
 // keySources are the stored columns that the dimensions derive from.
@@ -146,15 +161,22 @@ func (s *scope) keySources() (sources []colRef, derived, lookups bool) {
 	seen := map[colRef]bool{}
 	for i := range s.c.p.Dims {
 		d := &s.c.p.Dims[i]
-		ref := d.Ref
-		if ref.Rel != 0 {
-			ref = s.c.p.Lookups[ref.Rel-1].Column
-			lookups = true
-		}
 		derived = derived || d.Ref.Rel != 0 || d.Grain != "" || d.Bin != "" || d.BinF != 0
-		if !seen[ref] {
-			seen[ref] = true
-			sources = append(sources, ref)
+		calculable := true
+		s.c.p.columnsOf(d.Ref, func(ref colRef) {
+			if ref.Rel != 0 {
+				ref = s.c.p.Lookups[ref.Rel-1].Column
+				lookups = true
+			}
+			// Of a timestamp only its bucket is grouped by.
+			calculable = calculable && (d.Ref.Rel != fieldRel || !segments.HasBucket(ref.Type))
+			if !seen[ref] {
+				seen[ref] = true
+				sources = append(sources, ref)
+			}
+		})
+		if !calculable {
+			return nil, false, false
 		}
 	}
 	return sources, derived, lookups
@@ -229,14 +251,16 @@ func (s *scope) staged(keys []stageKey) *grouping {
 		}
 	}
 	for i := range p.Dims {
-		if rel := p.Dims[i].Ref.Rel; rel != 0 {
-			outer.joined[rel] = true
-		}
+		p.columnsOf(p.Dims[i].Ref, func(r colRef) {
+			if r.Rel != 0 {
+				outer.joined[r.Rel] = true
+			}
+		})
 	}
 	var lookups []predicate
 	var own []predicate
 	for _, w := range s.where {
-		if w.Ref.Rel != 0 && outer.joined[w.Ref.Rel] {
+		if w.Ref.Rel > 0 && outer.joined[w.Ref.Rel] {
 			lookups = append(lookups, w)
 		} else {
 			own = append(own, w)

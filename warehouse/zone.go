@@ -151,6 +151,23 @@ func (z *zone) instants(from, to int64) [][2]int64 {
 // local is the wall clock at an instant, in microseconds.
 func (z *zone) local(instant int64) int64 { return instant + z.offsetAt(instant) }
 
+// instant is when the wall clock shows a time: the later of two where clocks
+// were set back, and with the former offset where they were set forward over
+// it, as PostgreSQL and ICU have it.
+func (z *zone) instant(wall int64) int64 {
+	if spans := z.instants(wall, wall+1); len(spans) > 0 {
+		return spans[len(spans)-1][0]
+	}
+	offset := int64(0)
+	for _, p := range z.periods(wall-2*dayMicros, wall+2*dayMicros) {
+		if p.from+p.offset > wall {
+			break
+		}
+		offset = p.offset
+	}
+	return wall - offset
+}
+
 // floorDiv rounds toward minus infinity, as calendars need before 1970.
 func floorDiv(a, b int64) int64 {
 	q := a / b

@@ -27,7 +27,10 @@ type Config struct {
 	Dataset  ids.Dataset        `json:"dataset,omitzero"`
 	Settings Settings           `json:"settings,omitzero"`
 	Filters  map[string]Control `json:"filters,omitempty"`
-	Widgets  map[string]Widget  `json:"widgets"`
+	// Fields are calculated fields of this dashboard by name, used like columns
+	// or, where they contain aggregates, like saved measures.
+	Fields  map[string]Field  `json:"fields,omitempty"`
+	Widgets map[string]Widget `json:"widgets"`
 }
 
 // Settings are what all widgets of a dashboard share.
@@ -62,6 +65,16 @@ type Control struct {
 	Column   string      `json:"column"`
 	Dataset  ids.Dataset `json:"dataset,omitzero"`
 	Position int         `json:"position,omitempty"` // from left to right; equal ones by id
+}
+
+// Field is a calculated field over a dataset: an expression as
+// docs/expressions.md describes it. Whether it fits the dataset is seen by the
+// widgets that use it.
+type Field struct {
+	Dataset    ids.Dataset   `json:"dataset,omitzero"` // the dashboard's when absent
+	Expression string        `json:"expression"`
+	Label      string        `json:"label,omitempty"` // the name for people
+	Format     charts.Format `json:"format,omitzero"`
 }
 
 // Widget is one tile.
@@ -112,6 +125,7 @@ const (
 	MaxConfigBytes = 1 << 20
 	MaxWidgets     = 60
 	MaxControls    = 20
+	MaxFields      = 100
 	maxRows        = 1000
 )
 
@@ -189,6 +203,22 @@ func (c *Config) Validate() error {
 			return ErrConfig.With("The label of filter %q has to have 1 to 80 characters.", id)
 		case f.Dataset.IsZero() && c.Dataset.IsZero():
 			return ErrConfig.With("Filter %q has no dataset.", id)
+		}
+	}
+	if len(c.Fields) > MaxFields {
+		return ErrConfig.With("A dashboard has at most %d calculated fields, this one has %d.", MaxFields, len(c.Fields))
+	}
+	for _, name := range sortedKeys(c.Fields) {
+		f := c.Fields[name]
+		switch {
+		case !shortText(name, 120):
+			return ErrConfig.With("The name of a calculated field has 1 to 120 characters.")
+		case f.Expression == "" || len(f.Expression) > 4000:
+			return ErrConfig.With("The expression of the field %q has to have 1 to 4,000 bytes.", name)
+		case utf8.RuneCountInString(f.Label) > 80:
+			return ErrConfig.With("The label of the field %q has at most 80 characters.", name)
+		case f.Dataset.IsZero() && c.Dataset.IsZero():
+			return ErrConfig.With("The field %q has no dataset.", name)
 		}
 	}
 	for _, id := range sortedKeys(c.Widgets) {
@@ -335,6 +365,21 @@ func (c *Config) dataset(own ids.Dataset) ids.Dataset {
 		return c.Dataset
 	}
 	return own
+}
+
+// fields are the expressions of the calculated fields over a dataset, by name.
+func (c *Config) fields(dataset ids.Dataset) map[string]string {
+	var fields map[string]string
+	for name, f := range c.Fields {
+		if c.dataset(f.Dataset) != dataset {
+			continue
+		}
+		if fields == nil {
+			fields = map[string]string{}
+		}
+		fields[name] = f.Expression
+	}
+	return fields
 }
 
 // JSON is the config as it is stored.

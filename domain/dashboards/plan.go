@@ -60,11 +60,11 @@ func (v *View) plan(id string) *Plan {
 	case charts.Table:
 		v.sortTable(p, &w)
 	case charts.StackedBar, charts.Donut:
-		if dims := selectDimensions(&w); len(dims) == 1 && dims[0].Grain == "" && dims[0].Bin == 0 {
+		if dims := selectDimensions(&w); len(dims) == 1 && dims[0].Grain == "" && dims[0].Bin == 0 && len(dims[0].Bins)+len(dims[0].Groups) == 0 {
 			p.colours = dims[0].Column
 		}
 	case charts.Line, charts.Area:
-		if n := len(w.Query.Dimensions); n == 2 {
+		if n := len(w.Query.Dimensions); n == 2 && len(w.Query.Dimensions[1].Bins)+len(w.Query.Dimensions[1].Groups) == 0 {
 			p.colours = w.Query.Dimensions[1].Column
 		}
 		if w.Forecast != nil {
@@ -125,7 +125,7 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 	s := warehouse.Spec{
 		Dataset: p.dataset.String(), Timezone: v.Zone.String(),
 		Measures: q.Measures, Dimensions: slices.Clone(q.Dimensions), Columns: q.Columns,
-		Order: q.Order, Limit: q.Limit, Other: q.Other,
+		Order: q.Order, Limit: q.Limit, Other: q.Other, Fields: v.Dashboard.Config.fields(p.dataset),
 	}
 	for i := range s.Dimensions {
 		if s.Dimensions[i].Grain == AutoGrain {
@@ -164,7 +164,7 @@ func (v *View) limit(s *warehouse.Spec, w *Widget) {
 			s.Order = []warehouse.Order{{By: measureName(s.Measures[0]), Desc: true}}
 		}
 	}
-	ordered := len(s.Dimensions) > 0 && s.Dimensions[0].Grain != "" || len(s.Dimensions) > 0 && s.Dimensions[0].Bin > 0
+	ordered := len(s.Dimensions) > 0 && s.Dimensions[0].Grain != "" || len(s.Dimensions) > 0 && (s.Dimensions[0].Bin > 0 || len(s.Dimensions[0].Bins) > 0)
 	switch w.Type {
 	case charts.Bar:
 		switch {
@@ -243,7 +243,10 @@ func (v *View) in(p *Plan, sc *schema, dim warehouse.Dimension, values []string)
 	if !ok || len(values) == 0 {
 		return warehouse.Filter{}, false
 	}
-	f := warehouse.Filter{Column: dim.Column, Op: "in", Grain: dim.Grain, Bin: dim.Bin}
+	f := warehouse.Filter{Column: dim.Column, Op: "in", Grain: dim.Grain, Bin: dim.Bin, Bins: dim.Bins, Groups: dim.Groups, Other: dim.Other}
+	if len(dim.Groups) > 0 {
+		c.Type = warehouse.Text
+	}
 	for _, value := range values {
 		raw, err := literal(c, dim.Grain, dim.Bin, value)
 		if err != nil {
@@ -313,7 +316,7 @@ func (v *View) sortTable(p *Plan, w *Widget) {
 	if len(w.Query.Columns) == 0 {
 		return
 	}
-	count := warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters,
+	count := warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
 		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
 	p.count = &count
 	size := p.input.PageSize

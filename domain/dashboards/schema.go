@@ -20,12 +20,28 @@ import (
 type schema struct {
 	datasets.Dataset
 	targets map[string]*datasets.Dataset // by name of the lookup
+	// own are the dashboard's calculated fields, calculated those of the
+	// dataset. Own ones stand before columns of the same name.
+	own, calculated map[string]field
+}
+
+// field is a calculated field as a column, or as a measure.
+type field struct {
+	column  datasets.Column
+	measure bool
+	label   string
 }
 
 // find resolves "column" or "lookup.column".
 func (s *schema) find(name string) (datasets.Column, bool) {
+	if f, ok := s.own[name]; ok && !f.measure {
+		return f.column, true
+	}
 	if c, ok := s.ColumnByName(name); ok {
 		return c, true
+	}
+	if f, ok := s.calculated[name]; ok && !f.measure {
+		return f.column, true
 	}
 	if lookup, rest, ok := strings.Cut(name, "."); ok {
 		if target := s.targets[lookup]; target != nil {
@@ -48,10 +64,16 @@ func (s *schema) measure(m warehouse.Measure) (warehouse.Measure, datasets.Forma
 	if m.Measure == "" {
 		return m, datasets.Format{}
 	}
+	if f, ok := s.own[m.Measure]; ok && f.measure {
+		return m, f.column.Format
+	}
 	for _, saved := range s.Measures {
 		if saved.Name == m.Measure {
 			return saved.Measure, saved.Format
 		}
+	}
+	if f, ok := s.calculated[m.Measure]; ok && f.measure {
+		return m, f.column.Format
 	}
 	return m, datasets.Format{}
 }
@@ -61,7 +83,7 @@ type schemas map[ids.Dataset]*schema
 
 // loadSchemas reads the definitions of datasets and of what they look up in.
 // A dataset that is gone has no entry: its widgets fail, others do not.
-func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, list []ids.Dataset) (schemas, error) {
+func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, c *Config) (schemas, error) {
 	loaded := map[ids.Dataset]*datasets.Dataset{}
 	get := func(id ids.Dataset) (*datasets.Dataset, error) {
 		if d, ok := loaded[id]; ok {
@@ -79,7 +101,7 @@ func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, list []id
 		return &d, nil
 	}
 	all := schemas{}
-	for _, id := range list {
+	for _, id := range c.Datasets() {
 		d, err := get(id)
 		if err != nil {
 			return nil, err
@@ -97,9 +119,42 @@ func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, list []id
 				one.targets[l.Name] = target
 			}
 		}
+		if err := s.loadFields(ctx, actor, c, one); err != nil {
+			return nil, err
+		}
 		all[id] = one
 	}
 	return all, nil
+}
+
+// loadFields finds the types of calculated fields. Those that do not work have
+// no entry: the widgets that use them say why.
+func (s *Service) loadFields(ctx context.Context, actor access.Actor, c *Config, sc *schema) error {
+	extra := c.fields(sc.ID)
+	if len(sc.Fields) == 0 && len(extra) == 0 {
+		return nil
+	}
+	list, err := s.datasets.ListFields(ctx, actor, sc.ID, extra)
+	if err != nil {
+		return fmt.Errorf("read fields of %s: %w", sc.ID, err)
+	}
+	sc.own, sc.calculated = map[string]field{}, map[string]field{}
+	for _, info := range list {
+		if info.Problem != nil {
+			continue
+		}
+		f := field{measure: info.Aggregate, column: datasets.Column{Format: info.Format}}
+		f.column.Name, f.column.Type, f.column.Scale = info.Name, info.Type, info.Scale
+		if _, own := extra[info.Name]; !own {
+			sc.calculated[info.Name] = f
+			continue
+		}
+		config := c.Fields[info.Name]
+		f.label = config.Label
+		f.column.Format = datasets.Format{Style: config.Format.Style, Currency: config.Format.Currency, Decimals: config.Format.Decimals, Unit: config.Format.Unit}
+		sc.own[info.Name] = f
+	}
+	return nil
 }
 
 // dimensionName is the result column of a dimension.
@@ -195,12 +250,27 @@ func (s *schema) names(q *Query) map[string]string {
 		case "month_of_year":
 			name = "Month"
 		}
+		if f := s.own[d.Column]; f.label != "" && !isCyclic(d.Grain) {
+			name = f.label
+		}
 		names[dimensionName(d)] = name
 	}
 	for _, c := range q.Columns {
 		names[c] = charts.Humanise(lastPart(c))
+		if f := s.own[c]; f.label != "" {
+			names[c] = f.label
+		}
+	}
+	for _, m := range q.Measures {
+		if f := s.own[m.Measure]; f.label != "" && m.Measure != "" {
+			names[measureName(m)] = f.label
+		}
 	}
 	return names
+}
+
+func isCyclic(grain string) bool {
+	return grain == "weekday" || grain == "hour_of_day" || grain == "month_of_year"
 }
 
 // lastPart leaves the lookup out of "origin_airport.state".

@@ -23,6 +23,7 @@ import (
 // Datasets is what dashboards ask of package datasets.
 type Datasets interface {
 	Get(ctx context.Context, actor access.Actor, id ids.Dataset) (datasets.Dataset, error)
+	ListFields(ctx context.Context, actor access.Actor, id ids.Dataset, extra map[string]string) ([]datasets.FieldInfo, error)
 	Snapshot(ctx context.Context, actor access.Actor, list []ids.Dataset) (datasets.Snapshot, error)
 	Bind(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot) (datasets.Snapshot, error)
 	Query(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (*warehouse.Result, error)

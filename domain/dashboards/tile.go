@@ -145,7 +145,7 @@ func (s *Service) ask(ctx context.Context, v *View, p *Plan, spec warehouse.Spec
 // every widget and under every filter.
 func (s *Service) palette(ctx context.Context, v *View, p *Plan) ([]string, error) {
 	result, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Snapshot: v.Snapshot, Now: v.now, Exact: true,
-		Spec: warehouse.Spec{Dataset: p.dataset.String(), Timezone: v.Zone.String(),
+		Spec: warehouse.Spec{Dataset: p.dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(p.dataset),
 			Dimensions: []warehouse.Dimension{{Column: p.colours, As: "value"}},
 			Measures:   []warehouse.Measure{{Fn: "count", As: "rows"}},
 			Order:      []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: charts.MaxSeries}})
@@ -240,7 +240,7 @@ func (s *Service) Values(ctx context.Context, v *View, control, search string) (
 		}
 	}
 	p := &Plan{dataset: c.dataset}
-	spec := warehouse.Spec{Dataset: c.dataset.String(), Timezone: v.Zone.String(),
+	spec := warehouse.Spec{Dataset: c.dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(c.dataset),
 		Dimensions: []warehouse.Dimension{{Column: c.Column, As: "value"}},
 		Measures:   []warehouse.Measure{{Fn: "count", As: "rows"}},
 		Filters:    others.filters(p, sc, &Query{}),

@@ -167,7 +167,7 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 		v.Zone = loaded
 	}
 	var err error
-	if v.schemas, err = s.loadSchemas(ctx, actor, d.Config.Datasets()); err != nil {
+	if v.schemas, err = s.loadSchemas(ctx, actor, &d.Config); err != nil {
 		return nil, err
 	}
 	present := []ids.Dataset{}
@@ -346,7 +346,7 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 func (s *Service) bounds(ctx context.Context, v *View, dataset ids.Dataset, column string) (*Days, error) {
 	result, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{
 		Snapshot: v.Snapshot, Exact: true, Now: v.now,
-		Spec: warehouse.Spec{Dataset: dataset.String(), Timezone: v.Zone.String(),
+		Spec: warehouse.Spec{Dataset: dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(dataset),
 			Measures: []warehouse.Measure{{Fn: "min", Column: column, As: "first"}, {Fn: "max", Column: column, As: "last"}}},
 	})
 	if err != nil {
@@ -410,6 +410,9 @@ func (v *View) valueText(dataset ids.Dataset, dim warehouse.Dimension, value str
 		return value
 	}
 	c, _ := sc.find(dim.Column)
+	if len(dim.Groups) > 0 {
+		c.Type = warehouse.Text
+	}
 	return charts.ValueText(charts.ValueOf{Type: c.Type, Grain: dim.Grain, Bin: dim.Bin, Value: value}, v.locale, v.words.Words)
 }
 

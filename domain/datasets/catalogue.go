@@ -15,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/expr"
 	"github.com/dataflowhq/dataflow/warehouse/ingest"
 )
 
@@ -180,7 +181,15 @@ func readDataset(ctx context.Context, tx *db.Tx, row db.DatasetGetRow) (Dataset,
 	if d.Lookups, err = readLookups(ctx, tx, d.ID); err != nil {
 		return Dataset{}, err
 	}
-	d.Measures, err = readMeasures(ctx, tx, d.ID)
+	if d.Measures, err = readMeasures(ctx, tx, d.ID); err != nil {
+		return Dataset{}, err
+	}
+	d.Fields, err = readFields(ctx, tx, d.ID)
+	renamed := map[string]string{}
+	addRenamed(renamed, "", d.Columns)
+	for i := range d.Fields {
+		d.Fields[i].Expression = expr.Rename(d.Fields[i].Expression, renamed)
+	}
 	return d, err
 }
 

@@ -431,6 +431,8 @@ func TestViewersChangeNothing(t *testing.T) {
 	_, err := r.AppendRows(t.Context(), viewer, id, eventRows(1, 1))
 	wantError(t, err, access.ErrForbidden)
 	wantError(t, r.Delete(t.Context(), viewer, id), access.ErrForbidden)
+	wantError(t, r.SaveField(t.Context(), viewer, id, datasets.Field{Name: "f", Expression: "1"}), access.ErrForbidden)
+	wantError(t, r.RemoveField(t.Context(), viewer, id, "f"), access.ErrForbidden)
 	if _, err := r.Get(t.Context(), viewer, id); err != nil {
 		t.Errorf("a viewer may look: %v", err)
 	}

@@ -49,6 +49,7 @@ type Dataset struct {
 	KeyColumns       []int32 // ids of the columns that upsert goes by
 	Lookups          []Lookup
 	Measures         []Measure
+	Fields           []Field
 	DeletedAt        time.Time // zero unless deleted and still restorable
 }
 

@@ -281,6 +281,11 @@ func (s *Service) EditColumn(ctx context.Context, actor access.Actor, id ids.Dat
 					return nil, ErrColumnInvalid.With("There is a column “%s” already.", other.Name)
 				}
 			}
+			for _, f := range d.Fields {
+				if strings.EqualFold(f.Name, name) {
+					return nil, ErrColumnInvalid.With("There is a calculated field “%s” already.", f.Name)
+				}
+			}
 			for _, l := range d.Lookups {
 				if strings.HasPrefix(name, l.Name+".") {
 					return nil, ErrColumnInvalid.With("Names that begin with “%s.” belong to the lookup.", l.Name)
@@ -383,6 +388,13 @@ func (s *Service) DropColumn(ctx context.Context, actor access.Actor, id ids.Dat
 			if l.Column == column {
 				return nil, ErrInUse.With("The lookup “%s” needs the column “%s”. Remove it first.", l.Name, c.Name)
 			}
+		}
+		uses, err := usesOf(ctx, tx, d, append([]string{c.Name}, c.FormerNames...)...)
+		if err != nil {
+			return nil, err
+		}
+		if len(uses) > 0 {
+			return nil, ErrInUse.With("The column “%s” is used by %s. Change that first.", c.Name, strings.Join(uses, ", "))
 		}
 		_, err = tx.ColumnDrop(ctx, db.ColumnDropParams{DroppedIn: d.Version, TenantID: tx.TenantID, DatasetID: id.UUID(), ColumnID: column})
 		if err != nil {

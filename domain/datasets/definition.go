@@ -105,6 +105,7 @@ func join(d *definition, targets []*definition) *bound {
 		dataset.Lookups[l.Name] = warehouse.Lookup{Column: l.Column, Key: l.Key, Target: &target}
 		addRenamed(b.renamed, l.Name+".", t.columns)
 	}
+	dataset.Fields = currentFields(dataset.Fields, b.renamed)
 	return b
 }
 
@@ -191,6 +192,19 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 			}
 			d.dataset.Measures[m.Name] = currentMeasure(m.Measure, d.columns)
 		}
+		fields, err := readFields(ctx, tx, p.dataset)
+		if err != nil {
+			return err
+		}
+		for _, f := range fields {
+			if d.dataset.Fields == nil {
+				d.dataset.Fields = map[string]string{}
+			}
+			d.dataset.Fields[f.Name] = f.Expression
+		}
+		renamed := map[string]string{}
+		addRenamed(renamed, "", d.columns)
+		d.dataset.Fields = currentFields(d.dataset.Fields, renamed)
 		files, err = tx.SegmentList(ctx, tx.TenantID, row.DatasetID, p.version)
 		if err != nil {
 			return fmt.Errorf("list segments of %s: %w", p.dataset, err)

@@ -39,6 +39,10 @@ var (
 		"The dataset has no saved measure of this name.")
 	ErrMeasureInvalid = apperr.Define(apperr.Invalid, "datasets.measure_invalid",
 		"This measure cannot be saved.")
+	ErrFieldNotFound = apperr.Define(apperr.NotFound, "datasets.field_not_found",
+		"The dataset has no calculated field of this name.")
+	ErrFieldInvalid = apperr.Define(apperr.Invalid, "datasets.field_invalid",
+		"This calculated field cannot be saved.")
 	ErrRowsInvalid = apperr.Define(apperr.Invalid, "datasets.rows_invalid",
 		"These rows do not fit the dataset's columns.")
 	ErrUploadNotFound = apperr.Define(apperr.NotFound, "datasets.upload_not_found",

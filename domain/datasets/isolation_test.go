@@ -90,6 +90,15 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		"SaveMeasure": {func(ctx context.Context, a access.Actor) error {
 			return r.SaveMeasure(ctx, a, id, datasets.Measure{Name: "m", Measure: warehouse.Measure{Fn: "count"}})
 		}, datasets.ErrNotFound},
+		"SaveField": {func(ctx context.Context, a access.Actor) error {
+			return r.SaveField(ctx, a, id, datasets.Field{Name: "f", Expression: "1"})
+		}, datasets.ErrNotFound},
+		"RemoveField": {func(ctx context.Context, a access.Actor) error { return r.RemoveField(ctx, a, id, "f") }, datasets.ErrNotFound},
+		"CheckField": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.CheckField(ctx, a, id, "f", "1")
+			return err
+		}, datasets.ErrNotFound},
+		"ListFields":     {func(ctx context.Context, a access.Actor) error { _, err := r.ListFields(ctx, a, id, nil); return err }, datasets.ErrNotFound},
 		"RemoveMeasure":  {func(ctx context.Context, a access.Actor) error { return r.RemoveMeasure(ctx, a, id, "m") }, datasets.ErrNotFound},
 		"ListDependents": {func(ctx context.Context, a access.Actor) error { _, err := r.ListDependents(ctx, a, id); return err }, datasets.ErrNotFound},
 		"Delete":         {func(ctx context.Context, a access.Actor) error { return r.Delete(ctx, a, id) }, datasets.ErrNotFound},

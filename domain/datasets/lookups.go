@@ -171,7 +171,12 @@ func (s *Service) SaveMeasure(ctx context.Context, actor access.Actor, id ids.Da
 	if err != nil {
 		return fmt.Errorf("encode measure: %w", err)
 	}
-	return s.revise(ctx, actor, id, "datasets.measure_saved", func(ctx context.Context, tx *db.Tx, _ Dataset) (map[string]any, error) {
+	return s.revise(ctx, actor, id, "datasets.measure_saved", func(ctx context.Context, tx *db.Tx, d Dataset) (map[string]any, error) {
+		for _, f := range d.Fields {
+			if f.Name == m.Name {
+				return nil, ErrMeasureInvalid.With("There is a calculated field “%s” already.", f.Name)
+			}
+		}
 		err := tx.MeasureSave(ctx, db.MeasureSaveParams{
 			TenantID: tx.TenantID, DatasetID: id.UUID(), Name: m.Name, Description: clean(m.Description), Format: format, Measure: measure,
 		})

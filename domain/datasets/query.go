@@ -132,6 +132,7 @@ func currentNames(spec warehouse.Spec, renamed map[string]string) (warehouse.Spe
 	})
 	spec.Measures = each(spec.Measures, r.measure)
 	spec.Filters = each(spec.Filters, r.filter)
+	spec.Fields = currentFields(spec.Fields, r)
 	if spec.Comparison != nil {
 		c := *spec.Comparison
 		c.Column = r.name(c.Column)
