@@ -144,9 +144,9 @@ func (s *seriesSet) judge(list [][]float64, out *report) error {
 		best = min(best, sum/n)
 	}
 	name := fmt.Sprintf("forecast, %s, %d series, %d origins: ", s.name, len(list), origins)
-	out.judge(name+"MASE against seasonal naive", round3(ours/n), "", "<", round3(best), ours/n < best)
+	out.figure(name+"MASE against seasonal naive").judge(round3(ours/n), "", "<", round3(best), ours/n < best)
 	coverage := 100 * float64(inside80) / n
-	out.judge(name+"held-out points in the 80 % band", coverage, "%", "70 to", 90, coverage >= 70 && coverage <= 90)
+	out.figure(name+"held-out points in the 80 % band").judge(coverage, "%", "70 to", 90, coverage >= 70 && coverage <= 90)
 	out.add(name+"held-out points in the 95 % band", 100*float64(inside95)/n, "%")
 	out.add(name+"CPU of one forecast, median", milliseconds(median(costs).cpu), "ms")
 	return nil

@@ -119,6 +119,8 @@ func words(ctx context.Context) dashboards.Words {
 			Interval95: messages.T(ctx, "charts.forecast.band", "Share", 95), Today: messages.T(ctx, "charts.forecast.today"),
 			LowerEnd: messages.T(ctx, "charts.forecast.lower"), UpperEnd: messages.T(ctx, "charts.forecast.upper"),
 			LastData: messages.T(ctx, "charts.forecast.last"), Anomaly: messages.T(ctx, "charts.forecast.anomaly"),
+			Total:   messages.T(ctx, "charts.total"),
+			Average: messages.T(ctx, "charts.average"), Target: messages.T(ctx, "charts.target"),
 		},
 		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
 		PreviousYear: messages.T(ctx, "charts.previous_year"),

@@ -28,6 +28,8 @@ const targets = { chrome: 120 << 16, firefox: 121 << 16, safari: (17 << 16) | (2
 
 const files = new Map(); // name within dist -> Buffer
 const entries = {}; // plain name -> {file, integrity}
+const lazy = {}; // parts of charts that a page loads when one of its charts needs them
+const chunks = {}; // their files -> what those import
 
 function hash(content) {
   return createHash("sha256").update(content).digest("hex").slice(0, 10);
@@ -92,13 +94,14 @@ function icons() {
   add("icons.json", JSON.stringify(shapes));
 }
 
-/** Land, borders and the states of the USA, without names and ids. */
+/** Land, borders and the states of the USA, without names. The ids are those of
+ * domain/charts/areas.tsv: a few countries without a number have their name. */
 function shapes() {
   const slim = (file, keep) => {
     const topology = JSON.parse(readFileSync(require.resolve(file), "utf8"));
     const objects = {};
     for (const name of keep) {
-      const geometries = topology.objects[name].geometries.map(({ type, arcs }) => ({ type, arcs }));
+      const geometries = topology.objects[name].geometries.map(({ type, arcs, id, properties }) => (name === "land" ? { type, arcs } : { type, arcs, id: id ?? properties?.name }));
       objects[name] = { type: "GeometryCollection", geometries };
     }
     return JSON.stringify({ type: "Topology", arcs: topology.arcs, transform: topology.transform, objects });
@@ -134,7 +137,10 @@ async function scripts() {
     const file = add(path.basename(output.path), output.contents);
     const { entryPoint, imports } = result.metafile.outputs[`dist/${file}`];
     const name = entryPoint && `${path.parse(entryPoint).name}.js`;
-    if (name) {
+    if (entryPoint?.startsWith("src/parts/")) {
+      lazy[`charts: ${path.parse(entryPoint).name}`] = file;
+      chunks[file] = imports.filter(({ kind }) => kind === "import-statement").map((each) => path.basename(each.path));
+    } else if (name) {
       entries[name] = {
         file,
         imports: imports.filter(({ kind }) => kind === "import-statement").map((each) => path.basename(each.path)),
@@ -187,7 +193,7 @@ function report() {
     const file = entries[name]?.file ?? name;
     if (seen.has(file)) return 0;
     seen.add(file);
-    const imports = Object.values(entries).find((entry) => entry.file === file)?.imports ?? [];
+    const imports = Object.values(entries).find((entry) => entry.file === file)?.imports ?? chunks[file] ?? [];
     return sizes[file] + imports.reduce((sum, each) => sum + whole(each, seen), 0);
   };
   const seen = new Set();
@@ -198,6 +204,10 @@ function report() {
   for (const [name, size] of first) line(`  ${name}`, size);
   line("  together", total);
   console.log("Loaded where they are needed:");
+  for (const [name, file] of Object.entries(lazy)) {
+    const already = new Set(seen);
+    line(`  ${name}`, whole(file, already));
+  }
   for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "uploads.js"]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
@@ -207,7 +217,9 @@ function report() {
 async function build() {
   const start = performance.now();
   files.clear();
-  for (const name of Object.keys(entries)) delete entries[name];
+  for (const known of [entries, lazy, chunks]) {
+    for (const name of Object.keys(known)) delete known[name];
+  }
   fonts();
   icons();
   shapes();

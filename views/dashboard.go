@@ -229,12 +229,14 @@ func chipIcon(t charts.Type) string {
 	switch t {
 	case charts.Map:
 		return "map-pin"
-	case charts.Table:
+	case charts.Table, charts.Pivot, charts.WordList:
 		return "table"
-	case charts.Donut:
+	case charts.Donut, charts.Sunburst:
 		return "chart-pie"
-	case charts.Heatmap:
+	case charts.Heatmap, charts.Treemap, charts.Calendar:
 		return "grid-3x3"
+	case charts.Line, charts.Step, charts.Area, charts.Scatter, charts.Bubble:
+		return "chart-line"
 	case charts.StackedBar:
 		return "chart-column-stacked"
 	}
@@ -250,8 +252,13 @@ func say(ctx context.Context, m charts.Message) string {
 }
 
 func tileClass(t *dashboards.Tile) string {
-	if t.Type == charts.KPI {
+	switch t.Type {
+	case charts.KPI:
 		return "w w-kpi"
+	case charts.Text, charts.Image:
+		return "w w-plain"
+	case charts.Divider:
+		return "w w-bare"
 	}
 	return "w"
 }
@@ -276,6 +283,8 @@ func skeletonOf(t charts.Type) ui.SkeletonShape {
 		return ui.SkeletonTable
 	case "cells":
 		return ui.SkeletonGrid
+	case "text":
+		return ui.SkeletonText
 	}
 	return ui.SkeletonGrid
 }
@@ -381,6 +390,9 @@ func alignment(c charts.GridColumn) string {
 
 func cellClass(c charts.GridColumn, cell charts.GridCell) string {
 	class := alignment(c)
+	if cell.Shade != 0 {
+		class = strings.TrimSpace(class + " tint")
+	}
 	if cell.Tone != charts.Neutral {
 		class = strings.TrimSpace(class + " " + string(cell.Tone))
 	}
@@ -392,7 +404,10 @@ func barStyle(share float64) string {
 }
 
 func rowClass(r charts.GridRow) string {
-	if r.Faded {
+	switch {
+	case r.Total:
+		return "row-total"
+	case r.Faded:
 		return "faded"
 	}
 	return ""

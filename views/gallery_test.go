@@ -14,6 +14,9 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
@@ -117,6 +120,7 @@ func galleryPages() map[string]templ.Component {
 		"error-500":   BareErrorPage(out, ErrorProps{Status: 500, Title: "Something went wrong", Text: "The problem was recorded.", Code: "internal.error", RequestID: "01J9"}),
 		"parts":       within(Page(s, PageProps{Title: "Parts", Active: NavData, Crumbs: []Crumb{{Label: "Data", Href: "/datasets"}}, Status: ui.Steps("Steps", []ui.Step{{Label: "Choose type", State: ui.StepDone, Href: "#"}, {Label: "Review schema", State: ui.StepCurrent}, {Label: "Load"}}), Header: ui.Button(ui.ButtonProps{Label: "Save and close", Kind: ui.Ghost}), Footer: galleryFooter()}), galleryParts()),
 		"widgets":     galleryWidgets(s),
+		"charts":      galleryCharts(s),
 	}
 }
 
@@ -187,6 +191,60 @@ func galleryWidgets(s Shell) templ.Component {
 	chart("bar", "Net sales by region", "--x:5;--y:18;--w:4;--h:9")
 	tile("skel", "Loading", "Skeleton after 150 ms", "--x:9;--y:18;--w:4;--h:9", "", `<div class="w-body"><div class="skel skel-bars">`+strings.Repeat("<i></i>", 8)+`</div></div>`)
 	return within(Page(s, PageProps{Title: "Trading & delivery", Active: NavDashboards, Rail: true, Bare: true, Crumbs: []Crumb{{Label: "Dashboards", Href: "#"}, {Label: "Trading", Href: "#"}}, Status: ui.LiveMark("Live"), Header: templ.Join(ui.Button(ui.ButtonProps{Label: "Share", Icon: "share-2"}), ui.Button(ui.ButtonProps{Label: "Edit", Icon: "pencil", Kind: ui.Filled}))}), templ.Raw(`<div class="dash">`+b.String()+`</div>`))
+}
+
+// galleryCharts shows every golden drawing through the page's own templates.
+func galleryCharts(s Shell) templ.Component {
+	l := locale.Default()
+	var tiles []templ.Component
+	names, _ := filepath.Glob(filepath.Join("..", "domain", "charts", "testdata", "*.json"))
+	for i, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		var golden struct {
+			charts.Drawing
+			Chart, Points json.RawMessage
+		}
+		if json.Unmarshal(text, &golden) != nil || golden.State != charts.Ready {
+			continue
+		}
+		d := golden.Drawing
+		d.Chart, d.Points = golden.Chart, golden.Points
+		id := strings.TrimSuffix(filepath.Base(name), ".json")
+		size := d.Type.DefaultSize()
+		tiles = append(tiles, DashboardTile(TileProps{Locale: l, Tile: &dashboards.Tile{ID: id, Key: id, Type: d.Type, Title: id, Subtitle: "Golden drawing",
+			Layout: dashboards.Layout{X: i % 2 * 6, Y: i / 2 * 9, W: max(min(size.W, 6), 3), H: min(size.H, 9)}, Drawing: &d, Page: 1}}))
+	}
+	return within(Page(s, PageProps{Title: "Charts", Active: NavDashboards, Rail: true, Bare: true}),
+		templ.Join(templ.Raw(`<div class="dash">`), templ.Join(tiles...), templ.Raw(`</div>`)))
+}
+
+// Hostile names of every kind of drawing that is HTML stay text.
+func TestHostileNamesInWidgets(t *testing.T) {
+	t.Parallel()
+	const bad = `<img src=x onerror=alert(1)>"'`
+	status := &charts.Status{Label: bad, Target: bad, Tone: charts.Warn}
+	for name, d := range map[string]*charts.Drawing{
+		"words":  {Type: charts.WordList, State: charts.Ready, Words: []charts.Word{{Text: bad, Value: bad, Mark: bad, Size: 3}}},
+		"facets": {Type: charts.Line, State: charts.Ready, Facets: []charts.Facet{{Name: bad, Mark: bad, Chart: []byte("{}")}}},
+		"gauge":  {Type: charts.Gauge, State: charts.Ready, Dial: &charts.Dial{Text: bad, Low: bad, High: bad, Status: status}},
+		"kpi":    {Type: charts.KPI, State: charts.Ready, KPI: &charts.Figure{Text: bad, Full: bad, Status: status}},
+		"missed": {Type: charts.Bar, State: charts.Ready, Chart: []byte("{}"), Note: charts.Message{Key: "charts.note.missed", Args: []any{"Count", 1, "Field", bad}}, Missed: []string{bad}},
+		"image":  {Type: charts.Image, State: charts.Ready, Image: &charts.Picture{URL: "/a.png", Alt: bad}},
+		"pivot": {Type: charts.Pivot, State: charts.Ready, Table: &charts.Grid{Side: 1, Heads: [][]charts.GridHead{{{Text: bad, Span: 1}}}, Columns: []charts.GridColumn{{Label: bad}},
+			Rows: []charts.GridRow{{Heading: bad}, {Cells: []charts.GridCell{{Text: bad, Bar: -1}}, Mark: bad}}, Totals: &charts.GridRow{Cells: []charts.GridCell{{Text: bad, Bar: -1}}}}},
+	} {
+		var b strings.Builder
+		tile := &dashboards.Tile{ID: "w", Type: d.Type, Title: bad, Subtitle: bad, Drawing: d}
+		if err := DashboardTile(TileProps{Locale: locale.Default(), Tile: tile}).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "<img src=x") {
+			t.Errorf("%s: a name became markup: %s", name, b.String())
+		}
+	}
 }
 
 func within(page, children templ.Component) templ.Component {

@@ -66,7 +66,7 @@ func (t thumbBox) draw(b *strings.Builder, w dashboards.Widget, seed int) {
 	case charts.KPI:
 		t.bar(b, 0, 0, min(t.w*0.4, 28), min(t.h*0.25, 4), "var(--df-line-strong)")
 		t.bar(b, 0, t.h*0.5, min(t.w*0.6, 44), min(t.h*0.4, 9), "var(--df-ink-2)")
-	case charts.Line, charts.Area:
+	case charts.Line, charts.Step, charts.Area, charts.Candlestick, charts.Sankey:
 		t.line(b, seed+40, "var(--df-line-strong)", "")
 		area := ""
 		if w.Type == charts.Area {
@@ -83,11 +83,13 @@ func (t thumbBox) draw(b *strings.Builder, w dashboards.Widget, seed int) {
 			return
 		}
 		t.columns(b, seed, []string{colour})
+	case charts.Combo, charts.Histogram, charts.Box, charts.Waterfall:
+		t.columns(b, seed, []string{colour})
 	case charts.StackedBar:
 		t.columns(b, seed, []string{"var(--c1)", "var(--c2)", "var(--c3)"})
-	case charts.Donut:
+	case charts.Donut, charts.Sunburst, charts.Radar, charts.Gauge:
 		t.ring(b)
-	case charts.Heatmap:
+	case charts.Heatmap, charts.Calendar, charts.Treemap:
 		cols, rows := max(4, int(t.w/14)), max(3, int(t.h/14))
 		for i := range cols {
 			for j := range rows {
@@ -95,11 +97,23 @@ func (t thumbBox) draw(b *strings.Builder, w dashboards.Widget, seed int) {
 					t.x+float64(i)*t.w/float64(cols), t.y+float64(j)*t.h/float64(rows), t.w/float64(cols)-1.5, t.h/float64(rows)-1.5, 0.15+0.75*shape(seed+j, i))
 			}
 		}
-	case charts.Table:
+	case charts.Table, charts.Pivot, charts.WordList, charts.Funnel:
 		n := max(3, int(t.h/10))
 		for i := range n {
 			t.bar(b, 0, float64(i)*t.h/float64(n), t.w*0.4, 3, "var(--df-line-strong)")
 			t.bar(b, t.w*0.55, float64(i)*t.h/float64(n), t.w*0.4*(1-0.7*float64(i)/float64(n)), 3, colour)
+		}
+	case charts.Text:
+		for i := range max(1, int(t.h/8)) {
+			t.bar(b, 0, float64(i)*8, t.w*(0.6+0.4*shape(seed, i)), 2.5, "var(--df-line-strong)")
+		}
+	case charts.Divider:
+		t.bar(b, 0, t.h/2, t.w, 1, "var(--df-line-strong)")
+	case charts.Image:
+		t.bar(b, 0, 0, t.w, t.h, "var(--color-base-300)")
+	case charts.Scatter, charts.Bubble:
+		for i := range 18 {
+			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="%s" opacity=".7"/>`, t.x+t.w*(0.06+0.88*shape(seed, i)), t.y+t.h*(0.1+0.8*shape(seed+7, i)), 1.2+2*shape(seed+3, i), colour)
 		}
 	case charts.Map:
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2" fill="var(--map-water)"/>`, t.x, t.y, t.w, t.h)

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"context"
 	"net/url"
 	"strconv"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
@@ -54,6 +56,94 @@ func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 	values.Set("at", g.At)
 	values.Set("stale", strconv.FormatInt(g.Time.Unix(), 10))
 	return p.widgetPath("") + "?" + values.Encode()
+}
+
+// statusText is the word beside the icon: the threshold's own, what there is of
+// the target, or the target.
+func statusText(ctx context.Context, s *charts.Status) string {
+	switch {
+	case s.Label != "":
+		return s.Label
+	case s.Share != "":
+		return messages.T(ctx, "widget.of_target", "Share", s.Share)
+	case s.Target != "":
+		return messages.T(ctx, "widget.target", "Target", s.Target)
+	case s.Tone == charts.Good:
+		return messages.T(ctx, "widget.tone_pos")
+	case s.Tone == charts.Warn:
+		return messages.T(ctx, "widget.tone_warn")
+	case s.Tone == charts.Bad:
+		return messages.T(ctx, "widget.tone_neg")
+	}
+	return messages.T(ctx, "widget.tone_none")
+}
+
+func statusTitle(ctx context.Context, s *charts.Status) string {
+	if s.Target == "" {
+		return ""
+	}
+	return messages.T(ctx, "widget.target", "Target", s.Target)
+}
+
+func statusIcon(t charts.Tone) string {
+	switch t {
+	case charts.Good:
+		return "circle-check"
+	case charts.Warn:
+		return "triangle-alert"
+	case charts.Bad:
+		return "circle-alert"
+	}
+	return "info"
+}
+
+func statusTone(t charts.Tone) ui.Tone {
+	switch t {
+	case charts.Good:
+		return ui.Positive
+	case charts.Warn:
+		return ui.Warning
+	case charts.Bad:
+		return ui.Negative
+	}
+	return ui.Neutral
+}
+
+// tooMuchText says which grouping or how many values would fit.
+func tooMuchText(ctx context.Context, d *charts.Drawing) string {
+	if d.Fit.Key == "" {
+		return messages.T(ctx, "widget.too_much_text")
+	}
+	args := d.Fit.Args
+	if d.Fit.Key == "charts.fit.grain" {
+		args = []any{"Grain", messages.T(ctx, "charts.by."+args[1].(string))}
+	}
+	return messages.T(ctx, d.Fit.Key, args...)
+}
+
+func headClass(column int) string {
+	if column == 0 {
+		return "head-side"
+	}
+	return "head-span"
+}
+
+func spanAttrs(cell charts.GridCell) templ.Attributes {
+	if cell.Span > 1 {
+		return templ.Attributes{"rowspan": strconv.Itoa(cell.Span)}
+	}
+	return nil
+}
+
+// shadeStyle tints a cell so that its text keeps its contrast.
+func shadeStyle(shade int) string {
+	switch {
+	case shade > 0:
+		return "--tint:var(--c1);--strength:" + strconv.Itoa(shade*8) + "%"
+	case shade < 0:
+		return "--tint:var(--c2);--strength:" + strconv.Itoa(-shade*8) + "%"
+	}
+	return ""
 }
 
 func directionKey(arrow int) string {

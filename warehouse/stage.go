@@ -8,14 +8,14 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
-// grouping is one SELECT that groups by the plan's dimensions, in parts.
-type grouping struct {
+// groupedSelect is one SELECT that groups by the plan's dimensions, in parts.
+type groupedSelect struct {
 	dims, atoms []string // their SQL
 	from        string   // with filters
 }
 
 // String gives the columns d0… for the dimensions and a0… for the atoms.
-func (g *grouping) String() string {
+func (g *groupedSelect) String() string {
 	columns := make([]string, 0, len(g.dims)+len(g.atoms))
 	for i, x := range g.dims {
 		columns = append(columns, fmt.Sprintf("%s AS d%d", x, i))
@@ -27,7 +27,7 @@ func (g *grouping) String() string {
 }
 
 // grouped groups the rows that pass where.
-func (c *compiler) grouped(where []predicate, prev *planPrevious) *grouping {
+func (c *compiler) grouped(where []predicate, prev *planPrevious) *groupedSelect {
 	s := c.scope(where, prev)
 	if keys, ok := s.stageKeys(); ok {
 		return s.staged(keys)
@@ -36,10 +36,10 @@ func (c *compiler) grouped(where []predicate, prev *planPrevious) *grouping {
 }
 
 // direct groups rows by the dimensions themselves.
-func (s *scope) direct() *grouping {
+func (s *scope) direct() *groupedSelect {
 	s.joinNeeded()
 	p := s.c.p
-	g := &grouping{}
+	g := &groupedSelect{}
 	for i := range p.Dims {
 		g.dims = append(g.dims, s.dimension(&p.Dims[i]))
 	}
@@ -221,7 +221,7 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 }
 
 // staged groups in two stages.
-func (s *scope) staged(keys []stageKey) *grouping {
+func (s *scope) staged(keys []stageKey) *groupedSelect {
 	p := s.c.p
 	outer := s.c.scope(nil, s.prev)
 	inner := make([]string, 0, len(keys)+len(p.Atoms))
@@ -272,7 +272,7 @@ func (s *scope) staged(keys []stageKey) *grouping {
 	}
 	first := "SELECT " + strings.Join(inner, ", ") + s.from() + groupBy(len(keys))
 
-	g := &grouping{}
+	g := &groupedSelect{}
 	for i := range p.Dims {
 		g.dims = append(g.dims, outer.dimension(&p.Dims[i]))
 	}

@@ -57,8 +57,16 @@ func (d *drawing) cyclicText(grain string, n int) string {
 	return d.text(&one, 0)
 }
 
-// drawBar draws one bar a category, lying by default; the value stands at its end.
+// drawBar draws one bar a category, lying by default; the value stands at its
+// end. With a second dimension there is one bar for each of its values.
 func drawBar(d *drawing) error {
+	if len(d.dims) > 1 {
+		how := d.Config.Encode.Stack
+		if how == "" {
+			how = stackNone
+		}
+		return d.parts(how, d.Config.Encode.Vertical)
+	}
 	x, err := d.dimension(d.Config.Encode.X, 0)
 	if err != nil {
 		return err
@@ -72,17 +80,13 @@ func drawBar(d *drawing) error {
 		return err
 	}
 	labels, rows := d.categories(x)
-	if len(rows) > MaxPoints {
-		return d.tooMuch(len(rows))
+	if len(rows) > MaxPlaces {
+		return d.tooManyPlaces(x, len(rows))
 	}
 	vertical := d.Config.Encode.Vertical
-	round := []int{0, 3, 3, 0}
-	if vertical {
-		round = []int{3, 3, 0, 0}
-	}
 	picked, f := d.picked(), d.format(y)
 	data, marks := make([]any, len(rows)), make([]string, len(rows))
-	widest := 0
+	widest, below := 0, false
 	for i, row := range rows {
 		value := d.cell(y, row)
 		style := obj{}
@@ -93,6 +97,10 @@ func drawBar(d *drawing) error {
 			}
 			if v, ok := number(y, row); ok {
 				widest = max(widest, utf8.RuneCountInString(d.Locale.KPI(v, f)))
+				if v < 0 {
+					style["borderRadius"] = ends(vertical, true)
+					below = true
+				}
 			}
 		}
 		if picked != nil && !picked[marks[i]] {
@@ -104,7 +112,7 @@ func drawBar(d *drawing) error {
 		}
 	}
 	bar := obj{"type": "bar", "name": d.name(y), "data": data, "barMaxWidth": 28,
-		"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": round}}
+		"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": ends(vertical, false)}}
 	grid := obj{"left": 4, "right": 12, "top": 8, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
 	category := obj{"type": "category", "data": labels}
 	value := d.valueAxis(y, false)
@@ -122,10 +130,27 @@ func drawBar(d *drawing) error {
 		category["axisLine"] = obj{"show": false}
 		category["axisLabel"] = obj{"width": min(120, max(64, d.Size.pixels()/3)), "overflow": "truncate", "interval": 0}
 		value["axisLabel"], value["splitLine"] = obj{"show": false}, obj{"show": false}
+		if below {
+			// Labels of bars to the left of zero stand on the other side of it,
+			// where names of categories do not lie under them.
+			grid["left"] = 14 + 7*widest
+			category["axisLabel"].(obj)["margin"] = 14
+			category["axisLine"] = obj{"show": false, "onZero": false}
+			for i, each := range data {
+				if o, ok := each.(obj); ok {
+					if v, ok := o["value"].(float64); ok && v < 0 {
+						data[i].(obj)["label"] = obj{"position": "left"}
+					}
+				}
+			}
+		}
 		option["yAxis"], option["xAxis"] = category, value
 	}
 	d.out.Count = len(data)
 	d.sayCategories(x, y)
+	if err := d.annotate(option, y, nil, labels, vertical); err != nil {
+		return err
+	}
 	return d.chart(option, obj{
 		"narrow":  narrow,
 		"marks":   obj{"by": "data", "values": marks},

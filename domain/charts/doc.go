@@ -19,8 +19,11 @@
 //     with several colours ("var(--seq)") stands for an array, one that is a
 //     number ("var(--df-band)") for that number.
 //   - An object {"$format": F} in the place of a function stands for
-//     value => text by the format F. F is a NumberFormat, or
-//     {"labels": {"20000": "£20k"}} for the ready texts of an axis.
+//     value => text by the format F. F is a NumberFormat,
+//     {"labels": {"20000": "£20k"}} for the ready texts of an axis,
+//     {"field": "face"} for a text that the point carries under that name, or
+//     {"head": true} for the head that the tooltip of the point has.
+//   - "include": [v…] on an axis widens it as far as the reference lines on it.
 //
 // df says what ECharts has no words for:
 //
@@ -29,10 +32,17 @@
 //     Without it the chart has no tooltip. A point whose last part is null is
 //     left out of it. A format with "range" writes the last two parts of the
 //     point, the ends of a band.
-//   - "marks": {"by": "data"|"series", "values": [mark…]}: what a click
-//     selects. A click on a mark sends the event "df:select" (bubbling) with
-//     detail {widget, mark, add}; add is true with Shift held. An empty mark
-//     can't be selected. Absent: nothing can be.
+//     "headsBy" has the heads by series and data index, "texts" ready texts in
+//     the place of formatted values, "fields" [{name, at, format}…] a line for
+//     each part of a value, and "item" true makes the tooltip that of a single
+//     point. A point may carry "head", "text" and "rows" of its own. A series
+//     with an empty name only holds others up. Without a tooltip there is none.
+//   - "marks": {"by": "data"|"series"|"cell"|"item", "values": [mark…]}: what a
+//     click selects, by data index (of the series "series"), by series, by both
+//     ("cells" [[mark…]…]), or as the point carries it under "mark". A click
+//     on a mark sends the event "df:select" (bubbling) with detail
+//     {widget, mark, add}; add is true with Shift held. An empty mark can't be
+//     selected. Absent: nothing can be.
 //   - "narrow": option, merged over the first under 640 px of window width.
 //
 // A map is <df-map data-widget="ID"> around JSON of type MapData and sends the

@@ -22,9 +22,18 @@ func Draw(in Input) (*Drawing, error) {
 	if in.Size == (Size{}) {
 		in.Size = in.Config.Type.DefaultSize()
 	}
+	if !in.Config.Type.Asks() {
+		in.Result = &warehouse.Result{}
+	}
 	d, err := begin(in)
 	if err != nil {
 		return nil, err
+	}
+	if !in.Config.Type.Asks() {
+		return d.out, kinds[in.Config.Type].draw(d)
+	}
+	if in.Config.Encode.Facet != "" && in.Result.Rows > 0 {
+		return d.out, d.facets()
 	}
 	if in.Config.Type != KPI && in.Config.Type != Table && in.Result.Rows == 0 {
 		d.out.State = Empty

@@ -46,6 +46,9 @@ func drawKPI(d *drawing) error {
 			}
 		}
 	}
+	if fig.Status, err = d.status(now, c); err != nil {
+		return err
+	}
 	if d.Spark != nil {
 		fig.Spark, err = d.spark(c)
 	}

@@ -9,7 +9,7 @@ import (
 
 // drawLine draws one or more lines over time (or over any other dimension), and
 // what they are compared with behind them. An area is a line on zero with its
-// surface filled.
+// surface filled; a step stays on a value until the next.
 func drawLine(d *drawing) error {
 	x, err := d.dimension(d.Config.Encode.X, 0)
 	if err != nil {
@@ -33,7 +33,7 @@ func drawLine(d *drawing) error {
 	}
 	ahead := d.foreseen(&s, lines)
 	if total := len(lines) * len(s.at); total > MaxPoints && len(lines)*LinePoints > MaxPoints || len(s.at) > MaxPoints {
-		return d.tooMuch(max(total, d.Result.Rows))
+		return d.tooManyPlaces(x, max(total, d.Result.Rows))
 	}
 	xs := make([]float64, len(s.at))
 	for i, t := range s.at {
@@ -48,7 +48,7 @@ func drawLine(d *drawing) error {
 			data[i] = [2]any{int64(xs[k]), orNull(l.values[k])}
 		}
 		d.out.Count += len(data)
-		o := l.option(d.Config.Type == Area)
+		o := l.option(d.Config.Type)
 		o["data"] = data
 		if len(keep) == 1 {
 			o["showSymbol"] = true
@@ -80,13 +80,16 @@ func drawLine(d *drawing) error {
 		"useUTC": true,
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
 		"xAxis":  axis,
-		"yAxis":  d.valueAxis(y, d.Config.Type == Line),
+		"yAxis":  d.valueAxis(y, d.Config.Type != Area),
 		"series": list,
 	}
 	df := obj{
 		"narrow": obj{"xAxis": narrow},
 		"tooltip": obj{"head": obj{"$format": obj{"time": string(bucketGrain(s.grain)), "year": true}},
 			"formats": formats, "names": names},
+	}
+	if err := d.annotate(option, y, s.at, nil, true); err != nil {
+		return err
 	}
 	d.sayLine(s, y)
 	if ahead != nil {
@@ -105,15 +108,18 @@ type line struct {
 	format   localeFormat
 }
 
-func (l line) option(area bool) obj {
+func (l line) option(t Type) obj {
 	style := obj{"color": cssVar(l.colour), "width": 2}
 	o := obj{"type": "line", "name": l.name, "showSymbol": false, "lineStyle": style,
 		"itemStyle": obj{"color": cssVar(l.colour)}, "z": 3, "connectNulls": false}
 	if l.previous {
 		style["width"], style["type"] = 1.5, []int{2, 3}
 		o["z"], o["silent"] = 2, true
-	} else if area {
+	} else if t == Area {
 		o["areaStyle"] = obj{"color": cssVar(l.colour), "opacity": 0.12}
+	}
+	if t == Step {
+		o["step"] = "end"
 	}
 	return o
 }
@@ -212,25 +218,28 @@ func (d *drawing) valueAxis(y *warehouse.ResultColumn, free bool) obj {
 // lineOverCategories draws a line over something other than time: hours of the
 // day, bins, months of the year.
 func (d *drawing) lineOverCategories(x, y *warehouse.ResultColumn) error {
-	if d.Result.Rows > MaxPoints {
-		return d.tooMuch(d.Result.Rows)
-	}
 	labels, rows := d.categories(x)
+	if len(labels) > MaxPlaces {
+		return d.tooManyPlaces(x, len(labels))
+	}
 	values := make([]any, len(rows))
 	for i, row := range rows {
 		values[i] = d.cell(y, row)
 	}
 	l := line{name: d.name(y), colour: d.hue(), shape: Solid}
-	o := l.option(d.Config.Type == Area)
+	o := l.option(d.Config.Type)
 	o["data"] = values
 	d.out.Count = len(values)
 	option := obj{
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
 		"xAxis":  obj{"type": "category", "data": labels, "boundaryGap": false},
-		"yAxis":  d.valueAxis(y, d.Config.Type == Line),
+		"yAxis":  d.valueAxis(y, d.Config.Type != Area),
 		"series": []obj{o},
 	}
 	d.sayCategories(x, y)
+	if err := d.annotate(option, y, nil, labels, true); err != nil {
+		return err
+	}
 	return d.chart(option, obj{"tooltip": obj{"heads": labels, "names": []string{l.name}, "formats": []obj{placed("full", d.format(y))}}})
 }
 

@@ -9,6 +9,15 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
+// The layers of a map.
+const (
+	LayerPoints   = "points"
+	LayerClusters = "clusters"
+	LayerHeat     = "heat"
+	LayerAreas    = "areas"
+	LayerLines    = "lines"
+)
+
 // MapData is the JSON of a df-map. Its lists have one entry a point.
 type MapData struct {
 	// Area is what the map starts with: "world", "us", "europe", or "data"
@@ -24,10 +33,27 @@ type MapData struct {
 	Faded []bool    `json:"faded,omitempty"` // not selected while others are
 	// Hue is the CSS variable of points without a shade.
 	Hue string `json:"hue"`
+	// Layer is how it is drawn; absent for points. Areas have the ids of
+	// shapes of Scope ("countries" or "states") in place of coordinates, lines
+	// a far end, and clusters and heat the value itself as a weight.
+	Layer  string    `json:"layer,omitempty"`
+	Scope  string    `json:"scope,omitempty"`
+	Shape  []string  `json:"shape,omitempty"`
+	ToLon  []float64 `json:"toLon,omitempty"`
+	ToLat  []float64 `json:"toLat,omitempty"`
+	Weight []float64 `json:"weight,omitempty"`
 }
 
 // drawMap draws one point for each place; its area stands for a measure.
 func drawMap(d *drawing) error {
+	layer := d.Config.Encode.Layer
+	switch layer {
+	case LayerAreas:
+		return d.areas()
+	case "", LayerPoints, LayerClusters, LayerHeat, LayerLines:
+	default:
+		return ErrConfig.With("%q is no layer of a map.", layer)
+	}
 	lat, lon, err := d.coordinates()
 	if err != nil {
 		return err
@@ -57,11 +83,20 @@ func drawMap(d *drawing) error {
 			}
 		}
 	}
+	var toLat, toLon *warehouse.ResultColumn
+	if layer == LayerLines {
+		if toLat, toLon, err = d.farEnds(); err != nil {
+			return err
+		}
+	}
 	columns, err := d.selects()
 	if err != nil {
 		return err
 	}
-	if d.Result.Rows > MaxPoints {
+	if d.Result.Rows > MaxPoints || layer == LayerLines && d.Result.Rows > maxLines {
+		if layer == LayerLines {
+			d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", 500, "Field", d.name(v)}}
+		}
 		return d.tooMuch(d.Result.Rows)
 	}
 	m := MapData{Area: d.Config.Encode.Map, Hue: d.hue()}
@@ -88,8 +123,23 @@ func drawMap(d *drawing) error {
 		if !okY || !okX || !ok || math.Abs(y) > 90 || math.Abs(x) > 180 || d.isOther(i) {
 			continue
 		}
+		switch layer {
+		case LayerLines:
+			farY, okY := number(toLat, i)
+			farX, okX := number(toLon, i)
+			if !okY || !okX || math.Abs(farY) > 90 || math.Abs(farX) > 180 {
+				continue
+			}
+			m.ToLon, m.ToLat = append(m.ToLon, round(farX, 4)), append(m.ToLat, round(farY, 4))
+		case LayerClusters, LayerHeat:
+			m.Weight = append(m.Weight, short(max(size, 0)))
+		}
 		m.Lon, m.Lat = append(m.Lon, round(x, 4)), append(m.Lat, round(y, 4))
-		m.Size = append(m.Size, radius(size, largest))
+		if layer == LayerLines {
+			m.Size = append(m.Size, thickness(size, largest))
+		} else {
+			m.Size = append(m.Size, radius(size, largest))
+		}
 		text := d.Locale.Full(size, f)
 		if shade != nil {
 			s, known := number(shade, i)
@@ -103,7 +153,9 @@ func drawMap(d *drawing) error {
 			}
 		}
 		name := ""
-		if label != nil {
+		if layer == LayerLines {
+			name = d.ends(i, lat, lon, toLat, toLon)
+		} else if label != nil {
 			name = d.text(label, i)
 		}
 		m.Label, m.Text = append(m.Label, name), append(m.Text, d.name(v)+" "+text)
@@ -120,15 +172,166 @@ func drawMap(d *drawing) error {
 		return nil
 	}
 	d.out.Count = len(m.Lon)
+	if layer != LayerPoints {
+		m.Layer = layer
+	}
+	if layer == LayerHeat {
+		d.out.Scale = &[2]string{d.Locale.KPI(0, f), d.Locale.KPI(largest, f)}
+	}
 	if d.out.Points, err = json.Marshal(m); err != nil {
 		return fmt.Errorf("write map: %w", err)
 	}
-	if label != nil && high >= 0 {
+	if layer == LayerLines && high >= 0 {
+		d.say("map_lines", "Count", len(m.Lon), "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.ends(high, lat, lon, toLat, toLon))
+	} else if label != nil && high >= 0 {
 		d.say("map", "Count", len(m.Lon), "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.text(label, high))
 	} else {
 		d.say("map_plain", "Count", len(m.Lon), "Measure", d.name(v))
 	}
 	return nil
+}
+
+const (
+	maxLines  = 2_000
+	maxMissed = 50 // names of areas that are listed
+)
+
+// areas draws countries or states of the USA, coloured by a measure. Names and
+// codes without a shape are listed, never dropped in silence.
+func (d *drawing) areas() error {
+	area, err := d.dimension(d.Config.Encode.Area, 0)
+	if err != nil {
+		return err
+	}
+	v, err := d.column(d.Config.Encode.Colour)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		if v, err = d.value(); err != nil {
+			return err
+		}
+	}
+	columns, err := d.selects()
+	if err != nil {
+		return err
+	}
+	a := shapes()
+	m := MapData{Area: d.Config.Encode.Map, Layer: LayerAreas, Hue: d.hue()}
+	// Where the config leaves it open, what finds more names is meant: "GA" is
+	// a state and a country.
+	countries, states := 0, 0
+	for row := range d.Result.Rows {
+		if area.IsNull(row) || d.isOther(row) {
+			continue
+		}
+		if _, ok := a.country(d.key(area, row)); ok {
+			countries++
+		}
+		if _, ok := a.state(d.key(area, row)); ok {
+			states++
+		}
+	}
+	find := a.country
+	m.Scope = "countries"
+	if m.Area == "us" || m.Area != "world" && m.Area != "europe" && states > countries {
+		m.Scope, find = "states", a.state
+	}
+	if m.Area == "" {
+		m.Area = "data"
+	}
+	low, top, lowText, topText := d.shades(v)
+	f, picked := d.format(v), d.picked()
+	most, missed := -1, 0
+	high := math.Inf(-1)
+	taken := map[string]bool{}
+	for row := range d.Result.Rows {
+		value, ok := number(v, row)
+		if area.IsNull(row) || d.isOther(row) || !ok {
+			continue
+		}
+		name := d.text(area, row)
+		id, found := find(d.key(area, row))
+		if !found || taken[id] {
+			missed++
+			if len(d.out.Missed) < maxMissed {
+				d.out.Missed = append(d.out.Missed, name)
+			}
+			continue
+		}
+		taken[id] = true
+		share := 0.5
+		if top > low {
+			share = min(max((value-low)/(top-low), 0), 1)
+		}
+		if value > high {
+			most, high = row, value
+		}
+		m.Shape, m.Shade = append(m.Shape, id), append(m.Shade, round(share, 3))
+		m.Label, m.Text = append(m.Label, name), append(m.Text, d.name(v)+" "+d.Locale.Full(value, f))
+		m.Lon, m.Lat, m.Size = append(m.Lon, 0), append(m.Lat, 0), append(m.Size, short(value))
+		if len(columns) > 0 {
+			mark := d.mark(row, columns...)
+			m.Mark = append(m.Mark, mark)
+			if picked != nil {
+				m.Faded = append(m.Faded, !picked[mark])
+			}
+		}
+	}
+	if missed > 0 {
+		d.out.Note = Message{Key: "charts.note.missed", Args: []any{"Count", missed, "Field", d.name(area)}}
+	}
+	if most < 0 {
+		if missed > 0 {
+			return ErrConfig.With("None of the %d values of %s is a country or a state of the USA.", missed, d.name(area))
+		}
+		d.out.State = Empty
+		return nil
+	}
+	d.out.Count = len(m.Shape)
+	d.out.Scale = &[2]string{lowText, topText}
+	if d.out.Points, err = json.Marshal(m); err != nil {
+		return fmt.Errorf("write map: %w", err)
+	}
+	d.say("map_areas", "Count", len(m.Shape), "Measure", d.name(v), "High", d.Locale.KPI(high, f), "HighAt", d.text(area, most))
+	return nil
+}
+
+// farEnds are the coordinates that the lines of a map lead to.
+func (d *drawing) farEnds() (lat, lon *warehouse.ResultColumn, err error) {
+	if lat, err = d.column(d.Config.Encode.ToLat); err != nil {
+		return nil, nil, err
+	}
+	if lon, err = d.column(d.Config.Encode.ToLon); err != nil {
+		return nil, nil, err
+	}
+	if lat == nil || lon == nil {
+		return nil, nil, ErrConfig.With("Lines on a map need the latitude and longitude of both ends.")
+	}
+	return lat, lon, nil
+}
+
+// ends names a line: its dimensions that are no coordinates.
+func (d *drawing) ends(row int, coordinates ...*warehouse.ResultColumn) string {
+	text := ""
+	for _, c := range d.dims {
+		if slices.Contains(coordinates, c) {
+			continue
+		}
+		if text != "" {
+			text += " → "
+		}
+		text += d.text(c, row)
+	}
+	return text
+}
+
+// thickness makes the width of a line stand for the value: up to 6 pixels.
+func thickness(v, largest float64) float64 {
+	if largest <= 0 || v <= 0 {
+		return 0.75
+	}
+	return round(0.75+5.25*v/largest, 2)
 }
 
 // coordinates are the columns of the config, or the first that fit: latitude

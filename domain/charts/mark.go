@@ -103,14 +103,44 @@ func SelectColumns(c Config, dims []string) []string {
 		}
 		return nil
 	}
+	if c.Encode.Facet != "" {
+		return []string{c.Encode.Facet}
+	}
 	switch c.Type {
-	case Bar, Donut:
+	case Bar:
+		if len(dims) > 1 {
+			return nth(c.Encode.Series, 1)
+		}
 		return nth(c.Encode.X, 0)
+	case Donut, Combo, Histogram, Box, Funnel, Waterfall, Calendar, WordList:
+		return nth(c.Encode.X, 0)
+	case Treemap, Sunburst:
+		return nth("", 0)
 	case StackedBar:
 		return nth(c.Encode.Series, 1)
+	case Radar:
+		if len(dims) > 1 {
+			return nth(c.Encode.Series, 1)
+		}
+		return nth(c.Encode.X, 0)
+	case Sankey:
+		if len(dims) == 2 {
+			return dims
+		}
+	case Scatter, Bubble:
+		return nth(c.Encode.Label, 0)
+	case Pivot:
+		rows, _ := PivotSides(c.Encode, dims)
+		return rows[:min(len(rows), 1)]
 	case Heatmap:
 		return append(nth(c.Encode.Y, 0), nth(c.Encode.X, 1)...)
 	case Map:
+		if c.Encode.Layer == LayerAreas {
+			return nth(c.Encode.Area, 0)
+		}
+		if c.Encode.Layer == LayerHeat || c.Encode.Layer == LayerLines {
+			return nil
+		}
 		if c.Encode.Label != "" {
 			return []string{c.Encode.Label}
 		}

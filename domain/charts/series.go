@@ -214,6 +214,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 	type part struct {
 		name, key string
 		total     float64
+		rank      float64 // place of a value that has one
 		cells     []float64
 		other     bool
 	}
@@ -234,6 +235,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		p := parts[key]
 		if p == nil {
 			p = &part{name: d.text(s, row), key: key, cells: nans(places), other: other}
+			p.rank, _ = number(s, row)
 			parts[key] = p
 			list = append(list, p)
 		}
@@ -250,6 +252,10 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		}
 		return list[i].total > list[j].total
 	})
+	if ordered := s.Grain != "" || d.Bins[s.Name] > 0; ordered && len(list) <= MaxSeries {
+		// Days of the week and bins keep their order.
+		sort.SliceStable(list, func(i, j int) bool { return list[i].rank < list[j].rank })
+	}
 	out := split{column: s}
 	var rest *part
 	for _, p := range list {

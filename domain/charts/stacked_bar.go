@@ -1,12 +1,34 @@
 package charts
 
 import (
+	"math"
+	"sort"
+	"time"
+
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
-// drawStackedBar draws standing bars whose parts add up, by time or category;
-// parts beyond the seventh are folded into "Other".
+// Ways that the parts of bars stand.
+const (
+	stackNormal  = "normal"
+	stackPercent = "percent"
+	stackNone    = "none"
+)
+
+// drawStackedBar draws bars whose parts add up, by time or category; parts
+// beyond the seventh are folded into "Other".
 func drawStackedBar(d *drawing) error {
+	how := d.Config.Encode.Stack
+	if how == "" {
+		how = stackNormal
+	}
+	return d.parts(how, !d.Config.Encode.Horizontal)
+}
+
+// parts draws a measure cut by a second dimension: on one another, as shares
+// of the whole, or side by side.
+func (d *drawing) parts(how string, vertical bool) error {
 	x, err := d.dimension(d.Config.Encode.X, 0)
 	if err != nil {
 		return err
@@ -24,26 +46,42 @@ func drawStackedBar(d *drawing) error {
 		return err
 	}
 	labels, place := d.places(x)
-	parts := d.splitBy(by, y, len(labels), place)
-	if points := len(labels) * len(parts.names); points > MaxPoints {
-		return d.tooMuch(points)
+	if d.fold(x, y, &labels, &place) {
+		return nil
 	}
-	// Only the outer end is round: the topmost part of each bar.
-	top := make([]int, len(labels))
-	for i := range top {
-		top[i] = -1
+	parts := d.splitBy(by, y, len(labels), place)
+	if points := len(labels) * len(parts.names); points > MaxPoints || len(labels) > MaxPlaces {
+		return d.tooManyPlaces(x, len(labels))
+	}
+	f := d.format(y)
+	var texts [][]string
+	if how == stackPercent {
+		texts = d.shares(parts, f)
+		f = localeFormat{Style: locale.Percent}
+	}
+	// Only the outer end is round: that of the last part on its side of zero.
+	outer := map[[2]int]bool{}
+	for i := range labels {
+		top, bottom := -1, -1
 		for n := range parts.cells {
-			if v := parts.cells[n][i]; v > 0 {
-				top[i] = n
+			switch v := parts.cells[n][i]; {
+			case v > 0:
+				top = n
+			case v < 0:
+				bottom = n
 			}
 		}
+		outer[[2]int{top, i}], outer[[2]int{bottom, i}] = true, true
 	}
 	byPart := len(columns) == 1 && columns[0] == by
-	picked, f := d.picked(), d.format(y)
+	picked := d.picked()
 	marks := make([]string, len(parts.names))
 	names, formats, list := []string{}, []obj{}, []obj{}
 	for n, colour := range d.colours(parts.keys) {
-		style := obj{"color": cssVar(colour), "borderColor": cssVar("--color-base-100"), "borderWidth": 0.75, "borderRadius": 0}
+		style := obj{"color": cssVar(colour), "borderRadius": 0}
+		if how != stackNone {
+			style["borderColor"], style["borderWidth"] = cssVar("--color-base-100"), 0.75
+		}
 		if byPart && parts.keys[n] != "" {
 			marks[n] = Mark{parts.keys[n]}.Word()
 		}
@@ -54,27 +92,189 @@ func drawStackedBar(d *drawing) error {
 		data := make([]any, len(labels))
 		for i, v := range parts.cells[n] {
 			data[i] = orNull(v)
-			if top[i] == n {
-				data[i] = obj{"value": orNull(v), "itemStyle": obj{"borderRadius": []int{3, 3, 0, 0}}}
+			if how == stackNone || outer[[2]int{n, i}] {
+				data[i] = obj{"value": orNull(v), "itemStyle": obj{"borderRadius": ends(vertical, v < 0)}}
 			}
 		}
 		d.out.Count += len(data)
-		list = append(list, obj{"type": "bar", "stack": "all", "name": parts.names[n], "data": data, "itemStyle": style, "barMaxWidth": 28})
+		bar := obj{"type": "bar", "name": parts.names[n], "data": data, "itemStyle": style, "barMaxWidth": 28}
+		if how != stackNone {
+			bar["stack"] = "all"
+		} else {
+			bar["barGap"], bar["barMaxWidth"] = "12%", 18
+		}
+		list = append(list, bar)
 		names, formats = append(names, parts.names[n]), append(formats, placed("full", f))
 		d.out.Legend = append(d.out.Legend, LegendItem{Name: parts.names[n], Colour: colour, Shape: Square, Mark: marks[n], Faded: faded})
 	}
-	option := obj{
-		"grid":   obj{"left": 4, "right": 8, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
-		"xAxis":  obj{"type": "category", "data": labels, "axisLabel": obj{"hideOverlap": true}},
-		"yAxis":  d.valueAxis(y, false),
-		"series": list,
+	d.noteCut(parts)
+	value := d.valueAxis(y, false)
+	if how == stackPercent {
+		value["axisLabel"] = obj{"showMinLabel": true, "formatter": formatter("axis", f)}
+		value["max"], value["interval"] = 1, 0.25
 	}
-	df := obj{"tooltip": obj{"heads": labels, "names": names, "formats": formats}}
+	option := d.barAxes(labels, value, vertical)
+	option["series"] = list
+	tip := obj{"heads": labels, "names": names, "formats": formats}
+	if texts != nil {
+		tip["texts"] = texts
+	}
+	df := obj{"tooltip": tip}
 	if byPart {
 		df["marks"] = obj{"by": "series", "values": marks}
 	}
+	if err := d.annotate(option, y, nil, labels, vertical); err != nil {
+		return err
+	}
 	d.say("stack", "Measure", d.name(y), "By", d.name(x), "Count", len(parts.names), "Largest", first(parts.names))
 	return d.chart(option, df)
+}
+
+// barAxes are grid and axes of bars that stand or lie.
+func (d *drawing) barAxes(labels []string, value obj, vertical bool) obj {
+	grid := obj{"left": 4, "right": 8, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
+	category := obj{"type": "category", "data": labels, "axisLabel": obj{"hideOverlap": true}}
+	if vertical {
+		return obj{"grid": grid, "xAxis": category, "yAxis": value}
+	}
+	grid["right"] = 16
+	if label, ok := value["axisLabel"].(obj); ok {
+		label["hideOverlap"] = true
+	}
+	category["inverse"] = true
+	category["axisLine"] = obj{"show": false}
+	category["axisLabel"] = obj{"width": min(120, max(64, d.Size.pixels()/3)), "overflow": "truncate"}
+	if len(labels) <= 20 {
+		category["axisLabel"].(obj)["interval"] = 0
+	}
+	return obj{"grid": grid, "yAxis": category, "xAxis": value}
+}
+
+// ends rounds the outer end of a bar: that away from zero.
+func ends(vertical, negative bool) []int {
+	switch {
+	case vertical && negative:
+		return []int{0, 0, 3, 3}
+	case vertical:
+		return []int{3, 3, 0, 0}
+	case negative:
+		return []int{3, 0, 0, 3}
+	}
+	return []int{0, 3, 3, 0}
+}
+
+// shares turns the parts of each place into shares of their sum, and answers
+// what the tooltip says of each: share and value. Negative parts have no share
+// of a whole: they are left out.
+func (d *drawing) shares(parts split, f localeFormat) [][]string {
+	texts := make([][]string, len(parts.cells))
+	for n := range parts.cells {
+		texts[n] = make([]string, len(parts.cells[n]))
+	}
+	if len(parts.cells) == 0 {
+		return texts
+	}
+	for i := range parts.cells[0] {
+		total := 0.0
+		for n := range parts.cells {
+			if v := parts.cells[n][i]; v > 0 {
+				total += v
+			}
+		}
+		for n := range parts.cells {
+			v := parts.cells[n][i]
+			if !(v >= 0) || total == 0 {
+				parts.cells[n][i] = math.NaN()
+				continue
+			}
+			parts.cells[n][i] = v / total
+			texts[n][i] = d.Locale.KPI(v/total, localeFormat{Style: locale.Percent}) + " · " + d.Locale.Full(v, f)
+		}
+	}
+	return texts
+}
+
+// noteCut says that series were left out because they do not add up to "Other".
+func (d *drawing) noteCut(parts split) {
+	if parts.cut > 0 {
+		d.out.Note = Message{Key: "charts.note.cut", Args: []any{"Shown", len(parts.names), "Count", parts.cut}}
+	}
+}
+
+// fold keeps the largest categories of an axis without an order of its own and
+// adds the others up as "Other". Where the measure does not add up the drawing
+// is too much, and fold answers true.
+func (d *drawing) fold(x, y *warehouse.ResultColumn, labels *[]string, place *func(row int) int) (refused bool) {
+	if isTime(x) || x.Grain != "" || d.Bins[x.Name] > 0 || len(*labels) <= MaxBars && !d.Result.More {
+		return false
+	}
+	if !d.settings(y).Additive || d.Result.More {
+		_ = d.tooManyPlaces(x, len(*labels))
+		return true
+	}
+	totals := make([]float64, len(*labels))
+	for row := range d.Result.Rows {
+		if v, ok := number(y, row); ok {
+			totals[(*place)(row)] += math.Abs(v)
+		}
+	}
+	order := make([]int, len(totals))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return totals[order[i]] > totals[order[j]] })
+	keep := map[int]bool{}
+	for _, i := range order[:topBars] {
+		keep[i] = true
+	}
+	var kept []string
+	at := make([]int, len(totals))
+	for i, label := range *labels {
+		at[i] = topBars
+		if keep[i] {
+			at[i] = len(kept)
+			kept = append(kept, label)
+		}
+	}
+	before := *place
+	*labels, *place = append(kept, d.Words.Other), func(row int) int {
+		if i := before(row); i >= 0 {
+			return at[i]
+		}
+		return -1
+	}
+	return false
+}
+
+// topBars is how many categories stay where the rest is folded into "Other".
+const topBars = 20
+
+// tooManyPlaces leaves a drawing that says what would fit: a coarser grain, or
+// the largest categories.
+func (d *drawing) tooManyPlaces(x *warehouse.ResultColumn, places int) error {
+	if rank := grainRank(x.Grain); isTime(x) && rank >= 0 {
+		at, _ := d.timeline(x)
+		for _, grain := range grainOrder[rank+1:] {
+			if len(at) == 0 || buckets(at[0], at[len(at)-1], grain) <= MaxPlaces {
+				d.out.Fit = Message{Key: "charts.fit.grain", Args: []any{"Grain", grain}}
+				break
+			}
+		}
+	} else if d.Bins[x.Name] > 0 {
+		d.out.Fit = Message{Key: "charts.fit.bin", Args: []any{"Field", d.name(x)}}
+	} else {
+		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(x)}}
+	}
+	return d.tooMuch(places)
+}
+
+// buckets counts the buckets of a grain, up to one more than MaxPoints.
+func buckets(from, to time.Time, grain string) int {
+	n := 0
+	for t := floor(from, grain); !t.After(to) && n <= MaxPoints; t = next(t, grain, 1) {
+		n++
+	}
+	return n
 }
 
 // places are the labels along an axis whose dimension has several rows a
@@ -113,14 +313,24 @@ func (d *drawing) places(x *warehouse.ResultColumn) (labels []string, place func
 		}
 	}
 	index := map[string]int{}
+	key := func(row int) string {
+		if d.isOther(row) && x.IsNull(row) {
+			return "\x01other"
+		}
+		return d.key(x, row)
+	}
 	for row := range d.Result.Rows {
-		key := d.key(x, row)
-		if _, ok := index[key]; !ok {
-			index[key] = len(labels)
-			labels = append(labels, d.text(x, row))
+		k := key(row)
+		if _, ok := index[k]; !ok {
+			index[k] = len(labels)
+			text := d.text(x, row)
+			if k == "\x01other" {
+				text = d.Words.Other
+			}
+			labels = append(labels, text)
 		}
 	}
-	return labels, func(row int) int { return index[d.key(x, row)] }
+	return labels, func(row int) int { return index[key(row)] }
 }
 
 func first(names []string) string {

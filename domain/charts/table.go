@@ -25,6 +25,12 @@ func drawTable(d *drawing) error {
 	if err != nil {
 		return err
 	}
+	grid.Pin = d.Config.Encode.Pin
+	if d.Config.Encode.Group != "" {
+		if err := d.group(grid); err != nil {
+			return err
+		}
+	}
 	d.out.Table, d.out.Count = grid, len(grid.Rows)
 	d.say("table", "Count", grid.Total)
 	return nil
@@ -60,6 +66,7 @@ type part struct {
 	against *warehouse.ResultColumn // set for a column of changes
 	format  locale.Format           // settled for all cells of the column
 	largest float64
+	least   float64
 }
 
 func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
@@ -76,6 +83,9 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 		p := part{cell: cell, column: c}
 		if isNumber(c) {
 			p.format, p.largest = d.fit(c, compact)
+			if low, _ := extremes(c, d.Result.Rows); low >= 0 {
+				p.least, _ = number(c, low)
+			}
 		}
 		parts = append(parts, p)
 		if cell.Change {
@@ -128,7 +138,115 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 		}
 		g.Rows = append(g.Rows, row)
 	}
+	if compact && d.Config.Encode.Totals && len(d.Further) > 0 {
+		g.Totals = d.totals(parts)
+	}
 	return g, nil
+}
+
+// totals is the row below a table: what the measures are of all rows together.
+// They come from a query of their own, since most measures do not add up.
+func (d *drawing) totals(parts []part) *GridRow {
+	all := d.Further[0]
+	at := func(name string) (float64, bool) {
+		for i := range all.Columns {
+			if all.Columns[i].Name == name && all.Rows > 0 {
+				return number(&all.Columns[i], 0)
+			}
+		}
+		return 0, false
+	}
+	row := &GridRow{Total: true}
+	for n, p := range parts {
+		if p.cell.Quiet && n > 0 {
+			continue
+		}
+		cell := GridCell{Bar: -1}
+		now, ok := at(p.column.Name)
+		switch {
+		case n == 0:
+			cell.Text = d.Words.Total
+		case !ok:
+		case p.against != nil:
+			if before, known := at(p.against.Name); known {
+				if delta := d.Locale.Delta(now, before, d.format(p.column)); delta.Known {
+					cell.Text, cell.Tone = delta.Text, tone(delta.Direction, d.settings(p.column).Better)
+				}
+			}
+		default:
+			// A total is larger than the cells above it, so it has a scale of its own.
+			cell.Text = d.Locale.KPI(now, d.format(p.column))
+		}
+		row.Cells = append(row.Cells, cell)
+	}
+	return row
+}
+
+// group takes the column of the groups out of the rows and sets a heading
+// where its value changes.
+func (d *drawing) group(g *Grid) error {
+	c, err := d.column(d.Config.Encode.Group)
+	if err != nil {
+		return err
+	}
+	at := -1
+	for i, head := range g.Columns {
+		if head.Key == c.Name {
+			at = i
+		}
+	}
+	from, _, _ := d.window()
+	var rows []GridRow
+	var columns []GridColumn
+	for i, head := range g.Columns {
+		if i != at {
+			head.Primary = len(columns) < 3
+			columns = append(columns, head)
+		}
+	}
+	last := ""
+	for i, row := range g.Rows {
+		heading := d.text(c, from+i)
+		if i == 0 || heading != last {
+			rows = append(rows, GridRow{Heading: heading})
+			last = heading
+		}
+		if at >= 0 {
+			row.Cells = append(row.Cells[:at:at], row.Cells[at+1:]...)
+		}
+		rows = append(rows, row)
+	}
+	if at >= 0 && g.Totals != nil {
+		cells := append(g.Totals.Cells[:at:at], g.Totals.Cells[at+1:]...)
+		if at == 0 && len(cells) > 0 {
+			cells[0].Text = d.Words.Total
+		}
+		g.Totals.Cells = cells
+	}
+	g.Columns, g.Rows = columns, rows
+	return nil
+}
+
+// shadeOf is the strength of 1 to 5 of a cell's colour; negative below the
+// middle of a diverging scale.
+func shadeOf(scale string, v, least, largest float64) int {
+	step := func(share float64) int { return 1 + int(math.Round(4*min(max(share, 0), 1))) }
+	switch scale {
+	case "seq":
+		if largest > least {
+			return step((v - least) / (largest - least))
+		}
+	case "div":
+		reach := max(math.Abs(least), math.Abs(largest))
+		switch {
+		case reach == 0 || v == 0:
+		case v > 0:
+			return step(v / reach)
+		default:
+			return -step(-v / reach)
+		}
+	}
+	return 0
 }
 
 // headName marks the columns of the comparison as such.
@@ -174,6 +292,12 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 		return cell
 	}
 	cell.Text = d.Locale.Cell(v, p.format)
+	cell.Shade = shadeOf(p.cell.Scale, v, p.least, p.largest)
+	for _, rule := range p.cell.Rules {
+		if v >= rule.From {
+			cell.Tone, cell.Flag = rule.Tone, rule.Tone != Neutral
+		}
+	}
 	if p.cell.Bar {
 		cell.Bar = 0
 		if p.largest > 0 && v > 0 {

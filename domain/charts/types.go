@@ -14,15 +14,35 @@ type Type string
 
 // The types.
 const (
-	KPI        Type = "kpi"
-	Line       Type = "line"
-	Area       Type = "area"
-	Bar        Type = "bar"
-	StackedBar Type = "stacked_bar"
-	Donut      Type = "donut"
-	Heatmap    Type = "heatmap"
-	Table      Type = "table"
-	Map        Type = "map"
+	KPI         Type = "kpi"
+	Line        Type = "line"
+	Step        Type = "step"
+	Area        Type = "area"
+	Bar         Type = "bar"
+	StackedBar  Type = "stacked_bar"
+	Combo       Type = "combo"
+	Histogram   Type = "histogram"
+	Box         Type = "box"
+	Scatter     Type = "scatter"
+	Bubble      Type = "bubble"
+	Donut       Type = "donut"
+	Treemap     Type = "treemap"
+	Sunburst    Type = "sunburst"
+	Funnel      Type = "funnel"
+	Sankey      Type = "sankey"
+	Waterfall   Type = "waterfall"
+	Heatmap     Type = "heatmap"
+	Calendar    Type = "calendar"
+	Radar       Type = "radar"
+	Gauge       Type = "gauge"
+	Candlestick Type = "candlestick"
+	WordList    Type = "words"
+	Table       Type = "table"
+	Pivot       Type = "pivot"
+	Map         Type = "map"
+	Text        Type = "text"
+	Image       Type = "image"
+	Divider     Type = "divider"
 )
 
 // Size is a widget's size in grid units.
@@ -37,20 +57,40 @@ type kind struct {
 	dimensions [2]int
 	// compares tells that the type can show an earlier span.
 	compares bool
-	skeleton string // shape while loading: "kpi", "line", "bars", "ring", "cells", "rows", "map"
+	skeleton string // shape while loading: "kpi", "line", "bars", "ring", "cells", "rows", "map", "text"
 }
 
 // A chart type is one file and one line here.
 var kinds = map[Type]kind{
-	KPI:        {drawKPI, Size{3, 3}, Size{2, 3}, [2]int{0, 0}, true, "kpi"},
-	Line:       {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
-	Area:       {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
-	Bar:        {drawBar, Size{3, 9}, Size{3, 5}, [2]int{1, 1}, false, "bars"},
-	StackedBar: {drawStackedBar, Size{4, 8}, Size{3, 5}, [2]int{2, 2}, false, "bars"},
-	Donut:      {drawDonut, Size{3, 8}, Size{3, 5}, [2]int{1, 1}, false, "ring"},
-	Heatmap:    {drawHeatmap, Size{3, 9}, Size{3, 5}, [2]int{2, 2}, false, "cells"},
-	Table:      {drawTable, Size{6, 9}, Size{4, 6}, [2]int{0, 8}, true, "rows"},
-	Map:        {drawMap, Size{5, 8}, Size{3, 5}, [2]int{2, 6}, false, "map"},
+	KPI:         {drawKPI, Size{3, 3}, Size{2, 3}, [2]int{0, 0}, true, "kpi"},
+	Line:        {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
+	Step:        {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
+	Area:        {drawLine, Size{9, 9}, Size{3, 5}, [2]int{1, 2}, true, "line"},
+	Bar:         {drawBar, Size{3, 9}, Size{3, 5}, [2]int{1, 2}, false, "bars"},
+	StackedBar:  {drawStackedBar, Size{4, 8}, Size{3, 5}, [2]int{2, 2}, false, "bars"},
+	Combo:       {drawCombo, Size{6, 9}, Size{4, 5}, [2]int{1, 1}, false, "bars"},
+	Histogram:   {drawHistogram, Size{4, 8}, Size{3, 5}, [2]int{1, 1}, false, "bars"},
+	Box:         {drawBox, Size{4, 8}, Size{3, 5}, [2]int{1, 1}, false, "bars"},
+	Scatter:     {drawScatter, Size{5, 9}, Size{3, 5}, [2]int{1, 3}, false, "line"},
+	Bubble:      {drawScatter, Size{5, 9}, Size{3, 5}, [2]int{1, 3}, false, "line"},
+	Donut:       {drawDonut, Size{3, 8}, Size{3, 5}, [2]int{1, 1}, false, "ring"},
+	Treemap:     {drawTreemap, Size{5, 8}, Size{3, 5}, [2]int{1, 2}, false, "cells"},
+	Sunburst:    {drawSunburst, Size{4, 9}, Size{3, 6}, [2]int{2, 3}, false, "ring"},
+	Funnel:      {drawFunnel, Size{4, 8}, Size{3, 5}, [2]int{0, 1}, false, "bars"},
+	Sankey:      {drawSankey, Size{6, 9}, Size{4, 6}, [2]int{2, 4}, false, "line"},
+	Waterfall:   {drawWaterfall, Size{5, 8}, Size{4, 5}, [2]int{1, 1}, true, "bars"},
+	Heatmap:     {drawHeatmap, Size{3, 9}, Size{3, 5}, [2]int{2, 2}, false, "cells"},
+	Calendar:    {drawCalendar, Size{8, 6}, Size{4, 5}, [2]int{1, 1}, false, "cells"},
+	Radar:       {drawRadar, Size{4, 9}, Size{3, 6}, [2]int{1, 2}, false, "ring"},
+	Gauge:       {drawGauge, Size{3, 6}, Size{2, 4}, [2]int{0, 0}, false, "ring"},
+	Candlestick: {drawCandlestick, Size{6, 9}, Size{4, 5}, [2]int{1, 1}, false, "line"},
+	WordList:    {drawWords, Size{3, 8}, Size{2, 4}, [2]int{1, 1}, false, "rows"},
+	Table:       {drawTable, Size{6, 9}, Size{4, 6}, [2]int{0, 8}, true, "rows"},
+	Pivot:       {drawPivot, Size{8, 9}, Size{4, 6}, [2]int{1, 5}, false, "rows"},
+	Map:         {drawMap, Size{5, 8}, Size{3, 5}, [2]int{1, 6}, false, "map"},
+	Text:        {drawText, Size{4, 4}, Size{2, 2}, [2]int{0, 0}, false, "text"},
+	Image:       {drawImage, Size{3, 5}, Size{1, 2}, [2]int{0, 0}, false, "cells"},
+	Divider:     {drawDivider, Size{12, 1}, Size{2, 1}, [2]int{0, 0}, false, "text"},
 }
 
 // Types lists the types by name.
@@ -78,6 +118,16 @@ func (t Type) Dimensions() (least, most int) { return kinds[t].dimensions[0], ki
 // Compares tells whether the type can show an earlier span beside the current.
 func (t Type) Compares() bool { return kinds[t].compares }
 
+// Asks tells whether the type shows the answer of a query. Text, images and
+// dividers do not.
+func (t Type) Asks() bool { return t != Text && t != Image && t != Divider }
+
+// IsLine tells whether the type draws lines over time.
+func (t Type) IsLine() bool { return t == Line || t == Step || t == Area }
+
+// Rows tells whether the type can draw plain rows beside groups.
+func (t Type) Rows() bool { return t == Table || t == Scatter || t == Bubble }
+
 // Skeleton names the shape that stands in while the widget loads.
 func (t Type) Skeleton() string { return kinds[t].skeleton }
 
@@ -87,6 +137,9 @@ const (
 	LinePoints = 2_000  // of one line; more is thinned by LTTB
 	MaxSeries  = 7      // beside "Other"
 	MaxSlices  = 5      // of a donut, "Other" included
+	MaxBars    = 60     // categories without an order of their own on one axis
+	MaxPlaces  = 1_000  // buckets or bins on one axis of bars
+	MaxFacets  = 12     // small charts of one widget
 )
 
 // ErrConfig says that a widget's config and its query do not fit together.
@@ -99,6 +152,11 @@ type Config struct {
 	Format map[string]Format `json:"format,omitempty"` // by result column
 	// Forecast continues a line or an area; nil for none.
 	Forecast *Forecast `json:"forecast,omitempty"`
+	// Text is the Markdown of a text.
+	Text string `json:"text,omitempty"`
+	// URL and Alt are those of an image.
+	URL string `json:"url,omitempty"`
+	Alt string `json:"alt,omitempty"`
 }
 
 // Encode says which result column plays which part. What is left empty is
@@ -117,8 +175,48 @@ type Encode struct {
 	Columns []Cell `json:"columns,omitempty"`
 	// Hue is the colour of what has one colour only: "c1" (the default) to "c7".
 	Hue string `json:"hue,omitempty"`
-	// Vertical stands bars on the x axis; they lie by default.
-	Vertical bool `json:"vertical,omitempty"`
+	// Vertical stands bars on the x axis; they lie by default. Horizontal lays
+	// the bars of types that stand by default.
+	Vertical   bool `json:"vertical,omitempty"`
+	Horizontal bool `json:"horizontal,omitempty"`
+	// Stack is how the parts of bars stand: "normal" on one another, "percent"
+	// as shares of the whole, "none" side by side. Default: normal for
+	// stacked_bar, none for bar.
+	Stack string `json:"stack,omitempty"`
+	// Open, High, Low and Close are the measures of a candle.
+	Open  string `json:"open,omitempty"`
+	High  string `json:"high,omitempty"`
+	Low   string `json:"low,omitempty"`
+	Close string `json:"close,omitempty"`
+	// Whiskers of a box reach from the 5th to the 95th percentile, or to the
+	// ends with "range".
+	Whiskers string `json:"whiskers,omitempty"`
+	// Target is what a KPI, a gauge or bars should reach; TargetOf is a measure
+	// that says so instead.
+	Target   *float64 `json:"target,omitempty"`
+	TargetOf string   `json:"target_of,omitempty"`
+	// Thresholds give values from a number on a meaning.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
+	// Lines are reference lines and notes on the axes of a chart.
+	Lines []Reference `json:"lines,omitempty"`
+	// Facet is the dimension with one small chart a value.
+	Facet string `json:"facet,omitempty"`
+	// Rows and Across are the dimensions down and across a pivot.
+	Rows   []string `json:"rows,omitempty"`
+	Across []string `json:"across,omitempty"`
+	// Totals adds a row of totals to a table, Group sets a heading before each
+	// run of rows with the same value, Pin keeps the first column in view.
+	Totals bool   `json:"totals,omitempty"`
+	Group  string `json:"group,omitempty"`
+	Pin    bool   `json:"pin,omitempty"`
+	// Layer is how a map shows its rows: "points" (the default), "clusters",
+	// "heat", "areas" or "lines".
+	Layer string `json:"layer,omitempty"`
+	// Area is the dimension that names the areas of a map; ToLat and ToLon are
+	// the far ends of its lines.
+	Area  string `json:"area,omitempty"`
+	ToLat string `json:"to_lat,omitempty"`
+	ToLon string `json:"to_lon,omitempty"`
 	// Axis fixes the ends of the value axis; lines may start above zero, bars may not.
 	Axis *[2]float64 `json:"axis,omitempty"`
 	// Map is the part of the world that a map starts with: "world", "us",
@@ -136,6 +234,27 @@ type Cell struct {
 	Bar    bool   `json:"bar,omitempty"`    // a bar beside the number
 	Change bool   `json:"change,omitempty"` // a further column with the change against the comparison
 	Quiet  bool   `json:"quiet,omitempty"`  // in secondary ink, joined to the column before it
+	// Scale shades the cells by their value: "seq" from the least to the
+	// largest, "div" around zero.
+	Scale string `json:"scale,omitempty"`
+	// Rules give the numbers a meaning, as thresholds do.
+	Rules []Threshold `json:"rules,omitempty"`
+}
+
+// Threshold gives values from From on a meaning, up to the next threshold.
+type Threshold struct {
+	From  float64 `json:"from"`
+	Tone  Tone    `json:"tone,omitempty"` // "pos", "warn", "neg" or neutral
+	Label string  `json:"label,omitempty"`
+}
+
+// Reference is a line across a chart: at a value, at the average of what is
+// drawn, or at a date.
+type Reference struct {
+	Value   *float64 `json:"value,omitempty"`
+	Average bool     `json:"average,omitempty"`
+	Date    string   `json:"date,omitempty"` // 2006-01-02, or with T15:04
+	Label   string   `json:"label,omitempty"`
 }
 
 // Format says how the numbers of a result column are written, and what they mean.
@@ -162,6 +281,15 @@ type Input struct {
 	Result *warehouse.Result
 	// Spark is the value of a KPI over time; nil for no sparkline.
 	Spark *warehouse.Result
+	// Further are the answers to what Further asks for: totals of a table or
+	// pivot, which can't be made of its cells.
+	Further []*warehouse.Result
+	// Rows is how many rows a scatter of plain rows was drawn from; 0 when
+	// Result holds all.
+	Rows int
+	// Across fixes the ends of the x axis of a scatter, as Encode.Axis does
+	// those of the value axis.
+	Across *[2]float64
 	// Title is the widget's, for the sentence that describes it.
 	Title string
 	// Names are the names for people of result columns without a label in Format.
@@ -207,11 +335,15 @@ type Words struct {
 	// Of a forecast: its line, its bands and their ends, the rule before it (the
 	// second where the data does not reach today), marks of unusual values.
 	Forecast, Interval80, Interval95, LowerEnd, UpperEnd, Today, LastData, Anomaly string
+	Total                                                                          string
+	Average                                                                        string
+	Target                                                                         string
 }
 
 // English are the words in the source language.
 var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev.",
-	Forecast: "Forecast", Interval80: "80% interval", Interval95: "95% interval", LowerEnd: "lower end", UpperEnd: "upper end", Today: "Today", LastData: "Last data", Anomaly: "Unusual value"}
+	Forecast: "Forecast", Interval80: "80% interval", Interval95: "95% interval", LowerEnd: "lower end", UpperEnd: "upper end", Today: "Today", LastData: "Last data", Anomaly: "Unusual value",
+	Total: "Total", Average: "Average", Target: "Target"}
 
 // Mark names one or more dimension values that a click selects: text for text,
 // the number for numbers, ISO 8601 for dates. No value is Null.
@@ -252,10 +384,59 @@ type Drawing struct {
 	Ring   *Ring
 	// Scale are the texts at the ends of a colour scale.
 	Scale *[2]string
-	// Note is a quiet remark below the chart: why there is no forecast.
-	Note Message `json:",omitzero"`
 	// Count is the number of points drawn, or that would have been.
 	Count int
+	// Fit is, beside TooMuch, what would fit.
+	Fit Message `json:",omitzero"`
+	// Note is a quiet remark below: what the drawing leaves out (a sample,
+	// series, names), or why there is no forecast.
+	Note   Message `json:",omitzero"`
+	Dial   *Dial   `json:",omitzero"`
+	Words  []Word  `json:",omitzero"`
+	Facets []Facet `json:",omitzero"`
+	// HTML is a text, sanitised.
+	HTML  string   `json:",omitzero"`
+	Image *Picture `json:",omitzero"`
+	// Missed are the names that a map of areas did not find.
+	Missed []string `json:",omitzero"`
+}
+
+// Facet is one small chart of many.
+type Facet struct {
+	Name  string
+	Mark  string // what a click on its name selects; empty: nothing
+	Faded bool
+	Chart []byte
+	Say   Message
+}
+
+// Word is one entry of a word list.
+type Word struct {
+	Text  string
+	Value string
+	Size  int // 1 to 5, the largest
+	Mark  string
+	Faded bool
+}
+
+// Picture is an image out of the config.
+type Picture struct{ URL, Alt string }
+
+// Dial is a gauge: an SVG and the figures beside it.
+type Dial struct {
+	SVG       string
+	Text      string
+	Full      string
+	Low, High string  // ends of the scale
+	Status    *Status `json:",omitzero"`
+}
+
+// Status is what a value means, against a target or thresholds.
+type Status struct {
+	Tone   Tone
+	Label  string // of the threshold, empty without one
+	Target string // "£2.1M", empty without one
+	Share  string // of the target: "96%"
 }
 
 // LegendItem is one line of a legend.
@@ -292,8 +473,9 @@ type Figure struct {
 	Delta   string // "6.2%", without its sign; empty without a comparison
 	Arrow   int    // 1 up, -1 down, 0 unchanged
 	Tone    Tone
-	Against string // what it is compared with: "£1.90M"
-	Spark   string // SVG; empty without one
+	Against string  // what it is compared with: "£1.90M"
+	Spark   string  // SVG; empty without one
+	Status  *Status `json:",omitzero"`
 }
 
 // Tone is whether something is good.
@@ -303,6 +485,7 @@ type Tone string
 const (
 	Neutral Tone = ""
 	Good    Tone = "pos"
+	Warn    Tone = "warn"
 	Bad     Tone = "neg"
 )
 
@@ -320,6 +503,19 @@ type Grid struct {
 	From, To, Total int
 	Page, Pages     int
 	More            bool // Total is a lower bound
+	// Heads are further rows of heads above the columns, of a pivot.
+	Heads [][]GridHead `json:",omitzero"`
+	// Totals is the row of totals; nil for none.
+	Totals *GridRow `json:",omitzero"`
+	Pin    bool     `json:",omitzero"`
+	// Side is how many columns of a pivot head its rows.
+	Side int `json:",omitzero"`
+}
+
+// GridHead is a head over several columns.
+type GridHead struct {
+	Text string
+	Span int
 }
 
 // GridColumn is the head of a column.
@@ -338,6 +534,10 @@ type GridRow struct {
 	Mark   string // what a click selects; empty: nothing
 	Picked bool
 	Faded  bool
+	// Heading is set for a row that only names the group below it.
+	Heading string `json:",omitzero"`
+	// Total marks a row of totals or subtotals.
+	Total bool `json:",omitzero"`
 }
 
 // GridCell is one value.
@@ -346,4 +546,12 @@ type GridCell struct {
 	Sub  string  // quiet text after it
 	Bar  float64 // 0 to 100 per cent; negative for none
 	Tone Tone
+	// Flag tells that Tone came from a rule: an icon repeats it.
+	Flag bool `json:",omitzero"`
+	// Shade is 1 to 5 by the size of the value, negative for one below the
+	// middle of a diverging scale; 0 for none.
+	Shade int `json:",omitzero"`
+	// Span is over how many rows the cell reaches; 0 is one, -1 is covered by
+	// the one above.
+	Span int `json:",omitzero"`
 }

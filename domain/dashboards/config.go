@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -86,7 +89,7 @@ type Widget struct {
 	// back-test: "MAPE 3.8%".
 	Subtitle string `json:"subtitle,omitempty"`
 	Layout   Layout `json:"layout"`
-	Query    Query  `json:"query"`
+	Query    Query  `json:"query,omitzero"`
 }
 
 // Layout is a place on the grid of 12 columns, from 0.
@@ -229,7 +232,7 @@ func (c *Config) Validate() error {
 		if err := w.validate(); err != nil {
 			return ErrConfig.With("Widget %q: %s", id, sentence(err)).Wrap(err)
 		}
-		if w.Query.Dataset.IsZero() && c.Dataset.IsZero() {
+		if w.Type.Asks() && w.Query.Dataset.IsZero() && c.Dataset.IsZero() {
 			return ErrConfig.With("Widget %q has no dataset.", id)
 		}
 	}
@@ -271,10 +274,19 @@ func (w *Widget) validate() error {
 	if err := w.Layout.validate(w.Type); err != nil {
 		return err
 	}
+	if err := validateEncode(w); err != nil {
+		return err
+	}
 	q := &w.Query
+	if !w.Type.Asks() {
+		return w.validateContent()
+	}
+	if w.Text != "" || w.URL != "" || w.Alt != "" {
+		return ErrConfig.With("Only texts and images have a text, a url or an alt.")
+	}
 	if len(q.Columns) > 0 {
-		if w.Type != charts.Table {
-			return ErrConfig.With("Only a table shows plain columns.")
+		if !w.Type.Rows() {
+			return ErrConfig.With("Only a table or a scatter shows plain columns.")
 		}
 		if len(q.Measures) > 0 || len(q.Dimensions) > 0 {
 			return ErrConfig.With("A query has either columns or measures and dimensions.")
@@ -282,7 +294,11 @@ func (w *Widget) validate() error {
 	} else if len(q.Measures) == 0 {
 		return ErrConfig.With("The query has no measure.")
 	}
-	if least, most := w.Type.Dimensions(); len(q.Columns) == 0 && (len(q.Dimensions) < least || len(q.Dimensions) > most) {
+	least, most := w.Type.Dimensions()
+	if w.Encode.Facet != "" {
+		least, most = least+1, most+1
+	}
+	if len(q.Columns) == 0 && (len(q.Dimensions) < least || len(q.Dimensions) > most) {
 		if least == most {
 			return ErrConfig.With("A %s needs %d dimensions, the query has %d.", w.Type, least, len(q.Dimensions))
 		}
@@ -292,6 +308,90 @@ func (w *Widget) validate() error {
 		return ErrConfig.With("A limit is not negative.")
 	}
 	return w.Forecast.Validate(w.Type, len(q.Dimensions))
+}
+
+// validateContent checks a widget without a query.
+func (w *Widget) validateContent() error {
+	if !reflect.ValueOf(w.Query).IsZero() {
+		return ErrConfig.With("A %s has no query.", w.Type)
+	}
+	switch {
+	case w.Type == charts.Text && (len(w.Text) > charts.MaxTextBytes || !utf8.ValidString(w.Text)):
+		return ErrConfig.With("A text has at most %d bytes of UTF-8.", charts.MaxTextBytes)
+	case w.Type != charts.Text && w.Text != "":
+		return ErrConfig.With("A %s has no text.", w.Type)
+	case w.Type == charts.Image && !charts.SafeImage(w.URL):
+		return ErrConfig.With("An image is a path on this server (\"/…\") or a data: URL of PNG, JPEG, GIF or WebP of at most %d kB.", charts.MaxImageBytes>>10)
+	case w.Type != charts.Image && (w.URL != "" || w.Alt != ""):
+		return ErrConfig.With("Only an image has a url and an alt.")
+	case utf8.RuneCountInString(w.Alt) > 500:
+		return ErrConfig.With("The description of an image has at most 500 characters.")
+	}
+	return nil
+}
+
+// validateEncode checks the parts of an encoding that have a closed set of
+// values. Names of columns are checked when the widget is drawn.
+func validateEncode(w *Widget) error {
+	e := &w.Encode
+	for _, set := range []struct {
+		key, value string
+		known      []string
+	}{
+		{"stack", e.Stack, []string{"normal", "percent", "none"}},
+		{"whiskers", e.Whiskers, []string{"range"}},
+		{"layer", e.Layer, []string{charts.LayerPoints, charts.LayerClusters, charts.LayerHeat, charts.LayerAreas, charts.LayerLines}},
+	} {
+		if set.value != "" && !slices.Contains(set.known, set.value) {
+			return ErrConfig.With("%q is no %s; it is one of %s.", set.value, set.key, strings.Join(set.known, ", "))
+		}
+	}
+	if len(e.Lines) > 20 {
+		return ErrConfig.With("A widget has at most 20 lines, this one has %d.", len(e.Lines))
+	}
+	for _, line := range e.Lines {
+		kinds := 0
+		for _, is := range []bool{line.Value != nil, line.Average, line.Date != ""} {
+			if is {
+				kinds++
+			}
+		}
+		if kinds != 1 || utf8.RuneCountInString(line.Label) > 80 {
+			return ErrConfig.With("A line stands at a value, at the average or at a date, and its label has at most 80 characters.")
+		}
+	}
+	if err := validateThresholds(e.Thresholds); err != nil {
+		return err
+	}
+	for _, cell := range e.Columns {
+		if cell.Scale != "" && cell.Scale != "seq" && cell.Scale != "div" {
+			return ErrConfig.With("%q is no scale of a column; it is seq or div.", cell.Scale)
+		}
+		if err := validateThresholds(cell.Rules); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateThresholds(list []charts.Threshold) error {
+	if len(list) > 10 {
+		return ErrConfig.With("There are at most 10 thresholds.")
+	}
+	for i, t := range list {
+		switch t.Tone {
+		case charts.Neutral, charts.Good, charts.Warn, charts.Bad:
+		default:
+			return ErrConfig.With("%q is no tone; it is pos, warn or neg.", t.Tone)
+		}
+		if i > 0 && t.From <= list[i-1].From {
+			return ErrConfig.With("Thresholds stand in order, each above the one before.")
+		}
+		if utf8.RuneCountInString(t.Label) > 40 {
+			return ErrConfig.With("The label of a threshold has at most 40 characters.")
+		}
+	}
+	return nil
 }
 
 func (l Layout) validate(t charts.Type) error {
@@ -344,14 +444,16 @@ func (c *Config) Datasets() []ids.Dataset {
 		}
 	}
 	used := false
-	for _, id := range c.Order() {
-		used = used || c.Widgets[id].Query.Dataset.IsZero()
+	for _, w := range c.Widgets {
+		used = used || w.Type.Asks() && w.Query.Dataset.IsZero()
 	}
 	if used || len(c.Filters) > 0 || len(c.Widgets) == 0 {
 		add(c.Dataset)
 	}
 	for _, id := range c.Order() {
-		add(c.Widgets[id].Query.Dataset)
+		if w := c.Widgets[id]; w.Type.Asks() {
+			add(w.Query.Dataset)
+		}
 	}
 	for _, id := range sortedKeys(c.Filters) {
 		add(c.Filters[id].Dataset)

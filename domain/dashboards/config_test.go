@@ -3,6 +3,7 @@ package dashboards
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -107,6 +108,37 @@ func TestDocumentedConfigIsValid(t *testing.T) {
 	}
 }
 
+// A config with one widget of every type is taken by schema and program.
+func TestEveryTypeIsDocumented(t *testing.T) {
+	s := loadSchema(t)
+	text, err := os.ReadFile("../../docs/dashboard-config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Schema: Schema, Dataset: ids.New[ids.Dataset](), Widgets: map[string]Widget{}}
+	for i, typ := range charts.Types() {
+		size := typ.DefaultSize()
+		w := Widget{Config: charts.Config{Type: typ}, Title: string(typ), Layout: Layout{0, 20 * i, size.W, size.H}}
+		least, _ := typ.Dimensions()
+		for n := range least {
+			w.Query.Dimensions = append(w.Query.Dimensions, warehouse.Dimension{Column: fmt.Sprint("d", n)})
+		}
+		if typ.Asks() {
+			w.Query.Measures = []warehouse.Measure{{Fn: "count"}}
+		}
+		if typ == charts.Image {
+			w.URL = "/assets/logo.png"
+		}
+		c.Widgets[string(typ)] = w
+		if !strings.Contains(string(text), "`"+string(typ)+"`") {
+			t.Errorf("docs/dashboard-config.md does not name %s", typ)
+		}
+	}
+	if bySchema, byProgram := valid(t, s, c.JSON()); bySchema != nil || byProgram != nil {
+		t.Errorf("schema: %v; program: %v", bySchema, byProgram)
+	}
+}
+
 // Schema and program refuse the same.
 func TestBrokenConfigsAreRefused(t *testing.T) {
 	s := loadSchema(t)
@@ -144,6 +176,15 @@ func TestBrokenConfigsAreRefused(t *testing.T) {
 		"filter without label":   {"filters", map[string]any{"f": map[string]any{"column": "F"}}, false},
 		"a list of widgets":      {"widgets", []any{}, false},
 		"a title that is number": {"widgets.w.title", 7, false},
+		"unknown stack":          {"widgets.w.encode", map[string]any{"stack": "tall"}, false},
+		"unknown layer":          {"widgets.w.encode", map[string]any{"layer": "globe"}, false},
+		"unknown tone":           {"widgets.w.encode", map[string]any{"thresholds": []any{map[string]any{"from": 1, "tone": "red"}}}, false},
+		"thresholds in disorder": {"widgets.w.encode", map[string]any{"thresholds": []any{map[string]any{"from": 2}, map[string]any{"from": 1}}}, true},
+		"a line of two kinds":    {"widgets.w.encode", map[string]any{"lines": []any{map[string]any{"value": 1, "average": true}}}, false},
+		"a text on a figure":     {"widgets.w.text", "# no", false},
+		"a text with a query":    {"widgets.w.type", "text", false},
+		"an image elsewhere":     {"widgets.w", map[string]any{"type": "image", "title": "I", "layout": map[string]any{"x": 0, "y": 0, "w": 3, "h": 5}, "url": "https://evil.example/a.png"}, false},
+		"an image with a script": {"widgets.w", map[string]any{"type": "image", "title": "I", "layout": map[string]any{"x": 0, "y": 0, "w": 3, "h": 5}, "url": "data:image/svg+xml;base64,AAAA"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var doc map[string]any

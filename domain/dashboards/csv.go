@@ -36,7 +36,7 @@ type CSV struct {
 // Errors: dashboards.widget_not_found and those of the query.
 func (s *Service) OpenCSV(ctx context.Context, v *View, widget string) (*CSV, error) {
 	p, ok := v.Plan(widget)
-	if !ok {
+	if !ok || !p.Widget.Type.Asks() {
 		return nil, ErrWidgetNotFound
 	}
 	if p.err != nil {

@@ -16,6 +16,9 @@ const (
 	maxGroups     = charts.MaxPoints + 1
 	barCategories = 12
 	donutSlices   = charts.MaxSlices - 1
+	treeAreas     = 40
+	steps         = 10
+	sampleBlocks  = 10 // of plain rows, from start to end of the data
 )
 
 // plan makes the queries of one widget out of its config and the view's
@@ -25,6 +28,11 @@ func (v *View) plan(id string) *Plan {
 	c := &v.Dashboard.Config
 	w := c.Widgets[id]
 	p := &Plan{ID: id, Widget: w, dataset: c.dataset(w.Query.Dataset)}
+	if !w.Type.Asks() {
+		p.input = charts.Input{Config: w.Config, Title: w.Title, Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Words: v.words.Words}
+		p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, v.words.Words, v.locale.Name)
+		return p
+	}
 	sc := v.schemas[p.dataset]
 	if sc == nil {
 		p.err = datasets.ErrNotFound
@@ -37,7 +45,7 @@ func (v *View) plan(id string) *Plan {
 	p.input = charts.Input{
 		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query),
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
-		Words: v.words.Words, Page: v.State.Page[id], PageSize: pageSize(w.Layout.H),
+		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w),
 	}
 	p.input.Config.Format = sc.formats(&w)
 	if p.dataset == v.home && v.dateColumn(p.dataset, w.Query.Date) == v.homeColumn {
@@ -59,17 +67,18 @@ func (v *View) plan(id string) *Plan {
 		p.spark = v.sparkSpec(p, sc, &w)
 	case charts.Table:
 		v.sortTable(p, &w)
-	case charts.StackedBar, charts.Donut:
-		if dims := selectDimensions(&w); len(dims) == 1 && dims[0].Grain == "" && dims[0].Bin == 0 && len(dims[0].Bins)+len(dims[0].Groups) == 0 {
-			p.colours = dims[0].Column
+	case charts.Scatter, charts.Bubble:
+		if len(w.Query.Columns) > 0 {
+			p.sampleRows()
 		}
-	case charts.Line, charts.Area:
-		if n := len(w.Query.Dimensions); n == 2 && len(w.Query.Dimensions[1].Bins)+len(w.Query.Dimensions[1].Groups) == 0 {
-			p.colours = w.Query.Dimensions[1].Column
-		}
+	case charts.Line, charts.Step, charts.Area:
 		if w.Forecast != nil {
 			v.planForecast(p, sc, &w)
 		}
+	}
+	p.colours = colourColumn(&w)
+	if p.err == nil {
+		p.further, p.err = furtherSpecs(p, &w)
 	}
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
@@ -124,7 +133,7 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 	q := &w.Query
 	s := warehouse.Spec{
 		Dataset: p.dataset.String(), Timezone: v.Zone.String(),
-		Measures: q.Measures, Dimensions: slices.Clone(q.Dimensions), Columns: q.Columns,
+		Measures: measuresOf(w), Dimensions: slices.Clone(q.Dimensions), Columns: q.Columns,
 		Order: q.Order, Limit: q.Limit, Other: q.Other, Fields: v.Dashboard.Config.fields(p.dataset),
 	}
 	for i := range s.Dimensions {
@@ -135,7 +144,7 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 			}
 		}
 	}
-	v.limit(&s, w)
+	limit(&s, w)
 	s.Filters = append(slices.Clone(q.Filters), v.filters(p, sc, q)...)
 	if column := v.dateColumn(p.dataset, q.Date); v.compares(w) && column != "" && v.Days != nil {
 		s.Comparison = &warehouse.Comparison{Period: v.Compare, Column: column}
@@ -149,54 +158,12 @@ func (v *View) compares(w *Widget) bool {
 		return false
 	}
 	switch w.Type {
-	case charts.Line, charts.Area:
+	case charts.Line, charts.Step, charts.Area:
 		return len(w.Query.Dimensions) == 1
 	case charts.Table:
 		return slices.ContainsFunc(w.Encode.Columns, func(c charts.Cell) bool { return c.Change })
 	}
 	return true
-}
-
-// limit bounds what a widget asks for, by what it can show.
-func (v *View) limit(s *warehouse.Spec, w *Widget) {
-	byValue := func() {
-		if len(s.Order) == 0 && len(s.Measures) > 0 {
-			s.Order = []warehouse.Order{{By: measureName(s.Measures[0]), Desc: true}}
-		}
-	}
-	ordered := len(s.Dimensions) > 0 && s.Dimensions[0].Grain != "" || len(s.Dimensions) > 0 && (s.Dimensions[0].Bin > 0 || len(s.Dimensions[0].Bins) > 0)
-	switch w.Type {
-	case charts.Bar:
-		switch {
-		case ordered && len(s.Order) == 0:
-			s.Order = []warehouse.Order{{By: dimensionName(s.Dimensions[0])}}
-		default:
-			byValue()
-			if s.Limit == 0 {
-				s.Limit = barCategories
-			}
-		}
-	case charts.Donut:
-		byValue()
-		if s.Limit == 0 || s.Limit > donutSlices {
-			s.Limit = donutSlices
-		}
-		s.Other = true
-	case charts.Table:
-		if len(s.Columns) == 0 {
-			byValue()
-			if s.Limit == 0 || s.Limit > maxTableRows {
-				s.Limit = maxTableRows
-			}
-		}
-	case charts.Line, charts.Area:
-		if len(s.Order) == 0 && len(s.Dimensions) > 0 {
-			s.Order = []warehouse.Order{{By: dimensionName(s.Dimensions[0])}}
-		}
-	}
-	if s.Limit == 0 && w.Type != charts.KPI {
-		s.Limit = maxGroups
-	}
 }
 
 // filters are what the filter bar and marks of other widgets add to a widget.
@@ -355,6 +322,18 @@ func (v *View) widgetState(p *Plan) State {
 
 // pageSize is how many rows of 36 px a table of that height shows.
 func pageSize(height int) int { return max(3, (40*height-12-128)/36) }
+
+// rowsPerPage leaves room for headings and totals.
+func rowsPerPage(w *Widget) int {
+	height := w.Layout.H
+	if w.Encode.Totals {
+		height--
+	}
+	if w.Encode.Group != "" {
+		height -= 2
+	}
+	return pageSize(height)
+}
 
 func bins(q *Query) map[string]float64 {
 	var widths map[string]float64

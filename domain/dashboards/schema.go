@@ -212,6 +212,16 @@ func (s *schema) formats(w *Widget) map[string]charts.Format {
 		resolved.Show = m.Show
 		settle(measureName(m), format, additive(resolved))
 	}
+	if w.Type == charts.Box && len(w.Query.Measures) == 1 {
+		own := out[measureName(w.Query.Measures[0])]
+		own.Label = ""
+		for _, m := range charts.BoxMeasures(w.Query.Measures[0], w.Encode.Whiskers) {
+			if _, known := out[measureName(m)]; !known {
+				out[measureName(m)] = own
+			}
+			settle(measureName(m), s.measureFormat(m), false)
+		}
+	}
 	for _, d := range w.Query.Dimensions {
 		if c, ok := s.find(d.Column); ok && d.Grain == "" {
 			settle(dimensionName(d), c.Format, false)
@@ -254,6 +264,10 @@ func (s *schema) names(q *Query) map[string]string {
 			name = f.label
 		}
 		names[dimensionName(d)] = name
+	}
+	for name, text := range map[string]string{"box_low": "Lower end", "box_first": "First quartile", "box_median": "Median",
+		"box_third": "Third quartile", "box_high": "Upper end"} {
+		names[name] = text
 	}
 	for _, c := range q.Columns {
 		names[c] = charts.Humanise(lastPart(c))

@@ -95,6 +95,10 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, 
 	}
 	in := p.input
 	var err error
+	if !in.Config.Type.Asks() {
+		drawing, err := charts.Draw(in)
+		return drawing, nil, nil, err
+	}
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
 		return nil, nil, nil, err
 	}
@@ -116,6 +120,9 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, 
 		if in.Outlook, err = s.foresee(ctx, v, p); err != nil {
 			return nil, nil, nil, err
 		}
+	}
+	if err := s.askFurther(ctx, v, p, &in); err != nil {
+		return nil, nil, nil, err
 	}
 	if p.colours != "" {
 		if in.Order, err = s.palette(ctx, v, p); err != nil {
@@ -185,6 +192,9 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 	}
 	if p.err != nil {
 		return nil, p.err
+	}
+	if !p.Widget.Type.Asks() {
+		return nil, ErrWidgetNotFound
 	}
 	result, err := s.ask(ctx, v, p, p.main)
 	if err != nil {

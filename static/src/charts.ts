@@ -12,7 +12,7 @@
 // A visualMap with min, max and inRange.color colours the cells of a heatmap;
 // it is done here, without the component.
 //
-// Attributes: data-widget names the widget; renderer="svg" draws SVG instead of
+// Attributes: data-widget names the widget, data-part one of its small charts; renderer="svg" draws SVG instead of
 // a canvas (for print).
 //
 // Events: df:select (bubbling) when a mark is chosen by pointer, Enter or
@@ -21,17 +21,68 @@
 // New JSON is drawn as it comes, so the element can be morphed. One that takes
 // the place of another with the same data-widget (a plain swap) takes over its
 // drawing. Either way the new data moves in instead of flashing up.
-import { BarChart, HeatmapChart, LineChart, PieChart } from "echarts/charts";
-import { GridComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import { install as bars } from "echarts/lib/chart/bar/install.js";
+import { install as heatmap } from "echarts/lib/chart/heatmap/install.js";
+import { install as lines } from "echarts/lib/chart/line/install.js";
+import { install as pie } from "echarts/lib/chart/pie/install.js";
+import { install as grid } from "echarts/lib/component/grid/install.js";
+import { install as tooltip } from "echarts/lib/component/tooltip/install.js";
+import { install as canvas } from "echarts/lib/renderer/installCanvasRenderer.js";
 import { type ECharts, init, use } from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
 import { mix, ramp } from "./colour.ts";
 import { announce, isDark, locale, onThemeChange, reducedMotion } from "./page.ts";
 import { bucket, missing, number, type NumberFormat, type Place } from "./format.ts";
 import { theme } from "./theme.ts";
 
-// Every part counts: this is the largest thing that a first visit loads.
-use([BarChart, HeatmapChart, LineChart, PieChart, GridComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
+// Every part counts: this is the largest thing that a first visit loads. What
+// fewer pages need comes when the first chart asks for it. Each is imported from
+// its own file: through the library's lists ("echarts/charts") the bundler
+// would put every part into what all pages load.
+use([bars, heatmap, lines, pie, grid, tooltip, canvas]);
+
+type Part = "points" | "trees" | "radar" | "notes";
+
+const parts: Record<Part, () => Promise<{ extensions: Parameters<typeof use>[0] }>> = {
+  points: () => import("./parts/points.ts"),
+  trees: () => import("./parts/trees.ts"),
+  radar: () => import("./parts/radar.ts"),
+  notes: () => import("./parts/notes.ts"),
+};
+
+const partOf: Record<string, Part> = {
+  scatter: "points",
+  boxplot: "points",
+  candlestick: "points",
+  treemap: "trees",
+  sunburst: "trees",
+  sankey: "trees",
+  radar: "radar",
+};
+
+const loaded = new Map<Part, Promise<void> | true>();
+
+/** What an option needs that is not here yet; undefined where all is. */
+function missingParts(option: Option): Promise<unknown> | undefined {
+  const wanted = new Set<Part>();
+  for (const series of list(option["series"])) {
+    const part = partOf[String(series["type"])];
+    if (part) wanted.add(part);
+    if (series["markLine"]) wanted.add("notes");
+  }
+  const waits: Promise<void>[] = [];
+  for (const part of wanted) {
+    let state = loaded.get(part);
+    if (!state) {
+      state = parts[part]().then(({ extensions }) => {
+        use(extensions);
+        loaded.set(part, true);
+      });
+      loaded.set(part, state);
+    }
+    if (state !== true) waits.push(state);
+  }
+  return waits.length > 0 ? Promise.all(waits) : undefined;
+}
 
 interface Format extends NumberFormat {
   place?: Place;
@@ -40,18 +91,35 @@ interface Format extends NumberFormat {
   year?: boolean;
   /** The last two parts of a point are the ends of a band. */
   range?: boolean;
+  field?: string;
+  head?: boolean;
 }
 
 interface Tooltip {
   heads?: string[];
+  headsBy?: string[][];
   head?: { $format: Format };
   names: string[];
   formats: Format[];
+  texts?: (string[] | null)[];
+  fields?: { name: string; at: number; format: Format }[];
+  item?: boolean;
 }
 
 interface Marks {
-  by: "data" | "series";
+  by: "data" | "series" | "cell" | "item";
   values: string[];
+  cells?: string[][];
+  series?: number;
+}
+
+/** A mark that can be reached by the arrow keys. */
+interface Target {
+  seriesIndex: number;
+  dataIndex?: number;
+  name?: string;
+  mark: string;
+  said: string;
 }
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -69,12 +137,20 @@ interface Point {
   value: unknown;
   axisValue?: unknown;
   color?: unknown;
+  seriesType?: string;
+  data?: unknown;
 }
 
 const narrowWindow = matchMedia("(max-width: 639.98px)");
 
 /** Drawings whose element has just left the page, by widget. */
 const orphans = new Map<string, { chart: ECharts; box: HTMLElement }>();
+
+/** A value, or both ends of a band, in words. */
+function figure(format: Format, value: unknown): string {
+  const from = format.range && Array.isArray(value) ? (value as unknown[]).at(-2) : undefined;
+  return (from === undefined ? "" : `${write(format, from)} – `) + write(format, last(value));
+}
 
 class Chart extends HTMLElement {
   #chart: ECharts | undefined;
@@ -108,7 +184,7 @@ class Chart extends HTMLElement {
     this.#resize?.disconnect();
     this.#watch?.disconnect();
     this.#stopTheme?.();
-    const { widget } = this.dataset;
+    const widget = this.#name();
     const [chart, box] = [this.#chart, this.#box];
     this.#chart = undefined;
     this.#box = undefined;
@@ -130,8 +206,15 @@ class Chart extends HTMLElement {
     }, 250);
   }
 
+  /** The drawing among all of the page; small charts of one widget are told
+   * apart by their part. */
+  #name(): string {
+    const { widget, part } = this.dataset;
+    return widget && part ? `${widget}/${part}` : (widget ?? "");
+  }
+
   #adopt(): void {
-    const { widget } = this.dataset;
+    const widget = this.#name();
     const orphan = widget ? orphans.get(widget) : undefined;
     if (!widget || !orphan) return;
     orphans.delete(widget);
@@ -188,8 +271,13 @@ class Chart extends HTMLElement {
       void this.#loadRenderer();
       return;
     }
+    const waits = missingParts(drawing.option);
+    if (waits) {
+      void waits.then(() => this.#draw());
+      return;
+    }
     const chart = this.#chart ?? this.#start();
-    chart.setOption(this.#option(drawing), { replaceMerge: ["series", "xAxis", "yAxis"] });
+    chart.setOption(this.#option(drawing), { replaceMerge: ["series", "xAxis", "yAxis", "grid", "radar"] });
   }
 
   #start(): ECharts {
@@ -205,8 +293,8 @@ class Chart extends HTMLElement {
 
   #listen(chart: ECharts): void {
     chart.on("click", (event) => {
-      const { seriesIndex, dataIndex, event: pointer } = event as unknown as Point & { event?: { event?: MouseEvent } };
-      this.#select(seriesIndex, dataIndex, pointer?.event?.shiftKey ?? false);
+      const point = event as unknown as Point & { event?: { event?: MouseEvent } };
+      this.#send(this.#mark(point), point.event?.event?.shiftKey ?? false);
     });
   }
 
@@ -215,6 +303,7 @@ class Chart extends HTMLElement {
     const option = this.#resolve(whole) as Option;
     if (reducedMotion()) option["animation"] = false;
     shade(option);
+    for (const axis of [...list(option["xAxis"]), ...list(option["yAxis"])]) widen(axis);
     // Parts keep their names, so that what is drawn moves to its new place
     // instead of being drawn anew.
     for (const part of ["series", "xAxis", "yAxis"]) list(option[part]).forEach((each, i) => (each["id"] ??= `${part}${i}`));
@@ -225,8 +314,7 @@ class Chart extends HTMLElement {
       series["cursor"] = marks ? "pointer" : "default";
       if (!marks) continue;
       // What can't be selected does not look as if it could.
-      const [single] = marks.values;
-      if (marks.values.every((mark) => mark === "") || single === undefined) series["cursor"] = "default";
+      if (!(marks.cells?.flat() ?? marks.values).some((mark) => mark !== "")) series["cursor"] = "default";
     }
     return option;
   }
@@ -241,12 +329,23 @@ class Chart extends HTMLElement {
     if (Array.isArray(value)) return value.map((each) => (typeof each === "object" || typeof each === "string" ? this.#resolve(each) : each));
     if (value === null || typeof value !== "object") return value;
     const format = value["$format"];
-    if (format !== undefined) return formatter(format as unknown as Format);
+    if (format !== undefined) return this.#formatter(format as unknown as Format);
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, this.#resolve(each)]));
   }
 
+  /** A function for ECharts: of an axis it gets the value, of a label the point. */
+  #formatter(format: Format): (given: unknown) => string {
+    const heads = this.#drawing?.df?.tooltip;
+    return (given) => {
+      const point = typeof given === "object" && given !== null ? (given as Point) : undefined;
+      if (format.field) return text(point?.data, format.field);
+      if (format.head) return point ? (heads?.headsBy?.[point.seriesIndex]?.[point.dataIndex] ?? heads?.heads?.[point.dataIndex] ?? "") : "";
+      return write(format, point && "value" in point ? last(point.value) : given);
+    };
+  }
+
   #tooltip(tooltip: Tooltip, option: Option): Option {
-    const crosses = option["xAxis"] !== undefined && !list(option["series"]).some((series) => series["type"] === "heatmap");
+    const crosses = !tooltip.item && option["xAxis"] !== undefined && !list(option["series"]).some((series) => series["type"] === "heatmap");
     const line = list(option["series"]).some((series) => series["type"] === "line");
     return {
       trigger: crosses ? "axis" : "item",
@@ -264,78 +363,133 @@ class Chart extends HTMLElement {
     const box = document.createElement("div");
     box.className = "chart-tip";
     const head = document.createElement("b");
-    head.textContent = tooltip.head ? write(tooltip.head.$format, first.axisValue ?? first.value) : (tooltip.heads?.[first.dataIndex] ?? "");
-    box.append(head);
+    head.textContent = tooltip.head
+      ? write(tooltip.head.$format, first.axisValue ?? first.value)
+      : (tooltip.headsBy?.[first.seriesIndex]?.[first.dataIndex] ?? tooltip.heads?.[first.dataIndex] ?? text(first.data, "head"));
+    if (head.textContent) box.append(head);
     // What only compares stands last.
     const quiet = (point: Point): number => (list(this.#drawing?.option["series"])[point.seriesIndex]?.["silent"] ? 1 : 0);
     for (const point of [...given].sort((a, b) => quiet(a) - quiet(b))) {
       const value = last(point.value);
-      if (value === null || value === undefined || value === "-") continue;
-      const row = document.createElement("div");
-      const mark = document.createElement("i");
-      if (typeof point.color === "string") mark.style.background = point.color;
-      const name = document.createElement("span");
-      name.textContent = tooltip.names[point.seriesIndex] ?? "";
-      const figure = document.createElement("span");
-      figure.className = "num";
-      const format: Format = { place: "full", ...tooltip.formats[point.seriesIndex] };
-      const from = format.range && Array.isArray(point.value) ? (point.value as unknown[]).at(-2) : undefined;
-      figure.textContent = (from === undefined ? "" : `${write(format, from)} – `) + write(format, value);
-      row.append(mark, name, figure);
-      box.append(row);
+      const own = text(point.data, "text");
+      const rows = rowsOf(point.data);
+      if (rows) {
+        for (const { name, text } of rows) box.append(tipRow(point.color, name, text));
+        continue;
+      }
+      if (tooltip.fields && Array.isArray(point.value)) {
+        // Boxes and candles have their place before their values.
+        const shift = point.seriesType === "boxplot" || point.seriesType === "candlestick" ? 1 : 0;
+        const values = point.value as unknown[];
+        if (tooltip.names.length > 1) box.append(tipRow(point.color, tooltip.names[point.seriesIndex] ?? "", ""));
+        for (const { name, at, format } of tooltip.fields) box.append(tipRow(point.color, name, write({ place: "full", ...format }, values[at + shift])));
+        continue;
+      }
+      if (!own && (value === null || value === undefined || value === "-")) continue;
+      const name = tooltip.names[point.seriesIndex] ?? "";
+      const said = own || (tooltip.texts?.[point.seriesIndex]?.[point.dataIndex] ?? figure({ place: "full", ...tooltip.formats[point.seriesIndex] }, point.value));
+      // A series without a name only holds others up.
+      if (name !== "" || own) box.append(tipRow(point.color, name, said));
     }
     return box;
   }
 
-  #mark(seriesIndex: number, dataIndex: number): string {
+  /** What a click on a point selects; empty: nothing. */
+  #mark(point: Point): string {
     const marks = this.#drawing?.df?.marks;
-    return marks?.values[marks.by === "series" ? seriesIndex : dataIndex] ?? "";
+    switch (marks?.by) {
+      case "series":
+        return marks.values[point.seriesIndex] ?? "";
+      case "cell":
+        return marks.cells?.[point.seriesIndex]?.[point.dataIndex] ?? "";
+      case "item":
+        return text(point.data, "mark");
+      case "data":
+        return marks.values[point.dataIndex] ?? "";
+    }
+    return "";
   }
 
-  #select(seriesIndex: number, dataIndex: number, add: boolean): void {
-    const mark = this.#mark(seriesIndex, dataIndex);
+  #send(mark: string, add: boolean): void {
     if (mark === "") return;
     this.dispatchEvent(new CustomEvent("df:select", { bubbles: true, detail: { widget: this.dataset["widget"] ?? "", mark, add } }));
   }
 
+  /** All marks in their order, for the keyboard. */
+  #targets(): Target[] {
+    const df = this.#drawing?.df;
+    const { marks, tooltip } = df ?? {};
+    const series = list(this.#drawing?.option["series"]);
+    switch (marks?.by) {
+      case "series":
+        return marks.values.map((mark, i) => ({ seriesIndex: i, mark, said: tooltip?.names[i] ?? "" }));
+      case "data": {
+        const at = marks.series ?? 0;
+        return marks.values.map((mark, i) => ({ seriesIndex: at, dataIndex: i, mark, said: [tooltip?.heads?.[i], this.#value(at, i)].filter(Boolean).join(", ") }));
+      }
+      case "cell":
+        return (marks.cells ?? []).flatMap((cells, n) =>
+          cells.map((mark, i) => ({ seriesIndex: n, dataIndex: i, mark, said: [tooltip?.headsBy?.[n]?.[i], this.#value(n, i)].filter(Boolean).join(", ") })),
+        );
+      case "item": {
+        const found: Target[] = [];
+        const walk = (items: unknown): void => {
+          if (!Array.isArray(items)) return;
+          for (const item of items as Option[]) {
+            const mark = text(item, "mark");
+            const said = [text(item, "head"), text(item, "text")].filter(Boolean).join(", ");
+            if (mark) found.push({ seriesIndex: 0, name: text(item, "name"), mark, said });
+            walk(item["children"]);
+          }
+        };
+        walk(series[0]?.["data"]);
+        walk(series[0]?.["links"]);
+        return found;
+      }
+    }
+    return [];
+  }
+
   /** Arrows go from mark to mark, Enter and Space select. */
   #key(event: KeyboardEvent): void {
-    const marks = this.#drawing?.df?.marks;
     const chart = this.#chart;
-    if (!marks || !chart) return;
-    const count = marks.values.length;
+    const targets = this.#targets();
     const steps: Record<string, number> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
     const step = steps[event.key];
+    if (!chart || targets.length === 0) return;
     if (step !== undefined) {
-      event.preventDefault();
-      this.#at = (Math.max(this.#at, step > 0 ? -1 : 0) + step + count) % count;
-      this.#show();
+      this.#at = (Math.max(this.#at, step > 0 ? -1 : 0) + step + targets.length) % targets.length;
+      const target = targets[this.#at];
+      if (target) this.#show(chart, target);
     } else if ((event.key === "Enter" || event.key === " ") && this.#at >= 0) {
-      event.preventDefault();
-      if (marks.by === "series") this.#select(this.#at, 0, event.shiftKey);
-      else this.#select(0, this.#at, event.shiftKey);
+      this.#send(targets[this.#at]?.mark ?? "", event.shiftKey);
+    } else {
+      return;
     }
+    event.preventDefault();
   }
 
-  #show(): void {
-    const chart = this.#chart;
-    const df = this.#drawing?.df;
-    if (!chart || !df?.marks) return;
-    const target = df.marks.by === "series" ? { seriesIndex: this.#at, dataIndex: 0 } : { seriesIndex: 0, dataIndex: this.#at };
+  #show(chart: ECharts, { seriesIndex, dataIndex, name, said }: Target): void {
+    const at = { seriesIndex, ...(dataIndex === undefined ? {} : { dataIndex }), ...(name ? { name } : {}) };
     chart.dispatchAction({ type: "downplay" });
-    chart.dispatchAction({ type: "highlight", ...(df.marks.by === "series" ? { seriesIndex: this.#at } : target) });
-    chart.dispatchAction({ type: "showTip", ...target });
-    const name = df.marks.by === "series" ? df.tooltip?.names[this.#at] : df.tooltip?.heads?.[this.#at];
-    announce([name, df.marks.by === "data" ? this.#value(this.#at) : ""].filter(Boolean).join(", "), true);
+    chart.dispatchAction({ type: "highlight", ...at });
+    if (!name) chart.dispatchAction({ type: "showTip", seriesIndex, dataIndex: dataIndex ?? 0 });
+    announce(said, true);
   }
 
-  #value(index: number): string {
-    const data = list(this.#drawing?.option["series"])[0]?.["data"];
-    const format = this.#drawing?.df?.tooltip?.formats[0];
-    if (!Array.isArray(data) || !format) return "";
+  #value(series: number, index: number): string {
+    const tooltip = this.#drawing?.df?.tooltip;
+    const data = list(this.#drawing?.option["series"])[series]?.["data"];
+    const ready = tooltip?.texts?.[series]?.[index];
+    if (ready) return ready;
+    if (!Array.isArray(data) || !tooltip) return "";
     const point: unknown = data[index];
     const value = typeof point === "object" && point !== null && "value" in point ? point.value : point;
-    return write({ place: "full", ...format }, last(value));
+    if (tooltip.fields) {
+      const values = Array.isArray(value) ? (value as unknown[]) : [];
+      return tooltip.fields.map(({ name, at, format }) => `${name} ${write({ place: "full", ...format }, values[at])}`).join(", ");
+    }
+    return write({ place: "full", ...tooltip.formats[series] }, last(value));
   }
 
   #leave(): void {
@@ -394,9 +548,40 @@ function write(format: Format, given: unknown): string {
   return number(locale(), value, format, format.place ?? "full");
 }
 
-/** A function for ECharts: of an axis it gets the value, of a label the point. */
-function formatter(format: Format): (given: unknown) => string {
-  return (given) => write(format, typeof given === "object" && given !== null && "value" in given ? last(given.value) : given);
+/** A text that a point carries under a name; empty without one. */
+function text(point: unknown, name: string): string {
+  const value = typeof point === "object" && point !== null ? (point as Option)[name] : undefined;
+  return typeof value === "string" ? value : "";
+}
+
+function rowsOf(point: unknown): { name: string; text: string }[] | undefined {
+  const rows = typeof point === "object" && point !== null ? (point as Option)["rows"] : undefined;
+  return Array.isArray(rows) ? (rows as { name: string; text: string }[]) : undefined;
+}
+
+/** A line of the tooltip. Names are text, whatever is in them. */
+function tipRow(colour: unknown, name: string, said: string): HTMLElement {
+  const row = document.createElement("div");
+  const mark = document.createElement("i");
+  if (typeof colour === "string") mark.style.background = colour;
+  const label = document.createElement("span");
+  label.textContent = name;
+  const figure = document.createElement("span");
+  figure.className = "num";
+  figure.textContent = said;
+  row.append(mark, label, figure);
+  return row;
+}
+
+/** Widens an axis as far as the reference lines on it. */
+function widen(axis: Option): void {
+  const include = axis["include"];
+  delete axis["include"];
+  if (!Array.isArray(include) || include.length === 0) return;
+  const [low, high] = [Math.min(...(include as number[])), Math.max(...(include as number[]))];
+  const room = (from: number, to: number): number => to + (to - from) * 0.06;
+  axis["max"] ??= (ends: { min: number; max: number }) => (high > ends.max ? room(Math.min(ends.min, 0), high) : null);
+  axis["min"] ??= (ends: { min: number; max: number }) => (low < ends.min && low < 0 ? room(ends.max, low) : low < ends.min && axis["scale"] ? room(ends.max, low) : null);
 }
 
 /** Lays one option over another; lists are replaced as a whole. */

@@ -1,6 +1,7 @@
-// <df-map data-widget="ID" aria-label="…" labels="8" text-failed="…">: points on
-// flat land and water, drawn by MapLibre without tiles. The points are the
-// MapData of domain/charts in a <script type="application/json"> inside of it.
+// <df-map data-widget="ID" aria-label="…" labels="8" text-failed="…">: points,
+// clusters, heat, areas or lines on flat land and water, drawn by MapLibre
+// without tiles. What is drawn is the MapData of domain/charts in a
+// <script type="application/json"> inside of it.
 // labels is how many of the largest points are named where there is room.
 //
 // Events: df:select (bubbling) when a point is chosen by pointer or Enter, with
@@ -9,7 +10,7 @@
 //
 // As with df-chart, an element that takes the place of one with the same
 // data-widget takes over its map, with what is looked at.
-import { type GeoJSONSource, type LngLatBoundsLike, LngLatBounds, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
+import { type AddLayerObject, type GeoJSONSource, type LngLatBoundsLike, LngLatBounds, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
 import { feature, mesh } from "topojson-client";
 import { announce, onThemeChange, reducedMotion } from "./page.ts";
 
@@ -26,8 +27,15 @@ interface MapData {
   mark?: string[];
   faded?: boolean[];
   hue: string;
+  layer?: "points" | "clusters" | "heat" | "areas" | "lines";
+  scope?: "countries" | "states";
+  shape?: string[];
+  toLon?: number[];
+  toLat?: number[];
+  weight?: number[];
 }
 
+type Position = [number, number];
 type Bounds = [number, number, number, number];
 
 const areas: Record<string, Bounds> = {
@@ -40,7 +48,15 @@ function asset(name: keyof typeof __ASSETS__): string {
   return new URL(__ASSETS__[name], import.meta.url).href;
 }
 
-let shapes: Promise<{ land: GeoJSON.GeoJSON; borders: GeoJSON.GeoJSON; states: GeoJSON.GeoJSON }> | undefined;
+interface Shapes {
+  land: GeoJSON.GeoJSON;
+  borders: GeoJSON.GeoJSON;
+  states: GeoJSON.GeoJSON;
+  /** The areas of a scope by their ids, made when a map first asks. */
+  areas: (scope: "countries" | "states") => Map<string, GeoJSON.Geometry>;
+}
+
+let shapes: Promise<Shapes> | undefined;
 
 /** Loads land, borders and the style sheet of the map once a page. */
 function loadShapes(): NonNullable<typeof shapes> {
@@ -60,7 +76,13 @@ function loadShapes(): NonNullable<typeof shapes> {
     };
     const [world, us] = await Promise.all([get("world.json"), get("states.json"), styled]);
     const inner = (topology: Topology, name: string): GeoJSON.GeoJSON => mesh(topology as never, topology.objects[name] as never, (a, b) => a !== b);
+    const areas = (scope: "countries" | "states"): Map<string, GeoJSON.Geometry> => {
+      const topology = scope === "states" ? us : world;
+      const all = feature(topology, topology.objects[scope] as never) as unknown as GeoJSON.FeatureCollection;
+      return new Map(all.features.map(({ id, geometry }) => [String(id), geometry]));
+    };
     return {
+      areas,
       land: feature(world, world.objects["land"] as never) as GeoJSON.GeoJSON,
       borders: inner(world, "countries"),
       states: inner(us, "states"),
@@ -69,7 +91,7 @@ function loadShapes(): NonNullable<typeof shapes> {
   return shapes;
 }
 
-const orphans = new Map<string, { map: MapLibre; box: HTMLElement; area: string }>();
+const orphans = new Map<string, { map: MapLibre; box: HTMLElement; area: string; layer: string; shapes: Shapes | undefined }>();
 
 class PointMap extends HTMLElement {
   #map: MapLibre | undefined;
@@ -79,6 +101,10 @@ class PointMap extends HTMLElement {
   #order: number[] = [];
   #at = -1;
   #area = "";
+  #layer = "";
+  #shapes: Shapes | undefined;
+  #geometries: Map<string, GeoJSON.Geometry> | undefined;
+  #anchors: Position[] = [];
   #tip: HTMLElement | undefined;
   #names: HTMLElement | undefined;
   #ended: AbortController | undefined;
@@ -124,7 +150,7 @@ class PointMap extends HTMLElement {
       return;
     }
     orphans.get(widget)?.map.remove();
-    const orphan = { map, box, area: this.#area };
+    const orphan = { map, box, area: this.#area, layer: this.#layer, shapes: this.#shapes };
     orphans.set(widget, orphan);
     setTimeout(() => {
       if (orphans.get(widget) !== orphan) return;
@@ -141,6 +167,8 @@ class PointMap extends HTMLElement {
     this.#map = orphan.map;
     this.#box = orphan.box;
     this.#area = orphan.area;
+    this.#layer = orphan.layer;
+    this.#shapes = orphan.shapes;
     this.append(orphan.box);
     this.#map.resize();
   }
@@ -169,15 +197,27 @@ class PointMap extends HTMLElement {
     this.data = data;
     this.#at = -1;
     this.#order = data.lon.map((_, i) => i).sort((a, b) => (data.size[b] ?? 0) - (data.size[a] ?? 0));
+    // Another layer is another map.
+    if (this.#map && this.#layer !== (data.layer ?? "points") + (data.scope ?? "")) {
+      this.#map.remove();
+      this.#box?.remove();
+      this.#map = undefined;
+      this.#box = undefined;
+    }
     if (this.#map) this.#update();
     else void this.#start();
   }
 
   async #start(): Promise<void> {
     try {
-      const { land, borders, states } = await loadShapes();
+      const known = await loadShapes();
+      const { land, borders, states } = known;
       // The element may have left the page, or begun already, while this waited.
       if (!this.isConnected || this.#map || !this.data) return;
+      this.#shapes = known;
+      this.#layer = (this.data.layer ?? "points") + (this.data.scope ?? "");
+      this.#geometries = undefined;
+      this.#settle();
       const box = document.createElement("div");
       box.className = "map-box";
       this.prepend(box);
@@ -209,25 +249,23 @@ class PointMap extends HTMLElement {
       map.addSource("land", geometry(land));
       map.addSource("borders", geometry(borders));
       map.addSource("states", geometry(states));
-      map.addSource("points", { type: "geojson", data: this.#points() });
+      const { layer } = this.data;
+      map.addSource("points", {
+        type: "geojson",
+        data: this.#points(),
+        ...(layer === "areas" ? { tolerance: 0.3 } : {}),
+        ...(layer === "clusters" ? { cluster: true, clusterRadius: 46, clusterMaxZoom: 10, clusterProperties: { sum: ["+", ["get", "weight"]] } } : {}),
+      });
       map.addLayer({ id: "water", type: "background" });
       map.addLayer({ id: "land", type: "fill", source: "land" });
+      if (layer === "areas") map.addLayer({ id: "points", type: "fill", source: "points", paint: { "fill-color": ["get", "colour"], "fill-opacity": ["case", ["get", "faded"], 0.38, 1] } });
       map.addLayer({ id: "coast", type: "line", source: "land", paint: { "line-width": 0.75 } });
       map.addLayer({ id: "borders", type: "line", source: "borders", paint: { "line-width": 0.75 } });
       map.addLayer({ id: "states", type: "line", source: "states", paint: { "line-width": 0.5, "line-opacity": 0.8 } });
-      map.addLayer({
-        id: "points",
-        type: "circle",
-        source: "points",
-        layout: { "circle-sort-key": ["-", 0, ["get", "size"]] },
-        paint: {
-          "circle-radius": ["get", "size"],
-          "circle-color": ["get", "colour"],
-          "circle-opacity": ["case", ["get", "faded"], 0.38, 0.9],
-          "circle-stroke-opacity": ["case", ["get", "faded"], 0.38, 1],
-          "circle-stroke-width": 1.25,
-        },
-      });
+      if (layer === "heat") map.addLayer(heat);
+      else if (layer === "lines") map.addLayer(arcs);
+      else if (layer !== "areas") map.addLayer(circles);
+      if (layer === "clusters") map.addLayer(bunches, "points");
       this.#listen(map);
       this.#paint();
       // Names wait for what they stand on.
@@ -251,12 +289,16 @@ class PointMap extends HTMLElement {
       const index = event.features?.[0]?.properties["index"] as number | undefined;
       if (index === undefined) return;
       map.getCanvas().style.cursor = owner(map)?.data?.mark?.[index] ? "pointer" : "";
-      owner(map)?.showTip(index);
+      owner(map)?.showTip(index, event.point);
     });
     map.on("mouseleave", "points", () => {
       map.getCanvas().style.cursor = "";
       owner(map)?.hideTip();
     });
+    map.on("click", "clusters", (event) => void owner(map)?.open(event.features?.[0]));
+    map.on("mouseenter", "clusters", () => (map.getCanvas().style.cursor = "zoom-in"));
+    map.on("mouseleave", "clusters", () => (map.getCanvas().style.cursor = ""));
+    map.on("idle", () => owner(map)?.countClusters());
     map.on("click", "points", (event) => {
       const index = event.features?.[0]?.properties["index"] as number | undefined;
       if (index !== undefined) owner(map)?.select(index, event.originalEvent.shiftKey);
@@ -269,6 +311,7 @@ class PointMap extends HTMLElement {
     const map = this.#map;
     const data = this.data;
     if (!map || !data) return;
+    this.#settle();
     (map.getSource("points") as GeoJSONSource | undefined)?.setData(this.#points());
     if (data.area !== this.#area) {
       this.#area = data.area;
@@ -280,8 +323,15 @@ class PointMap extends HTMLElement {
   #bounds(data: MapData): LngLatBoundsLike {
     const fixed = areas[data.area];
     if (fixed) return fixed;
+    if (data.layer === "areas" && data.scope === "states") return areas["us"] as Bounds;
     const bounds = new LngLatBounds();
-    data.lon.forEach((lon, i) => bounds.extend([lon, data.lat[i] ?? 0]));
+    this.#anchors.forEach((at) => bounds.extend(at));
+    if (data.layer !== "areas") data.lon.forEach((lon, i) => bounds.extend([lon, data.lat[i] ?? 0]));
+    data.toLon?.forEach((lon, i) => bounds.extend([lon, data.toLat?.[i] ?? 0]));
+    if (data.layer === "areas") {
+      // Countries are more than their middles.
+      for (const id of data.shape ?? []) rings(this.#geometries?.get(id)).forEach((ring) => ring.forEach((at) => bounds.extend(at as Position)));
+    }
     return bounds.isEmpty() ? (areas["world"] as Bounds) : bounds;
   }
 
@@ -300,17 +350,79 @@ class PointMap extends HTMLElement {
     const style = getComputedStyle(this);
     const steps = style.getPropertyValue("--seq").trim().split(/\s+/);
     const single = style.getPropertyValue(data.hue).trim();
+    const whole = data.layer === "areas";
     const features = data.lon.map((lon, i): GeoJSON.Feature => {
       const shade = data.shade?.[i];
       // The palest steps would vanish on the land.
-      const colour = shade === undefined ? single : steps[2 + Math.round(shade * (steps.length - 3))];
+      const colour = shade === undefined ? single : steps[(whole ? 1 : 2) + Math.round(shade * (steps.length - (whole ? 2 : 3)))];
       return {
         type: "Feature",
-        geometry: { type: "Point", coordinates: [lon, data.lat[i] ?? 0] },
-        properties: { index: i, size: data.size[i] ?? 4, colour, faded: data.faded?.[i] ?? false },
+        geometry: this.#geometry(data, i, [lon, data.lat[i] ?? 0]),
+        properties: { index: i, size: data.size[i] ?? 4, colour, faded: data.faded?.[i] ?? false, weight: data.weight?.[i] ?? 1 },
       };
     });
     return { type: "FeatureCollection", features };
+  }
+
+  #geometry(data: MapData, i: number, at: Position): GeoJSON.Geometry {
+    if (data.layer === "areas") return this.#geometries?.get(data.shape?.[i] ?? "") ?? { type: "Point", coordinates: at };
+    if (data.layer === "lines") return { type: "LineString", coordinates: arc(at, [data.toLon?.[i] ?? 0, data.toLat?.[i] ?? 0]) };
+    return { type: "Point", coordinates: at };
+  }
+
+  /** Where the tip of each row points: the middle of its area or line. */
+  #settle(): void {
+    const data = this.data;
+    if (!data) return;
+    if (data.layer === "areas") this.#geometries ??= this.#shapes?.areas(data.scope ?? "countries");
+    this.#anchors = data.lon.map((lon, i) => {
+      const at: Position = [lon, data.lat[i] ?? 0];
+      if (data.layer === "areas") return middle(this.#geometries?.get(data.shape?.[i] ?? ""));
+      if (data.layer === "lines") {
+        const line = arc(at, [data.toLon?.[i] ?? 0, data.toLat?.[i] ?? 0]);
+        return line[Math.floor(line.length / 2)] ?? at;
+      }
+      return at;
+    });
+  }
+
+  /** Zooms to where a cluster comes apart. */
+  async open(cluster: GeoJSON.Feature | undefined): Promise<void> {
+    const source = this.#map?.getSource("points") as GeoJSONSource | undefined;
+    const id = cluster?.properties?.["cluster_id"] as number | undefined;
+    if (!cluster || id === undefined || !source || cluster.geometry.type !== "Point") return;
+    const zoom = await source.getClusterExpansionZoom(id);
+    this.#map?.easeTo({ center: cluster.geometry.coordinates as Position, zoom, animate: !reducedMotion(), duration: 300 });
+  }
+
+  /** Writes the number of points on each cluster: there are no glyphs to draw
+   * text with, so numbers are elements as names are. */
+  countClusters(): void {
+    const map = this.#map;
+    if (!map?.getLayer("clusters") || this.#box?.dataset["state"] !== "ready") return;
+    this.#names ??= document.createElement("div");
+    this.#names.className = "map-names map-counts";
+    this.#names.setAttribute("aria-hidden", "true");
+    const seen = new Set<unknown>();
+    const counts: HTMLElement[] = [];
+    for (const { properties, geometry } of map.queryRenderedFeatures({ layers: ["clusters"] })) {
+      if (seen.has(properties["cluster_id"]) || geometry.type !== "Point") continue;
+      seen.add(properties["cluster_id"]);
+      const count = document.createElement("span");
+      count.textContent = String(properties["point_count_abbreviated"]);
+      [count.dataset["lon"], count.dataset["lat"]] = geometry.coordinates.map(String);
+      counts.push(count);
+    }
+    this.#names.replaceChildren(...counts);
+    if (this.#names.parentElement !== this) this.append(this.#names);
+    this.#placeCounts(map);
+  }
+
+  #placeCounts(map: MapLibre): void {
+    for (const count of (this.#names?.children ?? []) as HTMLCollectionOf<HTMLElement>) {
+      const { x, y } = map.project([Number(count.dataset["lon"]), Number(count.dataset["lat"])]);
+      count.style.translate = `calc(${Math.round(x)}px - 50%) calc(${Math.round(y)}px - 50%)`;
+    }
   }
 
   /** Colours the map as the page is coloured now. */
@@ -322,21 +434,46 @@ class PointMap extends HTMLElement {
     map.setPaintProperty("water", "background-color", css("--map-water"));
     map.setPaintProperty("land", "fill-color", css("--map-land"));
     for (const layer of ["coast", "borders", "states"]) map.setPaintProperty(layer, "line-color", css("--map-line"));
-    map.setPaintProperty("points", "circle-stroke-color", css("--color-base-100"));
+    switch (this.data?.layer) {
+      case "heat": {
+        const steps = css("--seq").split(/\s+/);
+        const stops = steps.flatMap((step, i) => [0.08 + (0.92 * i) / (steps.length - 1), step]);
+        map.setPaintProperty("points", "heatmap-color", ["interpolate", ["linear"], ["heatmap-density"], 0, `${steps[0]}00`, ...stops]);
+        const most = Math.max(...(this.data.weight ?? [1]), 1);
+        map.setPaintProperty("points", "heatmap-weight", ["/", ["get", "weight"], most]);
+        break;
+      }
+      case "areas":
+        map.setPaintProperty("points", "fill-outline-color", css("--color-base-100"));
+        break;
+      case "clusters": {
+        const total = Math.max((this.data.weight ?? []).reduce((sum, each) => sum + each, 0), 1);
+        map.setPaintProperty("clusters", "circle-color", css(this.data.hue));
+        map.setPaintProperty("clusters", "circle-stroke-color", css("--color-base-100"));
+        map.setPaintProperty("clusters", "circle-radius", ["+", 12, ["*", 22, ["sqrt", ["/", ["get", "sum"], total]]]]);
+        map.setPaintProperty("points", "circle-stroke-color", css("--color-base-100"));
+        break;
+      }
+      case "lines":
+        break;
+      default:
+        map.setPaintProperty("points", "circle-stroke-color", css("--color-base-100"));
+    }
     this.#update();
   }
 
   #place(index: number): { x: number; y: number } | undefined {
-    const data = this.data;
-    const [lon, lat] = [data?.lon[index], data?.lat[index]];
-    if (!this.#map || lon === undefined || lat === undefined) return undefined;
-    const { x, y } = this.#map.project([lon, lat]);
+    const at = this.#anchors[index];
+    if (!this.#map || !at) return undefined;
+    const { x, y } = this.#map.project(at);
     return { x, y };
   }
 
-  showTip(index: number): void {
+  /** The tip stands on the row, or where the pointer is on an area or line. */
+  showTip(index: number, pointer?: { x: number; y: number }): void {
     const data = this.data;
-    const at = this.#place(index);
+    const wide = data?.layer === "areas" || data?.layer === "lines";
+    const at = wide && pointer ? pointer : this.#place(index);
     if (!data || !at) return;
     if (!this.#tip) {
       this.#tip = document.createElement("div");
@@ -390,6 +527,10 @@ class PointMap extends HTMLElement {
 
   /** Names the largest points, where no name covers another. */
   drawNames(): void {
+    if (this.data?.layer && this.data.layer !== "points") {
+      this.countClusters();
+      return;
+    }
     const most = Number(this.getAttribute("labels") ?? 0);
     if (this.#box?.dataset["state"] !== "ready") return;
     if (!this.#names) {
@@ -417,6 +558,10 @@ class PointMap extends HTMLElement {
 
   placeNames(): void {
     const most = Number(this.getAttribute("labels") ?? 0);
+    if (this.#map?.getLayer("clusters")) {
+      this.#placeCounts(this.#map);
+      return;
+    }
     if (!this.#names || most === 0) return;
     const taken: DOMRect[] = [];
     for (const name of this.#names.children as HTMLCollectionOf<HTMLElement>) {
@@ -436,6 +581,89 @@ class PointMap extends HTMLElement {
       taken.push(rect);
     }
   }
+}
+
+const circles: AddLayerObject = {
+  id: "points",
+  type: "circle",
+  source: "points",
+  filter: ["!", ["has", "point_count"]],
+  layout: { "circle-sort-key": ["-", 0, ["get", "size"]] },
+  paint: {
+    "circle-radius": ["get", "size"],
+    "circle-color": ["get", "colour"],
+    "circle-opacity": ["case", ["get", "faded"], 0.38, 0.9],
+    "circle-stroke-opacity": ["case", ["get", "faded"], 0.38, 1],
+    "circle-stroke-width": 1.25,
+  },
+};
+
+const bunches: AddLayerObject = {
+  id: "clusters",
+  type: "circle",
+  source: "points",
+  filter: ["has", "point_count"],
+  paint: { "circle-opacity": 0.85, "circle-stroke-width": 1.5 },
+};
+
+const heat: AddLayerObject = {
+  id: "points",
+  type: "heatmap",
+  source: "points",
+  paint: { "heatmap-radius": ["interpolate", ["linear"], ["zoom"], 2, 18, 6, 44, 10, 80], "heatmap-intensity": ["interpolate", ["linear"], ["zoom"], 2, 1, 8, 2], "heatmap-opacity": 0.85 },
+};
+
+const arcs: AddLayerObject = {
+  id: "points",
+  type: "line",
+  source: "points",
+  layout: { "line-cap": "round", "line-sort-key": ["get", "size"] },
+  paint: { "line-width": ["get", "size"], "line-color": ["get", "colour"], "line-opacity": ["case", ["get", "faded"], 0.15, 0.55] },
+};
+
+/** The shortest way between two places on the globe, in steps; it never jumps
+ * over the date line. */
+function arc(from: Position, to: Position): Position[] {
+  const rad = Math.PI / 180;
+  const vector = ([lon, lat]: Position): [number, number, number] => [
+    Math.cos(lat * rad) * Math.cos(lon * rad),
+    Math.cos(lat * rad) * Math.sin(lon * rad),
+    Math.sin(lat * rad),
+  ];
+  const [a, b] = [vector(from), vector(to)];
+  const angle = Math.acos(Math.min(Math.max(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], -1), 1));
+  if (angle < 1e-6 || angle > Math.PI - 1e-3) return [from, to];
+  const steps = Math.max(2, Math.ceil(angle / rad / 2));
+  const line: Position[] = [];
+  let before = from[0];
+  for (let i = 0; i <= steps; i++) {
+    const [p, q] = [Math.sin(((steps - i) / steps) * angle) / Math.sin(angle), Math.sin((i / steps) * angle) / Math.sin(angle)];
+    const [x, y, z] = [p * a[0] + q * b[0], p * a[1] + q * b[1], p * a[2] + q * b[2]];
+    let lon = Math.atan2(y, x) / rad;
+    while (lon - before > 180) lon -= 360;
+    while (lon - before < -180) lon += 360;
+    before = lon;
+    line.push([lon, Math.atan2(z, Math.hypot(x, y)) / rad]);
+  }
+  return line;
+}
+
+function rings(geometry: GeoJSON.Geometry | undefined): GeoJSON.Position[][] {
+  if (geometry?.type === "Polygon") return geometry.coordinates.slice(0, 1);
+  if (geometry?.type === "MultiPolygon") return geometry.coordinates.flatMap((polygon) => polygon.slice(0, 1));
+  return [];
+}
+
+/** The middle of the largest part of an area. */
+function middle(geometry: GeoJSON.Geometry | undefined): Position {
+  let [best, size]: [Position, number] = [[0, 0], -1];
+  for (const ring of rings(geometry)) {
+    const lons = ring.map(([lon = 0]) => lon);
+    const lats = ring.map(([, lat = 0]) => lat);
+    const [west, east, south, north] = [Math.min(...lons), Math.max(...lons), Math.min(...lats), Math.max(...lats)];
+    if ((east - west) * (north - south) > size) [best, size] = [[(west + east) / 2, (south + north) / 2], (east - west) * (north - south)];
+  }
+  return best;
 }
 
 /** The element that has the map now: it may have been handed on. */

@@ -1,0 +1,93 @@
+package charts
+
+import (
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// drawCombo draws one measure as bars and a second as a line on an axis of its
+// own, at the right.
+func drawCombo(d *drawing) error {
+	x, err := d.dimension(d.Config.Encode.X, 0)
+	if err != nil {
+		return err
+	}
+	y, err := d.value()
+	if err != nil {
+		return err
+	}
+	also, err := d.second(y)
+	if err != nil {
+		return err
+	}
+	columns, err := d.selects()
+	if err != nil {
+		return err
+	}
+	labels, rows := d.categories(x)
+	if len(rows) > MaxPlaces {
+		return d.tooManyPlaces(x, len(rows))
+	}
+	picked := d.picked()
+	bars, points, marks := make([]any, len(rows)), make([]any, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		style := obj{}
+		if row >= 0 {
+			marks[i] = d.mark(row, columns...)
+			if v, ok := number(y, row); ok && v < 0 {
+				style["borderRadius"] = ends(true, true)
+			}
+		}
+		if picked != nil && !picked[marks[i]] {
+			style["opacity"] = fade
+		}
+		bars[i], points[i] = d.cell(y, row), d.cell(also, row)
+		if len(style) > 0 {
+			bars[i] = obj{"value": bars[i], "itemStyle": style}
+		}
+	}
+	colour := "--c2"
+	if d.hue() == colour {
+		colour = "--c1"
+	}
+	l := line{name: d.name(also), colour: colour, shape: Solid}.option(Line)
+	l["data"], l["yAxisIndex"] = points, 1
+	if len(points) <= 31 {
+		l["showSymbol"], l["symbolSize"] = true, 5
+	}
+	right := d.valueAxis(also, true)
+	right["position"], right["splitLine"], right["alignTicks"] = "right", obj{"show": false}, true
+	delete(right, "min")
+	delete(right, "max")
+	option := d.barAxes(labels, d.valueAxis(y, false), true)
+	option["grid"].(obj)["right"] = 4
+	option["yAxis"] = []any{option["yAxis"], right}
+	option["series"] = []obj{
+		{"type": "bar", "name": d.name(y), "data": bars, "barMaxWidth": 28,
+			"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": ends(true, false)}},
+		l,
+	}
+	d.out.Count = 2 * len(rows)
+	d.out.Legend = []LegendItem{
+		{Name: d.name(y), Colour: d.hue(), Shape: Square},
+		{Name: d.name(also), Colour: colour, Shape: Solid},
+	}
+	d.sayCategories(x, y)
+	return d.chart(option, obj{
+		"marks": obj{"by": "data", "values": marks},
+		"tooltip": obj{"heads": labels, "names": []string{d.name(y), d.name(also)},
+			"formats": []obj{placed("full", d.format(y)), placed("full", d.format(also))}},
+	})
+}
+
+// second is the measure beside the first.
+func (d *drawing) second(y *warehouse.ResultColumn) (*warehouse.ResultColumn, error) {
+	if c, err := d.column(d.Config.Encode.Also); c != nil || err != nil {
+		return c, err
+	}
+	for _, c := range d.measures {
+		if c != y {
+			return c, nil
+		}
+	}
+	return nil, ErrConfig.With("A %s needs a second measure.", d.Config.Type)
+}

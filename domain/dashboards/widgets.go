@@ -1,0 +1,275 @@
+package dashboards
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// measuresOf are the measures that a widget asks for: those of its config, or
+// for a box the five that show the spread of its column.
+func measuresOf(w *Widget) []warehouse.Measure {
+	if w.Type == charts.Box && len(w.Query.Measures) == 1 {
+		return charts.BoxMeasures(w.Query.Measures[0], w.Encode.Whiskers)
+	}
+	return w.Query.Measures
+}
+
+// limit bounds what a widget asks for, by what it can show, and settles the
+// order in which it shows it.
+func limit(s *warehouse.Spec, w *Widget) {
+	byValue := func(most int) {
+		if len(s.Order) == 0 && len(s.Measures) > 0 {
+			by := measureName(s.Measures[0])
+			for _, m := range s.Measures {
+				if name := measureName(m); name == w.Encode.Value || name == "box_median" {
+					by = name
+				}
+			}
+			s.Order = []warehouse.Order{{By: by, Desc: true}}
+		}
+		if s.Limit == 0 && most > 0 {
+			s.Limit = most
+		}
+	}
+	byPlace := func() {
+		if len(s.Order) == 0 && len(s.Dimensions) > 0 {
+			s.Order = []warehouse.Order{{By: dimensionName(s.Dimensions[0])}}
+		}
+	}
+	ordered := len(s.Dimensions) > 0 && (s.Dimensions[0].Grain != "" || s.Dimensions[0].Bin > 0 || len(s.Dimensions[0].Bins) > 0)
+	several := len(s.Dimensions) > 1
+	switch w.Type {
+	case charts.Bar, charts.Combo, charts.Box:
+		if w.Type == charts.Box && len(w.Query.Measures) == 1 {
+			for i := range s.Order {
+				if s.Order[i].By == measureName(w.Query.Measures[0]) {
+					s.Order = slices.Clone(s.Order)
+					s.Order[i].By = "box_median"
+				}
+			}
+		}
+		switch {
+		case ordered:
+			byPlace()
+		case several:
+			byValue(0)
+		default:
+			byValue(barCategories)
+		}
+	case charts.StackedBar:
+		if !ordered {
+			byValue(0)
+		}
+	case charts.Donut:
+		byValue(0)
+		if s.Limit == 0 || s.Limit > donutSlices {
+			s.Limit = donutSlices
+		}
+		s.Other = true
+	case charts.Treemap:
+		byValue(0)
+		if !several && s.Limit == 0 {
+			s.Limit, s.Other = treeAreas, true
+		}
+	case charts.Waterfall:
+		if ordered {
+			byPlace()
+			break
+		}
+		byValue(0)
+		if s.Limit == 0 {
+			s.Limit, s.Other = steps, true
+		}
+	case charts.Funnel:
+		byValue(barCategories)
+	case charts.WordList:
+		byValue(treeAreas)
+	case charts.Radar:
+		if several || ordered {
+			byPlace()
+		} else {
+			byValue(barCategories)
+		}
+	case charts.Sunburst, charts.Sankey:
+		byValue(0)
+	case charts.Table:
+		if len(s.Columns) == 0 {
+			byValue(0)
+			if s.Limit == 0 || s.Limit > maxTableRows {
+				s.Limit = maxTableRows
+			}
+		}
+		if w.Encode.Group != "" {
+			s.Order = append([]warehouse.Order{{By: w.Encode.Group}}, s.Order...)
+		}
+	case charts.Line, charts.Step, charts.Area, charts.Histogram, charts.Calendar, charts.Candlestick:
+		byPlace()
+	}
+	if s.Limit == 0 && w.Type != charts.KPI {
+		s.Limit = maxGroups
+	}
+}
+
+// colourColumn is the column whose values have the same colours everywhere; ""
+// for none.
+func colourColumn(w *Widget) string {
+	dims := w.Query.Dimensions
+	named := func(name string, n int) string {
+		for _, d := range dims {
+			if dimensionName(d) == name && isPlain(d) {
+				return d.Column
+			}
+		}
+		if name == "" && n < len(dims) && isPlain(dims[n]) {
+			return dims[n].Column
+		}
+		return ""
+	}
+	switch w.Type {
+	case charts.StackedBar, charts.Line, charts.Step, charts.Area, charts.Bar, charts.Radar:
+		return named(w.Encode.Series, 1)
+	case charts.Donut, charts.Sunburst, charts.Sankey:
+		return named("", 0)
+	case charts.Treemap:
+		if len(dims) > 1 {
+			return named("", 0)
+		}
+	case charts.Scatter, charts.Bubble:
+		if w.Encode.Series != "" {
+			return named(w.Encode.Series, 0)
+		}
+	}
+	return ""
+}
+
+// isPlain tells whether a dimension groups by the values of its column.
+func isPlain(d warehouse.Dimension) bool {
+	return d.Grain == "" && d.Bin == 0 && len(d.Bins)+len(d.Groups) == 0
+}
+
+// furtherSpecs are the questions behind totals. Each total is the answer to its
+// own grouping: averages, distinct counts and ratios can't be made of the
+// cells. Totals are of all rows, whatever a limit or a condition on a measure
+// leaves out of the widget.
+//
+// Errors: charts.config.
+func furtherSpecs(p *Plan, w *Widget) ([]warehouse.Spec, error) {
+	total := func(names []string) warehouse.Spec {
+		s := p.main
+		s.Dimensions, s.Order, s.Other, s.Offset, s.Limit = nil, nil, false, 0, maxGroups
+		for _, name := range names {
+			for _, d := range p.main.Dimensions {
+				if dimensionName(d) == name {
+					s.Dimensions = append(s.Dimensions, d)
+				}
+			}
+		}
+		s.Filters = slices.DeleteFunc(slices.Clone(s.Filters), func(f warehouse.Filter) bool { return f.Measure != "" })
+		return s
+	}
+	switch w.Type {
+	case charts.Table:
+		if w.Encode.Totals && len(w.Query.Columns) == 0 {
+			return []warehouse.Spec{total(nil)}, nil
+		}
+	case charts.Pivot:
+		names := make([]string, len(p.main.Dimensions))
+		for i, d := range p.main.Dimensions {
+			names[i] = dimensionName(d)
+		}
+		sets, err := charts.PivotSets(w.Encode, names)
+		if err != nil {
+			return nil, err
+		}
+		var specs []warehouse.Spec
+		for _, set := range sets {
+			specs = append(specs, total(set))
+		}
+		return specs, nil
+	}
+	return nil, nil
+}
+
+// sampleRows has a scatter of plain rows ask for as many as it can draw, and
+// how many there are.
+func (p *Plan) sampleRows() {
+	p.main.Limit = charts.MaxPoints
+	p.rows = &warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters,
+		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
+}
+
+// askFurther answers the totals, and for a scatter of more rows than it can
+// draw, takes blocks of rows from start to end of the data.
+func (s *Service) askFurther(ctx context.Context, v *View, p *Plan, in *charts.Input) error {
+	in.Further = make([]*warehouse.Result, len(p.further))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	for i, spec := range p.further {
+		group.Go(func() (err error) {
+			in.Further[i], err = s.ask(ctx, v, p, spec)
+			return err
+		})
+	}
+	if p.rows == nil || in.Result.Rows < charts.MaxPoints {
+		return group.Wait()
+	}
+	counted, err := s.ask(ctx, v, p, *p.rows)
+	if err != nil {
+		return err
+	}
+	if counted.Rows == 0 || len(counted.Columns[0].Ints) == 0 || counted.Columns[0].Ints[0] <= charts.MaxPoints {
+		return group.Wait()
+	}
+	in.Rows = int(counted.Columns[0].Ints[0])
+	blocks := make([]*warehouse.Result, sampleBlocks)
+	for i := range blocks {
+		spec := p.main
+		spec.Limit = charts.MaxPoints / sampleBlocks
+		spec.Offset = i * (in.Rows - spec.Limit) / (sampleBlocks - 1)
+		group.Go(func() (err error) {
+			blocks[i], err = s.ask(ctx, v, p, spec)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	in.Result = joined(blocks)
+	return nil
+}
+
+// joined is the rows of several answers of the same columns, one after another.
+func joined(list []*warehouse.Result) *warehouse.Result {
+	r := *list[0]
+	r.More, r.Rows = false, 0
+	r.Columns = slices.Clone(r.Columns)
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		nulls := false
+		for _, part := range list {
+			nulls = nulls || part.Columns[i].Nulls != nil
+		}
+		c.Nulls, c.Ints, c.Floats, c.Texts, c.Exact = nil, nil, nil, nil, nil
+		for _, part := range list {
+			from := &part.Columns[i]
+			c.Ints, c.Floats = append(c.Ints, from.Ints...), append(c.Floats, from.Floats...)
+			c.Texts, c.Exact = append(c.Texts, from.Texts...), append(c.Exact, from.Exact...)
+			if nulls {
+				own := from.Nulls
+				if own == nil {
+					own = make([]bool, part.Rows)
+				}
+				c.Nulls = append(c.Nulls, own...)
+			}
+		}
+	}
+	for _, part := range list {
+		r.Rows += part.Rows
+	}
+	return &r
+}
