@@ -13,6 +13,82 @@ import (
 	"github.com/google/uuid"
 )
 
+const dashboardChangeExists = `-- name: DashboardChangeExists :one
+SELECT EXISTS (SELECT 1 FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND change_id = $3::uuid)
+`
+
+// DashboardChangeExists tells whether the log has a change.
+func (q *Queries) DashboardChangeExists(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, changeID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, dashboardChangeExists, tenantID, dashboardID, changeID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const dashboardChangeGet = `-- name: DashboardChangeGet :many
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND COALESCE(change_id, op_id) = $3::uuid AND user_id = $4
+ORDER BY rev
+`
+
+type DashboardChangeGetParams struct {
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+	ChangeID    uuid.UUID
+	UserID      *uuid.UUID
+}
+
+type DashboardChangeGetRow struct {
+	OpID     uuid.UUID
+	Rev      int64
+	Path     string
+	Before   json.RawMessage
+	After    json.RawMessage
+	UserID   *uuid.UUID
+	At       time.Time
+	ChangeID uuid.UUID
+	Undoes   *uuid.UUID
+	Schema   int16
+}
+
+// DashboardChangeGet reads the operations of one change, oldest first.
+func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGetParams) ([]DashboardChangeGetRow, error) {
+	rows, err := q.db.Query(ctx, dashboardChangeGet,
+		arg.TenantID,
+		arg.DashboardID,
+		arg.ChangeID,
+		arg.UserID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardChangeGetRow
+	for rows.Next() {
+		var i DashboardChangeGetRow
+		if err := rows.Scan(
+			&i.OpID,
+			&i.Rev,
+			&i.Path,
+			&i.Before,
+			&i.After,
+			&i.UserID,
+			&i.At,
+			&i.ChangeID,
+			&i.Undoes,
+			&i.Schema,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dashboardCount = `-- name: DashboardCount :one
 SELECT count(*)::bigint FROM dashboards WHERE tenant_id = $1 AND deleted_at IS NULL
 `
@@ -56,53 +132,111 @@ func (q *Queries) DashboardDelete(ctx context.Context, now *time.Time, tenantID 
 }
 
 const dashboardGet = `-- name: DashboardGet :one
-SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
+       (CASE WHEN $1::boolean OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
+       (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
+       (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred
 FROM dashboards d
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
-LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = $1
-WHERE d.tenant_id = $2 AND d.dashboard_id = $3 AND d.deleted_at IS NULL
+LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = $2
+WHERE d.tenant_id = $3 AND d.dashboard_id = $4 AND d.deleted_at IS NULL
 `
 
-type DashboardGetRow struct {
+type DashboardGetParams struct {
+	Draft       bool
+	ViewerID    uuid.UUID
+	TenantID    uuid.UUID
 	DashboardID uuid.UUID
-	UserID      *uuid.UUID
-	Name        string
-	Config      json.RawMessage
-	Rev         int64
-	FolderID    *uuid.UUID
-	Tags        []string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	FolderName  string
-	Starred     bool
 }
 
-// DashboardGet reads one that is not deleted.
-func (q *Queries) DashboardGet(ctx context.Context, viewerID uuid.UUID, tenantID uuid.UUID, dashboardID uuid.UUID) (DashboardGetRow, error) {
-	row := q.db.QueryRow(ctx, dashboardGet, viewerID, tenantID, dashboardID)
+type DashboardGetRow struct {
+	DashboardID  uuid.UUID
+	UserID       *uuid.UUID
+	Name         string
+	Rev          int64
+	FolderID     *uuid.UUID
+	Tags         []string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Unpublished  bool
+	PublishedAt  *time.Time
+	Config       json.RawMessage
+	PublishedRev int64
+	Same         bool
+	FolderName   string
+	Starred      bool
+}
+
+// DashboardGet reads one that is not deleted, as a draft or as it was published.
+func (q *Queries) DashboardGet(ctx context.Context, arg DashboardGetParams) (DashboardGetRow, error) {
+	row := q.db.QueryRow(ctx, dashboardGet,
+		arg.Draft,
+		arg.ViewerID,
+		arg.TenantID,
+		arg.DashboardID,
+	)
 	var i DashboardGetRow
 	err := row.Scan(
 		&i.DashboardID,
 		&i.UserID,
 		&i.Name,
-		&i.Config,
 		&i.Rev,
 		&i.FolderID,
 		&i.Tags,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Unpublished,
+		&i.PublishedAt,
+		&i.Config,
+		&i.PublishedRev,
+		&i.Same,
 		&i.FolderName,
 		&i.Starred,
 	)
 	return i, err
 }
 
+const dashboardHistory = `-- name: DashboardHistory :many
+SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3 AND path <> ''
+GROUP BY 1, 2 ORDER BY max(rev)
+`
+
+type DashboardHistoryRow struct {
+	ChangeID uuid.UUID
+	Undoes   *uuid.UUID
+}
+
+// DashboardHistory lists the changes of one person, oldest first, without the
+// one that made the dashboard.
+func (q *Queries) DashboardHistory(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, userID *uuid.UUID) ([]DashboardHistoryRow, error) {
+	rows, err := q.db.Query(ctx, dashboardHistory, tenantID, dashboardID, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardHistoryRow
+	for rows.Next() {
+		var i DashboardHistoryRow
+		if err := rows.Scan(&i.ChangeID, &i.Undoes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dashboardInsert = `-- name: DashboardInsert :exec
 
-INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $9)
+INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at,
+    published_config, published_rev, published_at, unpublished)
+VALUES ($1, $2, $3, $4, $5::jsonb, 1, $6, $7, $8, $9::timestamptz, $9,
+    CASE WHEN NOT $10::boolean THEN $5 END, CASE WHEN NOT $10 THEN 1 END, CASE WHEN NOT $10 THEN $9 END, $10)
 `
 
 type DashboardInsertParams struct {
@@ -115,10 +249,11 @@ type DashboardInsertParams struct {
 	Tags        []string
 	SearchText  string
 	Now         time.Time
+	Draft       bool
 }
 
 // Dashboards, their folders, their log of operations, and who opened them.
-// DashboardInsert adds a dashboard at revision 1.
+// DashboardInsert adds a dashboard at revision 1, published unless it is a draft.
 func (q *Queries) DashboardInsert(ctx context.Context, arg DashboardInsertParams) error {
 	_, err := q.db.Exec(ctx, dashboardInsert,
 		arg.TenantID,
@@ -130,12 +265,14 @@ func (q *Queries) DashboardInsert(ctx context.Context, arg DashboardInsertParams
 		arg.Tags,
 		arg.SearchText,
 		arg.Now,
+		arg.Draft,
 	)
 	return err
 }
 
 const dashboardList = `-- name: DashboardList :many
-SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished,
+       COALESCE(d.published_config, d.config)::jsonb AS config,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred,
        v.opened_at,
@@ -150,23 +287,25 @@ LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = $1
 WHERE d.tenant_id = $2 AND d.deleted_at IS NULL
-  AND ($3::uuid IS NULL OR d.folder_id = $3)
-  AND ($4::uuid IS NULL OR d.user_id = $4)
-  AND ($5::text = '' OR d.tags @> ARRAY[$5::text])
-  AND (NOT $6::boolean OR v.starred_at IS NOT NULL)
-  AND (NOT $7::boolean OR v.opened_at IS NOT NULL)
-  AND (cardinality($8::text[]) = 0 OR d.search_text LIKE ALL ($8::text[]))
+  AND ($3::boolean OR NOT d.unpublished)
+  AND ($4::uuid IS NULL OR d.folder_id = $4)
+  AND ($5::uuid IS NULL OR d.user_id = $5)
+  AND ($6::text = '' OR d.tags @> ARRAY[$6::text])
+  AND (NOT $7::boolean OR v.starred_at IS NOT NULL)
+  AND (NOT $8::boolean OR v.opened_at IS NOT NULL)
+  AND (cardinality($9::text[]) = 0 OR d.search_text LIKE ALL ($9::text[]))
 ORDER BY
-  CASE WHEN $9::text = 'opened' THEN v.opened_at END DESC NULLS LAST,
-  CASE WHEN $9::text = 'name' THEN lower(d.name) END,
-  CASE WHEN $9::text = 'created' THEN d.created_at END DESC,
+  CASE WHEN $10::text = 'opened' THEN v.opened_at END DESC NULLS LAST,
+  CASE WHEN $10::text = 'name' THEN lower(d.name) END,
+  CASE WHEN $10::text = 'created' THEN d.created_at END DESC,
   d.updated_at DESC, d.dashboard_id
-LIMIT $11 OFFSET $10
+LIMIT $12 OFFSET $11
 `
 
 type DashboardListParams struct {
 	ViewerID  uuid.UUID
 	TenantID  uuid.UUID
+	Drafts    bool
 	FolderID  *uuid.UUID
 	OwnerID   *uuid.UUID
 	Tag       string
@@ -182,12 +321,13 @@ type DashboardListRow struct {
 	DashboardID uuid.UUID
 	UserID      *uuid.UUID
 	Name        string
-	Config      json.RawMessage
 	Rev         int64
 	FolderID    *uuid.UUID
 	Tags        []string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Unpublished bool
+	Config      json.RawMessage
 	FolderName  string
 	Starred     bool
 	OpenedAt    *time.Time
@@ -203,6 +343,7 @@ func (q *Queries) DashboardList(ctx context.Context, arg DashboardListParams) ([
 	rows, err := q.db.Query(ctx, dashboardList,
 		arg.ViewerID,
 		arg.TenantID,
+		arg.Drafts,
 		arg.FolderID,
 		arg.OwnerID,
 		arg.Tag,
@@ -224,12 +365,13 @@ func (q *Queries) DashboardList(ctx context.Context, arg DashboardListParams) ([
 			&i.DashboardID,
 			&i.UserID,
 			&i.Name,
-			&i.Config,
 			&i.Rev,
 			&i.FolderID,
 			&i.Tags,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Unpublished,
+			&i.Config,
 			&i.FolderName,
 			&i.Starred,
 			&i.OpenedAt,
@@ -283,15 +425,18 @@ func (q *Queries) DashboardListByDataset(ctx context.Context, tenantID uuid.UUID
 }
 
 const dashboardLock = `-- name: DashboardLock :one
-SELECT name, config, rev FROM dashboards
+SELECT name, config, rev, unpublished, COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
 WHERE tenant_id = $1 AND dashboard_id = $2 AND deleted_at IS NULL
 FOR UPDATE
 `
 
 type DashboardLockRow struct {
-	Name   string
-	Config json.RawMessage
-	Rev    int64
+	Name            string
+	Config          json.RawMessage
+	Rev             int64
+	Unpublished     bool
+	PublishedConfig json.RawMessage
+	Tags            []string
 }
 
 // DashboardLock reads what a change needs and holds the row until the end of
@@ -299,7 +444,14 @@ type DashboardLockRow struct {
 func (q *Queries) DashboardLock(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID) (DashboardLockRow, error) {
 	row := q.db.QueryRow(ctx, dashboardLock, tenantID, dashboardID)
 	var i DashboardLockRow
-	err := row.Scan(&i.Name, &i.Config, &i.Rev)
+	err := row.Scan(
+		&i.Name,
+		&i.Config,
+		&i.Rev,
+		&i.Unpublished,
+		&i.PublishedConfig,
+		&i.Tags,
+	)
 	return i, err
 }
 
@@ -335,8 +487,8 @@ func (q *Queries) DashboardOperationFind(ctx context.Context, tenantID uuid.UUID
 }
 
 const dashboardOperationInsert = `-- name: DashboardOperationInsert :exec
-INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid, $11, $12)
 `
 
 type DashboardOperationInsertParams struct {
@@ -349,6 +501,9 @@ type DashboardOperationInsertParams struct {
 	After       json.RawMessage
 	UserID      *uuid.UUID
 	Now         time.Time
+	ChangeID    uuid.UUID
+	Undoes      *uuid.UUID
+	Schema      int16
 }
 
 // DashboardOperationInsert appends to the log.
@@ -363,12 +518,15 @@ func (q *Queries) DashboardOperationInsert(ctx context.Context, arg DashboardOpe
 		arg.After,
 		arg.UserID,
 		arg.Now,
+		arg.ChangeID,
+		arg.Undoes,
+		arg.Schema,
 	)
 	return err
 }
 
 const dashboardOperationList = `-- name: DashboardOperationList :many
-SELECT op_id, rev, path, before, after, user_id, at FROM dashboard_operations
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
 WHERE tenant_id = $1 AND dashboard_id = $2 AND rev > $3
 ORDER BY rev LIMIT $4
 `
@@ -381,13 +539,16 @@ type DashboardOperationListParams struct {
 }
 
 type DashboardOperationListRow struct {
-	OpID   uuid.UUID
-	Rev    int64
-	Path   string
-	Before json.RawMessage
-	After  json.RawMessage
-	UserID *uuid.UUID
-	At     time.Time
+	OpID     uuid.UUID
+	Rev      int64
+	Path     string
+	Before   json.RawMessage
+	After    json.RawMessage
+	UserID   *uuid.UUID
+	At       time.Time
+	ChangeID uuid.UUID
+	Undoes   *uuid.UUID
+	Schema   int16
 }
 
 // DashboardOperationList reads the log after a revision, oldest first.
@@ -413,6 +574,9 @@ func (q *Queries) DashboardOperationList(ctx context.Context, arg DashboardOpera
 			&i.After,
 			&i.UserID,
 			&i.At,
+			&i.ChangeID,
+			&i.Undoes,
+			&i.Schema,
 		); err != nil {
 			return nil, err
 		}
@@ -458,6 +622,30 @@ func (q *Queries) DashboardOwners(ctx context.Context, tenantID uuid.UUID) ([]Da
 	return items, nil
 }
 
+const dashboardPublish = `-- name: DashboardPublish :exec
+UPDATE dashboards
+SET published_config = config, published_rev = rev, published_at = $1::timestamptz, unpublished = false, search_text = $2
+WHERE tenant_id = $3 AND dashboard_id = $4
+`
+
+type DashboardPublishParams struct {
+	Now         time.Time
+	SearchText  string
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+}
+
+// DashboardPublish makes the draft what viewers see.
+func (q *Queries) DashboardPublish(ctx context.Context, arg DashboardPublishParams) error {
+	_, err := q.db.Exec(ctx, dashboardPublish,
+		arg.Now,
+		arg.SearchText,
+		arg.TenantID,
+		arg.DashboardID,
+	)
+	return err
+}
+
 const dashboardPurge = `-- name: DashboardPurge :execrows
 DELETE FROM dashboards WHERE tenant_id = $1 AND deleted_at < $2
 `
@@ -473,7 +661,9 @@ func (q *Queries) DashboardPurge(ctx context.Context, tenantID uuid.UUID, before
 
 const dashboardSetContent = `-- name: DashboardSetContent :exec
 UPDATE dashboards
-SET name = $1, config = $2, rev = $3, search_text = $4, updated_at = $5
+SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
+    published_rev = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_rev, rev) END,
+    name = $1, config = $2, rev = $3, search_text = $4, updated_at = $5
 WHERE tenant_id = $6 AND dashboard_id = $7
 `
 
@@ -487,7 +677,8 @@ type DashboardSetContentParams struct {
 	DashboardID uuid.UUID
 }
 
-// DashboardSetContent stores the snapshot of the log.
+// DashboardSetContent stores the snapshot of the log. What was published so far
+// stays what viewers see.
 func (q *Queries) DashboardSetContent(ctx context.Context, arg DashboardSetContentParams) error {
 	_, err := q.db.Exec(ctx, dashboardSetContent,
 		arg.Name,
@@ -613,7 +804,7 @@ func (q *Queries) DashboardSourcesList(ctx context.Context, tenantID uuid.UUID, 
 
 const dashboardState = `-- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', d.rev, d.tags, d.folder_id,
+    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished, d.name, d.tags, d.folder_id,
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -682,6 +873,160 @@ func (q *Queries) DashboardUndelete(ctx context.Context, tenantID uuid.UUID, das
 	return result.RowsAffected(), nil
 }
 
+const dashboardVersionCount = `-- name: DashboardVersionCount :one
+SELECT count(*)::bigint FROM dashboard_versions WHERE tenant_id = $1 AND dashboard_id = $2
+`
+
+// DashboardVersionCount is the number of versions.
+func (q *Queries) DashboardVersionCount(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, dashboardVersionCount, tenantID, dashboardID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const dashboardVersionGet = `-- name: DashboardVersionGet :one
+SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
+FROM dashboard_versions v
+LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+WHERE v.tenant_id = $1 AND v.dashboard_id = $2 AND v.number = $3
+`
+
+type DashboardVersionGetRow struct {
+	Number    int32
+	Rev       int64
+	Name      string
+	Published bool
+	Config    json.RawMessage
+	CreatedAt time.Time
+	UserName  string
+}
+
+// DashboardVersionGet reads one.
+func (q *Queries) DashboardVersionGet(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, number int32) (DashboardVersionGetRow, error) {
+	row := q.db.QueryRow(ctx, dashboardVersionGet, tenantID, dashboardID, number)
+	var i DashboardVersionGetRow
+	err := row.Scan(
+		&i.Number,
+		&i.Rev,
+		&i.Name,
+		&i.Published,
+		&i.Config,
+		&i.CreatedAt,
+		&i.UserName,
+	)
+	return i, err
+}
+
+const dashboardVersionInsert = `-- name: DashboardVersionInsert :one
+INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, user_id, created_at)
+SELECT d.tenant_id, d.dashboard_id,
+       (SELECT COALESCE(max(v.number), 0) + 1 FROM dashboard_versions v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id),
+       d.rev, $1, $2, d.config, $3, $4
+FROM dashboards d WHERE d.tenant_id = $5 AND d.dashboard_id = $6
+RETURNING number
+`
+
+type DashboardVersionInsertParams struct {
+	Name        string
+	Published   bool
+	UserID      *uuid.UUID
+	Now         time.Time
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+}
+
+// DashboardVersionInsert keeps the draft as a version and answers its number.
+func (q *Queries) DashboardVersionInsert(ctx context.Context, arg DashboardVersionInsertParams) (int32, error) {
+	row := q.db.QueryRow(ctx, dashboardVersionInsert,
+		arg.Name,
+		arg.Published,
+		arg.UserID,
+		arg.Now,
+		arg.TenantID,
+		arg.DashboardID,
+	)
+	var number int32
+	err := row.Scan(&number)
+	return number, err
+}
+
+const dashboardVersionList = `-- name: DashboardVersionList :many
+SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
+       (count(*) OVER ())::bigint AS total
+FROM dashboard_versions v
+LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+WHERE v.tenant_id = $1 AND v.dashboard_id = $2
+ORDER BY v.number DESC LIMIT $3
+`
+
+type DashboardVersionListRow struct {
+	Number    int32
+	Rev       int64
+	Name      string
+	Published bool
+	Config    json.RawMessage
+	CreatedAt time.Time
+	UserName  string
+	Total     int64
+}
+
+// DashboardVersionList lists versions, newest first.
+func (q *Queries) DashboardVersionList(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, rowLimit int32) ([]DashboardVersionListRow, error) {
+	rows, err := q.db.Query(ctx, dashboardVersionList, tenantID, dashboardID, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardVersionListRow
+	for rows.Next() {
+		var i DashboardVersionListRow
+		if err := rows.Scan(
+			&i.Number,
+			&i.Rev,
+			&i.Name,
+			&i.Published,
+			&i.Config,
+			&i.CreatedAt,
+			&i.UserName,
+			&i.Total,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dashboardVersionRename = `-- name: DashboardVersionRename :execrows
+UPDATE dashboard_versions SET name = $1
+WHERE tenant_id = $2 AND dashboard_id = $3 AND number = $4
+`
+
+type DashboardVersionRenameParams struct {
+	Name        string
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+	Number      int32
+}
+
+// DashboardVersionRename gives a version a name.
+func (q *Queries) DashboardVersionRename(ctx context.Context, arg DashboardVersionRenameParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dashboardVersionRename,
+		arg.Name,
+		arg.TenantID,
+		arg.DashboardID,
+		arg.Number,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const dashboardViewOpened = `-- name: DashboardViewOpened :exec
 INSERT INTO dashboard_views (tenant_id, user_id, dashboard_id, opened_at)
 VALUES ($1, $2, $3, $4)
@@ -730,6 +1075,39 @@ func (q *Queries) DashboardViewStar(ctx context.Context, arg DashboardViewStarPa
 		arg.StarredAt,
 	)
 	return err
+}
+
+const dashboardsIntoFolder = `-- name: DashboardsIntoFolder :exec
+UPDATE dashboards SET folder_id = $1
+WHERE tenant_id = $2 AND dashboard_id = ANY ($3::uuid[]) AND folder_id IS NULL
+`
+
+// DashboardsIntoFolder puts dashboards back that lay in a deleted folder and
+// lie at the top since.
+func (q *Queries) DashboardsIntoFolder(ctx context.Context, folderID *uuid.UUID, tenantID uuid.UUID, dashboardIds []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, dashboardsIntoFolder, folderID, tenantID, dashboardIds)
+	return err
+}
+
+const folderContent = `-- name: FolderContent :one
+SELECT f.name, f.user_id, ARRAY(SELECT d.dashboard_id FROM dashboards d
+    WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids
+FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
+FOR UPDATE OF f
+`
+
+type FolderContentRow struct {
+	Name         string
+	UserID       *uuid.UUID
+	DashboardIds []uuid.UUID
+}
+
+// FolderContent is a folder with the dashboards in it.
+func (q *Queries) FolderContent(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (FolderContentRow, error) {
+	row := q.db.QueryRow(ctx, folderContent, tenantID, folderID)
+	var i FolderContentRow
+	err := row.Scan(&i.Name, &i.UserID, &i.DashboardIds)
+	return i, err
 }
 
 const folderDelete = `-- name: FolderDelete :execrows
@@ -833,4 +1211,125 @@ func (q *Queries) FolderRename(ctx context.Context, name string, tenantID uuid.U
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const objectName = `-- name: ObjectName :one
+SELECT name FROM dashboards d WHERE d.tenant_id = $1 AND d.dashboard_id = $2
+UNION ALL
+SELECT name FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
+LIMIT 1
+`
+
+// ObjectName is the name of a dashboard, deleted or not, or of a folder.
+func (q *Queries) ObjectName(ctx context.Context, tenantID uuid.UUID, objectID uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, objectName, tenantID, objectID)
+	var name string
+	err := row.Scan(&name)
+	return name, err
+}
+
+const personNames = `-- name: PersonNames :many
+SELECT user_id, COALESCE(NULLIF(name, ''), email)::text AS name FROM users
+WHERE tenant_id = $1 AND user_id = ANY ($2::uuid[])
+`
+
+type PersonNamesRow struct {
+	UserID uuid.UUID
+	Name   string
+}
+
+// PersonNames are the names of people of the workspace.
+func (q *Queries) PersonNames(ctx context.Context, tenantID uuid.UUID, userIds []uuid.UUID) ([]PersonNamesRow, error) {
+	rows, err := q.db.Query(ctx, personNames, tenantID, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PersonNamesRow
+	for rows.Next() {
+		var i PersonNamesRow
+		if err := rows.Scan(&i.UserID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workspaceHistory = `-- name: WorkspaceHistory :many
+SELECT op_id, kind, object_id, before, after, undoes FROM workspace_operations
+WHERE tenant_id = $1 AND user_id = $2 ORDER BY op_id
+`
+
+type WorkspaceHistoryRow struct {
+	OpID     uuid.UUID
+	Kind     string
+	ObjectID uuid.UUID
+	Before   json.RawMessage
+	After    json.RawMessage
+	Undoes   *uuid.UUID
+}
+
+// WorkspaceHistory lists what one person did, oldest first.
+func (q *Queries) WorkspaceHistory(ctx context.Context, tenantID uuid.UUID, userID *uuid.UUID) ([]WorkspaceHistoryRow, error) {
+	rows, err := q.db.Query(ctx, workspaceHistory, tenantID, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkspaceHistoryRow
+	for rows.Next() {
+		var i WorkspaceHistoryRow
+		if err := rows.Scan(
+			&i.OpID,
+			&i.Kind,
+			&i.ObjectID,
+			&i.Before,
+			&i.After,
+			&i.Undoes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workspaceOperationInsert = `-- name: WorkspaceOperationInsert :exec
+INSERT INTO workspace_operations (tenant_id, op_id, kind, object_id, before, after, user_id, undoes, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+`
+
+type WorkspaceOperationInsertParams struct {
+	TenantID uuid.UUID
+	OpID     uuid.UUID
+	Kind     string
+	ObjectID uuid.UUID
+	Before   json.RawMessage
+	After    json.RawMessage
+	UserID   *uuid.UUID
+	Undoes   *uuid.UUID
+	Now      time.Time
+}
+
+// WorkspaceOperationInsert appends to the workspace's log.
+func (q *Queries) WorkspaceOperationInsert(ctx context.Context, arg WorkspaceOperationInsertParams) error {
+	_, err := q.db.Exec(ctx, workspaceOperationInsert,
+		arg.TenantID,
+		arg.OpID,
+		arg.Kind,
+		arg.ObjectID,
+		arg.Before,
+		arg.After,
+		arg.UserID,
+		arg.Undoes,
+		arg.Now,
+	)
+	return err
 }

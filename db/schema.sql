@@ -288,10 +288,28 @@ CREATE TABLE public.dashboard_operations (
     before jsonb,
     after jsonb,
     user_id uuid,
-    at timestamp with time zone DEFAULT now() NOT NULL
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    change_id uuid,
+    undoes uuid,
+    schema smallint DEFAULT 1 NOT NULL
 );
 
 ALTER TABLE ONLY public.dashboard_operations FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.dashboard_versions (
+    tenant_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    number integer NOT NULL,
+    rev bigint NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    published boolean NOT NULL,
+    config jsonb NOT NULL,
+    user_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dashboard_versions_name_check CHECK ((length(name) <= 120))
+);
+
+ALTER TABLE ONLY public.dashboard_versions FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.dashboard_views (
     tenant_id uuid NOT NULL,
@@ -316,6 +334,10 @@ CREATE TABLE public.dashboards (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    published_config jsonb,
+    published_rev bigint,
+    published_at timestamp with time zone,
+    unpublished boolean DEFAULT false NOT NULL,
     CONSTRAINT dashboards_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
 );
 
@@ -631,6 +653,20 @@ CREATE TABLE public.users (
 
 ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.workspace_operations (
+    tenant_id uuid NOT NULL,
+    op_id uuid NOT NULL,
+    kind text NOT NULL,
+    object_id uuid NOT NULL,
+    before jsonb,
+    after jsonb,
+    user_id uuid,
+    undoes uuid,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.workspace_operations FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE ONLY control.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (job_id);
 
@@ -681,6 +717,9 @@ ALTER TABLE ONLY public.dashboard_data_sources
 
 ALTER TABLE ONLY public.dashboard_operations
     ADD CONSTRAINT dashboard_operations_pkey PRIMARY KEY (tenant_id, dashboard_id, rev);
+
+ALTER TABLE ONLY public.dashboard_versions
+    ADD CONSTRAINT dashboard_versions_pkey PRIMARY KEY (tenant_id, dashboard_id, number);
 
 ALTER TABLE ONLY public.dashboard_views
     ADD CONSTRAINT dashboard_views_pkey PRIMARY KEY (tenant_id, user_id, dashboard_id);
@@ -751,6 +790,9 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_tenant_id_user_id_key UNIQUE (tenant_id, user_id);
 
+ALTER TABLE ONLY public.workspace_operations
+    ADD CONSTRAINT workspace_operations_pkey PRIMARY KEY (tenant_id, op_id);
+
 CREATE INDEX jobs_due_idx ON control.jobs USING btree (GREATEST(run_at, lease_until)) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX jobs_finished_idx ON control.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
@@ -783,7 +825,13 @@ CREATE INDEX dashboard_data_sources_dataset_idx ON public.dashboard_data_sources
 
 CREATE INDEX dashboard_data_sources_ds_idx ON public.dashboard_data_sources USING btree (tenant_id, ds_id);
 
+CREATE INDEX dashboard_operations_change_idx ON public.dashboard_operations USING btree (tenant_id, dashboard_id, change_id);
+
 CREATE UNIQUE INDEX dashboard_operations_op_idx ON public.dashboard_operations USING btree (tenant_id, dashboard_id, op_id);
+
+CREATE INDEX dashboard_operations_user_idx ON public.dashboard_operations USING btree (tenant_id, dashboard_id, user_id, rev);
+
+CREATE INDEX dashboard_versions_user_idx ON public.dashboard_versions USING btree (tenant_id, user_id);
 
 CREATE INDEX dashboard_views_dashboard_idx ON public.dashboard_views USING btree (tenant_id, dashboard_id);
 
@@ -839,6 +887,8 @@ CREATE UNIQUE INDEX users_person_idx ON public.users USING btree (tenant_id, per
 
 CREATE INDEX users_plan_idx ON public.users USING btree (tenant_id, plan_type);
 
+CREATE INDEX workspace_operations_user_idx ON public.workspace_operations USING btree (tenant_id, user_id, op_id);
+
 ALTER TABLE ONLY control.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
@@ -865,6 +915,12 @@ ALTER TABLE ONLY public.dashboard_data_sources
 
 ALTER TABLE ONLY public.dashboard_operations
     ADD CONSTRAINT dashboard_operations_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_versions
+    ADD CONSTRAINT dashboard_versions_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_versions
+    ADD CONSTRAINT dashboard_versions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
 ALTER TABLE ONLY public.dashboard_views
     ADD CONSTRAINT dashboard_views_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -979,6 +1035,8 @@ ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_operations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.dashboard_versions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dashboard_views ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboards ENABLE ROW LEVEL SECURITY;
@@ -1020,6 +1078,8 @@ CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(cur
 CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_versions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_views USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1063,11 +1123,15 @@ CREATE POLICY tenant_rows ON public.uploads USING ((tenant_id = (NULLIF(current_
 
 CREATE POLICY tenant_rows ON public.users USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.workspace_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.uploads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.workspace_operations ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA control TO dataflow_app;
 
@@ -1113,6 +1177,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO data
 
 GRANT SELECT,INSERT ON TABLE public.dashboard_operations TO dataflow_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.dashboard_versions TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_views TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboards TO dataflow_app;
@@ -1154,3 +1220,5 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tenants TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.uploads TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO dataflow_app;
+
+GRANT SELECT,INSERT ON TABLE public.workspace_operations TO dataflow_app;

@@ -53,10 +53,10 @@ const fragmentBytes = 64 << 20
 func newBoards(c *core) boards { return boards{core: c, fragments: newFragmentCache(fragmentBytes)} }
 
 func (h boards) routes(r chi.Router) {
+	editor{h}.routes(r)
 	r.Get("/dashboards/{id}/filters/{filter}", handle(h.addFilter))
 	r.Get("/dashboards/{id}/filters/{filter}/values", handle(h.values))
 	r.Get("/dashboards/{id}/widgets/{widget}/table", handle(h.table))
-	r.Post("/dashboards/{id}/operations", handle(h.operations))
 }
 
 // ownIdentity are the routes that find out who asks together with what they
@@ -68,6 +68,7 @@ func (h boards) ownIdentity(r chi.Router) {
 
 // streams are the answers that are compressed here or have no end.
 func (h boards) streams(r chi.Router) {
+	editor{h}.streams(r)
 	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
 	r.Get("/dashboards/{id}/events", handle(h.events))
 }
@@ -145,7 +146,7 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 	if at == "" {
 		at = r.Header.Get(headerSnapshot)
 	}
-	request := dashboards.OpenRequest{ID: id, State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())}
+	request := dashboards.OpenRequest{ID: id, Draft: isDraft(r), State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())}
 	if known, ok := r.Context().Value(stateKey{}).(*dashboards.ReadState); ok {
 		return h.Dashboards.OpenKnown(r.Context(), actor(r), request, known, messages.Language(r.Context()))
 	}
@@ -198,15 +199,23 @@ func (h boards) page(w http.ResponseWriter, r *http.Request, v *dashboards.View)
 		_, _ = w.Write(body)
 		return nil
 	}
-	if err := out.write(withNonce(head, nonce)...); err != nil {
-		return nil
+	return h.stream(r, w, out, v, withNonce(head, nonce), foot, func(_ int, tile []*fragment) []*fragment { return tile })
+}
+
+// stream writes a page: the frame at once, then each widget in its order as
+// soon as it is ready, within what wrap puts around it.
+func (h boards) stream(r *http.Request, w http.ResponseWriter, out *stream, v *dashboards.View, head, foot []*fragment, wrap func(int, []*fragment) []*fragment) error {
+	if err := out.write(head...); err != nil {
+		return nil // somebody who went away gets nothing
 	}
 	flush := http.NewResponseController(w)
 	_ = flush.Flush() // a writer that can't flush sends everything at the end
-	err = h.drawEach(r, v, v.Tiles, func(tile []*fragment) error {
-		if err := out.write(tile...); err != nil {
+	n := 0
+	err := h.drawEach(r, v, v.Tiles, func(tile []*fragment) error {
+		if err := out.write(wrap(n, tile)...); err != nil {
 			return err
 		}
+		n++
 		return flush.Flush()
 	})
 	if err != nil {
@@ -250,21 +259,28 @@ func (h boards) frame(w http.ResponseWriter, r *http.Request, v *dashboards.View
 	} else {
 		props.Waiting = v.Tiles
 	}
-	page := templ.GetBuffer()
-	defer templ.ReleaseBuffer(page)
-	ctx := templ.WithChildren(r.Context(), templ.Raw(marker))
-	if err := views.DashboardPage(s, props).Render(ctx, page); err != nil {
-		return nil, nil, fmt.Errorf("draw dashboard: %w", err)
+	if head, foot, err = around(r, views.DashboardPage(s, props)); err != nil {
+		return nil, nil, err
 	}
-	before, after, ok := bytes.Cut(page.Bytes(), []byte(marker))
-	if !ok || bytes.Contains(after, []byte(blank)) {
-		return nil, nil, errors.New("draw dashboard: the frame has no place for the widgets")
-	}
-	head, foot = splitAtNonce(before), []*fragment{newFragment(after)}
 	if keep {
 		h.fragments.put(key, append(head[:len(head):len(head)], foot...))
 	}
 	return head, foot, nil
+}
+
+// around draws a page whose children are the widgets and answers what comes
+// before and after them.
+func around(r *http.Request, page templ.Component) (head, foot []*fragment, err error) {
+	drawn := templ.GetBuffer()
+	defer templ.ReleaseBuffer(drawn)
+	if err := page.Render(templ.WithChildren(r.Context(), templ.Raw(marker)), drawn); err != nil {
+		return nil, nil, fmt.Errorf("draw dashboard: %w", err)
+	}
+	before, after, ok := bytes.Cut(drawn.Bytes(), []byte(marker))
+	if !ok || bytes.Contains(after, []byte(blank)) {
+		return nil, nil, errors.New("draw dashboard: the frame has no place for the widgets")
+	}
+	return splitAtNonce(before), []*fragment{newFragment(after)}, nil
 }
 
 // drawEach draws widgets side by side and hands them on in their order.
@@ -407,7 +423,7 @@ func shown(r *http.Request) map[string]string {
 // pushURL puts the choices into the address bar, so that Back undoes them. An
 // address that says the same already stays.
 func pushURL(w http.ResponseWriter, r *http.Request, v *dashboards.View) {
-	path := views.PathDashboard(v.Dashboard.ID.String())
+	path := views.PathView(v.Dashboard.ID.String(), v.Draft)
 	link := v.Link()
 	if link != "" {
 		path += "?" + link
@@ -552,26 +568,4 @@ func (h boards) addFilter(w http.ResponseWriter, r *http.Request) error {
 		return dashboards.ErrControlNotFound
 	}
 	return render(w, r, http.StatusOK, views.AddedFilter(h.props(r, v), control))
-}
-
-// operations applies changes that a program sends: {"rev": …, "operations": […]}.
-func (h boards) operations(w http.ResponseWriter, r *http.Request) error {
-	id, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
-		Rev        int64                  `json:"rev"`
-		Operations []dashboards.Operation `json:"operations"`
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&body); err != nil {
-		return errForm.Wrap(err)
-	}
-	changed, err := h.Dashboards.Apply(r.Context(), actor(r), id, body.Rev, body.Operations)
-	if err != nil {
-		return err
-	}
-	return renderJSON(w, http.StatusOK, map[string]any{"rev": changed.Rev})
 }

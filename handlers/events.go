@@ -25,6 +25,8 @@ import (
 const (
 	streamEvery = 10 * time.Second
 	streamPause = 50 * time.Millisecond
+	// presenceEvery is how often the stream of an editor looks who is there.
+	presenceEvery = time.Second
 )
 
 // events is the stream of one open dashboard: ids and versions, never data.
@@ -34,16 +36,19 @@ const (
 //
 //	event: versions
 //	data: {"at": "<snapshot>", "rev": 7}
+//
+// That of an editor also tells the revision of the draft ("edits", {"rev": 9})
+// and who else is there ("presence", a list).
 func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 	id, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	moment, err := h.Dashboards.Current(r.Context(), actor(r), id)
+	s := eventStream{h: h, r: r, w: w, out: http.NewResponseController(w), id: id, role: actor(r).Role, draft: isDraft(r)}
+	moment, err := s.current(r.Context())
 	if err != nil {
 		return err
 	}
-	s := eventStream{h: h, r: r, w: w, out: http.NewResponseController(w), id: id, role: actor(r).Role}
 	// The server's write timeout is for pages.
 	if err := s.out.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("open event stream: %w", err)
@@ -63,6 +68,16 @@ type eventStream struct {
 	out  *http.ResponseController
 	id   ids.Dashboard
 	role access.Role
+	// draft is the stream of an editor; people is who it was told is there.
+	draft  bool
+	people string
+}
+
+func (s *eventStream) current(ctx context.Context) (dashboards.Moment, error) {
+	if s.draft {
+		return s.h.Dashboards.CurrentDraft(ctx, actor(s.r), s.id)
+	}
+	return s.h.Dashboards.Current(ctx, actor(s.r), s.id)
 }
 
 func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
@@ -72,8 +87,14 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 	}
 	tick := time.NewTicker(cmp.Or(s.h.StreamEvery, streamEvery))
 	defer tick.Stop()
-	if s.send("versions", moment) != nil {
+	if s.tell(moment) != nil {
 		return
+	}
+	var look <-chan time.Time // who else is there
+	if s.draft && s.h.Presence != nil {
+		every := time.NewTicker(presenceEvery)
+		defer every.Stop()
+		look = every.C
 	}
 	// soon runs once there was a change, so that many at once are told as one.
 	var soon <-chan time.Time
@@ -92,6 +113,11 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 				soon = time.After(streamPause)
 			}
 			continue
+		case <-look:
+			if s.tellPeople(ctx) != nil {
+				return
+			}
+			continue
 		case <-soon:
 			soon = nil
 		case <-tick.C:
@@ -100,7 +126,7 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 				return
 			}
 		}
-		now, err := s.h.Dashboards.Current(ctx, actor(s.r), s.id)
+		now, err := s.current(ctx)
 		switch {
 		case errors.Is(err, dashboards.ErrNotFound), errors.Is(err, access.ErrForbidden):
 			_ = s.send("end", nil) // the stream ends either way
@@ -112,7 +138,7 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 			continue // the next tick tries again
 		}
 		moment = now
-		if s.send("versions", moment) != nil {
+		if s.tell(moment) != nil {
 			return
 		}
 	}
@@ -125,6 +151,8 @@ func (s *eventStream) concerns(e events.Event, m dashboards.Moment) bool {
 		return true
 	case events.DashboardChanged:
 		return e.ID == s.id.UUID()
+	case events.DashboardEdited:
+		return s.draft && e.ID == s.id.UUID()
 	case events.DatasetChanged:
 		return slices.ContainsFunc(m.Datasets, func(d ids.Dataset) bool { return uuid.UUID(d) == e.ID })
 	}
@@ -146,13 +174,34 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 	return i.SessionID == was.SessionID && i.Actor.TenantID == was.Actor.TenantID && i.Actor.Role == s.role
 }
 
+// tell says which moment and which revisions are current.
+func (s *eventStream) tell(m dashboards.Moment) error {
+	if err := s.send("versions", map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil || !s.draft {
+		return err
+	}
+	return s.send("edits", map[string]any{"rev": m.DraftRev})
+}
+
+// tellPeople says who is there where that has changed. Without Redis nobody is.
+func (s *eventStream) tellPeople(ctx context.Context) error {
+	list, err := s.h.Presence.List(ctx, actor(s.r).TenantID.UUID(), s.id.UUID())
+	if err != nil {
+		slog.DebugContext(ctx, "read who edits", "dashboard", s.id, "error", err)
+		list = nil
+	}
+	people := peopleOf(list, s.r.URL.Query().Get("tab"))
+	text, err := json.Marshal(people)
+	if err != nil || string(text) == s.people {
+		return err
+	}
+	s.people = string(text)
+	return s.send("presence", people)
+}
+
 func (s *eventStream) send(name string, data any) error {
-	text := []byte("null")
-	if m, ok := data.(dashboards.Moment); ok {
-		var err error
-		if text, err = json.Marshal(map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil {
-			return err
-		}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
 	}
 	// A client that takes nothing for so long is gone.
 	_ = s.out.SetWriteDeadline(time.Now().Add(streamEvery))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,6 +40,8 @@ func (h home) routes(r chi.Router) {
 	r.Post("/dashboards/{id}/duplicate", handle(h.duplicate))
 	r.Post("/dashboards/{id}/delete", handle(h.delete))
 	r.Post("/dashboards/{id}/restore", handle(h.restore))
+	r.Post("/dashboards/undo", handle(h.undo))
+	r.Post("/dashboards/redo", handle(h.redo))
 	r.Post("/folders", handle(h.createFolder))
 	r.Get("/folders/{id}/rename", handle(h.renameFolderForm))
 	r.Post("/folders/{id}/rename", handle(h.renameFolder))
@@ -388,17 +391,43 @@ func (h home) newForm(w http.ResponseWriter, r *http.Request) error {
 		views.NewDashboardForm(views.BoardForm{Action: views.PathDashboards}, options))
 }
 
-// create makes a first dashboard out of a dataset's columns.
+// create makes a first dashboard out of a dataset's columns, or an empty one
+// to be built by hand.
 func (h home) create(w http.ResponseWriter, r *http.Request) error {
 	dataset, err := ids.Parse[ids.Dataset](r.PostFormValue("dataset"))
 	if err != nil {
 		return errForm.Wrap(err)
+	}
+	if r.PostFormValue("start") == "blank" {
+		d, err := h.Dashboards.Create(r.Context(), actor(r), dashboards.NewDashboard{
+			Name: messages.T(r.Context(), "boards.blank_name"), Config: dashboards.Blank(dataset), Draft: true})
+		if err != nil {
+			return err
+		}
+		return redirect(w, r, views.PathEditor(d.ID.String()))
 	}
 	d, err := h.Dashboards.CreateSuggested(r.Context(), actor(r), dataset)
 	if err != nil {
 		return err
 	}
 	return redirect(w, r, views.PathDashboard(d.ID.String()))
+}
+
+// undo takes back what the person did last to a dashboard or folder as a whole.
+func (h home) undo(w http.ResponseWriter, r *http.Request) error {
+	return h.takeBack(w, r, "boards.undone", h.Dashboards.UndoDeed)
+}
+
+func (h home) redo(w http.ResponseWriter, r *http.Request) error {
+	return h.takeBack(w, r, "boards.redone", h.Dashboards.RedoDeed)
+}
+
+func (h home) takeBack(w http.ResponseWriter, r *http.Request, key string, how func(context.Context, access.Actor) (dashboards.Done, error)) error {
+	done, err := how(r.Context(), actor(r))
+	if err != nil {
+		return err
+	}
+	return flashAndGo(w, r, key, localPath(r.PostFormValue("back"), views.PathDashboards), "Name", done.Name)
 }
 
 func folderID(r *http.Request) (ids.Folder, error) {

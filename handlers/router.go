@@ -26,6 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/presence"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/static"
 )
@@ -41,6 +42,8 @@ type Deps struct {
 	Datasets   *datasets.Service
 	Dashboards *dashboards.Service
 	Events     *events.Bus
+	// Presence is who edits what right now; nil: nobody hears of others.
+	Presence *presence.Board
 	// Stopping ends when the process begins to stop: streams end with it, other
 	// requests may finish. Nil: streams end with their connections only.
 	Stopping <-chan struct{}

@@ -1,13 +1,18 @@
 -- Dashboards, their folders, their log of operations, and who opened them.
 
--- DashboardInsert adds a dashboard at revision 1.
+-- DashboardInsert adds a dashboard at revision 1, published unless it is a draft.
 -- name: DashboardInsert :exec
-INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at)
-VALUES (@tenant_id, @dashboard_id, sqlc.narg(user_id), @name, @config, 1, sqlc.narg(folder_id), @tags, @search_text, @now, @now);
+INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at,
+    published_config, published_rev, published_at, unpublished)
+VALUES (@tenant_id, @dashboard_id, sqlc.narg(user_id), @name, @config::jsonb, 1, sqlc.narg(folder_id), @tags, @search_text, @now::timestamptz, @now,
+    CASE WHEN NOT @draft::boolean THEN @config END, CASE WHEN NOT @draft THEN 1 END, CASE WHEN NOT @draft THEN @now END, @draft);
 
--- DashboardGet reads one that is not deleted.
+-- DashboardGet reads one that is not deleted, as a draft or as it was published.
 -- name: DashboardGet :one
-SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
+       (CASE WHEN @draft::boolean OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
+       (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
+       (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred
 FROM dashboards d
@@ -18,14 +23,23 @@ WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @dashboard_id AND d.deleted_
 -- DashboardLock reads what a change needs and holds the row until the end of
 -- the transaction.
 -- name: DashboardLock :one
-SELECT name, config, rev FROM dashboards
+SELECT name, config, rev, unpublished, COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL
 FOR UPDATE;
 
--- DashboardSetContent stores the snapshot of the log.
+-- DashboardSetContent stores the snapshot of the log. What was published so far
+-- stays what viewers see.
 -- name: DashboardSetContent :exec
 UPDATE dashboards
-SET name = @name, config = @config, rev = @rev, search_text = @search_text, updated_at = @now
+SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
+    published_rev = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_rev, rev) END,
+    name = @name, config = @config, rev = @rev, search_text = @search_text, updated_at = @now
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+
+-- DashboardPublish makes the draft what viewers see.
+-- name: DashboardPublish :exec
+UPDATE dashboards
+SET published_config = config, published_rev = rev, published_at = @now::timestamptz, unpublished = false, search_text = @search_text
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
 
 -- DashboardSetFolder moves a dashboard; without a folder it lies at the top.
@@ -54,7 +68,8 @@ DELETE FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at < @before;
 -- DashboardList is the catalogue as the viewer sees it. Empty filters are off.
 -- Every pattern of the search has to be found in names, widgets or fields.
 -- name: DashboardList :many
-SELECT d.dashboard_id, d.user_id, d.name, d.config, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at,
+SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished,
+       COALESCE(d.published_config, d.config)::jsonb AS config,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred,
        v.opened_at,
@@ -69,6 +84,7 @@ LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = @viewer_id
 WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
+  AND (@drafts::boolean OR NOT d.unpublished)
   AND (sqlc.narg(folder_id)::uuid IS NULL OR d.folder_id = sqlc.narg(folder_id))
   AND (sqlc.narg(owner_id)::uuid IS NULL OR d.user_id = sqlc.narg(owner_id))
   AND (@tag::text = '' OR d.tags @> ARRAY[@tag::text])
@@ -110,8 +126,8 @@ ORDER BY lower(d.name), d.dashboard_id;
 
 -- DashboardOperationInsert appends to the log.
 -- name: DashboardOperationInsert :exec
-INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at)
-VALUES (@tenant_id, @dashboard_id, @rev, @op_id, @path, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), @now);
+INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema)
+VALUES (@tenant_id, @dashboard_id, @rev, @op_id, @path, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), @now, @change_id::uuid, sqlc.narg(undoes), @schema);
 
 -- DashboardOperationFind tells which of these operations were applied already.
 -- name: DashboardOperationFind :many
@@ -120,9 +136,76 @@ WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND op_id = ANY (@
 
 -- DashboardOperationList reads the log after a revision, oldest first.
 -- name: DashboardOperationList :many
-SELECT op_id, rev, path, before, after, user_id, at FROM dashboard_operations
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND rev > @after_rev
 ORDER BY rev LIMIT @row_limit;
+
+-- DashboardChangeGet reads the operations of one change, oldest first.
+-- name: DashboardChangeGet :many
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND COALESCE(change_id, op_id) = @change_id::uuid AND user_id = @user_id
+ORDER BY rev;
+
+-- DashboardChangeExists tells whether the log has a change.
+-- name: DashboardChangeExists :one
+SELECT EXISTS (SELECT 1 FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND change_id = @change_id::uuid);
+
+-- DashboardHistory lists the changes of one person, oldest first, without the
+-- one that made the dashboard.
+-- name: DashboardHistory :many
+SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND user_id = @user_id AND path <> ''
+GROUP BY 1, 2 ORDER BY max(rev);
+
+-- DashboardVersionInsert keeps the draft as a version and answers its number.
+-- name: DashboardVersionInsert :one
+INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, user_id, created_at)
+SELECT d.tenant_id, d.dashboard_id,
+       (SELECT COALESCE(max(v.number), 0) + 1 FROM dashboard_versions v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id),
+       d.rev, @name, @published, d.config, sqlc.narg(user_id), @now
+FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @dashboard_id
+RETURNING number;
+
+-- DashboardVersionList lists versions, newest first.
+-- name: DashboardVersionList :many
+SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
+       (count(*) OVER ())::bigint AS total
+FROM dashboard_versions v
+LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+WHERE v.tenant_id = @tenant_id AND v.dashboard_id = @dashboard_id
+ORDER BY v.number DESC LIMIT @row_limit;
+
+-- DashboardVersionGet reads one.
+-- name: DashboardVersionGet :one
+SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
+FROM dashboard_versions v
+LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+WHERE v.tenant_id = @tenant_id AND v.dashboard_id = @dashboard_id AND v.number = @number;
+
+-- DashboardVersionRename gives a version a name.
+-- name: DashboardVersionRename :execrows
+UPDATE dashboard_versions SET name = @name
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND number = @number;
+
+-- DashboardVersionCount is the number of versions.
+-- name: DashboardVersionCount :one
+SELECT count(*)::bigint FROM dashboard_versions WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+
+-- WorkspaceOperationInsert appends to the workspace's log.
+-- name: WorkspaceOperationInsert :exec
+INSERT INTO workspace_operations (tenant_id, op_id, kind, object_id, before, after, user_id, undoes, at)
+VALUES (@tenant_id, @op_id, @kind, @object_id, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), sqlc.narg(undoes), @now);
+
+-- WorkspaceHistory lists what one person did, oldest first.
+-- name: WorkspaceHistory :many
+SELECT op_id, kind, object_id, before, after, undoes FROM workspace_operations
+WHERE tenant_id = @tenant_id AND user_id = @user_id ORDER BY op_id;
+
+-- PersonNames are the names of people of the workspace.
+-- name: PersonNames :many
+SELECT user_id, COALESCE(NULLIF(name, ''), email)::text AS name FROM users
+WHERE tenant_id = @tenant_id AND user_id = ANY (@user_ids::uuid[]);
 
 -- DashboardSourcesDelete and DashboardSourcesInsert derive the junction anew
 -- in the transaction that changes the config. Ids of other workspaces and of
@@ -170,7 +253,7 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
 -- bound to; empty where there is no such dashboard.
 -- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', d.rev, d.tags, d.folder_id,
+    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished, d.name, d.tags, d.folder_id,
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -204,3 +287,23 @@ FROM folders f
 LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
 WHERE f.tenant_id = @tenant_id
 GROUP BY f.folder_id, f.name ORDER BY lower(f.name);
+
+-- DashboardsIntoFolder puts dashboards back that lay in a deleted folder and
+-- lie at the top since.
+-- name: DashboardsIntoFolder :exec
+UPDATE dashboards SET folder_id = @folder_id
+WHERE tenant_id = @tenant_id AND dashboard_id = ANY (@dashboard_ids::uuid[]) AND folder_id IS NULL;
+
+-- FolderContent is a folder with the dashboards in it.
+-- name: FolderContent :one
+SELECT f.name, f.user_id, ARRAY(SELECT d.dashboard_id FROM dashboards d
+    WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids
+FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
+FOR UPDATE OF f;
+
+-- ObjectName is the name of a dashboard, deleted or not, or of a folder.
+-- name: ObjectName :one
+SELECT name FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @object_id
+UNION ALL
+SELECT name FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @object_id
+LIMIT 1;

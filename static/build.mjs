@@ -117,7 +117,7 @@ async function scripts() {
   const assets = Object.fromEntries(["map.css", "map-worker.js", "world.json", "states.json"].map((name) => [name, `./${entries[name].file}`]));
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: { app: "src/app.ts", charts: "src/charts.ts", map: "src/map.ts", uploads: "src/uploads.ts" },
+    entryPoints: { app: "src/app.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", uploads: "src/uploads.ts" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -208,7 +208,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "uploads.js"]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.js", "uploads.js"]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -30,7 +30,28 @@ type DashboardProps struct {
 }
 
 func (p DashboardProps) id() string   { return p.View.Dashboard.ID.String() }
-func (p DashboardProps) path() string { return PathDashboard(p.id()) }
+func (p DashboardProps) path() string { return PathView(p.id(), p.View.Draft) }
+
+// PathView is where the widgets and filters of a dashboard are asked for, as
+// published or as a draft.
+func PathView(dashboard string, draft bool) string {
+	if draft {
+		return PathEditor(dashboard)
+	}
+	return PathDashboard(dashboard)
+}
+
+// PathEditor is where a dashboard's draft is edited.
+func PathEditor(dashboard string) string { return PathDashboard(dashboard) + "/edit" }
+
+// revAttr tells which revision the page shows: when it is another, the page
+// loads anew. An editor follows the revisions by itself.
+func (p DashboardProps) revAttr() templ.Attributes {
+	if p.View.Draft {
+		return nil
+	}
+	return templ.Attributes{"data-rev": itoa64(p.View.Dashboard.ShownRev())}
+}
 
 // href is the page under other choices.
 func (p DashboardProps) href(s dashboards.State) string { return withQuery(p.path(), s.Encode()) }
@@ -351,7 +372,7 @@ func tileQuery(t *dashboards.Tile, more ...string) string {
 }
 
 func (p TileProps) widgetPath(rest string) string {
-	return PathDashboard(p.Tile.Dashboard.String()) + "/widgets/" + p.Tile.ID + rest
+	return PathView(p.Tile.Dashboard.String(), p.Tile.Draft) + "/widgets/" + p.Tile.ID + rest
 }
 
 // set is the page's URL with one parameter changed, for browsers without
@@ -362,7 +383,7 @@ func (p TileProps) set(name, value string) string {
 		values = url.Values{}
 	}
 	values.Set(name, value)
-	return withQuery(PathDashboard(p.Tile.Dashboard.String()), values.Encode())
+	return withQuery(PathView(p.Tile.Dashboard.String(), p.Tile.Draft), values.Encode())
 }
 
 func setAttrs(name, value string) templ.Attributes {

@@ -17,6 +17,9 @@ func Thumbnail(c dashboards.Config) templ.Component { return templ.Raw(thumbnail
 
 const thumbW, thumbH = 374.0, 199.0
 
+// thumbRows is what a picture shows of a long dashboard.
+const thumbRows = 22
+
 func thumbnail(c dashboards.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="thumb" viewBox="0 0 %g %g" aria-hidden="true" focusable="false">`, thumbW, thumbH)
@@ -25,7 +28,7 @@ func thumbnail(c dashboards.Config) string {
 	for _, w := range c.Widgets {
 		rows = max(rows, w.Layout.Y+w.Layout.H)
 	}
-	rows = min(rows, 22)
+	rows = min(rows, thumbRows)
 	unit, row := thumbW/dashboards.GridColumns, thumbH/float64(rows)
 	for n, id := range c.Order() {
 		w := c.Widgets[id]

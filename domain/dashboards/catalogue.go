@@ -67,7 +67,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
 			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
-			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
+			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: access.Can(actor, access.EditContent) == nil, RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
 		if err != nil {
 			return fmt.Errorf("list dashboards: %w", err)
 		}
@@ -80,7 +80,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 			}
 			e := Entry{Dashboard: Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name, Config: config, Rev: row.Rev,
 				Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
-				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt},
+				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Unpublished: row.Unpublished},
 				OwnerName: row.OwnerName, Live: row.Live && config.Settings.Live}
 			if e.OwnerName == "" {
 				e.OwnerName, _, _ = strings.Cut(row.OwnerEmail, "@")
@@ -170,8 +170,7 @@ func (s *Service) CreateFolder(ctx context.Context, actor access.Actor, name str
 	}
 	folder := Folder{ID: ids.New[ids.Folder](), Name: name}
 	err = s.folders(ctx, actor, "folder.create", folder.ID, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return 1, tx.FolderInsert(ctx, db.FolderInsertParams{TenantID: tx.TenantID, FolderID: folder.ID.UUID(), Name: name,
-			UserID: optional(actor.UserID), Now: s.clock()})
+		return s.do(ctx, tx, actor, "folder", folder.ID.UUID(), nil, folderValue{Name: name, User: optional(actor.UserID)})
 	})
 	return folder, err
 }
@@ -186,7 +185,14 @@ func (s *Service) RenameFolder(ctx context.Context, actor access.Actor, id ids.F
 		return err
 	}
 	return s.folders(ctx, actor, "folder.rename", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return tx.FolderRename(ctx, name, tx.TenantID, id.UUID())
+		before, err := tx.FolderContent(ctx, tx.TenantID, id.UUID())
+		if db.IsNoRows(err) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		return s.do(ctx, tx, actor, "folder.name", id.UUID(), before.Name, name)
 	})
 }
 
@@ -195,7 +201,14 @@ func (s *Service) RenameFolder(ctx context.Context, actor access.Actor, id ids.F
 // Errors: dashboards.folder_not_found.
 func (s *Service) DeleteFolder(ctx context.Context, actor access.Actor, id ids.Folder) error {
 	return s.folders(ctx, actor, "folder.delete", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return tx.FolderDelete(ctx, tx.TenantID, id.UUID())
+		before, err := tx.FolderContent(ctx, tx.TenantID, id.UUID())
+		if db.IsNoRows(err) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		return s.do(ctx, tx, actor, "folder", id.UUID(), folderValue{Name: before.Name, User: before.UserID, Dashboards: before.DashboardIds}, nil)
 	})
 }
 
@@ -250,9 +263,10 @@ func record(ctx context.Context, tx *db.Tx, actor access.Actor, action, id strin
 	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "dashboard", ID: id, Detail: detail})
 }
 
-// changed tells open pages that the dashboard itself is another.
-func changed(ctx context.Context, tx *db.Tx, id ids.Dashboard, rev int64) error {
-	err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.DashboardChanged, ID: id.UUID(), Version: rev})
+// changed tells open pages that the dashboard itself is another, or editors
+// that its draft is.
+func changed(ctx context.Context, tx *db.Tx, kind events.Kind, id ids.Dashboard, rev int64) error {
+	err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: kind, ID: id.UUID(), Version: rev})
 	if err != nil {
 		return fmt.Errorf("tell of a changed dashboard: %w", err)
 	}

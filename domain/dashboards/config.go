@@ -19,7 +19,7 @@ import (
 
 // Schema is the version of the config that this program writes. It reads all
 // earlier ones (see upcast.go). docs/dashboard-config.md describes it.
-const Schema = 1
+const Schema = 2
 
 // Config is all that a dashboard shows. Widgets and filters are keyed by an id
 // that never changes, so that an edit names what it edits whatever else
@@ -68,6 +68,9 @@ type Control struct {
 	Column   string      `json:"column"`
 	Dataset  ids.Dataset `json:"dataset,omitzero"`
 	Position int         `json:"position,omitempty"` // from left to right; equal ones by id
+	// Widgets are the ids of those that it filters; all that have the column
+	// when absent.
+	Widgets []string `json:"widgets,omitempty"`
 }
 
 // Field is a calculated field over a dataset: an expression as
@@ -89,7 +92,27 @@ type Widget struct {
 	// back-test: "MAPE 3.8%".
 	Subtitle string `json:"subtitle,omitempty"`
 	Layout   Layout `json:"layout"`
-	Query    Query  `json:"query,omitzero"`
+	// Layouts are places of its own on narrower screens; without them the
+	// widget finds its place by itself.
+	Layouts Layouts `json:"layouts,omitzero"`
+	// Locked widgets stay where they are in the editor.
+	Locked bool  `json:"locked,omitempty"`
+	Query  Query `json:"query,omitzero"`
+}
+
+// Layouts are the places of a widget on narrower screens.
+type Layouts struct {
+	Tablet *Layout `json:"tablet,omitempty"` // on 6 columns
+	Phone  *Phone  `json:"phone,omitempty"`
+}
+
+// Phone is a widget in the one column of a phone.
+type Phone struct {
+	// Y orders the widgets; equal ones stay in reading order.
+	Y int `json:"y"`
+	// H is the height in rows of the grid; 0 for that of the type.
+	H      int  `json:"h,omitempty"`
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // Layout is a place on the grid of 12 columns, from 0.
@@ -120,8 +143,11 @@ type Query struct {
 	Compare string `json:"compare,omitempty"`
 }
 
-// GridColumns is the width of the grid.
-const GridColumns = 12
+// GridColumns is the width of the grid, TabletColumns that of narrower screens.
+const (
+	GridColumns   = 12
+	TabletColumns = 6
+)
 
 // Limits of a config.
 const (
@@ -134,6 +160,11 @@ const (
 
 // AutoGrain is the grain that is chosen by the span of the date range.
 const AutoGrain = "auto"
+
+// Blank is the config of a dashboard without any widget yet, over a dataset.
+func Blank(dataset ids.Dataset) Config {
+	return Config{Schema: Schema, Dataset: dataset, Settings: Settings{Live: true}, Widgets: map[string]Widget{}}
+}
 
 // ParseConfig reads a config of any schema up to the current, strictly:
 // an unknown key is an error.
@@ -232,7 +263,7 @@ func (c *Config) Validate() error {
 		if err := w.validate(); err != nil {
 			return ErrConfig.With("Widget %q: %s", id, sentence(err)).Wrap(err)
 		}
-		if w.Type.Asks() && w.Query.Dataset.IsZero() && c.Dataset.IsZero() {
+		if w.Type.Asks() && w.SetUp() && w.Query.Dataset.IsZero() && c.Dataset.IsZero() {
 			return ErrConfig.With("Widget %q has no dataset.", id)
 		}
 	}
@@ -274,6 +305,9 @@ func (w *Widget) validate() error {
 	if err := w.Layout.validate(w.Type); err != nil {
 		return err
 	}
+	if err := w.Layouts.validate(); err != nil {
+		return err
+	}
 	if err := validateEncode(w); err != nil {
 		return err
 	}
@@ -291,18 +325,17 @@ func (w *Widget) validate() error {
 		if len(q.Measures) > 0 || len(q.Dimensions) > 0 {
 			return ErrConfig.With("A query has either columns or measures and dimensions.")
 		}
-	} else if len(q.Measures) == 0 {
-		return ErrConfig.With("The query has no measure.")
 	}
 	least, most := w.Type.Dimensions()
 	if w.Encode.Facet != "" {
 		least, most = least+1, most+1
 	}
-	if len(q.Columns) == 0 && (len(q.Dimensions) < least || len(q.Dimensions) > most) {
+	// Fewer than the type needs are possible: the widget is not set up then.
+	if len(q.Columns) == 0 && len(q.Dimensions) > most {
 		if least == most {
-			return ErrConfig.With("A %s needs %d dimensions, the query has %d.", w.Type, least, len(q.Dimensions))
+			return ErrConfig.With("A %s has %d dimensions, the query has %d.", w.Type, least, len(q.Dimensions))
 		}
-		return ErrConfig.With("A %s needs %d to %d dimensions, the query has %d.", w.Type, least, most, len(q.Dimensions))
+		return ErrConfig.With("A %s has %d to %d dimensions, the query has %d.", w.Type, least, most, len(q.Dimensions))
 	}
 	if q.Limit < 0 {
 		return ErrConfig.With("A limit is not negative.")
@@ -320,7 +353,7 @@ func (w *Widget) validateContent() error {
 		return ErrConfig.With("A text has at most %d bytes of UTF-8.", charts.MaxTextBytes)
 	case w.Type != charts.Text && w.Text != "":
 		return ErrConfig.With("A %s has no text.", w.Type)
-	case w.Type == charts.Image && !charts.SafeImage(w.URL):
+	case w.Type == charts.Image && w.URL != "" && !charts.SafeImage(w.URL):
 		return ErrConfig.With("An image is a path on this server (\"/…\") or a data: URL of PNG, JPEG, GIF or WebP of at most %d kB.", charts.MaxImageBytes>>10)
 	case w.Type != charts.Image && (w.URL != "" || w.Alt != ""):
 		return ErrConfig.With("Only an image has a url and an alt.")
@@ -390,6 +423,16 @@ func validateThresholds(list []charts.Threshold) error {
 		if utf8.RuneCountInString(t.Label) > 40 {
 			return ErrConfig.With("The label of a threshold has at most 40 characters.")
 		}
+	}
+	return nil
+}
+
+func (l *Layouts) validate() error {
+	if t := l.Tablet; t != nil && (t.X < 0 || t.Y < 0 || t.Y > maxRows || t.W < 1 || t.H < 1 || t.X+t.W > TabletColumns || t.H > 200) {
+		return ErrConfig.With("The place lies outside the grid of %d columns.", TabletColumns)
+	}
+	if p := l.Phone; p != nil && (p.Y < 0 || p.Y > maxRows || p.H < 0 || p.H > 200) {
+		return ErrConfig.With("The place on a phone lies outside the grid.")
 	}
 	return nil
 }

@@ -27,6 +27,11 @@ type Operation struct {
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 
+	// ChangeID is shared by the operations of one gesture; they are undone as
+	// one. Undoes is the change that this one takes back.
+	ChangeID uuid.UUID `json:"change_id,omitzero"`
+	Undoes   uuid.UUID `json:"undoes,omitzero"`
+
 	UserID ids.User  `json:"user_id,omitzero"`
 	At     time.Time `json:"at,omitzero"`
 }
@@ -88,11 +93,9 @@ func (d document) apply(o Operation) error {
 	if err != nil {
 		return ErrOperation.With("The value after at %s is not JSON.", o.Path).Wrap(err)
 	}
-	parent := any(map[string]any(d))
-	for _, key := range keys[:len(keys)-1] {
-		if parent, err = child(parent, key); err != nil {
-			return ErrOperation.With("There is nothing at %s.", o.Path).Wrap(err)
-		}
+	parent, err := d.parent(keys, len(o.After) > 0)
+	if err != nil {
+		return ErrOperation.With("There is nothing at %s.", o.Path).Wrap(err)
 	}
 	last := keys[len(keys)-1]
 	switch parent := parent.(type) {
@@ -122,6 +125,44 @@ func (d document) apply(o Operation) error {
 		return ErrOperation.With("There is nothing at %s.", o.Path)
 	}
 	return nil
+}
+
+// parent is what holds the last of the keys. What an author sees as empty is
+// left out of a config, so with make the objects on the way are made; a widget
+// or filter is not: one that is gone stays gone.
+func (d document) parent(keys []string, make bool) (any, error) {
+	at := any(map[string]any(d))
+	for i, key := range keys[:len(keys)-1] {
+		next, err := child(at, key)
+		if err != nil {
+			object, ok := at.(map[string]any)
+			if _, taken := object[key]; !ok || taken || !make || isKeyed(keys, i) {
+				return nil, err
+			}
+			next = map[string]any{}
+			object[key] = next
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// isKeyed tells whether the nth of the keys is the id of a widget or filter.
+func isKeyed(keys []string, n int) bool {
+	return n == 1 && (keys[0] == "widgets" || keys[0] == "filters")
+}
+
+// at is the value at a pointer; has is false where there is none.
+func (d document) at(keys []string) (value any, has bool) {
+	value = map[string]any(d)
+	for _, key := range keys {
+		next, err := child(value, key)
+		if err != nil {
+			return nil, false
+		}
+		value = next
+	}
+	return value, true
 }
 
 func decodeValue(raw json.RawMessage) (any, error) {
@@ -228,4 +269,27 @@ func parsePointer(path string) ([]string, error) {
 		return nil, ErrOperation.With("The schema of a dashboard is not changed by hand.")
 	}
 	return keys, nil
+}
+
+// Replay applies a whole log to nothing and answers the name and config that
+// come out. name is that at the beginning of the log.
+func Replay(name string, log []Operation) (string, []byte, error) {
+	if len(log) == 0 || log[0].Path != "" {
+		return "", nil, ErrOperation.With("A log begins with the whole dashboard.")
+	}
+	doc, err := newDocument(name, log[0].After)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, op := range log[1:] {
+		if err := doc.apply(op); err != nil {
+			return "", nil, fmt.Errorf("replay operation %s: %w", op.ID, err)
+		}
+	}
+	name, raw, err := doc.split()
+	if err != nil {
+		return "", nil, err
+	}
+	config, err := ParseConfig(raw)
+	return name, config.JSON(), err
 }

@@ -40,6 +40,10 @@ func (v *View) plan(id string) *Plan {
 		return p
 	}
 	p.name = sc.Name
+	if !w.SetUp() {
+		p.Key = digest(v.Dashboard.ID, id, w, "not set up", v.locale.Name)
+		return p
+	}
 	p.exact = slices.Contains(v.State.Exact, id)
 	p.main = v.spec(p, sc, &w)
 	p.input = charts.Input{
@@ -83,7 +87,7 @@ func (v *View) plan(id string) *Plan {
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
 		p.history, p.input.Today, v.period(p, sc), p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
-		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query))
+		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query), v.Draft)
 	return p
 }
 
@@ -175,7 +179,7 @@ func (v *View) filters(p *Plan, sc *schema, q *Query) []warehouse.Filter {
 		p.filters = append(p.filters, FilterNote{Field: charts.Humanise(column), Text: v.locale.DateRange(v.Days.From.Time(), v.Days.To.Time())})
 	}
 	for _, control := range v.Controls {
-		if len(control.Values) == 0 {
+		if len(control.Values) == 0 || len(control.reaches) > 0 && !slices.Contains(control.reaches, p.ID) {
 			continue
 		}
 		if f, ok := v.in(p, sc, warehouse.Dimension{Column: control.Column}, v.State.Picks[control.ID]); ok {

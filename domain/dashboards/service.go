@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,12 +63,20 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Dashboard is one dashboard as the viewer sees it.
+// Dashboard is one dashboard, as published or as a draft.
 type Dashboard struct {
-	ID         ids.Dashboard
-	Name       string
-	Config     Config
-	Rev        int64 // counts operations; the first is 1
+	ID     ids.Dashboard
+	Name   string
+	Config Config
+	// Rev counts operations; the first is 1. It is that of the draft, and
+	// PublishedRev that of what viewers see, 0 for nothing.
+	Rev          int64
+	PublishedRev int64
+	PublishedAt  time.Time
+	// Unpublished ones are seen by those who may edit only, as their draft is.
+	Unpublished bool
+	// Pending tells that the draft is another than what is published.
+	Pending    bool
 	Owner      ids.User
 	Folder     ids.Folder // zero: none
 	FolderName string
@@ -77,32 +86,66 @@ type Dashboard struct {
 	UpdatedAt  time.Time
 }
 
+// ShownRev is the revision that viewers see.
+func (d *Dashboard) ShownRev() int64 {
+	if d.Unpublished {
+		return d.Rev
+	}
+	return d.PublishedRev
+}
+
 // NewDashboard is what Create needs.
 type NewDashboard struct {
 	Name   string
 	Folder ids.Folder // zero: none
 	Tags   []string
 	Config Config
+	Draft  bool // not published yet
 }
 
-// Get reads one dashboard.
+// Get reads one dashboard as it was published; one that never was, for those
+// who may edit, as a draft.
 //
 // Errors: dashboards.not_found.
 func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
-	if err := access.Can(actor, access.ViewContent); err != nil {
+	return s.read(ctx, actor, access.ViewContent, id, get)
+}
+
+// GetDraft reads the draft of a dashboard.
+//
+// Errors: dashboards.not_found, access.forbidden.
+func (s *Service) GetDraft(ctx context.Context, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
+	return s.read(ctx, actor, access.EditContent, id, getDraft)
+}
+
+func (s *Service) read(ctx context.Context, actor access.Actor, needed access.Permission, id ids.Dashboard,
+	how func(context.Context, *db.Tx, access.Actor, ids.Dashboard) (Dashboard, error)) (Dashboard, error) {
+	if err := access.Can(actor, needed); err != nil {
 		return Dashboard{}, err
 	}
 	var d Dashboard
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		var err error
-		d, err = get(ctx, tx, actor, id)
+		d, err = how(ctx, tx, actor, id)
 		return err
 	})
 	return d, err
 }
 
 func get(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
-	row, err := tx.DashboardGet(ctx, actor.UserID.UUID(), tx.TenantID, id.UUID())
+	d, err := getRow(ctx, tx, actor, id, false)
+	if err == nil && d.Unpublished && access.Can(actor, access.EditContent) != nil {
+		return Dashboard{}, ErrNotFound
+	}
+	return d, err
+}
+
+func getDraft(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
+	return getRow(ctx, tx, actor, id, true)
+}
+
+func getRow(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, draft bool) (Dashboard, error) {
+	row, err := tx.DashboardGet(ctx, db.DashboardGetParams{Draft: draft, ViewerID: actor.UserID.UUID(), TenantID: tx.TenantID, DashboardID: id.UUID()})
 	if db.IsNoRows(err) {
 		return Dashboard{}, ErrNotFound.Wrap(err)
 	}
@@ -113,9 +156,13 @@ func get(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (
 	if err != nil {
 		return Dashboard{}, fmt.Errorf("read dashboard %s: %w", id, err)
 	}
-	return Dashboard{ID: id, Name: row.Name, Config: config, Rev: row.Rev, Owner: idOf[ids.User](row.UserID),
-		Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName, Tags: row.Tags, Starred: row.Starred,
-		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}, nil
+	d := Dashboard{ID: id, Name: row.Name, Config: config, Rev: row.Rev, PublishedRev: row.PublishedRev, Unpublished: row.Unpublished,
+		Pending: !row.Same, Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
+		Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}
+	if row.PublishedAt != nil {
+		d.PublishedAt = *row.PublishedAt
+	}
+	return d, nil
 }
 
 // Create adds a dashboard.
@@ -150,7 +197,7 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 	}
 	id := ids.New[ids.Dashboard]()
 	now := s.clock()
-	err = tx.DashboardInsert(ctx, db.DashboardInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID),
+	err = tx.DashboardInsert(ctx, db.DashboardInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID), Draft: n.Draft,
 		Name: name, Config: n.Config.JSON(), FolderID: optional(n.Folder), Tags: tags, SearchText: searchText(name, tags, &n.Config), Now: now})
 	if db.IsForeignKeyViolation(err) {
 		return Dashboard{}, ErrFolderNotFound.Wrap(err)
@@ -160,11 +207,11 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 	}
 	// The first entry of the log is the whole, so that replaying it from
 	// nothing gives the dashboard.
-	op := Operation{ID: uuid.Must(uuid.NewV7()), Rev: 1, Path: "", After: n.Config.JSON()}
+	op := Operation{ID: uuid.Must(uuid.NewV7()), ChangeID: uuid.Must(uuid.NewV7()), Rev: 1, Path: "", After: n.Config.JSON()}
 	if err := s.log1(ctx, tx, actor, id, op, now); err != nil {
 		return Dashboard{}, err
 	}
-	if err := deriveSources(ctx, tx, id, nil, &n.Config); err != nil {
+	if err := deriveSources(ctx, tx, id, nil, &n.Config, &n.Config); err != nil {
 		return Dashboard{}, err
 	}
 	if err := record(ctx, tx, actor, "dashboard.create", id.String(), map[string]any{"name": name}); err != nil {
@@ -175,23 +222,29 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 
 func (s *Service) log1(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, op Operation, now time.Time) error {
 	err := tx.DashboardOperationInsert(ctx, db.DashboardOperationInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(),
-		Rev: op.Rev, OpID: op.ID, Path: op.Path, Before: rawOrNil(op.Before), After: rawOrNil(op.After), UserID: optional(actor.UserID), Now: now})
+		Rev: op.Rev, OpID: op.ID, Path: op.Path, Before: rawOrNil(op.Before), After: rawOrNil(op.After), UserID: optional(actor.UserID), Now: now,
+		ChangeID: op.ChangeID, Undoes: rawID(op.Undoes), Schema: Schema})
 	if err != nil {
 		return fmt.Errorf("log operation: %w", err)
 	}
 	return nil
 }
 
-// deriveSources writes which datasets a config asks. A dataset that the config
-// asks anew has to exist; one that it asked before may be gone by now.
-func deriveSources(ctx context.Context, tx *db.Tx, id ids.Dashboard, before, after *Config) error {
+// deriveSources writes which datasets the draft and what viewers see ask. A
+// dataset that the draft asks anew has to exist; one that it asked before may
+// be gone by now.
+func deriveSources(ctx context.Context, tx *db.Tx, id ids.Dashboard, before, after, published *Config) error {
 	if err := tx.DashboardSourcesDelete(ctx, tx.TenantID, id.UUID()); err != nil {
 		return fmt.Errorf("derive data sources: %w", err)
 	}
 	wanted := after.Datasets()
-	raw := make([]uuid.UUID, len(wanted))
-	for i, d := range wanted {
-		raw[i] = d.UUID()
+	var raw []uuid.UUID
+	for _, list := range [][]ids.Dataset{wanted, published.Datasets()} {
+		for _, d := range list {
+			if !slices.Contains(raw, d.UUID()) {
+				raw = append(raw, d.UUID())
+			}
+		}
 	}
 	found, err := tx.DashboardSourcesInsert(ctx, id.UUID(), tx.TenantID, raw)
 	if err != nil {
@@ -214,7 +267,7 @@ func deriveSources(ctx context.Context, tx *db.Tx, id ids.Dashboard, before, aft
 	return nil
 }
 
-// Apply changes a dashboard: all operations or none. rev is the revision that
+// Apply changes the draft of a dashboard: all operations or none. rev is the revision that
 // the caller saw. Operations that were applied before (by their id) change
 // nothing again, so a request can be repeated safely.
 //
@@ -237,68 +290,31 @@ func (s *Service) Apply(ctx context.Context, actor access.Actor, id ids.Dashboar
 }
 
 func (s *Service) apply(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, rev int64, ops []Operation) (Dashboard, error) {
-	row, err := tx.DashboardLock(ctx, tx.TenantID, id.UUID())
-	if db.IsNoRows(err) {
-		return Dashboard{}, ErrNotFound.Wrap(err)
-	}
+	d, err := s.lock(ctx, tx, id)
 	if err != nil {
-		return Dashboard{}, fmt.Errorf("lock dashboard %s: %w", id, err)
+		return Dashboard{}, err
 	}
 	fresh, err := s.unapplied(ctx, tx, id, ops)
 	if err != nil {
 		return Dashboard{}, err
 	}
 	if len(fresh) == 0 {
-		return get(ctx, tx, actor, id)
+		return getDraft(ctx, tx, actor, id)
 	}
-	if len(fresh) != len(ops) || row.Rev != rev {
+	if len(fresh) != len(ops) || d.rev != rev {
 		return Dashboard{}, ErrStale
 	}
-	before, err := ParseConfig(row.Config)
-	if err != nil {
-		return Dashboard{}, err
-	}
-	doc, err := newDocument(row.Name, before.JSON())
-	if err != nil {
-		return Dashboard{}, err
-	}
-	now := s.clock()
+	change := uuid.Must(uuid.NewV7())
 	for i := range ops {
-		if err := doc.apply(ops[i]); err != nil {
+		if err := d.doc.apply(ops[i]); err != nil {
 			return Dashboard{}, err
 		}
-		ops[i].Rev = row.Rev + int64(i) + 1
-		if err := s.log1(ctx, tx, actor, id, ops[i], now); err != nil {
-			return Dashboard{}, err
-		}
+		ops[i].ChangeID = change
 	}
-	name, raw, err := doc.split()
-	if err != nil {
+	if err := s.store(ctx, tx, actor, d, ops); err != nil {
 		return Dashboard{}, err
 	}
-	if name, err = cleanName(name); err != nil {
-		return Dashboard{}, err
-	}
-	after, err := ParseConfig(raw)
-	if err != nil {
-		return Dashboard{}, err
-	}
-	if err := deriveSources(ctx, tx, id, &before, &after); err != nil {
-		return Dashboard{}, err
-	}
-	current, err := get(ctx, tx, actor, id)
-	if err != nil {
-		return Dashboard{}, err
-	}
-	err = tx.DashboardSetContent(ctx, db.DashboardSetContentParams{TenantID: tx.TenantID, DashboardID: id.UUID(), Name: name,
-		Config: after.JSON(), Rev: row.Rev + int64(len(ops)), SearchText: searchText(name, current.Tags, &after), Now: now})
-	if err != nil {
-		return Dashboard{}, fmt.Errorf("store dashboard %s: %w", id, err)
-	}
-	if err := changed(ctx, tx, id, row.Rev+int64(len(ops))); err != nil {
-		return Dashboard{}, err
-	}
-	return get(ctx, tx, actor, id)
+	return getDraft(ctx, tx, actor, id)
 }
 
 // unapplied leaves out the operations that the log has already.
@@ -327,27 +343,21 @@ func (s *Service) unapplied(ctx context.Context, tx *db.Tx, id ids.Dashboard, op
 	return fresh, nil
 }
 
-// ListOperations reads the log after a revision, oldest first, at most 1,000.
+// ListOperations reads the log of the draft after a revision, oldest first.
 //
-// Errors: dashboards.not_found.
+// Errors: dashboards.not_found, access.forbidden.
 func (s *Service) ListOperations(ctx context.Context, actor access.Actor, id ids.Dashboard, after int64) ([]Operation, error) {
-	if err := access.Can(actor, access.ViewContent); err != nil {
+	if err := access.Can(actor, access.EditContent); err != nil {
 		return nil, err
 	}
 	var list []Operation
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		if _, err := get(ctx, tx, actor, id); err != nil {
+		if _, err := getDraft(ctx, tx, actor, id); err != nil {
 			return err
 		}
-		rows, err := tx.DashboardOperationList(ctx, db.DashboardOperationListParams{TenantID: tx.TenantID, DashboardID: id.UUID(), AfterRev: after, RowLimit: 1000})
-		if err != nil {
-			return fmt.Errorf("read operations: %w", err)
-		}
-		for _, row := range rows {
-			list = append(list, Operation{ID: row.OpID, Rev: row.Rev, Path: row.Path, Before: row.Before, After: row.After,
-				UserID: idOf[ids.User](row.UserID), At: row.At})
-		}
-		return nil
+		var err error
+		list, err = operationsAfter(ctx, tx, id, after)
+		return err
 	})
 	return list, err
 }
@@ -399,7 +409,7 @@ func (s *Service) Duplicate(ctx context.Context, actor access.Actor, id ids.Dash
 		if err != nil {
 			return err
 		}
-		d, err = s.create(ctx, tx, actor, NewDashboard{Name: clipName(name), Folder: original.Folder, Tags: original.Tags, Config: original.Config})
+		d, err = s.create(ctx, tx, actor, NewDashboard{Draft: original.Unpublished, Name: clipName(name), Folder: original.Folder, Tags: original.Tags, Config: original.Config})
 		return err
 	})
 	return d, err
@@ -410,7 +420,7 @@ func (s *Service) Duplicate(ctx context.Context, actor access.Actor, id ids.Dash
 // Errors: dashboards.not_found.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Dashboard) error {
 	return s.change(ctx, actor, id, "dashboard.delete", func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return tx.DashboardDelete(ctx, ptr(s.clock()), tx.TenantID, id.UUID())
+		return s.do(ctx, tx, actor, "dashboard", id.UUID(), there, nil)
 	})
 }
 
@@ -419,7 +429,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Dashboa
 // Errors: dashboards.not_found.
 func (s *Service) Undelete(ctx context.Context, actor access.Actor, id ids.Dashboard) error {
 	return s.change(ctx, actor, id, "dashboard.undelete", func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return tx.DashboardUndelete(ctx, tx.TenantID, id.UUID())
+		return s.do(ctx, tx, actor, "dashboard", id.UUID(), nil, there)
 	})
 }
 
@@ -440,11 +450,11 @@ func (s *Service) Purge(ctx context.Context, actor access.Actor, keep time.Durat
 // Errors: dashboards.not_found, dashboards.folder_not_found.
 func (s *Service) Move(ctx context.Context, actor access.Actor, id ids.Dashboard, folder ids.Folder) error {
 	return s.change(ctx, actor, id, "dashboard.move", func(ctx context.Context, tx *db.Tx) (int64, error) {
-		n, err := tx.DashboardSetFolder(ctx, optional(folder), tx.TenantID, id.UUID())
-		if db.IsForeignKeyViolation(err) {
-			return 0, ErrFolderNotFound.Wrap(err)
+		current, err := getDraft(ctx, tx, actor, id)
+		if err != nil || current.Folder == folder {
+			return 1, err
 		}
-		return n, err
+		return s.do(ctx, tx, actor, "dashboard.folder", id.UUID(), idValue(current.Folder), idValue(folder))
 	})
 }
 
@@ -457,12 +467,11 @@ func (s *Service) SetTags(ctx context.Context, actor access.Actor, id ids.Dashbo
 		return err
 	}
 	return s.change(ctx, actor, id, "dashboard.tag", func(ctx context.Context, tx *db.Tx) (int64, error) {
-		current, err := get(ctx, tx, actor, id)
+		current, err := getDraft(ctx, tx, actor, id)
 		if err != nil {
 			return 0, err
 		}
-		return tx.DashboardSetTags(ctx, db.DashboardSetTagsParams{TenantID: tx.TenantID, DashboardID: id.UUID(), Tags: tags,
-			SearchText: searchText(current.Name, tags, &current.Config)})
+		return s.do(ctx, tx, actor, "dashboard.tags", id.UUID(), current.Tags, tags)
 	})
 }
 
@@ -584,6 +593,13 @@ func searchText(name string, tags []string, c *Config) string {
 }
 
 func jsonText(text string) json.RawMessage { return quoted(text) }
+
+func rawID(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}
 
 func rawOrNil(raw json.RawMessage) []byte {
 	if len(raw) == 0 {

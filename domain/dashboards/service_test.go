@@ -140,7 +140,7 @@ func TestStaleChangeIsRefused(t *testing.T) {
 	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{title("Sales", "Turnover"),
 		{ID: uuid.New(), Path: "/widgets/sum/layout/w", Before: raw(3), After: raw(99)}})
 	wantError(t, err, dashboards.ErrConfig)
-	if now, err := r.Get(t.Context(), r.actor, d.ID); err != nil || now.Rev != changed.Rev || now.Config.Widgets["sum"].Title != "Sales" {
+	if now, err := r.GetDraft(t.Context(), r.actor, d.ID); err != nil || now.Rev != changed.Rev || now.Config.Widgets["sum"].Title != "Sales" {
 		t.Errorf("after a refused change: %d, %q, %v", now.Rev, now.Config.Widgets["sum"].Title, err)
 	}
 }

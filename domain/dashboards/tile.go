@@ -31,6 +31,10 @@ type Tile struct {
 	// Err is why there is no drawing; nil otherwise. It carries what a person
 	// may see and was not logged yet.
 	Err error
+	// Draft tiles are those of the editor. Unset tells that the widget has
+	// nothing to ask yet: it is a drop target there.
+	Draft bool
+	Unset bool
 	// LastGood is the last answer that this widget had; nil for none.
 	LastGood *LastGood
 	Sampled  *Sampled
@@ -67,7 +71,10 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	w := &p.Widget
 	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout,
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
-		Sort: p.input.Sort, Page: max(p.input.Page, 1)}
+		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil}
+	if t.Unset {
+		return t, ctx.Err()
+	}
 	if p.selected != nil {
 		t.Selected = p.selected.Text
 	}

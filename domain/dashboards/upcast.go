@@ -9,8 +9,27 @@ import (
 // upcasters[n] rewrites a config of schema n into one of schema n+1. A config
 // is brought up to date when it is read and stored in the current form with
 // the next change, so that a rolled-back program still reads what nobody
-// touched. Schema 1 is the first.
-var upcasters = map[int]func(doc map[string]any) error{}
+// touched. Schema 1 is the first; schema 2 only adds keys.
+var upcasters = map[int]func(doc map[string]any) error{
+	1: func(map[string]any) error { return nil },
+}
+
+// operationUpcasters[n] rewrites an operation on a config of schema n into one
+// on schema n+1, so that what was done before an upgrade can be undone after it.
+var operationUpcasters = map[int]func(Operation) (Operation, error){
+	1: func(o Operation) (Operation, error) { return o, nil },
+}
+
+// upcastOperation brings an entry of the log to the current schema.
+func upcastOperation(o Operation, schema int, steps map[int]func(Operation) (Operation, error)) (Operation, error) {
+	for ; steps[schema] != nil; schema++ {
+		var err error
+		if o, err = steps[schema](o); err != nil {
+			return o, fmt.Errorf("upcast operation %s of schema %d: %w", o.ID, schema, err)
+		}
+	}
+	return o, nil
+}
 
 // upcast brings a config of any earlier schema to the current one; current
 // configs are returned as they are.

@@ -23,7 +23,9 @@ import (
 
 // OpenRequest asks for a dashboard as one viewer sees it.
 type OpenRequest struct {
-	ID    ids.Dashboard
+	ID ids.Dashboard
+	// Draft opens what is edited instead of what is published.
+	Draft bool
 	State State
 	// Snapshot is the moment that the page shows; empty for the newest.
 	Snapshot string
@@ -47,6 +49,7 @@ type Words struct {
 // View is a dashboard bound to a viewer's choices and to one moment of the data.
 type View struct {
 	Dashboard Dashboard
+	Draft     bool // what is edited, not what is published
 	State     State
 	Snapshot  datasets.Snapshot
 	// Datasets are the names of the datasets asked, by id.
@@ -94,6 +97,7 @@ type ControlView struct {
 	Values []PickView
 
 	dataset ids.Dataset
+	reaches []string // widgets; none for all
 }
 
 // PickView is one value of a filter.
@@ -151,7 +155,11 @@ type FilterNote struct {
 // Errors: dashboards.not_found, dashboards.filters_invalid,
 // datasets.snapshot_expired.
 func (s *Service) Open(ctx context.Context, actor access.Actor, r OpenRequest) (*View, error) {
-	d, err := s.Get(ctx, actor, r.ID)
+	get := s.Get
+	if r.Draft {
+		get = s.GetDraft
+	}
+	d, err := get(ctx, actor, r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +167,7 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, r OpenRequest) (
 }
 
 func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r OpenRequest) (*View, error) {
-	v := &View{Dashboard: d, State: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
+	v := &View{Dashboard: d, Draft: r.Draft, State: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
 		locale: locale.For(actor.Locale), words: r.Words, now: r.Now, Zone: actor.Location()}
 	if zone := d.Config.Settings.Zone; zone != "" {
 		loaded, err := time.LoadLocation(zone)
@@ -192,8 +200,12 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 	if err := v.resolveCross(); err != nil {
 		return nil, err
 	}
+	// Two people who moved widgets at once may have laid one onto another.
+	v.Dashboard.Config.settle()
 	for _, id := range d.Config.Order() {
-		v.Tiles = append(v.Tiles, v.plan(id))
+		if w := d.Config.Widgets[id]; v.Draft || w.SetUp() {
+			v.Tiles = append(v.Tiles, v.plan(id))
+		}
 	}
 	v.Key = v.key()
 	return v, nil
@@ -381,7 +393,9 @@ func (v *View) resolveControls() {
 	slices.SortStableFunc(order, func(a, b string) int { return c.Filters[a].Position - c.Filters[b].Position })
 	for _, id := range order {
 		f := c.Filters[id]
-		v.Controls = append(v.Controls, v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false))
+		control := v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false)
+		control.reaches = f.Widgets
+		v.Controls = append(v.Controls, control)
 	}
 	for _, name := range sortedKeys(v.State.Picks) {
 		if _, own := c.Filters[name]; own {
@@ -551,11 +565,13 @@ func (v *View) Shown() *Days {
 // Moment is what a dashboard would show now.
 type Moment struct {
 	Snapshot string
-	Rev      int64
+	Rev      int64 // of what viewers see
+	DraftRev int64
 	Datasets []ids.Dataset // a change of one of them makes another moment
 }
 
-// Current reads what the newest moment of a dashboard is.
+// Current reads what the newest moment of a dashboard is, CurrentDraft that of
+// its draft.
 //
 // Errors: dashboards.not_found.
 func (s *Service) Current(ctx context.Context, actor access.Actor, id ids.Dashboard) (Moment, error) {
@@ -563,7 +579,22 @@ func (s *Service) Current(ctx context.Context, actor access.Actor, id ids.Dashbo
 	if err != nil {
 		return Moment{}, err
 	}
-	m := Moment{Rev: d.Rev}
+	return s.moment(ctx, actor, &d)
+}
+
+// CurrentDraft is Current of the draft.
+//
+// Errors: dashboards.not_found, access.forbidden.
+func (s *Service) CurrentDraft(ctx context.Context, actor access.Actor, id ids.Dashboard) (Moment, error) {
+	d, err := s.GetDraft(ctx, actor, id)
+	if err != nil {
+		return Moment{}, err
+	}
+	return s.moment(ctx, actor, &d)
+}
+
+func (s *Service) moment(ctx context.Context, actor access.Actor, d *Dashboard) (Moment, error) {
+	m := Moment{Rev: d.ShownRev(), DraftRev: d.Rev}
 	var present []ids.Dataset
 	for _, dataset := range d.Config.Datasets() {
 		// One that is gone must not keep the page from following the others.
@@ -596,7 +627,7 @@ func (v *View) key() string {
 		tiles[i] = p.Key
 	}
 	d := &v.Dashboard
-	return digest(v.actor.TenantID, d.ID, d.Name, d.Rev, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
+	return digest(v.actor.TenantID, d.ID, d.Name, d.ShownRev(), v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
 		v.State.Encode(), v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
 }
 

@@ -134,7 +134,7 @@ var libraries = []owner{
 	{"github.com/elastic/go-seccomp-bpf", []string{"warehouse/sandbox"}, "walls are raised in one place"},
 	{"github.com/xuri/excelize", []string{"connectors/files"}, "formats of files are read there"},
 	{"github.com/hibiken/asynq", []string{"platform/jobs"}, "asynq only carries jobs; what a job is stands in PostgreSQL"},
-	{"github.com/redis/go-redis", []string{"platform/jobs", "platform/events", "platform/redistest", "platform/rediscache", "cmd"},
+	{"github.com/redis/go-redis", []string{"platform/jobs", "platform/events", "platform/redistest", "platform/rediscache", "platform/presence", "cmd"},
 		"what lies in Redis may be lost at any moment, so few may rely on it"},
 	{"github.com/wneessen/go-mail", []string{"platform/mail"}, "messages leave by one door"},
 	{"github.com/tink-crypto/tink-go", []string{"platform/secrets", "platform/blob"}, "keys are handled in one place"},

@@ -19,7 +19,8 @@ type Kind string
 // events may have been missed, so that it reads current versions.
 const (
 	DatasetChanged   Kind = "dataset.changed"
-	DashboardChanged Kind = "dashboard.changed"
+	DashboardChanged Kind = "dashboard.changed" // as viewers see it
+	DashboardEdited  Kind = "dashboard.edited"  // its draft
 	JobProgress      Kind = "job.progress" // also for a job that started or ended
 	Resync           Kind = "resync"
 )

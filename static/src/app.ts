@@ -10,6 +10,7 @@ import "./elements/reveal.ts";
 import "./elements/theme.ts";
 import "./requests.ts";
 import "./drafts.ts";
+import "./signout.ts";
 import "./popover.ts";
 import "./shortcuts.ts";
 
@@ -25,6 +26,7 @@ window.htmx = htmx;
 const lazy: Record<string, () => Promise<unknown>> = {
   "df-chart": () => import("./charts.ts"),
   "df-dashboard": () => import("./dashboard.ts"),
+  "df-editor": () => import("./editor/editor.ts"),
   "df-map": () => import("./map.ts"),
   "df-dropzone": () => import("./uploads.ts"),
 };

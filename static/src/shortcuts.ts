@@ -37,6 +37,7 @@ const singles: Record<string, () => boolean> = {
   },
   "/": () => click("[data-search-open]"),
   r: () => click("[data-key-refresh]"),
+  e: () => click("[data-key-edit]"),
   f: () => {
     const filter = document.querySelector<HTMLElement>("#page-bar button, #page-bar input");
     filter?.focus();
@@ -50,6 +51,12 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.shiftKey && !event.altKey) {
     if (click("[data-search-open]")) event.preventDefault();
     return;
+  }
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !isTyping(event.target) && !isOpen()) {
+    // The editor has an undo of its own.
+    const key = event.key.toLowerCase();
+    const again = key === "y" || (key === "z" && event.shiftKey);
+    if ((again || key === "z") && click(again ? "[data-key-redo]" : "[data-key-undo]")) event.preventDefault();
   }
   if (event.key === "Escape" && !isOpen() && !isTyping(event.target)) {
     if (click("[data-key-escape]")) event.preventDefault();

@@ -1,0 +1,540 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Act is what a person does in the editor with fields and types, where the
+// outcome depends on the dataset: it is worked out here, and the difference
+// becomes operations. What needs no dataset (a title, a place) is an operation
+// from the start.
+type Act struct {
+	Kind    string            `json:"kind"`
+	Widget  string            `json:"widget,omitempty"`
+	Type    charts.Type       `json:"type,omitempty"`
+	Dataset ids.Dataset       `json:"dataset,omitzero"`
+	Well    string            `json:"well,omitempty"` // "": whichever suits the field
+	Field   string            `json:"field,omitempty"`
+	Index   *int              `json:"index,omitempty"` // within the well, or of a filter
+	To      *int              `json:"to,omitempty"`
+	From    *Spot             `json:"from,omitempty"` // drop_field of what lies in a well already
+	At      *Layout           `json:"at,omitempty"`   // the type's size where w or h is 0
+	Set     FieldSetting      `json:"set,omitzero"`
+	Filter  *warehouse.Filter `json:"filter,omitempty"`
+	ID      string            `json:"id,omitempty"` // of a filter of the bar
+	// Widgets are ids to duplicate. In JSON the same key holds whole widgets
+	// for paste: Pasted.
+	Widgets []string `json:"-"`
+	Pasted  []Widget `json:"-"`
+}
+
+// Spot is a place within a widget.
+type Spot struct {
+	Well  string `json:"well"`
+	Index int    `json:"index"`
+}
+
+// FieldSetting changes one field of a widget, a column of a table or a filter;
+// nil leaves as it is.
+type FieldSetting struct {
+	Fn      *string  `json:"fn,omitempty"`
+	Grain   *string  `json:"grain,omitempty"`
+	Bin     *float64 `json:"bin,omitempty,string"`
+	AsLabel *string  `json:"as_label,omitempty"`
+	Desc    *bool    `json:"desc,omitempty"`
+	Op      *string  `json:"op,omitempty"`
+	Values  *string  `json:"values,omitempty"` // separated by commas
+	From    *string  `json:"from,omitempty"`
+	To      *string  `json:"to,omitempty"`
+	N       *int     `json:"n,omitempty,string"`
+	Unit    *string  `json:"unit,omitempty"`
+	Bar     *bool    `json:"bar,omitempty"`
+	Change  *bool    `json:"change,omitempty"`
+	Quiet   *bool    `json:"quiet,omitempty"`
+}
+
+// UnmarshalJSON reads an act; a pasted widget is read as strictly as a config.
+func (a *Act) UnmarshalJSON(data []byte) error {
+	type plain Act
+	read := struct {
+		*plain
+		List []json.RawMessage `json:"widgets"`
+	}{plain: (*plain)(a)}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	for _, raw := range read.List {
+		var id string
+		if json.Unmarshal(raw, &id) == nil {
+			a.Widgets = append(a.Widgets, id)
+			continue
+		}
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		var w Widget
+		if err := d.Decode(&w); err != nil {
+			return ErrAct.With("What was pasted is no widget: %s.", jsonProblem(err)).Wrap(err)
+		}
+		a.Pasted = append(a.Pasted, w)
+	}
+	return nil
+}
+
+// datasets are those that an act needs to know besides the config's.
+func (a *Act) datasets() []ids.Dataset {
+	if a.Dataset.IsZero() {
+		return nil
+	}
+	return []ids.Dataset{a.Dataset}
+}
+
+// ErrAct says why an act of the editor changes nothing.
+var ErrAct = apperr.Define(apperr.Invalid, "dashboards.act_invalid",
+	"This change does not fit the widget.")
+
+// drafter works acts out. It knows the schemas of all datasets that the config
+// and the act name. Facts may lack: names and types decide then.
+type drafter struct {
+	schemas schemas
+	facts   map[ids.Dataset]Facts
+}
+
+// act gives a changed copy of the config, and the widgets that shall be
+// selected after it.
+//
+// Errors: dashboards.act_invalid, dashboards.widget_not_found,
+// dashboards.filter_not_found.
+func (d *drafter) act(c Config, a Act) (next Config, selected []string, err error) {
+	if next, err = c.clone(); err != nil {
+		return Config{}, nil, err
+	}
+	switch a.Kind {
+	case "add_widget":
+		selected, err = d.addWidget(&next, a)
+	case "add_field":
+		selected, err = d.addField(&next, a)
+	case "duplicate":
+		selected, err = d.duplicate(&next, a)
+	case "paste":
+		selected, err = d.paste(&next, a)
+	case "set_dataset":
+		selected, err = []string{a.Widget}, d.setDataset(&next, a)
+	case "add_control":
+		err = d.addControl(&next, a)
+	case "remove_control":
+		if _, has := next.Filters[a.ID]; !has {
+			return Config{}, nil, ErrControlNotFound
+		}
+		delete(next.Filters, a.ID)
+	default:
+		change, known := widgetActs[a.Kind]
+		if !known {
+			return Config{}, nil, ErrAct.With("The editor does not know the act %q.", clip(a.Kind))
+		}
+		selected, err = []string{a.Widget}, d.change(&next, a, change)
+	}
+	if err != nil {
+		return Config{}, nil, err
+	}
+	if len(next.Widgets) > MaxWidgets {
+		return Config{}, nil, ErrAct.With("A dashboard has at most %d widgets. Remove one, or begin another dashboard.", MaxWidgets)
+	}
+	if len(next.Filters) > MaxControls {
+		return Config{}, nil, ErrAct.With("A dashboard has at most %d filters. Remove one first.", MaxControls)
+	}
+	return next, selected, nil
+}
+
+// clone is a copy that shares nothing with c.
+func (c *Config) clone() (Config, error) {
+	var next Config
+	if err := json.Unmarshal(c.JSON(), &next); err != nil {
+		return Config{}, ErrConfig.Wrap(err)
+	}
+	if next.Widgets == nil {
+		next.Widgets = map[string]Widget{}
+	}
+	return next, nil
+}
+
+// widgetActs change one widget.
+var widgetActs = map[string]func(*drafter, *schema, *Widget, Act) error{
+	"drop_field":    (*drafter).dropField,
+	"remove_field":  (*drafter).removeField,
+	"move_field":    (*drafter).moveField,
+	"set_field":     (*drafter).setField,
+	"set_cell":      (*drafter).setCell,
+	"set_axis":      (*drafter).setAxis,
+	"retype":        (*drafter).retype,
+	"add_filter":    (*drafter).addFilter,
+	"set_filter":    (*drafter).setFilter,
+	"remove_filter": (*drafter).removeFilter,
+}
+
+// change does one of widgetActs and lets what is generated follow.
+func (d *drafter) change(c *Config, a Act, work func(*drafter, *schema, *Widget, Act) error) error {
+	w, has := c.Widgets[a.Widget]
+	if !has {
+		return ErrWidgetNotFound
+	}
+	sc, err := d.schemaOf(c.dataset(w.Query.Dataset))
+	if err != nil {
+		return err
+	}
+	before, err := w.clone()
+	if err != nil {
+		return err
+	}
+	if err := work(d, sc, &w, a); err != nil {
+		return err
+	}
+	sc.finish(&before, &w)
+	c.Widgets[a.Widget] = w
+	if w.Layout != before.Layout {
+		c.makeRoom(a.Widget)
+	}
+	return nil
+}
+
+// finish lets labels, title, and limits follow a change.
+func (sc *schema) finish(before, w *Widget) {
+	sc.limit(before, w)
+	sc.label(before, w)
+	sc.retitle(before, w)
+}
+
+func (w *Widget) clone() (Widget, error) {
+	var copied Widget
+	data, err := json.Marshal(w)
+	if err == nil {
+		err = json.Unmarshal(data, &copied)
+	}
+	if err != nil {
+		return Widget{}, ErrConfig.Wrap(err)
+	}
+	return copied, nil
+}
+
+func (d *drafter) schemaOf(id ids.Dataset) (*schema, error) {
+	if id.IsZero() {
+		return nil, ErrAct.With("The dashboard has no dataset yet. Choose one above the fields.")
+	}
+	if sc := d.schemas[id]; sc != nil {
+		return sc, nil
+	}
+	return nil, ErrAct.With("The dataset of this widget was removed, or you can't see it. Choose another dataset for it.")
+}
+
+// begin makes the dataset of the act the dashboard's own where it has none.
+func (d *drafter) begin(c *Config, a Act) (*schema, ids.Dataset, error) {
+	id := c.dataset(a.Dataset)
+	sc, err := d.schemaOf(id)
+	if err != nil {
+		return nil, id, err
+	}
+	if c.Dataset.IsZero() {
+		c.Dataset = id
+	}
+	if id == c.Dataset {
+		id = ids.Dataset{}
+	}
+	return sc, id, nil
+}
+
+// add puts a new widget on the canvas.
+func (c *Config) add(w Widget, at *Layout) []string {
+	w.Layout = c.place(w.Type, at)
+	id := c.newWidgetID()
+	c.Widgets[id] = w
+	if at != nil {
+		c.makeRoom(id)
+	}
+	return []string{id}
+}
+
+// addWidget adds one of a type with the fields that say most; where the dataset
+// has none that fit, it is left to be set up.
+func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
+	if !a.Type.Known() {
+		return nil, ErrAct.With("%q is no type of widget.", clip(string(a.Type)))
+	}
+	w := Widget{}
+	w.Type = a.Type
+	if len(wellsOf(a.Type)) == 0 {
+		w.Title = charts.Humanise(string(a.Type))
+		return c.add(w, a.At), nil
+	}
+	sc, own, err := d.begin(c, a)
+	if err != nil {
+		return nil, err
+	}
+	w.Query.Dataset = own
+	d.suggest(c, sc, &w)
+	sc.finish(nil, &w)
+	return c.add(w, a.At), nil
+}
+
+// addField adds a widget that says something about one field.
+func (d *drafter) addField(c *Config, a Act) ([]string, error) {
+	sc, own, err := d.begin(c, a)
+	if err != nil {
+		return nil, err
+	}
+	field, err := d.field(sc, a.Field)
+	if err != nil {
+		return nil, err
+	}
+	w := Widget{}
+	w.Query.Dataset = own
+	w.Type = d.typeFor(sc, field)
+	if lat, lon, ok := d.coordinates(sc); w.Type == charts.Map && ok {
+		// One half of a place brings the other.
+		if lat.Lookup != field.Lookup {
+			lat, lon = d.pairOf(sc, field, lat, lon)
+		}
+		err = d.put(sc, &w, lat.Name, "lat", nil)
+		if err == nil {
+			err = d.put(sc, &w, lon.Name, "lon", nil)
+		}
+	} else {
+		err = d.put(sc, &w, field.Name, "", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.complete(sc, &w)
+	sc.finish(nil, &w)
+	return c.add(w, a.At), nil
+}
+
+// typeFor is the chart that a field alone makes.
+func (d *drafter) typeFor(sc *schema, f Field) charts.Type {
+	_, _, mapped := d.coordinates(sc)
+	place := f.Role
+	if lower := strings.ToLower(lastPart(f.Name)); place == "" && f.Numeric() && slices.Contains([]string{"lat", "latitude", "lon", "lng", "long", "longitude"}, lower) {
+		place = lower
+	}
+	switch {
+	case place != "" && mapped:
+		return charts.Map
+	case temporal(f.Type):
+		return charts.Line
+	case f.Type == warehouse.Boolean:
+		return charts.Donut
+	case f.Measure, numeric(f.Type) && f.Lookup != "":
+		return charts.KPI
+	}
+	return charts.Bar
+}
+
+// pairOf are the coordinates of the lookup that the field is of.
+func (d *drafter) pairOf(sc *schema, f, lat, lon Field) (Field, Field) {
+	narrowed := *sc
+	narrowed.Columns, narrowed.targets = nil, nil
+	if target := sc.targets[f.Lookup]; target != nil {
+		narrowed.targets = map[string]*datasets.Dataset{f.Lookup: target}
+		if a, b, ok := d.coordinates(&narrowed); ok {
+			return a, b
+		}
+	}
+	return lat, lon
+}
+
+// suggest fills a new widget with what the dataset says most with, and with
+// what no widget of the same type shows yet.
+func (d *drafter) suggest(c *Config, sc *schema, w *Widget) {
+	shown := map[string]bool{}
+	for _, one := range c.Widgets {
+		if one.Type != w.Type || c.dataset(one.Query.Dataset) != sc.ID {
+			continue
+		}
+		f := fillOf(&one)
+		for _, list := range f {
+			for _, s := range list {
+				shown[s.field()] = true
+			}
+		}
+	}
+	fresh := func(list []Field) (Field, bool) {
+		for _, f := range list {
+			if !shown[f.Name] {
+				return f, true
+			}
+		}
+		if len(list) > 0 {
+			return list[0], true
+		}
+		return Field{}, false
+	}
+	put := func(f Field, ok bool, well string) {
+		if ok {
+			// What does not fit leaves the well empty, to be filled by hand.
+			_ = d.put(sc, w, f.Name, well, nil)
+		}
+	}
+	categories := d.categories(sc)
+	switch w.Type {
+	case charts.KPI:
+		f, ok := fresh(d.mainMeasures(sc))
+		put(f, ok, "value")
+	case charts.Map:
+		if lat, lon, ok := d.coordinates(sc); ok {
+			put(lat, true, "lat")
+			put(lon, true, "lon")
+		}
+	case charts.Table:
+		f, ok := fresh(categories)
+		if !ok {
+			d.plainRows(sc, w)
+			return
+		}
+		put(f, true, "rows")
+		measures := d.mainMeasures(sc)
+		for _, m := range measures[:min(len(measures), 3)] {
+			put(m, true, "value")
+		}
+	case charts.Bar, charts.Donut:
+		f, ok := fresh(categories)
+		put(f, ok, "x")
+	case charts.StackedBar:
+		if f, ok := d.mainTime(sc); ok {
+			put(f, true, "x")
+			f, ok = fresh(categories)
+			put(f, ok, "series")
+		} else if len(categories) > 1 {
+			put(categories[1], true, "x")
+			put(categories[0], true, "series")
+		}
+	}
+	for _, one := range wellsOf(w.Type) {
+		if main := d.mainMeasures(sc)[0]; one.takes == takesMeasure && one.needed && len(fillOf(w)[one.name]) == 0 && d.adds(sc, main) {
+			put(main, true, one.name)
+		}
+	}
+	d.complete(sc, w)
+}
+
+// complete fills the wells that a type needs and nothing lies in.
+func (d *drafter) complete(sc *schema, w *Widget) {
+	f := fillOf(w)
+	if w.Type == charts.Table && len(w.Query.Columns)+len(w.Query.Measures)+len(w.Query.Dimensions) == 0 {
+		d.plainRows(sc, w)
+		return
+	}
+	taken := map[string]bool{}
+	for _, list := range f {
+		for _, s := range list {
+			taken[s.field()] = true
+		}
+	}
+	for _, one := range wellsOf(w.Type) {
+		if !one.needed || len(f[one.name]) > 0 {
+			continue
+		}
+		var candidates []Field
+		switch {
+		case one.takes == takesMeasure:
+			candidates = []Field{{Name: CountField}}
+		case one.name == "lat" || one.name == "lon":
+			if lat, lon, ok := d.coordinates(sc); ok {
+				candidates = []Field{map[string]Field{"lat": lat, "lon": lon}[one.name]}
+			}
+		case w.Type == charts.Heatmap:
+			if at, ok := d.mainTime(sc); ok {
+				candidates = append(candidates, at)
+			}
+			candidates = append(candidates, d.categories(sc)...)
+		default:
+			if at, ok := d.mainTime(sc); ok && one.name == "x" && w.Type != charts.Donut && w.Type != charts.Bar {
+				candidates = append(candidates, at)
+			}
+			candidates = append(candidates, d.categories(sc)...)
+			if at, ok := d.mainTime(sc); ok && one.name == "x" {
+				candidates = append(candidates, at)
+			}
+		}
+		for _, candidate := range candidates {
+			// The same moment can lie in both directions of a heatmap.
+			if taken[candidate.Name] && one.takes == takesDimension && w.Type != charts.Heatmap {
+				continue
+			}
+			if d.put(sc, w, candidate.Name, one.name, nil) == nil {
+				taken[candidate.Name] = true
+				break
+			}
+		}
+		f = fillOf(w)
+	}
+	if label, ok := wellOf(w.Type, "label"); ok && w.Type == charts.Map && len(f["label"]) == 0 && len(f["lat"]) > 0 {
+		lookup := ""
+		if name, _, found := strings.Cut(f["lat"][0].field(), "."); found {
+			lookup = name
+		}
+		if place, ok := d.placeName(sc, lookup); ok {
+			_ = d.put(sc, w, place.Name, label.name, nil) // a map without names is a map
+		}
+	}
+}
+
+// adds tells whether the parts of a field add up, so that it can be drawn in
+// parts without being asked how.
+func (d *drafter) adds(sc *schema, f Field) bool {
+	return !f.Saved && d.aggregate(sc, f) == "sum"
+}
+
+// plainRows lists the first columns, newest rows first.
+func (d *drafter) plainRows(sc *schema, w *Widget) {
+	for _, c := range sc.Columns[:min(len(sc.Columns), manyFields)] {
+		w.Query.Columns = append(w.Query.Columns, c.Name)
+	}
+	if name := sc.timeColumn(); name != "" {
+		w.Query.Order = []warehouse.Order{{By: name, Desc: true}}
+		if !slices.Contains(w.Query.Columns, name) {
+			w.Query.Columns = append([]string{name}, w.Query.Columns...)
+		}
+	}
+}
+
+// limit keeps to what a type can show: the ten largest categories of a bar and
+// the rest as one, every period of a date.
+func (sc *schema) limit(before, w *Widget) {
+	q := &w.Query
+	if w.Type != charts.Bar && w.Type != charts.StackedBar {
+		if before != nil && before.Type != w.Type {
+			q.Limit, q.Other = 0, false
+		}
+		if w.Type == charts.Map && q.Limit == 0 {
+			q.Limit = 5000
+		}
+		return
+	}
+	if w.Type == charts.StackedBar || len(q.Dimensions) == 0 {
+		if before != nil && before.Type != w.Type {
+			q.Limit, q.Other = 0, false
+		}
+		return
+	}
+	first := q.Dimensions[0]
+	plain := first.Grain == "" && first.Bin == 0
+	var was warehouse.Dimension
+	if before != nil && before.Type == w.Type && len(before.Query.Dimensions) > 0 {
+		was = before.Query.Dimensions[0]
+	}
+	switch {
+	case was.Column != "" && plain == (was.Grain == "" && was.Bin == 0):
+		// As the person left it.
+	case plain:
+		q.Limit, q.Other = 10, true
+	default:
+		q.Limit, q.Other = 0, false
+	}
+}

@@ -1,0 +1,407 @@
+package dashboards
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Filter is one filter of a widget's own.
+type Filter = warehouse.Filter
+
+// CountField is the field that stands for the number of rows.
+const CountField = "*"
+
+// Field is what can be dropped on a widget: a column of the dataset or of what
+// it looks up in, a saved measure, or the number of rows.
+type Field struct {
+	Name    string // "channel", "store.region", the name of a saved measure, or CountField
+	Type    warehouse.Type
+	Role    string // of the column: "latitude", "longitude" or ""
+	Format  datasets.Format
+	Measure bool   // for calculating; else for grouping
+	Saved   bool   // a measure with a definition of its own
+	Lookup  string // that the column comes from; "" for the dataset's own
+	About   string // what its owner wrote about it
+}
+
+// Label is the field as people say it.
+func (f Field) Label() string {
+	if f.Name == CountField {
+		return "Rows"
+	}
+	return charts.Humanise(lastPart(f.Name))
+}
+
+// Temporal tells whether the field is a date or a moment.
+func (f Field) Temporal() bool { return temporal(f.Type) }
+
+// Day tells whether the field holds days without a time.
+func (f Field) Day() bool { return f.Type == warehouse.Date }
+
+// Boolean tells whether the field holds yes or no.
+func (f Field) Boolean() bool { return f.Type == warehouse.Boolean }
+
+// Numeric tells whether the field holds numbers.
+func (f Field) Numeric() bool { return numeric(f.Type) }
+
+// field finds what a name stands for. Columns go before measures.
+func (d *drafter) field(sc *schema, name string) (Field, error) {
+	if name == CountField {
+		return Field{Name: name, Type: warehouse.Integer, Measure: true}, nil
+	}
+	if c, ok := sc.find(name); ok {
+		return d.columnField(sc, name, c), nil
+	}
+	for _, m := range sc.Measures {
+		if m.Name == name {
+			return Field{Name: name, Type: warehouse.Float, Format: m.Format, Measure: true, Saved: true, About: m.Description}, nil
+		}
+	}
+	return Field{}, ErrAct.With("%s has no field %q. Reload the page to see its fields as they are.", sc.Name, clip(name))
+}
+
+func (d *drafter) columnField(sc *schema, name string, c datasets.Column) Field {
+	f := Field{Name: name, Type: c.Type, Role: c.Role, Format: c.Format, About: c.Description}
+	if lookup, _, ok := strings.Cut(name, "."); ok {
+		if _, own := sc.ColumnByName(name); !own {
+			f.Lookup = lookup
+		}
+	}
+	facts := d.factsOf(sc)
+	f.Measure = f.Lookup == "" && facts.isMeasure(d.columnFacts(sc, name, c))
+	return f
+}
+
+// fields lists what a dataset offers, its own columns first, then measures,
+// then what it looks up.
+func (d *drafter) fields(sc *schema) []Field {
+	list := make([]Field, 0, len(sc.Columns)+len(sc.Measures)+1)
+	for _, c := range sc.Columns {
+		list = append(list, d.columnField(sc, c.Name, c))
+	}
+	for _, m := range sc.Measures {
+		list = append(list, Field{Name: m.Name, Type: warehouse.Float, Format: m.Format, Measure: true, Saved: true, About: m.Description})
+	}
+	list = append(list, Field{Name: CountField, Type: warehouse.Integer, Measure: true})
+	for _, lookup := range sortedKeys(sc.targets) {
+		for _, c := range sc.targets[lookup].Columns {
+			list = append(list, d.columnField(sc, lookup+"."+c.Name, c))
+		}
+	}
+	return list
+}
+
+// Fields lists what can be dropped from a dataset of the view; nil when it is
+// gone. Facts may be zero: then names and types alone tell what a column is.
+func (v *View) Fields(dataset ids.Dataset, facts Facts) []Field {
+	sc := v.schemas[dataset]
+	if sc == nil {
+		return nil
+	}
+	d := drafter{schemas: v.schemas, facts: map[ids.Dataset]Facts{dataset: facts}}
+	return d.fields(sc)
+}
+
+// factsOf are the facts of a dataset: those that were asked for, else what its
+// columns alone tell.
+func (d *drafter) factsOf(sc *schema) *Facts {
+	if f, ok := d.facts[sc.ID]; ok && len(f.Columns) > 0 {
+		return &f
+	}
+	f := Facts{Dataset: sc.ID, Name: sc.Name, Rows: sc.Rows, TimeColumn: sc.timeColumn(), Relative: sc.RelativeToNewest}
+	if f.TimeColumn == "" {
+		for _, c := range sc.Columns {
+			if temporal(c.Type) {
+				f.TimeColumn = c.Name
+				break
+			}
+		}
+	}
+	return &f
+}
+
+// columnFacts are the facts of one column. Where nobody looked into it, they
+// are such that only its name and type decide.
+func (d *drafter) columnFacts(sc *schema, name string, c datasets.Column) ColumnFacts {
+	if f, ok := d.facts[sc.ID]; ok {
+		for _, one := range f.Columns {
+			if one.Name == name {
+				return one
+			}
+		}
+	}
+	return ColumnFacts{Name: lastPart(name), Type: c.Type, Role: c.Role, Format: c.Format, Distinct: unknownDistinct, Filled: 10 * unknownDistinct, Max: 1}
+}
+
+// unknownDistinct stands for the number of values of a column that nobody
+// looked into: too many for a donut, few enough to be a category.
+const unknownDistinct = 29
+
+// aggregate is the function that a field is measured by until somebody chooses:
+// what can be added up is, a rate or a place is averaged, what names is counted.
+func (d *drafter) aggregate(sc *schema, f Field) string {
+	if f.Name == CountField {
+		return "count"
+	}
+	switch {
+	case !numeric(f.Type):
+		return "count_distinct"
+	case f.Role == "latitude" || f.Role == "longitude" || f.Format.Style == "percent":
+		return "avg"
+	case hasWord(f.Name, wordsOfMeans) && !hasWord(f.Name, wordSet("id key code")):
+		return "avg"
+	case hasWord(f.Name, wordsOfIDs):
+		return "count_distinct"
+	case hasWord(f.Name, wordsOfTime) && !hasWord(f.Name, wordsOfSums):
+		return "count_distinct"
+	}
+	return "sum"
+}
+
+// Fns are the functions that a field can be measured by, the usual one first.
+func (f Field) Fns() []string {
+	switch {
+	case f.Name == CountField || f.Saved:
+		return nil
+	case numeric(f.Type):
+		return []string{"sum", "avg", "median", "min", "max", "count_distinct", "count"}
+	}
+	return []string{"count_distinct", "count"}
+}
+
+// Grains are those that a date or moment can be grouped by; nil for others.
+func (f Field) Grains() []string {
+	switch {
+	case f.Type == warehouse.Date:
+		return []string{AutoGrain, "day", "week", "month", "quarter", "year", "weekday", "month_of_year"}
+	case temporal(f.Type):
+		return []string{AutoGrain, "minute", "hour", "day", "week", "month", "quarter", "year", "hour_of_day", "weekday", "month_of_year"}
+	}
+	return nil
+}
+
+// Bins are the widths that a number can be grouped by: none, and three round
+// ones that give about 10, 20 and 50 groups. span is the distance of its ends.
+func Bins(span float64) []float64 {
+	if span <= 0 || math.IsInf(span, 0) || math.IsNaN(span) {
+		return []float64{0, 1, 10, 100, 1000}
+	}
+	list := []float64{0}
+	for _, groups := range []float64{50, 20, 10} {
+		if width := roundWidth(span / groups); !slices.Contains(list, width) {
+			list = append(list, width)
+		}
+	}
+	return list
+}
+
+// roundWidth is the nearest of 1, 2, 5 and their tenfolds at or above width.
+func roundWidth(width float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(width)))
+	for _, step := range []float64{1, 2, 5, 10} {
+		if step*power >= width*(1-1e-9) {
+			return step * power
+		}
+	}
+	return 10 * power
+}
+
+// slot makes what lies in a well out of a field.
+func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (slot, error) {
+	base := lastPart(field.Name)
+	switch into.takes {
+	case takesColumn:
+		if field.Saved || field.Name == CountField {
+			return slot{}, ErrAct.With("%s is a measure: plain rows have none. Drop it on Measures and the table groups its rows.", field.Label())
+		}
+		return slot{column: field.Name}, nil
+	case takesMeasure:
+		m := warehouse.Measure{}
+		switch {
+		case field.Saved:
+			m.Measure = field.Name
+		case field.Name == CountField:
+			m.Fn, base = "count", "rows"
+		default:
+			m.Fn, m.Column = d.aggregate(sc, field), field.Name
+			if m.Fn == "avg" && (into.name == "lat" || into.name == "lon") {
+				m.Fn = "avg"
+			}
+		}
+		m.As = resultName(f, base)
+		return slot{measure: &m}, nil
+	}
+	if field.Saved || field.Name == CountField {
+		return slot{}, ErrAct.With("%s is a measure: it can't divide a chart into parts. Drop it where values go.", field.Label())
+	}
+	dim := warehouse.Dimension{Column: field.Name}
+	switch place := into.name; {
+	case place == "lat" || place == "lon":
+		if !numeric(field.Type) {
+			return slot{}, ErrAct.With("A map takes its places from two columns of numbers; %s holds none.", field.Label())
+		}
+	case temporal(field.Type):
+		dim.Grain = AutoGrain
+		switch {
+		case place == "y", place == "series":
+			dim.Grain = "weekday"
+		case place == "x" && w.Type == charts.Heatmap:
+			if dim.Grain = "hour_of_day"; field.Type == warehouse.Date || !d.factsOf(sc).hours(field.Name) {
+				dim.Grain = "month_of_year"
+			}
+		}
+		if dim.Grain != AutoGrain {
+			base += "_" + dim.Grain
+		}
+	case numeric(field.Type) && field.Measure:
+		if c, ok := sc.find(field.Name); ok {
+			facts := d.columnFacts(sc, field.Name, c)
+			if span := facts.Max - facts.Min; facts.Distinct > unknownDistinct && span > 0 {
+				dim.Bin = roundWidth(span / 20)
+			}
+		}
+	}
+	dim.As = resultName(f, base)
+	return slot{dimension: &dim}, nil
+}
+
+// hours tells whether a column tells hours apart, as far as is known.
+func (f *Facts) hours(column string) bool {
+	return len(f.Columns) == 0 || column != f.TimeColumn || f.Hours
+}
+
+// The choices that a new widget begins with.
+
+// mainMeasures lists fields to measure, the most telling first; the number of
+// rows comes last.
+func (d *drafter) mainMeasures(sc *schema) []Field {
+	var list []Field
+	facts := d.factsOf(sc)
+	for _, f := range d.fields(sc) {
+		if f.Measure && f.Name != CountField && f.Lookup == "" {
+			list = append(list, f)
+		}
+	}
+	rank := func(f Field) int {
+		if f.Saved {
+			return 3
+		}
+		c, _ := sc.find(f.Name)
+		return facts.telling(d.columnFacts(sc, f.Name, c))
+	}
+	slices.SortStableFunc(list, func(a, b Field) int { return cmp.Compare(rank(b), rank(a)) })
+	return append(list, Field{Name: CountField, Type: warehouse.Integer, Measure: true})
+}
+
+// mainTime is the date that a course is drawn over.
+func (d *drafter) mainTime(sc *schema) (Field, bool) {
+	if name := d.factsOf(sc).TimeColumn; name != "" {
+		if c, ok := sc.find(name); ok {
+			return d.columnField(sc, name, c), true
+		}
+	}
+	return Field{}, false
+}
+
+// categories lists fields to compare by, those with a handful of values first.
+func (d *drafter) categories(sc *schema) []Field {
+	var list []Field
+	distinct := map[string]int64{}
+	for _, f := range d.fields(sc) {
+		if f.Measure || f.Type != warehouse.Text && f.Type != warehouse.Boolean || hasWord(lastPart(f.Name), wordsOfIDs) && f.Lookup != "" {
+			continue
+		}
+		c, _ := sc.find(f.Name)
+		facts := d.columnFacts(sc, f.Name, c)
+		n := facts.Distinct
+		switch {
+		case f.Type == warehouse.Boolean:
+			n = 2
+		case n < 2:
+			n = math.MaxInt64 - 1 // the same in every row
+		case n == facts.Filled && n > 1:
+			n = math.MaxInt64 - 2 // different in every row
+		}
+		if hasWord(lastPart(f.Name), wordsOfIDs) {
+			n = max(n, 1000)
+		}
+		distinct[f.Name] = n
+		list = append(list, f)
+	}
+	rank := func(f Field) int {
+		switch n := distinct[f.Name]; {
+		case n > 2 && n <= 12:
+			return 0
+		case n <= 30:
+			return 1
+		case n <= 1000:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(list, func(a, b Field) int { return cmp.Compare(rank(a), rank(b)) })
+	return list
+}
+
+// coordinates are two columns that place rows on a map, of the dataset or of
+// one thing that it looks up.
+func (d *drafter) coordinates(sc *schema) (lat, lon Field, ok bool) {
+	found := map[string]Field{}
+	var order []string
+	for _, f := range d.fields(sc) {
+		role := f.Role
+		if role == "" && numeric(f.Type) {
+			switch strings.ToLower(lastPart(f.Name)) {
+			case "lat", "latitude":
+				role = "latitude"
+			case "lon", "lng", "long", "longitude":
+				role = "longitude"
+			}
+		}
+		if role != "latitude" && role != "longitude" {
+			continue
+		}
+		key := f.Lookup + "/" + role
+		if _, has := found[key]; !has {
+			found[key] = f
+		}
+		if !slices.Contains(order, f.Lookup) {
+			order = append(order, f.Lookup)
+		}
+	}
+	for _, lookup := range order {
+		a, hasA := found[lookup+"/latitude"]
+		b, hasB := found[lookup+"/longitude"]
+		if hasA && hasB {
+			return a, b, true
+		}
+	}
+	return Field{}, Field{}, false
+}
+
+// placeName is the text that names the rows beside a pair of coordinates.
+func (d *drafter) placeName(sc *schema, lookup string) (Field, bool) {
+	var best Field
+	most := int64(-1)
+	for _, f := range d.fields(sc) {
+		if f.Lookup != lookup || f.Type != warehouse.Text {
+			continue
+		}
+		c, _ := sc.find(f.Name)
+		n := d.columnFacts(sc, f.Name, c).Distinct
+		if hasWord(lastPart(f.Name), wordSet("name city place town station airport store")) {
+			n += math.MaxInt32
+		}
+		if n > most {
+			best, most = f, n
+		}
+	}
+	return best, most >= 0
+}

@@ -1,0 +1,196 @@
+package dashboards
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// A title follows what a widget shows until a person writes one: it is
+// generated as long as it is what generating gives.
+
+// title is what the widget is called when nobody says otherwise: "Net sales by
+// channel", "Orders over time".
+func (sc *schema) title(w *Widget) string {
+	if len(wellsOf(w.Type)) == 0 {
+		return charts.Humanise(string(w.Type))
+	}
+	if len(w.Query.Columns) > 0 {
+		return clipName(sc.Name)
+	}
+	if !w.SetUp() {
+		return "New " + typeName(w.Type)
+	}
+	f := fillOf(w)
+	var measured []string
+	for _, one := range wellsOf(w.Type) {
+		for _, s := range f[one.name] {
+			if s.measure != nil && len(measured) < 2 && !(w.Type == charts.Map && one.name == "colour") {
+				measured = append(measured, sc.spoken(w, *s.measure))
+			}
+		}
+	}
+	what := "Rows"
+	if len(measured) > 0 {
+		what = measured[0]
+	}
+	if len(measured) == 2 {
+		what += " and " + lower(measured[1])
+	}
+	var by []string
+	time := false
+	for _, one := range wellsOf(w.Type) {
+		for _, s := range f[one.name] {
+			if s.dimension == nil || one.name == "lat" || one.name == "lon" {
+				continue
+			}
+			if c, ok := sc.find(s.dimension.Column); ok && temporal(c.Type) && !cyclic(s.dimension.Grain) {
+				time = true
+				continue
+			}
+			if word := lower(sc.dimensionLabel(*s.dimension)); !slices.Contains(by, word) {
+				by = append(by, word)
+			}
+		}
+	}
+	if w.Type == charts.Map && len(by) == 0 {
+		by = []string{"place"}
+	}
+	switch {
+	case w.Type == charts.Heatmap:
+		slices.Reverse(by)
+	case len(by) > 2:
+		by = by[:2]
+	}
+	if len(by) > 0 {
+		what += " by " + strings.Join(by, " and ")
+	}
+	if time {
+		if len(by) == 0 {
+			what += " over time"
+		} else if w.Type == charts.Heatmap || w.Type == charts.Table {
+			what += " and date"
+		}
+	}
+	return clipName(what)
+}
+
+// subtitle is what stands under a generated title.
+func (sc *schema) subtitle(w *Widget) string {
+	if !w.SetUp() {
+		return ""
+	}
+	if w.Type == charts.Donut {
+		return "Share of the total"
+	}
+	for _, d := range w.Query.Dimensions {
+		if c, ok := sc.find(d.Column); ok && temporal(c.Type) && !cyclic(d.Grain) && d.Grain != "" {
+			return "{grain}"
+		}
+	}
+	return ""
+}
+
+// retitle lets title and subtitle follow a change from before to w, where a
+// person has not written them.
+func (sc *schema) retitle(before, w *Widget) {
+	if w.Title == "" || before != nil && before.Title == sc.title(before) {
+		w.Title = sc.title(w)
+	}
+	if before == nil || before.Subtitle == sc.subtitle(before) {
+		w.Subtitle = sc.subtitle(w)
+	}
+}
+
+func cyclic(grain string) bool {
+	return grain == "weekday" || grain == "hour_of_day" || grain == "month_of_year"
+}
+
+func typeName(t charts.Type) string {
+	switch t {
+	case charts.KPI:
+		return "KPI"
+	case charts.Table, charts.Map, charts.Donut, charts.Heatmap:
+		return string(t)
+	}
+	return strings.ReplaceAll(string(t), "_", " ") + " chart"
+}
+
+func (sc *schema) dimensionLabel(d warehouse.Dimension) string {
+	switch d.Grain {
+	case "weekday":
+		return "Day of the week"
+	case "hour_of_day":
+		return "Hour"
+	case "month_of_year":
+		return "Month"
+	}
+	return charts.Humanise(lastPart(d.Column))
+}
+
+// measureLabel is a measure as people say it: "Net sales", "Mean delay".
+func (sc *schema) measureLabel(m warehouse.Measure) string {
+	if m.Measure != "" {
+		return charts.Humanise(m.Measure)
+	}
+	name := charts.Humanise(lastPart(m.Column))
+	switch m.Fn {
+	case "sum":
+		return name
+	case "avg":
+		if hasWord(m.Column, wordSet("average avg mean")) {
+			return name
+		}
+		return "Mean " + lower(name)
+	case "median":
+		return "Median " + lower(name)
+	case "min":
+		return "Least " + lower(name)
+	case "max":
+		return "Largest " + lower(name)
+	case "count_distinct":
+		return "Distinct " + lower(name)
+	case "count":
+		if m.Column == "" {
+			return "Rows"
+		}
+		return name + " given"
+	}
+	return charts.Humanise(measureName(m))
+}
+
+// spoken is the measure as the widget calls it.
+func (sc *schema) spoken(w *Widget, m warehouse.Measure) string {
+	if label := w.Format[measureName(m)].Label; label != "" {
+		return label
+	}
+	return sc.measureLabel(m)
+}
+
+// label writes the generated labels of measures into the widget's formats, and
+// takes along those that a change of the function made untrue.
+func (sc *schema) label(before, w *Widget) {
+	old := map[string]string{}
+	if before != nil {
+		for _, m := range before.Query.Measures {
+			old[measureName(m)] = sc.measureLabel(m)
+		}
+	}
+	for _, m := range w.Query.Measures {
+		name := measureName(m)
+		f := w.Format[name]
+		if generated, had := old[name]; had && f.Label != generated {
+			continue // a person's, or none on purpose
+		}
+		if f.Label == "" && f.Better == "" {
+			f.Better = better(m.Column)
+		}
+		f.Label = sc.measureLabel(m)
+		if w.Format == nil {
+			w.Format = map[string]charts.Format{}
+		}
+		w.Format[name] = f
+	}
+}

@@ -1,0 +1,237 @@
+package dashboards
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// The workspace has a log of its own: what people did to dashboards and
+// folders as wholes. Like that of a dashboard it is append-only, and each
+// person takes back their own.
+
+// ErrDeedOver tells that something can't be taken back any more.
+var ErrDeedOver = apperr.Define(apperr.Conflict, "dashboards.deed_over",
+	"This can't be taken back any more: what it was done to is gone, or was changed by somebody else since.")
+
+// deedKind says how one kind of deed is done and taken back.
+type deedKind struct {
+	// put makes the object what value says; it answers 0 where that is not
+	// possible any more.
+	put func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error)
+}
+
+// contents of a folder that was deleted.
+type folderValue struct {
+	Name       string      `json:"name"`
+	User       *uuid.UUID  `json:"user,omitempty"`
+	Dashboards []uuid.UUID `json:"dashboards,omitempty"`
+}
+
+// deedKinds are the kinds of entries. Before and after of an entry are what
+// put takes; no value means that the object is not there.
+var deedKinds = map[string]deedKind{
+	"dashboard": {func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		if len(value) == 0 {
+			return tx.DashboardDelete(ctx, ptr(s.clock()), tx.TenantID, id)
+		}
+		return tx.DashboardUndelete(ctx, tx.TenantID, id)
+	}},
+	"dashboard.folder": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		var folder *uuid.UUID
+		if err := json.Unmarshal(value, &folder); err != nil {
+			return 0, err
+		}
+		n, err := tx.DashboardSetFolder(ctx, folder, tx.TenantID, id)
+		if db.IsForeignKeyViolation(err) {
+			return 0, ErrFolderNotFound.Wrap(err)
+		}
+		return n, err
+	}},
+	"dashboard.tags": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		var tags []string
+		if err := json.Unmarshal(value, &tags); err != nil {
+			return 0, err
+		}
+		return setTags(ctx, tx, id, tags)
+	}},
+	"folder.name": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		var name string
+		if err := json.Unmarshal(value, &name); err != nil {
+			return 0, err
+		}
+		return tx.FolderRename(ctx, name, tx.TenantID, id)
+	}},
+	"folder": {func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		if len(value) == 0 {
+			return tx.FolderDelete(ctx, tx.TenantID, id)
+		}
+		var f folderValue
+		if err := json.Unmarshal(value, &f); err != nil {
+			return 0, err
+		}
+		if err := tx.FolderInsert(ctx, db.FolderInsertParams{TenantID: tx.TenantID, FolderID: id, Name: f.Name, UserID: f.User, Now: s.clock()}); err != nil {
+			return 0, err
+		}
+		return 1, tx.DashboardsIntoFolder(ctx, &id, tx.TenantID, f.Dashboards)
+	}},
+}
+
+// do does a deed and logs it. Before and after are nil where the object is not
+// there.
+func (s *Service) do(ctx context.Context, tx *db.Tx, actor access.Actor, kind string, id uuid.UUID, before, after any) (int64, error) {
+	entry := db.WorkspaceOperationInsertParams{TenantID: tx.TenantID, OpID: uuid.Must(uuid.NewV7()), Kind: kind, ObjectID: id,
+		UserID: optional(actor.UserID), Now: s.clock()}
+	var err error
+	if entry.Before, err = valueOf(before); err != nil {
+		return 0, err
+	}
+	if entry.After, err = valueOf(after); err != nil {
+		return 0, err
+	}
+	n, err := deedKinds[kind].put(ctx, s, tx, id, entry.After)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	return n, s.logDeed(ctx, tx, entry)
+}
+
+func (s *Service) logDeed(ctx context.Context, tx *db.Tx, entry db.WorkspaceOperationInsertParams) error {
+	if err := tx.WorkspaceOperationInsert(ctx, entry); err != nil {
+		return fmt.Errorf("log what was done: %w", err)
+	}
+	return nil
+}
+
+func valueOf(v any) (json.RawMessage, error) {
+	if v == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write what was done: %w", err)
+	}
+	return raw, nil
+}
+
+// Done is a deed that was taken back or done again.
+type Done struct {
+	// Kind is "dashboard", "dashboard.folder", "dashboard.tags", "folder" or
+	// "folder.name"; Gone tells that the object is not there now.
+	Kind string
+	Name string // of the dashboard or folder
+	Gone bool
+}
+
+// UndoDeed takes back the last thing that the actor did to a dashboard or
+// folder as a whole; RedoDeed does it again.
+//
+// Errors: dashboards.nothing_to_undo, dashboards.deed_over,
+// dashboards.folder_name_taken.
+func (s *Service) UndoDeed(ctx context.Context, actor access.Actor) (Done, error) {
+	return s.takeBackDeed(ctx, actor, func(h history) []uuid.UUID { return h.undo }, ErrNothingToUndo)
+}
+
+// RedoDeed does again what UndoDeed took back last.
+//
+// Errors: dashboards.nothing_to_redo and those of UndoDeed.
+func (s *Service) RedoDeed(ctx context.Context, actor access.Actor) (Done, error) {
+	return s.takeBackDeed(ctx, actor, func(h history) []uuid.UUID { return h.redo }, ErrNothingToRedo)
+}
+
+func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack func(history) []uuid.UUID, nothing *apperr.Kind) (Done, error) {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return Done{}, err
+	}
+	var done Done
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.WorkspaceHistory(ctx, tx.TenantID, optional(actor.UserID))
+		if err != nil {
+			return fmt.Errorf("read what was done: %w", err)
+		}
+		var h history
+		byID := map[uuid.UUID]db.WorkspaceHistoryRow{}
+		for _, row := range rows {
+			byID[row.OpID] = row
+			h.add(row.OpID, row.Undoes)
+		}
+		list := stack(h)
+		if len(list) == 0 {
+			return nothing
+		}
+		row := byID[list[len(list)-1]]
+		kind, known := deedKinds[row.Kind]
+		if !known {
+			return ErrDeedOver
+		}
+		done = Done{Kind: row.Kind, Gone: len(row.Before) == 0}
+		if done.Name, err = deedName(ctx, tx, row.ObjectID, row.Before, row.After); err != nil {
+			return err
+		}
+		n, err := kind.put(ctx, s, tx, row.ObjectID, row.Before)
+		if _, taken := db.IsUniqueViolation(err); taken {
+			return ErrFolderTaken.Wrap(err)
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrDeedOver
+		}
+		return s.logDeed(ctx, tx, db.WorkspaceOperationInsertParams{TenantID: tx.TenantID, OpID: uuid.Must(uuid.NewV7()), Kind: row.Kind,
+			ObjectID: row.ObjectID, Before: row.After, After: row.Before, UserID: optional(actor.UserID), Undoes: &row.OpID, Now: s.clock()})
+	})
+	if err == nil {
+		s.log.InfoContext(ctx, "taken back", "kind", done.Kind)
+	}
+	return done, err
+}
+
+// deedName is the name of the dashboard or folder that a deed was done to.
+func deedName(ctx context.Context, tx *db.Tx, id uuid.UUID, values ...json.RawMessage) (string, error) {
+	name, err := tx.ObjectName(ctx, tx.TenantID, id)
+	if err != nil && !db.IsNoRows(err) {
+		return "", fmt.Errorf("read name: %w", err)
+	}
+	for _, raw := range values {
+		var f folderValue
+		if name == "" && json.Unmarshal(raw, &f) == nil {
+			name = f.Name
+		}
+	}
+	return name, nil
+}
+
+func setTags(ctx context.Context, tx *db.Tx, id uuid.UUID, tags []string) (int64, error) {
+	row, err := tx.DashboardLock(ctx, tx.TenantID, id)
+	if db.IsNoRows(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("lock dashboard %s: %w", id, err)
+	}
+	shown, err := ParseConfig(row.PublishedConfig)
+	if err != nil {
+		return 0, err
+	}
+	return tx.DashboardSetTags(ctx, db.DashboardSetTagsParams{TenantID: tx.TenantID, DashboardID: id, Tags: tags,
+		SearchText: searchText(row.Name, tags, &shown)})
+}
+
+// there stands for an object that is there, where nothing more has to be known.
+var there = map[string]bool{"there": true}
+
+// idValue is an id as a value of the log; the zero id is null.
+func idValue(id ids.Folder) any {
+	if id.IsZero() {
+		return json.RawMessage("null")
+	}
+	return id.UUID()
+}

@@ -1,0 +1,394 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/playwright-community/playwright-go"
+)
+
+// shop loads a small shop's orders once, for the journeys of the editor.
+var shop = sync.OnceValue(func() error {
+	var rows strings.Builder
+	rows.WriteString("order_date,store_region,category,channel,net_sales,margin\n")
+	channels := []string{"In store", "Home delivery", "Click & collect"}
+	categories := []string{"Outerwear", "Footwear", "Base layers", "Packs"}
+	for i := range 720 {
+		fmt.Fprintf(&rows, "2026-%02d-%02d,%s,%s,%s,%d.50,%d.25\n", 1+i/120, 1+i%28,
+			[]string{"North", "South"}[i%2], categories[i%4], channels[i%3], 100+i%37, 20+i%11)
+	}
+	dir, err := os.MkdirTemp("", "dataflow-shop-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "shop.csv")
+	if err := os.WriteFile(file, []byte(rows.String()), 0o600); err != nil {
+		return err
+	}
+	if _, stderr, err := demo.run(context.Background(), "", "import", file, "--dataset", "shop"); err != nil {
+		return fmt.Errorf("import: %w: %s", err, stderr)
+	}
+	return nil
+})
+
+// editShop makes a dashboard of the shop's orders, "suggested" or "blank", and
+// opens its editor. It answers the path of the dashboard.
+func (v *visitor) editShop(start string) string {
+	v.t.Helper()
+	v.must(shop())
+	v.open("/dashboards/new")
+	v.must(v.tab.Locator("select[name=dataset]").WaitFor())
+	_, err := v.tab.Locator("select[name=dataset]").SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice("shop")})
+	v.must(err)
+	_, err = v.tab.Locator("select[name=start]").SelectOption(playwright.SelectOptionValues{Values: playwright.StringSlice(start)})
+	v.must(err)
+	v.must(v.tab.Locator("form:has(select[name=dataset]) button[type=submit]").Click())
+	v.must(v.tab.WaitForURL(regexp.MustCompile(`/dashboards/[0-9a-f-]{36}`)))
+	path := regexp.MustCompile(`/dashboards/[0-9a-f-]{36}`).FindString(v.tab.URL())
+	v.edit(path)
+	return path
+}
+
+// edit opens the editor of a dashboard.
+func (v *visitor) edit(path string) {
+	v.t.Helper()
+	v.open(path + "/edit")
+	v.must(v.tab.Locator("df-grid[ready]").WaitFor())
+	v.must(v.tab.Locator("#inspector input").First().WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateAttached}))
+}
+
+// saved waits until everything has been taken by the server.
+func (v *visitor) saved() {
+	v.t.Helper()
+	v.until("everything is saved", `() => document.getElementById("save-state").dataset.state === "saved"`, nil)
+}
+
+// canvas tells what stands where, by title.
+func (v *visitor) canvas() string {
+	v.t.Helper()
+	text, err := v.tab.Evaluate(`() => [...document.querySelectorAll("df-grid > .grid-stack-item")].map(e =>
+		[e.getAttribute("gs-id"), e.querySelector(".w-title").textContent.trim(), e.getAttribute("gs-x"), e.getAttribute("gs-y"), e.getAttribute("gs-w"), e.getAttribute("gs-h")].join(" ")).sort().join("\n")`)
+	v.must(err)
+	return text.(string)
+}
+
+// tiles waits for a number of widgets on the canvas, all of them drawn.
+func (v *visitor) tiles(n int) {
+	v.t.Helper()
+	v.until(fmt.Sprintf("the canvas has %d widgets", n), `n => document.querySelectorAll("df-grid > .grid-stack-item").length === n
+		&& !document.querySelector("df-grid .w-first")`, n)
+}
+
+func (v *visitor) press(keys ...string) {
+	v.t.Helper()
+	for _, key := range keys {
+		v.must(v.tab.Keyboard().Press(key))
+	}
+}
+
+// drag carries something from the palette to a place on the canvas.
+func (v *visitor) drag(what string, x, y float64) {
+	v.t.Helper()
+	v.must(v.tab.Locator(what).First().DragTo(v.tab.Locator("#canvas"), playwright.LocatorDragToOptions{TargetPosition: &playwright.Position{X: x, Y: y}}))
+}
+
+// reverse undoes (or does again) until there is nothing left, and answers how
+// many changes that were.
+func (v *visitor) reverse(which string) int {
+	v.t.Helper()
+	button := v.tab.Locator("#page-head [data-edit=" + which + "]")
+	for n := 0; ; n++ {
+		v.saved()
+		enabled, err := button.IsEnabled()
+		v.must(err)
+		if !enabled {
+			return n
+		}
+		if n > 60 {
+			v.t.Fatalf("%s does not come to an end", which)
+		}
+		before, err := v.tab.Locator("df-editor").GetAttribute("data-rev")
+		v.must(err)
+		v.must(button.Click())
+		v.until("the "+which+" is answered", `before => document.querySelector("df-editor").dataset.rev !== before`, before)
+	}
+}
+
+func TestADashboardIsBuiltWithTheMouse(t *testing.T) {
+	v := demo.visit(t, desktop)
+	v.signIn()
+	path := v.editShop("blank")
+	v.tiles(0)
+
+	// A type, then a field on it.
+	v.drag("[data-palette-type=kpi]", 120, 140)
+	v.tiles(1)
+	v.must(v.tab.Locator("#fields [data-field=net_sales]").DragTo(v.tab.Locator("df-grid > .grid-stack-item").First()))
+	v.see("df-grid .kpi-value", "8")
+	// A field by itself becomes a chart that suits it.
+	v.drag("#fields [data-field=order_date]", 200, 400)
+	v.tiles(2)
+	// Onto a well of the inspector.
+	v.must(v.tab.Locator("#fields [data-field=channel]").DragTo(v.tab.Locator("#inspector [data-well=series], #inspector [data-well='']").First()))
+	v.see("#inspector [data-chip]", "channel")
+	v.saved()
+
+	// The head of a tile moves it, a handle resizes it.
+	chart := v.tab.Locator("df-grid > .grid-stack-item[data-selected]")
+	before, err := chart.GetAttribute("gs-w")
+	v.must(err)
+	v.pull(chart.Locator(".ui-resizable-se"), -160, 40)
+	v.until("the chart is narrower", `before => document.querySelector("df-grid > .grid-stack-item[data-selected]").getAttribute("gs-w") < before`, before)
+	v.pull(chart.Locator(".w-title"), 200, 0)
+	v.until("the chart has moved", `() => document.querySelector("df-grid > .grid-stack-item[data-selected]").getAttribute("gs-x") !== "0"`, nil)
+	v.saved()
+
+	// Its title shows while one types.
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Orders by channel"))
+	v.see("df-grid .w-title", "Orders by channel")
+	v.saved()
+
+	// A filter for the bar.
+	v.must(v.tab.Locator("[popovertarget=add-control]").Click())
+	v.must(v.tab.Locator("#add-control .menu-item", playwright.PageLocatorOptions{HasText: "region"}).Click())
+	v.see("#canvas .filters", "region")
+	v.saved()
+
+	// What is published is what viewers see, until the next time.
+	viewer := demo.visit(t, desktop)
+	viewer.signIn()
+	v.must(v.tab.Locator("[data-edit=publish]").Click())
+	v.must(v.tab.WaitForURL(regexp.MustCompile(`/dashboards/[0-9a-f-]{36}($|\?)`)))
+	v.edit(path)
+	v.tiles(2)
+	v.must(v.tab.Locator("df-grid .w-title", playwright.PageLocatorOptions{HasText: "Orders by channel"}).Click())
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Not for viewers yet"))
+	v.see("df-grid .w-title", "Not for viewers yet")
+	v.saved()
+	viewer.open(path)
+	viewer.see(".w-title", "Orders by channel")
+
+	// All of it can be undone and done again, after the page was left too.
+	built := v.canvas()
+	undone := v.reverse("undo")
+	v.tiles(0)
+	if redone := v.reverse("redo"); redone != undone {
+		t.Errorf("%d changes were undone, %d done again", undone, redone)
+	}
+	if got := v.canvas(); got != built {
+		t.Errorf("all done again, the canvas is\n%s\nwant\n%s", got, built)
+	}
+}
+
+// pull drags something by its middle with the mouse.
+func (v *visitor) pull(what playwright.Locator, dx, dy float64) {
+	v.t.Helper()
+	v.must(what.WaitFor())
+	box, err := what.BoundingBox()
+	v.must(err)
+	mouse := v.tab.Mouse()
+	x, y := box.X+box.Width/2, box.Y+box.Height/2
+	v.must(mouse.Move(x, y))
+	v.must(mouse.Down())
+	v.must(mouse.Move(x+dx, y+dy, playwright.MouseMoveOptions{Steps: playwright.Int(12)}))
+	v.must(mouse.Up())
+}
+
+func TestADashboardIsBuiltWithTheKeyboard(t *testing.T) {
+	v := demo.visit(t, desktop)
+	v.signIn()
+	v.editShop("blank")
+	v.tiles(0)
+	said := func(text string) {
+		t.Helper()
+		v.until("it is said: "+text, `text => document.getElementById("announcer").textContent.includes(text)`, text)
+	}
+
+	// A type of widget goes to the first free place.
+	v.must(v.tab.Locator("[data-palette-type=bar]").Focus())
+	v.press("Enter")
+	v.tiles(1)
+	said("column 1 row 1")
+	v.must(v.tab.Locator("#inspector [data-well-add]").First().Focus())
+	v.press("Enter")
+	v.see("#field-choices", "channel")
+	v.must(v.tab.Keyboard().Type("chan"))
+	v.press("Enter")
+	v.see("#inspector [data-chip]", "channel")
+	// A field by itself.
+	v.must(v.tab.Locator("#fields [data-field=net_sales]").Focus())
+	v.press("Enter")
+	v.tiles(2)
+	v.saved()
+	before := v.canvas()
+
+	// Picked up, moved, resized, put back; again, and dropped.
+	v.must(v.tab.Locator("df-grid > .grid-stack-item[data-selected]").Focus())
+	v.press("Enter")
+	said("picked up")
+	v.press("ArrowDown", "ArrowDown")
+	v.press("Shift+ArrowRight")
+	v.press("Escape")
+	said("back in its place")
+	if got := v.canvas(); got != before {
+		t.Errorf("after Escape the canvas is\n%s\nwant\n%s", got, before)
+	}
+	v.press("Enter", "ArrowDown", "Shift+ArrowRight", "Enter")
+	said("dropped")
+	v.saved()
+	moved := v.canvas()
+	if moved == before {
+		t.Error("the keyboard has moved nothing")
+	}
+	v.press("Control+d")
+	v.tiles(3)
+	v.saved()
+	v.press("Delete")
+	v.tiles(2)
+	v.saved()
+	v.press("Control+z")
+	v.tiles(3)
+	v.press("Control+z")
+	v.tiles(2)
+	v.press("Control+Shift+z")
+	v.tiles(3)
+	v.press("Control+y")
+	v.tiles(2)
+	if got := v.canvas(); got != moved {
+		t.Errorf("the canvas is\n%s\nwant\n%s", got, moved)
+	}
+	v.accessible()
+	v.reverse("undo")
+	v.tiles(0)
+}
+
+// colleague is a second person of the demo's workspace, with a browser.
+func (s *server) colleague(t *testing.T) *visitor {
+	t.Helper()
+	const email, password = "robin@example.com", "a long enough phrase 42"
+	if _, stderr, err := s.run(t.Context(), password+"\n", "user", "create", email, "--name", "Robin Lee", "--role", "editor", "--password-stdin"); err != nil {
+		t.Fatalf("make a colleague: %v: %s", err, stderr)
+	}
+	v := s.visit(t, desktop)
+	v.server = &server{URL: s.URL, Email: email, Password: password, dataDir: s.dataDir}
+	return v
+}
+
+func TestTwoPeopleEditAtOnce(t *testing.T) {
+	a := demo.visit(t, desktop)
+	a.signIn()
+	path := a.editShop("suggested")
+	b := demo.colleague(t)
+	b.signIn()
+	b.edit(path)
+
+	// Each sees the other, and what the other works on.
+	a.see("#presence .avatar", "RL")
+	ids, err := a.tab.Evaluate(`() => [...document.querySelectorAll("df-grid > .grid-stack-item")].map(e => e.getAttribute("gs-id"))`)
+	a.must(err)
+	list := ids.([]any)
+	if len(list) < 2 {
+		t.Fatalf("the dashboard has %d widgets", len(list))
+	}
+	one, two := list[0].(string), list[1].(string)
+	item := func(v *visitor, id string) playwright.Locator {
+		return v.tab.Locator(`df-grid > .grid-stack-item[gs-id="` + id + `"]`)
+	}
+	title := func(id string) string { return `df-grid > .grid-stack-item[gs-id="` + id + `"] .w-title` }
+	rename := func(v *visitor, id, to string) {
+		t.Helper()
+		v.must(item(v, id).Locator(".w-title").Click())
+		v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+		v.must(v.tab.Locator("#inspector [data-path='/title']").Fill(to))
+	}
+	b.must(item(b, two).Locator(".w-title").Click())
+	a.must(item(a, two).Locator(".grid-person", playwright.LocatorLocatorOptions{HasText: "Robin Lee"}).WaitFor())
+
+	// Different widgets: both changes survive, on both screens.
+	rename(a, one, "Renamed by A")
+	rename(b, two, "Renamed by B")
+	a.becomes(title(two), "Renamed by B")
+	b.becomes(title(one), "Renamed by A")
+
+	// The same property: both end the same, and whoever was replaced hears it.
+	rename(a, one, "First")
+	b.becomes(title(one), "First")
+	rename(b, one, "Second")
+	a.becomes(title(one), "Second")
+	a.saved()
+	b.saved()
+
+	// Undo does not take somebody else's change away without asking.
+	a.must(item(a, one).Focus())
+	a.press("Control+z")
+	a.see("dialog#undo-conflict[open]", "Robin Lee")
+	a.must(a.tab.Locator("#undo-conflict [data-conflict=leave]").Click())
+	a.becomes(title(one), "Second")
+	a.press("Control+z")
+	a.see("dialog#undo-conflict[open]", "Robin Lee")
+	a.must(a.tab.Locator("#undo-conflict [data-conflict=undo]").Click())
+	a.becomes(title(one), "Renamed by A")
+	b.becomes(title(one), "Renamed by A")
+	// The other's work on the other widget is still there.
+	a.becomes(title(two), "Renamed by B")
+}
+
+func TestChangesOfflineAreKept(t *testing.T) {
+	v := demo.visit(t, desktop)
+	v.signIn()
+	path := v.editShop("suggested")
+	first := v.tab.Locator("df-grid > .grid-stack-item").First()
+	id, err := first.GetAttribute("gs-id")
+	v.must(err)
+	title := `df-grid > .grid-stack-item[gs-id="` + id + `"] .w-title`
+	v.must(first.Locator(".w-title").Click())
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+
+	session := v.tab.Context()
+	v.must(session.SetOffline(true))
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Written offline"))
+	v.becomes(title, "Written offline")
+	v.see("#save-state", "1 change kept")
+	// The page goes away, the change does not.
+	v.open("about:blank")
+	v.must(session.SetOffline(false))
+	v.edit(path)
+	v.becomes(title, "Written offline")
+	v.saved()
+	other := demo.visit(t, desktop)
+	other.signIn()
+	other.edit(path)
+	other.becomes(title, "Written offline")
+
+	// Without leaving the page, it is sent when the network is back.
+	v.must(v.tab.Locator(title).Click())
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+	v.must(session.SetOffline(true))
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Written on a train"))
+	v.see("#save-state", "1 change kept")
+	v.must(session.SetOffline(false))
+	v.saved()
+	other.becomes(title, "Written on a train")
+
+	// What could not be sent goes with the person who signs out.
+	v.must(v.tab.Route("**/operations", func(r playwright.Route) { _ = r.Abort() }))
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Never sent"))
+	kept := `() => Object.keys(localStorage).filter(key => key.startsWith("df-edit:")).length`
+	v.until("the change is kept", `() => Object.keys(localStorage).some(key => key.startsWith("df-edit:"))`, nil)
+	v.tab.OnDialog(func(d playwright.Dialog) { _ = d.Accept() })
+	_, err = v.tab.Evaluate(`() => document.querySelector("form[action='/signout']").requestSubmit()`)
+	v.must(err)
+	v.must(v.tab.WaitForURL("**/signin*"))
+	if n, err := v.tab.Evaluate(kept); err != nil || fmt.Sprint(n) != "0" {
+		t.Errorf("after signing out, %v queues are kept (%v)", n, err)
+	}
+}

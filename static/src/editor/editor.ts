@@ -1,0 +1,622 @@
+// <df-editor path="/dashboards/ID" user="USERID">: the editor of a dashboard.
+// Holds the document (sync.ts) and puts its parts together: canvas, selection,
+// keyboard, drag and drop, the panels at both sides, presence.
+//
+// What a change does to the data of tiles is the server's to say: after each
+// answer the page asks for what changed, as <df-dashboard> does anyway.
+import { announce, locale } from "../page.ts";
+import { toast } from "../toast.ts";
+import type { Desk } from "./desk.ts";
+import { diff, get, type JsonObject, type Json, type Operation, parsePointer, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
+import { dragAndDrop } from "./drag.ts";
+import { Grid, type Item } from "./grid.ts";
+import { Inspector } from "./inspector.ts";
+import { Keys } from "./keys.ts";
+import { align, type Alignment, arrange, columns, type Device, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { Presence } from "./presence.ts";
+import { Marks, selectByPointer, Selection } from "./selection.ts";
+import { Side } from "./side.ts";
+import { Shelf } from "./store.ts";
+import { type Act, type Conflict, type Deed, type Outcome, Sync } from "./sync.ts";
+import { words } from "./words.ts";
+
+interface Page {
+  rev: number;
+  doc: JsonObject;
+  undo?: Deed | null;
+  redo?: Deed | null;
+  saved_at?: string;
+}
+
+const alignments: Record<string, Alignment> = {
+  "align-left": "left", "align-top": "top", "same-width": "width", "same-height": "height", "distribute-across": "across", "distribute-down": "down",
+};
+
+class Editor extends HTMLElement implements Desk {
+  readonly root: HTMLElement = this;
+  readonly tab = uuid();
+  readonly selection = new Selection(() => this.#selected());
+  #ended = new AbortController();
+  #device: Device = "desktop";
+  #sync!: Sync;
+  #shelf!: Shelf;
+  #grid!: Grid;
+  #marks!: Marks;
+  #inspector!: Inspector;
+  #side!: Side;
+  #keys!: Keys;
+  #presence!: Presence;
+  /** Places that the keyboard tries out. */
+  #trial: Layouts | null = null;
+  #ready = false;
+
+  get path(): string {
+    return this.getAttribute("path") ?? "";
+  }
+  get user(): string {
+    return this.getAttribute("user") ?? "";
+  }
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+  get sync(): Sync {
+    return this.#sync;
+  }
+  get grid(): Grid {
+    return this.#grid;
+  }
+  get device(): Device {
+    return this.#device;
+  }
+  get doc(): JsonObject {
+    return this.#sync.view;
+  }
+
+  connectedCallback(): void {
+    const text = document.getElementById("editor-doc")?.textContent;
+    const grid = document.getElementById("dash");
+    const canvas = document.getElementById("canvas");
+    const inspector = document.getElementById("inspector");
+    if (!text || !(grid instanceof Grid) || !canvas || !inspector) return;
+    this.#ended = new AbortController();
+    const page = JSON.parse(text) as Page;
+    this.#grid = grid;
+    this.#shelf = new Shelf(this.user, this.path, this.tab);
+    this.#sync = new Sync(
+      {
+        path: this.path, rev: page.rev, doc: page.doc, savedAt: page.saved_at ?? "",
+        fetch: (path, init) => fetch(path, init),
+        store: this.#shelf,
+        online: () => navigator.onLine,
+        later: (ms, call) => {
+          const timer = setTimeout(call, ms);
+          return () => clearTimeout(timer);
+        },
+        events: {
+          changed: (ids, mine) => this.#changed(ids, mine),
+          confirmed: (operations) => this.#confirmed(operations),
+          state: () => this.#state(),
+          overwrote: (list) => {
+            for (const { path, user, value } of list) toast(words("overwrote", { name: user || words("somebody"), what: this.#property(path), value: show(value) }), "", 15_000);
+          },
+          skipped: (operations) => {
+            for (const id of touched(operations)) toast(words("gone", { title: this.#titles.get(id) ?? words("untitled") }), "neg", 15_000);
+          },
+          refused: (sentence) => toast(words("refused", { sentence }), "neg", 15_000),
+          select: (ids) => this.#select(ids),
+        },
+      },
+      { undo: page.undo ?? undefined, redo: page.redo ?? undefined },
+    );
+    this.#marks = new Marks(this);
+    this.#inspector = new Inspector(this, inspector);
+    this.#side = new Side(this);
+    this.#keys = new Keys(this, (layouts) => {
+      this.#trial = layouts;
+      this.#draw();
+    });
+    selectByPointer(this, canvas);
+    dragAndDrop(this, canvas);
+    this.#presence = new Presence(this);
+    this.#listen();
+    this.#follow();
+    this.#ready = true;
+    this.#draw();
+    this.#side.layers();
+    this.#state();
+    void this.#inspector.load();
+    void this.#adopt();
+  }
+
+  disconnectedCallback(): void {
+    this.#ended.abort();
+    this.#shelf?.close();
+    this.#ready = false;
+  }
+
+  /** Takes over what an earlier page of this person could not send. */
+  async #adopt(): Promise<void> {
+    try {
+      const { changes, done } = await this.#shelf.left();
+      if (changes.length > 0) this.#sync.adopt(changes);
+      if (!this.#sync.atRisk) done();
+    } catch {
+      // A browser without storage left nothing.
+    }
+  }
+
+  /** The stream of what others do. It stands where <df-dashboard> hears of new
+   * data too. */
+  #follow(): void {
+    const live = document.createElement("df-live");
+    live.setAttribute("url", `${this.path}/edit/events?tab=${this.tab}`);
+    live.setAttribute("events", "edits presence versions");
+    live.hidden = true;
+    this.before(live);
+    this.signal.addEventListener("abort", () => live.remove());
+  }
+
+  #listen(): void {
+    const { signal } = this;
+    document.addEventListener("click", (event) => this.#click(event), { signal });
+    document.addEventListener("df:edits", (event) => this.#sync.behind((event as CustomEvent<{ rev: number } | null>).detail?.rev ?? 0), { signal });
+    document.addEventListener("df:signout", () => this.#sync.forgotten(), { signal });
+    // What is on its way gets there before the page is left.
+    document.addEventListener("submit", (event) => this.#leave(event, event.target instanceof HTMLFormElement && event.submitter?.matches("[data-edit=publish]") ? event.submitter : null), { signal, capture: true });
+    document.addEventListener("click", (event) => {
+      const link = event.target instanceof Element && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey ? event.target.closest<HTMLAnchorElement>("a[href]:not([download], [target], [hx-get], [data-set], [data-table-page])") : null;
+      this.#leave(event, link?.origin === location.origin ? link : null);
+    }, { signal, capture: true });
+    addEventListener("online", () => this.#sync.now(), { signal });
+    addEventListener("offline", () => this.#state(), { signal });
+    addEventListener("focus", () => {
+      if (this.#sync.state.name === "signed_out") this.#sync.now();
+    }, { signal });
+    addEventListener("beforeunload", (event) => {
+      if (this.#sync.atRisk) event.preventDefault();
+    }, { signal });
+    this.#grid.addEventListener("df:grid-move", (event) => this.#marks.size((event as CustomEvent<{ at: Item["at"] }>).detail.at), { signal });
+    this.#grid.addEventListener("df:grid-done", (event) => {
+      const { id, layouts } = (event as CustomEvent<{ id: string; layouts: Layouts }>).detail;
+      this.#dropped(id, layouts);
+    }, { signal });
+    // Tiles that come in carry what the document says, not what was typed since.
+    document.addEventListener("htmx:after:swap", () => this.#titleTiles(), { signal });
+  }
+
+  #leave(event: Event, to: HTMLElement | null): void {
+    if (!to || this.#sync.waiting === 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void this.#sync.idle().then(() => {
+      if (this.#sync.waiting === 0) to.click();
+      else if (to instanceof HTMLAnchorElement) location.assign(to.href);
+      else toast(words("publish_waits"), "neg");
+    });
+  }
+
+  // The document and what is shown of it.
+
+  layouts(): Layouts {
+    return this.#trial ?? layoutOf(this.doc, this.#device);
+  }
+
+  /** The last known titles, of widgets that are gone too. */
+  #titles = new Map<string, string>();
+
+  titleOf(id: string): string {
+    const title = get(this.doc, pointer("widgets", id, "title"));
+    const text = typeof title === "string" && title !== "" ? title : undefined;
+    if (text !== undefined) this.#titles.set(id, text);
+    return text ?? (this.#grid.item(id)?.querySelector(".w-title")?.textContent?.trim() || this.#titles.get(id) || words("untitled"));
+  }
+
+  edit(operations: readonly (Operation | null)[]): void {
+    this.#sync.edit(operations.filter((each) => each !== null));
+  }
+
+  set(widget: string, path: string, value: Json | undefined): void {
+    if (get(this.doc, pointer("widgets", widget)) === undefined) return;
+    this.edit([setting(this.doc, pointer("widgets", widget) + path, value)]);
+  }
+
+  act(act: Act): void {
+    this.#sync.act(act);
+  }
+
+  place(layouts: Layouts): void {
+    const now = layoutOf(this.doc, this.#device);
+    const changed = [...layouts].filter(([id, at]) => now.has(id) && !same({ ...at }, { ...(now.get(id) as Item["at"]) }));
+    if (changed.length === 0) {
+      this.#draw();
+      return;
+    }
+    const desktop = this.#device === "desktop";
+    // What has no place of its own on a small screen would move when others do.
+    const written = desktop ? changed : [...layouts];
+    const order = readingOrder(layouts);
+    this.edit(written.map(([id, at]) => {
+      const value: Json = desktop ? { ...at } : this.#device === "tablet" ? { ...at } : { y: order.indexOf(id), h: at.h };
+      return setting(this.doc, pointer("widgets", id) + (desktop ? "/layout" : `/layouts/${this.#device}`), value);
+    }));
+  }
+
+  removeWidgets(ids: readonly string[]): void {
+    const there = ids.filter((id) => get(this.doc, pointer("widgets", id)) !== undefined);
+    const [first] = there;
+    if (first === undefined) return;
+    const title = this.titleOf(first);
+    const order = readingOrder(this.layouts());
+    const next = order.slice(order.indexOf(first)).find((id) => !there.includes(id));
+    this.edit(there.map((id) => setting(this.doc, pointer("widgets", id), undefined)));
+    const text = there.length === 1 ? words("removed", { title }) : words("removed_many", { n: there.length });
+    toast(text, "");
+    // A toast that can be undone has a button for it.
+    const shown = document.getElementById("toasts")?.lastElementChild;
+    if (shown?.textContent === text) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn btn-sm btn-ghost";
+      button.dataset["edit"] = "undo";
+      button.dataset["toastClose"] = "";
+      button.textContent = words("undo");
+      shown.append(button);
+    }
+    if (document.activeElement === document.body && next !== undefined) this.#grid.item(next)?.focus({ preventScroll: true });
+  }
+
+  #changed(ids: Set<string>, mine: boolean): void {
+    if (!this.#ready) return;
+    this.#draw();
+    this.#side.layers();
+    this.#titleTiles();
+    this.#texts();
+    // One's own typing is in the inspector already.
+    if (!mine && this.selection.first !== undefined && ids.has(this.selection.first)) void this.#inspector.load();
+  }
+
+  #draw(): void {
+    if (!this.#ready) return;
+    const locked = lockedOf(this.doc);
+    const layouts = this.layouts();
+    const items = new Map<string, Item>();
+    for (const [id, widget] of widgets(this.doc)) {
+      const at = layouts.get(id);
+      if (!at) continue;
+      const title = this.titleOf(id);
+      items.set(id, { at, title, label: words("place", { title, column: at.x + 1, row: at.y + 1, w: at.w, h: at.h }), min: leastSize(String(widget["type"])), locked: locked.has(id) });
+    }
+    this.#grid.show(items, columns[this.#device]);
+    this.selection.keep((id) => items.has(id));
+    this.#marks.show();
+    this.#presence.show();
+    for (const hint of this.querySelectorAll<HTMLElement>("[data-canvas-empty]")) hint.hidden = items.size > 0;
+  }
+
+  /** What is typed as a title stands in the tile at once. */
+  #titleTiles(): void {
+    for (const id of widgets(this.doc).keys()) {
+      const title = get(this.doc, pointer("widgets", id, "title"));
+      const heading = this.#grid.item(id)?.querySelector<HTMLElement>(".w-title");
+      if (typeof title === "string" && title !== "" && heading && heading.textContent !== title) {
+        heading.textContent = title;
+        heading.title = title;
+      }
+    }
+  }
+
+  /** Texts beside the tiles that show values of the document. */
+  #texts(): void {
+    const put = (place: Element, value: Json | undefined): void => {
+      if (typeof value === "string" && place.textContent !== value) place.textContent = value;
+    };
+    for (const place of document.querySelectorAll<HTMLElement>("[data-doc-text]")) put(place, get(this.doc, place.dataset["docText"] ?? ""));
+    const { first } = this.selection;
+    if (first === undefined) return;
+    for (const place of this.querySelectorAll<HTMLElement>("#inspector [data-path-text]")) put(place, get(this.doc, pointer("widgets", first) + (place.dataset["pathText"] ?? "")));
+  }
+
+  /** The server has it: tiles whose data depends on it come anew. */
+  #confirmed(operations: readonly Operation[]): void {
+    const quiet = /^\/widgets\/[^/]+\/(layout|layouts|locked|title|subtitle)(\/|$)/;
+    const ids = touched(operations);
+    const first = this.selection.first;
+    if (operations.some(({ path }) => !quiet.test(path) || path.endsWith("/subtitle"))) document.querySelector<HTMLElement>("[data-key-refresh]")?.click();
+    if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
+  }
+
+  #select(ids: string[]): void {
+    const there = ids.filter((id) => this.#grid.item(id));
+    if (there.length === 0) return;
+    this.selection.set(there);
+    const [first] = there as [string];
+    const item = this.#grid.item(first);
+    item?.scrollIntoView({ block: "nearest" });
+    const active = document.activeElement;
+    // Whoever goes on in a panel keeps the place there.
+    if (!(active && (document.getElementById("inspector")?.contains(active) || document.getElementById("palette")?.contains(active)))) item?.focus({ preventScroll: true });
+    const at = this.layouts().get(first);
+    if (at) announce(words("place", { title: this.titleOf(first), column: at.x + 1, row: at.y + 1, w: at.w, h: at.h }), true);
+  }
+
+  #selected(): void {
+    if (!this.#ready) return;
+    this.#marks.show();
+    this.#marks.say();
+    this.#side.layers();
+    this.#presence.tell();
+    void this.#inspector.load();
+  }
+
+  /** A pointer has let go of a widget. The others of a selection follow it. */
+  #dropped(id: string, layouts: Layouts): void {
+    const before = this.layouts();
+    const [from, to] = [before.get(id), layouts.get(id)];
+    const others = this.selection.ids.filter((each) => each !== id);
+    if (from && to && others.length > 0 && this.selection.has(id) && from.w === to.w && from.h === to.h && this.#device !== "phone") {
+      const locked = lockedOf(this.doc);
+      const moves: Layouts = new Map([[id, to]]);
+      const width = this.#grid.columns;
+      for (const other of others) {
+        const at = before.get(other);
+        if (at && !locked.has(other)) moves.set(other, { ...at, x: Math.min(Math.max(0, at.x + to.x - from.x), width - at.w), y: Math.max(0, at.y + to.y - from.y) });
+      }
+      this.place(arrange(before, moves, locked, width) ?? layouts);
+      return;
+    }
+    this.place(layouts);
+  }
+
+  // Buttons of the page's head and of the toolbar.
+
+  #click(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target : null;
+    const edit = target?.closest<HTMLElement>("[data-edit]")?.dataset["edit"];
+    switch (edit) {
+      case "undo":
+        this.undo();
+        return;
+      case "redo":
+        this.redo();
+        return;
+      case "preview":
+        this.#preview(!this.hasAttribute("preview"));
+        return;
+    }
+    const device = target?.closest<HTMLElement>("button[data-device]")?.dataset["device"];
+    if (device === "desktop" || device === "tablet" || device === "phone") {
+      this.#show(device);
+      return;
+    }
+    const tool = target?.closest<HTMLElement>("[data-tool]")?.dataset["tool"];
+    if (tool) this.#tool(tool);
+  }
+
+  /** The draft as its viewers will see it. */
+  #preview(on: boolean): void {
+    if (on) this.selection.set([]);
+    this.toggleAttribute("preview", on);
+    this.#grid.rest(on);
+    for (const button of document.querySelectorAll("[data-edit=preview]")) button.setAttribute("aria-pressed", String(on));
+  }
+
+  #show(device: Device): void {
+    this.#device = device;
+    const canvas = document.getElementById("canvas");
+    if (canvas) canvas.dataset["device"] = device;
+    for (const button of document.querySelectorAll<HTMLElement>("button[data-device]")) button.setAttribute("aria-pressed", String(button.dataset["device"] === device));
+    this.#draw();
+  }
+
+  #tool(tool: string): void {
+    const { ids, first } = this.selection;
+    if (first === undefined) return;
+    const how = alignments[tool];
+    if (how) {
+      const now = this.layouts();
+      const next = arrange(now, align(now, ids, how, this.#grid.columns), lockedOf(this.doc), this.#grid.columns);
+      if (next) this.place(next);
+      return;
+    }
+    switch (tool) {
+      case "duplicate":
+        this.act({ kind: "duplicate", widgets: [...ids] });
+        return;
+      case "move":
+        this.#keys.pick(first);
+        return;
+      case "lock": {
+        const locked = lockedOf(this.doc);
+        const all = ids.every((id) => locked.has(id));
+        this.edit(ids.map((id) => setting(this.doc, pointer("widgets", id, "locked"), all ? undefined : true)));
+        return;
+      }
+      case "code":
+        this.#editText(first);
+        return;
+      case "delete":
+        this.removeWidgets(ids);
+        return;
+    }
+  }
+
+  /** A widget as text. The server says what is wrong with it. */
+  #editText(id: string): void {
+    const dialog = document.getElementById("edit-text");
+    const form = dialog?.querySelector("form");
+    const area = dialog?.querySelector("textarea");
+    const problem = document.getElementById("edit-text-error");
+    const widget = get(this.doc, pointer("widgets", id));
+    if (!(dialog instanceof HTMLDialogElement) || !form || !area || widget === undefined) return;
+    area.value = JSON.stringify(widget, null, 2);
+    if (problem) problem.hidden = true;
+    const ended = new AbortController();
+    dialog.addEventListener("close", () => ended.abort(), { signal: ended.signal });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      try {
+        const next = JSON.parse(area.value) as Json;
+        dialog.close();
+        this.edit(diff(get(this.doc, pointer("widgets", id)), next, pointer("widgets", id)));
+      } catch (error) {
+        if (!problem || !(error instanceof SyntaxError)) throw error;
+        problem.textContent = words("not_json", { problem: error.message });
+        problem.hidden = false;
+      }
+    }, { signal: ended.signal, capture: true });
+    dialog.showModal();
+    area.setSelectionRange(0, 0);
+    area.focus();
+  }
+
+  undo(): void {
+    void this.#reverse("undo");
+  }
+
+  redo(): void {
+    void this.#reverse("redo");
+  }
+
+  async #reverse(which: "undo" | "redo", force = false): Promise<void> {
+    const { canUndo, canRedo } = this.#sync.history;
+    if (which === "undo" ? !canUndo : !canRedo) return;
+    const outcome: Outcome = await (which === "undo" ? this.#sync.undo(force) : this.#sync.redo(force));
+    this.#state();
+    if (outcome.done) {
+      // What was undone is what can be done again, and the other way round.
+      const { undo, redo } = this.#sync.history;
+      const label = inWords(which === "undo" ? redo : undo);
+      announce(label === "" && which === "undo" ? words("taken_back") : words(which === "undo" ? "undone" : "redone", { label }), true);
+    } else if ("conflicts" in outcome) {
+      if (await this.#ask(outcome.conflicts)) await this.#reverse(which, true);
+    } else if ("sentence" in outcome) {
+      if (outcome.sentence) toast(outcome.sentence);
+    } else {
+      toast(words("undo_failed"), "neg");
+    }
+  }
+
+  /** Somebody changed the same since: shows it, and asks. */
+  #ask(conflicts: readonly Conflict[]): Promise<boolean> {
+    const dialog = document.getElementById("undo-conflict");
+    if (!(dialog instanceof HTMLDialogElement)) return Promise.resolve(false);
+    const list = dialog.querySelector("[data-conflict-list]");
+    list?.replaceChildren(...conflicts.map(({ user, path, value }) => {
+      const item = document.createElement(list instanceof HTMLUListElement ? "li" : "p");
+      item.textContent = words("conflict", { name: user || words("somebody"), label: this.#property(path), value: show(value) });
+      return item;
+    }));
+    return new Promise((answer) => {
+      const ended = new AbortController();
+      const end = (yes: boolean): void => {
+        ended.abort();
+        if (dialog.open) dialog.close();
+        answer(yes);
+      };
+      dialog.addEventListener("click", (event) => {
+        const choice = (event.target as Element).closest<HTMLElement>("[data-conflict]")?.dataset["conflict"];
+        if (choice) end(choice === "undo");
+      }, { signal: ended.signal });
+      dialog.addEventListener("close", () => end(false), { signal: ended.signal });
+      dialog.showModal();
+    });
+  }
+
+  nameVersion(): void {
+    const dialog = document.getElementById("name-version");
+    if (!(dialog instanceof HTMLDialogElement)) return;
+    const form = dialog.querySelector("form");
+    const input = dialog.querySelector<HTMLInputElement>("input[name=name]");
+    if (!form || !input) return;
+    const ended = new AbortController();
+    dialog.addEventListener("close", () => ended.abort(), { signal: ended.signal });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      void this.#saveVersion(input.value.trim(), dialog);
+    }, { signal: ended.signal, capture: true });
+    dialog.showModal();
+    input.select();
+  }
+
+  async #saveVersion(name: string, dialog: HTMLDialogElement): Promise<void> {
+    if (name === "") return;
+    // What is on the way belongs to the version.
+    await this.#sync.idle();
+    try {
+      const answer = await fetch(`${this.path}/versions`, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify({ name }) });
+      if (answer.ok) {
+        dialog.close();
+        toast(words("version_saved", { name }));
+        return;
+      }
+      const problem = (await answer.json().catch(() => ({}))) as { error?: { message?: string } };
+      toast(problem.error?.message ?? words("retrying"), "neg");
+    } catch {
+      toast(words("undo_failed"), "neg");
+    }
+  }
+
+  /** Words of the state, and which buttons can do something. */
+  #state(): void {
+    if (!this.#ready) return;
+    const { state, waiting, history, rev } = this.#sync;
+    this.dataset["rev"] = String(rev);
+    const place = document.getElementById("save-state");
+    const text = place?.querySelector("[data-save-text]") ?? place;
+    const offline = state.name === "offline" || (!navigator.onLine && state.name !== "signed_out" && state.name !== "ended");
+    const sentence = offline
+      ? waiting === 0 ? words("offline_none") : words("offline", { n: waiting })
+      : state.name === "saved" ? words("saved", { time: clock(state.at) })
+      : state.name === "signed_out" ? words("signed_out", { n: waiting })
+      : state.name === "ended" ? words("unsaved_ended", { sentence: state.sentence })
+      : words(state.name);
+    if (place) place.dataset["state"] = offline ? "offline" : state.name === "retrying" || state.name === "signed_out" || state.name === "ended" ? "error" : state.name;
+    if (text && text.textContent !== sentence) text.textContent = sentence;
+    const signIn = place?.querySelector<HTMLElement>("[data-save-signin]");
+    if (signIn) signIn.hidden = state.name !== "signed_out";
+    const button = (name: string, can: boolean, label: string): void => {
+      for (const each of document.querySelectorAll<HTMLButtonElement>(`#page-head [data-edit=${name}]`)) {
+        each.disabled = !can;
+        const known = (each.dataset["name"] ??= (each.getAttribute("aria-label") ?? each.title).replace(/:.*/, ""));
+        const full = label ? `${known}: ${label}` : known;
+        if (each.title !== full) {
+          each.title = full;
+          each.setAttribute("aria-label", full);
+        }
+      }
+    };
+    button("undo", history.canUndo, inWords(history.undo));
+    button("redo", history.canRedo, inWords(history.redo));
+  }
+
+  #property(path: string): string {
+    const [first, id, ...rest] = parsePointer(path);
+    return first === "widgets" && id !== undefined ? [this.titleOf(id), ...rest].join(", ") : (first ?? "");
+  }
+}
+
+/** A change as "moving Sales by channel". */
+function inWords(deed: Deed | undefined): string {
+  if (!deed) return "";
+  const { verb, object = "", count = 1 } = deed;
+  return count > 1 ? words(`deed_${verb}_many`, { count }) : words(`deed_${verb}`, { object });
+}
+
+/** A value in few words. */
+function show(value: Json | undefined): string {
+  if (value === undefined || value === null || value === "") return words("nothing");
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+/** The time of day in the zone of the page. */
+function clock(at: string): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "";
+  const { zone } = document.documentElement.dataset;
+  return new Intl.DateTimeFormat(locale().name, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...(zone ? { timeZone: zone } : {}) }).format(date);
+}
+
+customElements.define("df-editor", Editor);

@@ -1,0 +1,314 @@
+// The inspector: forms that the server draws for the selected widget, or for
+// the dashboard when none is. Controls say themselves what they change:
+//
+//   data-path="/title"       a value below the widget
+//   data-doc-path="/name"    a value of the dashboard
+//   data-type                text, number, bool, json or enum; empty removes
+//   data-off                 what a switch writes that is off; on removes
+//   data-act='{"kind":…}'    an act; data-act-set="grain" puts the value into
+//                            its set
+//   data-well-add="x"        opens a list of fields to add to the well
+//
+// It is drawn anew after changes, by a morph: what has the focus, and what is
+// half typed, stays.
+import htmx from "htmx.org";
+import type { Act } from "./sync.ts";
+import type { Desk } from "./desk.ts";
+import { get, isObject, type Json, pointer, setting } from "./document.ts";
+import { words } from "./words.ts";
+
+type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+const typingPause = 300;
+
+export class Inspector {
+  readonly #desk: Desk;
+  readonly #root: HTMLElement;
+  #asked: AbortController | undefined;
+  #typing = 0;
+  #shown: string | undefined;
+  #tab = "data";
+  #list: HTMLElement | undefined;
+
+  constructor(desk: Desk, root: HTMLElement) {
+    this.#desk = desk;
+    this.#root = root;
+    const { signal } = desk;
+    root.addEventListener("change", (event) => this.#changed(event), { signal });
+    root.addEventListener("input", (event) => this.#typed(event), { signal });
+    root.addEventListener("click", (event) => this.#click(event), { signal });
+    // Acts stand in the filter bar too.
+    desk.root.addEventListener("click", (event) => {
+      const button = event.target instanceof Element ? event.target.closest<HTMLElement>("button[data-act], a[data-act]") : null;
+      if (!button) return;
+      event.preventDefault();
+      this.#act(button);
+    }, { signal });
+    root.addEventListener("keydown", (event) => this.#key(event), { signal });
+    root.addEventListener("submit", (event) => event.preventDefault(), { signal });
+    signal.addEventListener("abort", () => this.#asked?.abort());
+  }
+
+  /** Shows the inspector of what is selected; soon, where only data changed. */
+  async load(): Promise<void> {
+    const widget = this.#desk.selection.first;
+    this.#asked?.abort();
+    const asked = new AbortController();
+    this.#asked = asked;
+    const query = new URLSearchParams(widget === undefined ? {} : { widget });
+    query.set("tab", this.#tab);
+    try {
+      const answer = await fetch(`${this.#desk.path}/edit/inspector?${query.toString()}`, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" }, signal: asked.signal });
+      if (!answer.ok) return;
+      const text = await answer.text();
+      if (asked.signal.aborted) return;
+      this.#closeList();
+      // Another widget's forms are other forms: nothing is carried over.
+      const other = this.#shown !== widget;
+      this.#shown = widget;
+      if (other && this.#root.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
+      const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
+      await htmx.swap({ text, target: this.#root, sourceElement: this.#root, swap: other ? "innerHTML" : "innerMorph" });
+      this.#settle();
+      this.#open(this.#tab);
+      const blocks = [...this.#root.querySelectorAll("details")];
+      if (!other && blocks.length === open.length) blocks.forEach((each, i) => (each.open = open[i] as boolean));
+    } catch (error) {
+      // A newer one took over, or the connection is gone: what is shown stays.
+      if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
+    }
+  }
+
+  /** A morph writes attributes; what a person has touched goes by properties. */
+  #settle(): void {
+    for (const control of this.#root.querySelectorAll<Control>("input, select, textarea")) {
+      if (control === document.activeElement) continue;
+      if (control instanceof HTMLSelectElement) {
+        const chosen = [...control.options].find((option) => option.defaultSelected);
+        if (chosen) control.value = chosen.value;
+      } else if (control instanceof HTMLInputElement && (control.type === "checkbox" || control.type === "radio")) {
+        control.checked = control.defaultChecked;
+      } else if (control.value !== control.defaultValue && !(control instanceof HTMLInputElement && control.type === "file")) {
+        control.value = control.defaultValue;
+      }
+    }
+  }
+
+  #open(tab: string): void {
+    const tabs = [...this.#root.querySelectorAll<HTMLElement>("[data-inspector-tab]")];
+    const chosen = tabs.find((each) => each.dataset["inspectorTab"] === tab) ?? tabs[0];
+    for (const each of tabs) {
+      const on = each === chosen;
+      each.setAttribute("aria-selected", String(on));
+      each.tabIndex = on ? 0 : -1;
+      const panel = document.getElementById(each.getAttribute("aria-controls") ?? "");
+      if (panel) panel.hidden = !on;
+    }
+  }
+
+  #typed(event: Event): void {
+    const control = event.target;
+    clearTimeout(this.#typing);
+    if (!(control instanceof HTMLInputElement || control instanceof HTMLTextAreaElement)) return;
+    if (!pathOf(control) || control.type === "checkbox" || control.type === "radio") return;
+    if ((control.dataset["type"] ?? "text") !== "text") return;
+    const widget = this.#shown;
+    this.#typing = setTimeout(() => this.#write(control, widget), typingPause);
+  }
+
+  #changed(event: Event): void {
+    const control = event.target;
+    if (!(control instanceof HTMLInputElement || control instanceof HTMLSelectElement || control instanceof HTMLTextAreaElement)) return;
+    clearTimeout(this.#typing);
+    if (control.dataset["act"] !== undefined) this.#act(control, control.value);
+    else this.#write(control, this.#shown);
+  }
+
+  #write(control: Control, widget: string | undefined): void {
+    const path = pathOf(control);
+    if (!path) return;
+    const value = valueOf(control);
+    if (value === invalid) {
+      control.setAttribute("aria-invalid", "true");
+      return;
+    }
+    control.removeAttribute("aria-invalid");
+    const { docPath } = control.dataset;
+    if (docPath !== undefined) this.#desk.edit([setting(this.#desk.doc, docPath, value)]);
+    else if (widget !== undefined) this.#desk.set(widget, path, value);
+  }
+
+  #act(source: HTMLElement, value?: string): void {
+    const act = JSON.parse(source.dataset["act"] ?? "{}") as Act;
+    const name = source.dataset["actSet"];
+    if (name !== undefined && value !== undefined) {
+      const given = isObject(act["set"]) ? act["set"] : {};
+      act["set"] = { ...given, [name]: source instanceof HTMLInputElement && source.type === "checkbox" ? source.checked : value };
+    }
+    const widget = this.#root.contains(source) ? this.#shown : undefined;
+    this.#desk.act(widget === undefined || act.kind.endsWith("_control") ? act : { widget, ...act });
+  }
+
+  #click(event: MouseEvent): void {
+    const target = event.target as Element;
+    const tab = target.closest<HTMLElement>("[data-inspector-tab]");
+    if (tab) {
+      this.#tab = tab.dataset["inspectorTab"] ?? "data";
+      this.#open(this.#tab);
+      return;
+    }
+    const add = target.closest<HTMLElement>("[data-well-add]");
+    if (add) {
+      this.#choose(add);
+      return;
+    }
+    // A button with a path sets the value that it stands for (colours).
+    const choice = target.closest<HTMLButtonElement>("button[data-path], button[data-doc-path]");
+    if (!choice) return;
+    const path = choice.dataset["docPath"] ?? (this.#shown === undefined ? "" : `${pointer("widgets", this.#shown)}${choice.dataset["path"] ?? ""}`);
+    if (!path) return;
+    const value = parse(choice.value, choice.dataset["type"] ?? "text");
+    // Pressed again, it goes.
+    const now = get(this.#desk.doc, path);
+    this.#desk.edit([setting(this.#desk.doc, path, value === invalid || now === value ? undefined : value)]);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    const tab = target.closest<HTMLElement>("[data-inspector-tab]");
+    if (tab && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      const tabs = [...this.#root.querySelectorAll<HTMLElement>("[data-inspector-tab]")];
+      const next = tabs[(tabs.indexOf(tab) + (event.key === "ArrowRight" ? 1 : -1) + tabs.length) % tabs.length];
+      event.preventDefault();
+      next?.click();
+      next?.focus();
+      return;
+    }
+    const chip = target.closest<HTMLElement>("[data-chip]");
+    if (!chip || target.matches("input, select, textarea")) return;
+    if (event.key === "Delete" || event.key === "Backspace") {
+      event.preventDefault();
+      event.stopPropagation();
+      chip.querySelector<HTMLElement>("[data-act*=remove_]")?.click();
+    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      const index = Number(chip.dataset["chip"]);
+      const to = index + (event.key === "ArrowDown" ? 1 : -1);
+      const well = chip.closest<HTMLElement>("[data-well]");
+      if (!well || this.#shown === undefined || to < 0 || to >= well.querySelectorAll("[data-chip]").length) return;
+      event.preventDefault();
+      this.#desk.act({ kind: "move_field", widget: this.#shown, well: well.dataset["well"] ?? "", index, to });
+    }
+  }
+
+  /** A list of the fields, to choose one for a well. */
+  #choose(button: HTMLElement): void {
+    const well = button.dataset["wellAdd"] ?? "";
+    const widget = this.#shown;
+    const fields = [...document.querySelectorAll<HTMLElement>("#fields [data-field]")];
+    this.#closeList();
+    if (widget === undefined) return;
+    const list = document.createElement("div");
+    list.className = "pop menu-pop field-choices";
+    list.id = "field-choices";
+    list.popover = "auto";
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", words("choose_field"));
+    for (const field of fields) {
+      const option = field.cloneNode(true) as HTMLElement;
+      option.removeAttribute("draggable");
+      option.removeAttribute("id");
+      option.setAttribute("role", "option");
+      option.setAttribute("aria-selected", "false");
+      option.tabIndex = -1;
+      option.classList.add("menu-item");
+      list.append(option);
+    }
+    if (fields.length === 0) list.textContent = words("no_fields");
+    const choose = (option: HTMLElement): void => {
+      const { dataset, field } = option.dataset;
+      list.hidePopover();
+      button.focus();
+      this.#desk.act({ kind: "drop_field", widget, well, field: field ?? "", ...(dataset ? { dataset } : {}) });
+    };
+    list.addEventListener("click", (event) => {
+      const option = (event.target as Element).closest<HTMLElement>("[data-field]");
+      event.stopPropagation();
+      if (option) choose(option);
+    });
+    let typed = "";
+    let typedAt = 0;
+    list.addEventListener("keydown", (event) => {
+      const options = [...list.querySelectorAll<HTMLElement>("[data-field]")];
+      const at = options.indexOf(document.activeElement as HTMLElement);
+      const go = (index: number): void => options[(index + options.length) % options.length]?.focus();
+      event.stopPropagation();
+      if (event.key === "ArrowDown") go(at + 1);
+      else if (event.key === "ArrowUp") go(at < 0 ? -1 : at - 1);
+      else if (event.key === "Home") go(0);
+      else if (event.key === "End") go(-1);
+      else if ((event.key === "Enter" || event.key === " ") && at >= 0) choose(options[at] as HTMLElement);
+      else if (event.key === "Tab") list.hidePopover();
+      else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
+        typed = event.timeStamp - typedAt < 700 ? typed + event.key.toLowerCase() : event.key.toLowerCase();
+        typedAt = event.timeStamp;
+        [...options.slice(at + 1), ...options].find((each) => each.textContent.trim().toLowerCase().startsWith(typed))?.focus();
+      } else return;
+      event.preventDefault();
+    });
+    list.addEventListener("toggle", (event) => {
+      if ((event as ToggleEvent).newState === "closed") list.remove();
+    });
+    this.#root.append(list);
+    this.#list = list;
+    // Beside the inspector rather than over its wells.
+    const box = button.getBoundingClientRect();
+    list.showPopover();
+    const { width, height } = list.getBoundingClientRect();
+    Object.assign(list.style, { inset: "auto", margin: "0", positionArea: "none", left: `${String(Math.max(8, Math.min(box.left, innerWidth - width - 8)))}px`, top: `${String(Math.max(8, Math.min(box.bottom + 4, innerHeight - height - 8)))}px` });
+    list.querySelector<HTMLElement>("[data-field]")?.focus();
+  }
+
+  #closeList(): void {
+    if (this.#list?.isConnected) this.#list.remove();
+    this.#list = undefined;
+  }
+}
+
+function pathOf(control: HTMLElement): string | undefined {
+  return control.dataset["docPath"] ?? control.dataset["path"];
+}
+
+const invalid = Symbol("invalid");
+
+function valueOf(control: Control): Json | undefined | typeof invalid {
+  const { type = "text" } = control.dataset;
+  if (control instanceof HTMLInputElement && control.type === "checkbox") {
+    // Of the two, only the one that is not the rule is written down.
+    const { off } = control.dataset;
+    if (off !== undefined) return control.checked ? undefined : parse(off, type);
+    return control.checked ? true : undefined;
+  }
+  if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) return invalid;
+  return parse(control.value, type);
+}
+
+function parse(text: string, type: string): Json | undefined | typeof invalid {
+  if (text === "") return undefined;
+  switch (type) {
+    case "number": {
+      const number = Number(text);
+      return Number.isFinite(number) ? number : invalid;
+    }
+    case "bool":
+      return text === "true";
+    case "json":
+      try {
+        return JSON.parse(text) as Json;
+      } catch {
+        return invalid;
+      }
+    default:
+      return text;
+  }
+}
+

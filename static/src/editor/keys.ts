@@ -1,0 +1,239 @@
+// The keyboard of the editor (DESIGN.md, 11 and 12): a widget is picked up with
+// Enter, moved with the arrows, resized with Shift and arrows, dropped with
+// Enter, put back with Escape. Without being picked up, the arrows nudge what
+// is selected.
+import { announce, isTyping } from "../page.ts";
+import { copyText, mostPasted, readPasted } from "./clipboard.ts";
+import type { Desk } from "./desk.ts";
+import { get, isObject, type JsonObject, type Layout, pointer, widgets } from "./document.ts";
+import { arrange, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { toast } from "../toast.ts";
+import { widgetOf } from "./selection.ts";
+import { words } from "./words.ts";
+
+const arrows: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+export class Keys {
+  readonly #desk: Desk;
+  /** Draws places that are not decided yet. */
+  readonly #preview: (layouts: Layouts | null) => void;
+  #picked: { id: string; from: Layouts; now: Layouts; at: Layout } | undefined;
+
+  constructor(desk: Desk, preview: (layouts: Layouts | null) => void) {
+    this.#desk = desk;
+    this.#preview = preview;
+    const { signal } = desk;
+    // Before the shortcuts of the shell: what is done here is done.
+    document.addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
+    document.addEventListener("copy", (event) => this.#copy(event, false), { signal });
+    document.addEventListener("cut", (event) => this.#copy(event, true), { signal });
+    document.addEventListener("paste", (event) => this.#paste(event), { signal });
+    desk.grid.addEventListener("focusout", () => queueMicrotask(() => {
+      if (this.#picked && widgetOf(document.activeElement) !== this.#picked.id) this.#drop();
+    }), { signal });
+  }
+
+  get busy(): boolean {
+    return this.#picked !== undefined;
+  }
+
+  pick(id: string): void {
+    const { grid, selection } = this.#desk;
+    const title = this.#desk.titleOf(id);
+    if (lockedOf(this.#desk.doc).has(id)) {
+      announce(words("locked", { title }), true);
+      return;
+    }
+    const from = this.#desk.layouts();
+    const at = from.get(id);
+    if (!at) return;
+    selection.set([id]);
+    this.#picked = { id, from, now: from, at };
+    grid.item(id)?.setAttribute("data-picked", "");
+    grid.item(id)?.focus();
+    announce(`${words("picked", { title })} ${this.#where(id, at)}`, true);
+  }
+
+  #where(id: string, at: Layout): string {
+    return words("place", { title: this.#desk.titleOf(id), column: at.x + 1, row: at.y + 1, w: at.w, h: at.h });
+  }
+
+  #drop(): void {
+    const picked = this.#picked;
+    if (!picked) return;
+    this.#picked = undefined;
+    this.#desk.grid.item(picked.id)?.removeAttribute("data-picked");
+    this.#preview(null);
+    this.#desk.place(picked.now);
+    announce(`${words("dropped", { title: this.#desk.titleOf(picked.id) })} ${this.#where(picked.id, picked.at)}`, true);
+  }
+
+  #putBack(): void {
+    const picked = this.#picked;
+    if (!picked) return;
+    this.#picked = undefined;
+    this.#desk.grid.item(picked.id)?.removeAttribute("data-picked");
+    this.#preview(null);
+    announce(words("put_back", { title: this.#desk.titleOf(picked.id) }), true);
+  }
+
+  #step(dx: number, dy: number, resize: boolean): void {
+    const picked = this.#picked;
+    if (!picked) return;
+    const { id, at, from } = picked;
+    const next = resize ? { ...at, w: at.w + dx, h: at.h + dy } : { ...at, x: at.x + dx, y: at.y + dy };
+    const least = leastSize(String(get(this.#desk.doc, pointer("widgets", id, "type")) ?? ""));
+    const { columns } = this.#desk.grid;
+    const small = resize && (next.w < Math.min(least.w, columns, at.w) || next.h < Math.min(least.h, at.h));
+    // From where all stood at first: what was pushed away comes back.
+    const layouts = small ? null : arrange(from, new Map([[id, next]]), lockedOf(this.#desk.doc), columns);
+    if (!layouts) {
+      announce(words("blocked"), true);
+      return;
+    }
+    picked.at = next;
+    picked.now = layouts;
+    this.#preview(layouts);
+    announce(this.#where(id, next), true);
+    this.#desk.grid.item(id)?.scrollIntoView({ block: "nearest" });
+  }
+
+  #nudge(dx: number, dy: number, resize: boolean): void {
+    const { selection, doc, grid } = this.#desk;
+    const now = this.#desk.layouts();
+    const locked = lockedOf(doc);
+    const moves: Layouts = new Map();
+    for (const id of selection.ids) {
+      const at = now.get(id);
+      if (at && !locked.has(id)) moves.set(id, resize ? { ...at, w: Math.max(1, at.w + dx), h: Math.max(1, at.h + dy) } : { ...at, x: at.x + dx, y: at.y + dy });
+    }
+    const layouts = moves.size > 0 ? arrange(now, moves, locked, grid.columns) : null;
+    if (!layouts) {
+      announce(words("blocked"), true);
+      return;
+    }
+    this.#desk.place(layouts);
+    const first = selection.first;
+    const at = first === undefined ? undefined : layouts.get(first);
+    if (first !== undefined && at) announce(this.#where(first, at), true);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const desk = this.#desk;
+    const { selection, grid } = desk;
+    const target = event.target as HTMLElement;
+    const handled = (): void => {
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    const command = event.ctrlKey || event.metaKey;
+    const key = event.key.toLowerCase();
+    if (document.querySelector("dialog[open]")) return;
+    // Typing has its own undo, except that saving and history stay the page's.
+    if (command && key === "s" && !event.shiftKey && !event.altKey) {
+      handled();
+      desk.nameVersion();
+      return;
+    }
+    if (desk.root.hasAttribute("preview")) {
+      if (isTyping(target) || command || event.altKey || (event.key !== "Escape" && key !== "e") || document.querySelector("[popover]:popover-open")) return;
+      handled();
+      document.querySelector<HTMLElement>("[data-edit=preview]")?.click();
+      return;
+    }
+    if (isTyping(target) && !(target instanceof HTMLInputElement && ["checkbox", "radio", "button"].includes(target.type))) return;
+    if (command && !event.altKey) {
+      if (key === "z" || key === "y") {
+        handled();
+        if (key === "y" || event.shiftKey) desk.redo();
+        else desk.undo();
+      } else if (key === "d" && selection.ids.length > 0) {
+        handled();
+        desk.act({ kind: "duplicate", widgets: [...selection.ids] });
+      } else if (key === "a" && !event.shiftKey) {
+        handled();
+        selection.set(readingOrder(desk.layouts()));
+      }
+      return;
+    }
+    if (document.querySelector("[popover]:popover-open") || event.altKey) return;
+    const own = target.matches(".grid-stack-item") ? target.getAttribute("gs-id") : null;
+    if (this.#picked) {
+      const step = arrows[event.key];
+      if (step) this.#step(step[0], step[1], event.shiftKey);
+      else if (event.key === "Enter" || event.key === " ") this.#drop();
+      else if (event.key === "Escape") this.#putBack();
+      else return;
+      handled();
+      return;
+    }
+    if (own !== null && (event.key === "Enter" || event.key === " ")) {
+      handled();
+      if (event.shiftKey || event.key === " ") selection.toggle(own);
+      else this.pick(own);
+      return;
+    }
+    const onCanvas = own !== null || target === document.body || target.matches("#main, #canvas, df-grid");
+    const step = arrows[event.key];
+    if (step && onCanvas && selection.ids.length > 0) {
+      handled();
+      this.#nudge(step[0], step[1], event.shiftKey);
+    } else if ((event.key === "Delete" || event.key === "Backspace") && selection.ids.length > 0 && (onCanvas || grid.contains(target))) {
+      handled();
+      desk.removeWidgets(selection.ids);
+    } else if (event.key === "Escape" && selection.ids.length > 0 && !grid.busy) {
+      handled();
+      selection.set([]);
+    } else if ((event.key === "[" || event.key === "]") && document.body.dataset["keys"] === "on") {
+      const order = readingOrder(desk.layouts());
+      const at = order.indexOf(widgetOf(target) ?? selection.first ?? "");
+      const next = order[event.key === "]" ? Math.min(at + 1, order.length - 1) : at < 0 ? order.length - 1 : Math.max(0, at - 1)];
+      if (next === undefined) return;
+      handled();
+      grid.item(next)?.focus();
+      grid.item(next)?.scrollIntoView({ block: "nearest" });
+    } else if (key === "e" && !event.shiftKey && document.body.dataset["keys"] === "on") {
+      const preview = document.querySelector<HTMLElement>("[data-edit=preview]");
+      if (!preview) return;
+      handled();
+      preview.click();
+    }
+  }
+
+  #applies(event: ClipboardEvent): boolean {
+    return !isTyping(event.target) && !this.#desk.root.hasAttribute("preview") && document.getSelection()?.type !== "Range" && !document.querySelector("dialog[open]");
+  }
+
+  #copy(event: ClipboardEvent, cut: boolean): void {
+    const { selection, doc } = this.#desk;
+    if (!this.#applies(event) || selection.ids.length === 0) return;
+    const all = widgets(doc);
+    const main = doc["dataset"];
+    const chosen = selection.ids.flatMap((id) => {
+      const widget = all.get(id);
+      return widget ? [withDataset(widget, typeof main === "string" ? main : undefined)] : [];
+    });
+    event.clipboardData?.setData("text/plain", copyText(chosen));
+    event.preventDefault();
+    announce(words("copied", { n: chosen.length, title: this.#desk.titleOf(selection.first ?? "") }), true);
+    if (cut) this.#desk.removeWidgets(selection.ids);
+  }
+
+  #paste(event: ClipboardEvent): void {
+    if (!this.#applies(event)) return;
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (text === "") return;
+    event.preventDefault();
+    const pasted = readPasted(text);
+    if (pasted === "invalid") toast(words("paste_invalid"), "neg");
+    else if (pasted === "many") toast(words("paste_many", { n: mostPasted }), "neg");
+    else this.#desk.act({ kind: "paste", widgets: pasted });
+  }
+}
+
+/** A copied widget names its dataset itself: another dashboard has another. */
+function withDataset(widget: JsonObject, dataset: string | undefined): JsonObject {
+  const query = widget["query"];
+  if (dataset === undefined || !isObject(query) || query["dataset"] !== undefined) return widget;
+  return { ...widget, query: { ...query, dataset } };
+}

@@ -1,0 +1,203 @@
+// Where widgets stand on the grid: what the editor computes of it, without a
+// page. The grid has 12 columns on a desktop, 6 on a tablet, 1 on a phone.
+import { get, isObject, type Json, type JsonObject, type Layout, widgets } from "./document.ts";
+
+export type Device = "desktop" | "tablet" | "phone";
+export type Layouts = Map<string, Layout>;
+
+export const columns: Record<Device, number> = { desktop: 12, tablet: 6, phone: 1 };
+
+const number = (value: Json | undefined, fallback: number): number => (typeof value === "number" && Number.isFinite(value) ? Math.max(0, Math.round(value)) : fallback);
+
+export function readLayout(value: Json | undefined, width = 12): Layout {
+  const given = isObject(value) ? value : {};
+  const w = Math.min(Math.max(1, number(given["w"], 4)), width);
+  return { x: Math.min(number(given["x"], 0), width - w), y: number(given["y"], 0), w, h: Math.max(1, number(given["h"], 4)) };
+}
+
+/** The size that a type of widget begins with (DESIGN.md, 2). */
+export function firstSize(type: string): { w: number; h: number } {
+  const sizes: Record<string, [number, number]> = {
+    kpi: [3, 3], line: [9, 9], area: [9, 9], step: [9, 9], forecast: [9, 9], bar: [3, 9], heatmap: [3, 9], stacked_bar: [4, 8], donut: [3, 8], map: [5, 8], table: [6, 9], pivot: [6, 9], text: [4, 4], image: [4, 6], divider: [12, 1],
+  };
+  const [w, h] = sizes[type] ?? [4, 8];
+  return { w, h };
+}
+
+/** The size that it can't be smaller than. */
+export function leastSize(type: string): { w: number; h: number } {
+  switch (type) {
+    case "kpi":
+      return { w: 2, h: 3 };
+    case "table":
+    case "pivot":
+      return { w: 4, h: 6 };
+    case "text":
+    case "image":
+    case "divider":
+    case "control":
+      return { w: 1, h: 1 };
+    default:
+      return { w: 3, h: 5 };
+  }
+}
+
+/** Top to bottom, then left to right; the id decides between equals, so that
+ * everybody sees the same. */
+export function readingOrder(layouts: Layouts): string[] {
+  return [...layouts].sort(([a, l], [b, m]) => l.y - m.y || l.x - m.x || (a < b ? -1 : 1)).map(([id]) => id);
+}
+
+export function overlap(a: Layout, b: Layout): boolean {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}
+
+/** Moves a place down until it touches none of the others. */
+function fall(at: Layout, others: Iterable<Layout>): Layout {
+  const list = [...others];
+  let place = at;
+  for (;;) {
+    const hit = list.find((each) => overlap(place, each));
+    if (!hit) return place;
+    place = { ...place, y: hit.y + hit.h };
+  }
+}
+
+/** Frees a layout of overlaps: what is in fixed stays, others give way
+ * downwards, in reading order. Two people may have put widgets on the same
+ * place at the same time. */
+export function settle(layouts: Layouts, fixed: ReadonlySet<string> = new Set()): Layouts {
+  const placed: Layouts = new Map();
+  for (const [id, at] of layouts) if (fixed.has(id)) placed.set(id, at);
+  for (const id of readingOrder(layouts)) {
+    if (!placed.has(id)) placed.set(id, fall(layouts.get(id) as Layout, placed.values()));
+  }
+  return placed;
+}
+
+/** Puts some widgets to new places; the others give way. Null where that
+ * can't be: beyond an edge, or on a locked one. */
+export function arrange(layouts: Layouts, moves: Layouts, locked: ReadonlySet<string>, width: number): Layouts | null {
+  for (const [id, at] of moves) {
+    if (at.x < 0 || at.y < 0 || at.w < 1 || at.h < 1 || at.x + at.w > width) return null;
+    for (const other of locked) {
+      const there = layouts.get(other);
+      if (other !== id && there && !moves.has(other) && overlap(at, there)) return null;
+    }
+  }
+  // Those that are moved together do not lie on each other either.
+  return settle(new Map([...layouts, ...settle(moves)]), new Set([...moves.keys(), ...locked]));
+}
+
+/** The first place where something of this size is free, from the top. */
+export function firstFree(layouts: Layouts, w: number, h: number, width: number): Layout {
+  const bottom = Math.max(0, ...[...layouts.values()].map((each) => each.y + each.h));
+  for (let y = 0; y < bottom; y++) {
+    for (let x = 0; x + w <= width; x++) {
+      const at = { x, y, w, h };
+      if (![...layouts.values()].some((each) => overlap(at, each))) return at;
+    }
+  }
+  return { x: 0, y: bottom, w, h };
+}
+
+/** The desktop's layout. */
+export function desktop(doc: JsonObject): Layouts {
+  return new Map([...widgets(doc)].map(([id, widget]) => [id, readLayout(widget["layout"])]));
+}
+
+export function lockedOf(doc: JsonObject): Set<string> {
+  return new Set([...widgets(doc)].filter(([, widget]) => widget["locked"] === true).map(([id]) => id));
+}
+
+/** Where widgets stand on a device: as somebody put them there, the rest
+ * automatically in reading order: on a tablet twice as wide, at most the whole
+ * width, on a phone one below the other. */
+export function layoutOf(doc: JsonObject, device: Device): Layouts {
+  const base = desktop(doc);
+  if (device === "desktop") return settle(base, lockedOf(doc));
+  const width = columns[device];
+  const placed: Layouts = new Map();
+  for (const id of base.keys()) {
+    const own = get(doc, `/widgets/${escape(id)}/layouts/${device}`);
+    if (!isObject(own)) continue;
+    const at = base.get(id) as Layout;
+    placed.set(id, device === "phone" ? { x: 0, y: number(own["y"], 0), w: 1, h: Math.max(1, number(own["h"], at.h)) } : readLayout({ ...at, ...own }, width));
+  }
+  // A phone's y is an order; rows follow from the heights.
+  if (device === "phone") return stack(base, placed);
+  const settled = settle(placed);
+  let cursor = { x: 0, y: settled.size === 0 ? 0 : Math.max(...[...settled.values()].map((each) => each.y + each.h)) };
+  for (const id of readingOrder(base)) {
+    if (settled.has(id)) continue;
+    const at = base.get(id) as Layout;
+    const w = Math.min(at.w * 2, width);
+    // As a CSS grid places its items: in a row until the next one does not fit.
+    let place = { x: cursor.x, y: cursor.y, w, h: at.h };
+    while (place.x + w > width || [...settled.values()].some((each) => overlap(place, each))) {
+      place = place.x + w >= width ? { ...place, x: 0, y: place.y + 1 } : { ...place, x: place.x + 1 };
+    }
+    settled.set(id, place);
+    cursor = { x: place.x + w, y: place.y };
+  }
+  return settled;
+}
+
+function stack(base: Layouts, own: Layouts): Layouts {
+  const auto = readingOrder(base);
+  const order = auto.map((id, i) => ({ id, i, at: own.get(id)?.y ?? Number.POSITIVE_INFINITY })).sort((a, b) => a.at - b.at || a.i - b.i);
+  const placed: Layouts = new Map();
+  let y = 0;
+  for (const { id } of order) {
+    const h = own.get(id)?.h ?? (base.get(id) as Layout).h;
+    placed.set(id, { x: 0, y, w: 1, h });
+    y += h;
+  }
+  return placed;
+}
+
+export type Alignment = "left" | "top" | "width" | "height" | "across" | "down";
+
+/** The places of several widgets brought into line. The first is the measure
+ * for width and height. Between the outermost, "across" and "down" leave the
+ * same gap. */
+export function align(layouts: Layouts, ids: readonly string[], how: Alignment, width: number): Layouts {
+  const chosen = ids.flatMap((id) => {
+    const at = layouts.get(id);
+    return at ? [{ id, at }] : [];
+  });
+  const [first] = chosen;
+  if (!first) return new Map();
+  const low = (of: (each: Layout) => number): number => Math.min(...chosen.map(({ at }) => of(at)));
+  const high = (of: (each: Layout) => number): number => Math.max(...chosen.map(({ at }) => of(at)));
+  const spread = (start: "x" | "y", size: "w" | "h"): Layouts => {
+    const sorted = [...chosen].sort((a, b) => a.at[start] - b.at[start]);
+    const from = low((each) => each[start]);
+    const to = high((each) => each[start] + each[size]);
+    const gap = (to - from - sorted.reduce((sum, { at }) => sum + at[size], 0)) / Math.max(1, sorted.length - 1);
+    let next = from;
+    return new Map(sorted.map(({ id, at }) => {
+      const place = { ...at, [start]: Math.max(0, Math.round(next)) };
+      next += at[size] + Math.max(0, gap);
+      return [id, place];
+    }));
+  };
+  switch (how) {
+    case "left":
+      return new Map(chosen.map(({ id, at }) => [id, { ...at, x: low((each) => each.x) }]));
+    case "top":
+      return new Map(chosen.map(({ id, at }) => [id, { ...at, y: low((each) => each.y) }]));
+    case "width":
+      return new Map(chosen.map(({ id, at }) => [id, { ...at, w: first.at.w, x: Math.min(at.x, width - first.at.w) }]));
+    case "height":
+      return new Map(chosen.map(({ id, at }) => [id, { ...at, h: first.at.h }]));
+    case "across":
+      return spread("x", "w");
+    case "down":
+      return spread("y", "h");
+  }
+}
+
+function escape(id: string): string {
+  return id.replaceAll("~", "~0").replaceAll("/", "~1");
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JsonObject, Layout } from "../src/editor/document.ts";
+import { align, arrange, firstFree, type Layouts, layoutOf, overlap, settle } from "../src/editor/layout.ts";
+
+const l = (x: number, y: number, w: number, h: number): Layout => ({ x, y, w, h });
+const of = (all: Record<string, Layout>): Layouts => new Map(Object.entries(all));
+const plain = (layouts: Layouts | null): Record<string, Layout> => Object.fromEntries(layouts ?? []);
+
+test("what overlaps gives way downwards, the same for everybody", () => {
+  const [a, b] = [settle(of({ a: l(0, 0, 4, 4), b: l(2, 0, 4, 4) })), settle(of({ b: l(2, 0, 4, 4), a: l(0, 0, 4, 4) }))];
+  assert.deepEqual(plain(a), { a: l(0, 0, 4, 4), b: l(2, 4, 4, 4) });
+  assert.deepEqual(plain(b), plain(a));
+});
+
+test("a widget that moves pushes others, never a locked one", () => {
+  const all = of({ a: l(0, 0, 4, 4), b: l(4, 0, 4, 4), c: l(8, 0, 4, 4) });
+  assert.deepEqual(plain(arrange(all, of({ a: l(3, 0, 4, 4) }), new Set(), 12)), { a: l(3, 0, 4, 4), b: l(4, 4, 4, 4), c: l(8, 0, 4, 4) });
+  assert.equal(arrange(all, of({ a: l(3, 0, 4, 4) }), new Set(["b"]), 12), null);
+  assert.equal(arrange(all, of({ a: l(-1, 0, 4, 4) }), new Set(), 12), null);
+  assert.equal(arrange(all, of({ c: l(9, 0, 4, 4) }), new Set(), 12), null);
+});
+
+test("the first free place", () => {
+  const all = of({ a: l(0, 0, 9, 4), b: l(0, 4, 3, 4) });
+  assert.deepEqual(firstFree(all, 3, 4, 12), l(9, 0, 3, 4));
+  assert.deepEqual(firstFree(all, 6, 4, 12), l(3, 4, 6, 4));
+  assert.deepEqual(firstFree(all, 12, 4, 12), l(0, 8, 12, 4));
+});
+
+const doc: JsonObject = {
+  widgets: {
+    a: { type: "kpi", layout: { x: 0, y: 0, w: 3, h: 3 } },
+    b: { type: "line", layout: { x: 3, y: 0, w: 9, h: 9 } },
+    c: { type: "bar", layout: { x: 0, y: 3, w: 3, h: 6 } },
+  },
+};
+
+test("tablet and phone by themselves", () => {
+  assert.deepEqual(plain(layoutOf(doc, "tablet")), { a: l(0, 0, 6, 3), b: l(0, 3, 6, 9), c: l(0, 12, 6, 6) });
+  assert.deepEqual(plain(layoutOf(doc, "phone")), { a: l(0, 0, 1, 3), b: l(0, 3, 1, 9), c: l(0, 12, 1, 6) });
+});
+
+test("tablet and phone as somebody put them", () => {
+  const own = structuredClone(doc) as { widgets: Record<string, JsonObject> };
+  own.widgets["c"] = { ...own.widgets["c"], layouts: { tablet: { x: 0, y: 0, w: 2, h: 4 }, phone: { y: 0, h: 4 } } };
+  assert.deepEqual(plain(layoutOf(own as unknown as JsonObject, "tablet")), { c: l(0, 0, 2, 4), a: l(0, 4, 6, 3), b: l(0, 7, 6, 9) });
+  assert.deepEqual(plain(layoutOf(own as unknown as JsonObject, "phone")), { c: l(0, 0, 1, 4), a: l(0, 4, 1, 3), b: l(0, 7, 1, 9) });
+});
+
+test("alignment", () => {
+  const all = of({ a: l(0, 0, 2, 4), b: l(5, 6, 3, 3), c: l(10, 1, 2, 5) });
+  const ids = ["a", "b", "c"];
+  assert.deepEqual(plain(align(all, ids, "top", 12)), { a: l(0, 0, 2, 4), b: l(5, 0, 3, 3), c: l(10, 0, 2, 5) });
+  assert.deepEqual(plain(align(all, ids, "left", 12))["b"], l(0, 6, 3, 3));
+  assert.deepEqual(plain(align(all, ids, "width", 12))["b"], l(5, 6, 2, 3));
+  assert.deepEqual(plain(align(all, ids, "height", 12))["b"], l(5, 6, 3, 4));
+  assert.deepEqual(plain(align(of({ a: l(0, 0, 2, 4), b: l(3, 0, 2, 4), c: l(10, 0, 2, 4) }), ids, "across", 12))["b"], l(5, 0, 2, 4));
+});
+
+test("nothing overlaps, whatever is asked", () => {
+  let seed = 7;
+  const next = (n: number): number => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) % n;
+  for (let round = 0; round < 300; round++) {
+    const all = new Map(Array.from({ length: 8 }, (_, i) => [String(i), l(next(9), next(12), 1 + next(4), 1 + next(6))] as const).map(([id, at]) => [id, { ...at, x: Math.min(at.x, 12 - at.w) }]));
+    const calm = settle(all);
+    const moved = arrange(calm, of({ 0: l(next(9), next(12), 1 + next(4), 1 + next(6)) }), new Set(["1"]), 12);
+    for (const places of moved ? [calm, moved] : [calm]) {
+      const list = [...places.values()];
+      list.forEach((a, i) => list.slice(i + 1).forEach((b) => assert.ok(!overlap(a, b))));
+    }
+    if (moved) assert.deepEqual(moved.get("1"), calm.get("1"));
+  }
+});
