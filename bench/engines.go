@@ -124,7 +124,7 @@ func scan(d *warehouse.Dataset) string {
 }
 
 func newEngine(o *options, dir string) *warehouse.Engine {
-	return warehouse.New(warehouse.Config{Dir: dir, DataDirs: []string{o.work}, SampleAbove: -1})
+	return warehouse.New(warehouse.Config{Dir: dir, DataDirs: []string{o.work}, SampleAbove: -1, Timeout: 10 * time.Minute})
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -24,7 +24,8 @@ var flightQueries = []widgetQuery{
 		aggregation: true,
 		spec: `{"dataset":"flights","measures":[{"fn":"count","as":"n"},{"fn":"avg","column":"delay","as":"mean_delay"},{"fn":"sum","column":"distance","as":"distance"}],
 			"filters":[{"column":"date","op":"between","from":"2001-04-01","to":"2001-06-30"}]}`,
-		duck: `SELECT count(*), avg(c2), sum(c3) FROM {t} WHERE c1 >= TIMESTAMP '2001-04-01' AND c1 < TIMESTAMP '2001-07-01'`,
+		// Buckets of 2001-04-01 and 2001-07-01.
+		duck: `SELECT count(*), avg(c2), sum(c3) FROM {t} WHERE b1 >= 1095648 AND b1 < 1104384`,
 		postgres: `SELECT count(*), avg(delay)::float8, sum(distance) FROM flights
 			WHERE date >= '2001-04-01' AND date < '2001-07-01'`,
 	},
@@ -122,7 +123,8 @@ var salesQueries = []widgetQuery{
 		aggregation: true,
 		spec: `{"dataset":"sales","measures":[{"fn":"count","as":"n"},{"fn":"sum","column":"amount","as":"amount"}],
 			"filters":[{"column":"sold_at","op":"between","from":"2025-04-01","to":"2025-06-30"}]}`,
-		duck: `SELECT count(*), sum(c7) FROM {t} WHERE c1 >= TIMESTAMPTZ '2025-04-01 00:00:00+00' AND c1 < TIMESTAMPTZ '2025-07-01 00:00:00+00'`,
+		// Buckets of 2025-04-01 and 2025-07-01.
+		duck: `SELECT count(*), sum(c7) FROM {t} WHERE b1 >= 1937184 AND b1 < 1945920`,
 		postgres: `SELECT count(*), sum(amount) FROM sales
 			WHERE sold_at >= '2025-04-01 00:00:00+00' AND sold_at < '2025-07-01 00:00:00+00'`,
 	},
@@ -190,7 +192,8 @@ var salesQueries = []widgetQuery{
 		aggregation: true,
 		spec: `{"dataset":"sales","measures":[{"fn":"median","column":"amount","as":"median"}],"dimensions":[{"column":"category"}],
 			"order":[{"by":"category"}]}`,
-		duck:     `SELECT c4, median(c7) FROM {t} GROUP BY 1 ORDER BY 1`,
+		// Without more places DuckDB rounds a median of decimals to their scale.
+		duck:     `SELECT c4, median(c7::DECIMAL(18,6)) FROM {t} GROUP BY 1 ORDER BY 1`,
 		postgres: `SELECT category, percentile_cont(0.5) WITHIN GROUP (ORDER BY amount::float8) FROM sales GROUP BY 1 ORDER BY 1`,
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
@@ -64,5 +65,55 @@ func TestFailedWorkLeavesNothing(t *testing.T) {
 	})
 	if !db.IsNoRows(err) {
 		t.Errorf("got %v, want no rows", err)
+	}
+}
+
+// number runs one statement of a transaction that answers a number.
+func number(ctx context.Context, tx *db.Tx, sql string) (n int, err error) {
+	var batch pgx.Batch
+	batch.Queue(sql)
+	results := tx.SendBatch(ctx, &batch)
+	return n, errors.Join(results.QueryRow().Scan(&n), results.Close())
+}
+
+func TestLostConnectionSaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	pool, err := db.Open(t.Context(), db.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	owner, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.Background()) })
+	coded := db.ErrUnsafeRole.Wrap(errors.New("a code of its own"))
+	for name, tc := range map[string]struct {
+		before error // of the work, once the connection is lost
+		ask    bool  // the work goes on
+		want   error
+	}{
+		"within the work":       {nil, true, db.ErrUnavailable},
+		"at the commit":         {nil, false, db.ErrOutcomeUnknown},
+		"where a code is known": {coded, false, db.ErrUnsafeRole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := pool.InControlTx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				pid, err := number(ctx, tx, "SELECT pg_backend_pid()")
+				if err != nil {
+					return err
+				}
+				_, err = owner.Exec(ctx, "SELECT pg_terminate_backend($1, 10000)", pid)
+				if err == nil && tc.ask {
+					_, err = number(ctx, tx, "SELECT 1")
+				}
+				return errors.Join(err, tc.before)
+			})
+			if !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
 	}
 }

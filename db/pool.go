@@ -43,7 +43,6 @@ type Config struct {
 type DB struct {
 	pool       *pgxpool.Pool
 	placements placements
-	sessions   sharedReads
 }
 
 // Open connects. When URL names another role than Role, every connection
@@ -65,7 +64,6 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pool: pool}
-	db.sessions.send = db.send
 	if err := db.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("reach database: %w", reachable(err))

@@ -17,32 +17,12 @@ const bindTenant = "SELECT set_config('app.tenant_id', $1, true)"
 //	func (b *Batch) DashboardHead(p DashboardHeadParams, row *DashboardHeadRow) {
 //		b.queue(dashboardHead, []any{p.TenantID, p.DashboardID}, &row.Name, &row.Rev)
 //	}
-type Batch struct {
-	batch pgx.Batch
-	err   error // the first of its own statements
-}
-
-// note keeps the first error. The batch goes on: other reads may be behind.
-func (b *Batch) note(err error) error {
-	if b.err == nil {
-		b.err = err
-	}
-	return nil
-}
-
-// first is the first error of the batch's own statements or, without one, that
-// of the round trip.
-func (b *Batch) first(trip error) error {
-	if b.err != nil {
-		return b.err
-	}
-	return trip
-}
+type Batch struct{ batch pgx.Batch }
 
 // queue adds a statement of one row. Without a row, TenantRead and SessionRead
 // answer an error that IsNoRows knows.
 func (b *Batch) queue(sql string, args []any, into ...any) {
-	b.batch.Queue(sql, args...).QueryRow(func(row pgx.Row) error { return b.note(row.Scan(into...)) })
+	b.batch.Queue(sql, args...).QueryRow(func(row pgx.Row) error { return row.Scan(into...) })
 }
 
 // queueMany adds a statement of any number of rows; each is called for every
@@ -50,7 +30,7 @@ func (b *Batch) queue(sql string, args []any, into ...any) {
 func (b *Batch) queueMany(sql string, args []any, each func(), into ...any) {
 	b.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, into, func() error { each(); return nil })
-		return b.note(err)
+		return err
 	})
 }
 
@@ -63,10 +43,8 @@ func (d *DB) TenantRead(ctx context.Context, tenantID uuid.UUID, fill func(*Batc
 	var b Batch
 	b.batch.Queue(bindTenant, tenantID.String())
 	fill(&b)
-	return reachable(b.first(d.send(ctx, &b.batch)))
+	return reachable(d.pool.SendBatch(ctx, &b.batch).Close())
 }
-
-func (d *DB) send(ctx context.Context, b *pgx.Batch) error { return d.pool.SendBatch(ctx, b).Close() }
 
 // OpenSession is a live session and its user.
 type OpenSession struct {
@@ -96,6 +74,6 @@ func (d *DB) SessionRead(ctx context.Context, tokenHash []byte, workspaces bool,
 	if fill != nil {
 		fill(&b)
 	}
-	err := reachable(d.sessions.do(ctx, &b))
+	err := reachable(d.pool.SendBatch(ctx, &b.batch).Close())
 	return s, err
 }

@@ -155,9 +155,9 @@ func TestFileBecomesADataset(t *testing.T) {
 	s := newDataSite(t)
 	b := s.as(t, "editor")
 	b.get("/datasets").want(http.StatusOK).shows(".empty-title", "No data yet")
-	b.get("/datasets/new").want(http.StatusOK).shows("form[enctype] button", "Upload and look inside")
+	b.get("/datasets/new").want(http.StatusOK).shows("form[enctype] button", "Choose a file")
 	upload := b.send("/uploads", browserAccepts, "file", "shop.csv", shop+"x,North,2026-01-08,1.00\n").leadsTo("").header.Get("Location")
-	b.get(upload).want(http.StatusOK).shows("#job-progress b", "Waiting for a worker").shows(".step-current", "Review schema").lacks("#upload-form")
+	b.get(upload).want(http.StatusOK).shows("#job-progress b", "Waiting to begin").shows(".step-current", "Review schema").lacks("#upload-form")
 	b.request(http.MethodGet, upload+"/progress", map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}).
 		want(http.StatusOK).shows("#job-progress", "Waiting")
 	s.work(t)

@@ -304,15 +304,15 @@ func (h editor) editorProps(r *http.Request, v *dashboards.View) (views.EditorPr
 }
 
 // fieldsProps are the fields of a dataset that the dashboard asks or could ask.
-func (h editor) fieldsProps(r *http.Request, v *dashboards.View, dataset ids.Dataset) (views.FieldsProps, error) {
+func (h editor) fieldsProps(r *http.Request, v *dashboards.View, dataset ids.Dataset) (views.EditorFieldsProps, error) {
 	if dataset.IsZero() {
-		return views.FieldsProps{}, nil
+		return views.EditorFieldsProps{}, nil
 	}
 	list, err := h.Dashboards.Fields(r.Context(), actor(r), v, dataset)
 	if err != nil {
-		return views.FieldsProps{}, err
+		return views.EditorFieldsProps{}, err
 	}
-	return views.FieldsProps{Dataset: dataset, Fields: list, Search: r.URL.Query().Get("q")}, nil
+	return views.EditorFieldsProps{Dataset: dataset, Fields: list, Search: r.URL.Query().Get("q")}, nil
 }
 
 // fields answers the list of fields of one dataset.

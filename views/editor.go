@@ -27,7 +27,7 @@ type EditorProps struct {
 	Doc      json.RawMessage
 	UserID   string
 	Datasets []EditorDataset // that widgets can ask, by name
-	Fields   FieldsProps
+	Fields   EditorFieldsProps
 	// Inspector shows the settings, or the widget of ?widget=.
 	Inspector InspectorProps
 	Undo      *dashboards.Deed // what can be taken back; nil for nothing
@@ -46,8 +46,8 @@ type EditorDataset struct {
 	Rows int64
 }
 
-// FieldsProps is the list of fields of one dataset.
-type FieldsProps struct {
+// EditorFieldsProps is the list of fields of one dataset.
+type EditorFieldsProps struct {
 	Dataset ids.Dataset // zero: none chosen yet
 	Fields  []dashboards.Field
 	Search  string // what was typed above; only fields with it are shown
@@ -274,7 +274,7 @@ type fieldGroup struct {
 
 // groups are the parts of the list with something to show: the dataset's own
 // fields, then those of what it looks up.
-func (p FieldsProps) groups(ctx context.Context) []fieldGroup {
+func (p EditorFieldsProps) groups(ctx context.Context) []fieldGroup {
 	var lookups []string
 	for _, f := range p.Fields {
 		if f.Lookup != "" && (len(lookups) == 0 || lookups[len(lookups)-1] != f.Lookup) {
@@ -295,7 +295,7 @@ func (p FieldsProps) groups(ctx context.Context) []fieldGroup {
 }
 
 // shown are the fields of one part of the list that match the search.
-func (p FieldsProps) shown(belongs func(dashboards.Field) bool) []dashboards.Field {
+func (p EditorFieldsProps) shown(belongs func(dashboards.Field) bool) []dashboards.Field {
 	var list []dashboards.Field
 	words := strings.Fields(strings.ToLower(p.Search))
 	for _, f := range p.Fields {
@@ -821,11 +821,11 @@ func savedText(ctx context.Context, p EditorProps) string {
 }
 
 // newFieldHref is the page of the dataset, where measures and fields are made.
-func (p FieldsProps) newFieldHref() string {
+func (p EditorFieldsProps) newFieldHref() string {
 	if p.Dataset.IsZero() {
 		return ""
 	}
-	return PathDataset(p.Dataset.String())
+	return PathDatasetTab(p.Dataset.String(), TabFields)
 }
 
 func fieldKind(f dashboards.Field) string {

@@ -1055,7 +1055,7 @@ func editorPalette(p EditorProps) templ.Component {
 }
 
 // EditorFields is the list of a dataset's fields, to be dragged or added.
-func EditorFields(p FieldsProps) templ.Component {
+func EditorFields(p EditorFieldsProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1147,7 +1147,7 @@ func EditorFields(p FieldsProps) templ.Component {
 	})
 }
 
-func paletteField(p FieldsProps, f dashboards.Field) templ.Component {
+func paletteField(p EditorFieldsProps, f dashboards.Field) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -30,7 +30,7 @@ func editorProps() EditorProps {
 	p := DashboardProps{View: view, CanEdit: true, Locale: locale.Default()}
 	list := []EditorDataset{{ID: dataset, Name: "sales_daily", Rows: 18_400_000}}
 	return EditorProps{
-		Dashboard: p, Doc: json.RawMessage(`{"rev":7}`), UserID: "u7", Datasets: list, Fields: FieldsProps{Dataset: dataset, Fields: fields}, Versions: 27,
+		Dashboard: p, Doc: json.RawMessage(`{"rev":7}`), UserID: "u7", Datasets: list, Fields: EditorFieldsProps{Dataset: dataset, Fields: fields}, Versions: 27,
 		Undo: &dashboards.Deed{Verb: "move", Object: "Sales by channel"}, SavedAt: galleryNow,
 		Inspector: InspectorProps{Dashboard: p, Datasets: list, Fields: fields, Took: 184 * time.Millisecond, Rows: 24,
 			Widget: &dashboards.WidgetView{ID: "w1", Widget: w, Dataset: dataset, SetUp: true, Retypes: charts.Types(), Wells: []dashboards.WellView{
@@ -46,7 +46,7 @@ func TestEditorPage(t *testing.T) {
 	for name, change := range map[string]func(*EditorProps){
 		"a widget":       func(*EditorProps) {},
 		"the settings":   func(p *EditorProps) { p.Inspector.Widget = nil },
-		"no dataset yet": func(p *EditorProps) { p.Inspector.Widget, p.Fields, p.Datasets = nil, FieldsProps{}, nil },
+		"no dataset yet": func(p *EditorProps) { p.Inspector.Widget, p.Fields, p.Datasets = nil, EditorFieldsProps{}, nil },
 		"a field is gone": func(p *EditorProps) {
 			p.Inspector.Widget.Wells[0].Chips[0] = dashboards.Chip{Field: dashboards.Field{Name: "gone"}, Missing: true}
 		},

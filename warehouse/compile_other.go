@@ -213,7 +213,7 @@ func (q *groupQuery) regroup(table string, dims []string, key string) string {
 	n := len(columns)
 	for i := range p.Atoms {
 		a := &p.Atoms[i]
-		x := aggregateSQL(a, fmt.Sprintf("%s.v%d", table, i))
+		x := q.c.aggregateSQL(a, fmt.Sprintf("%s.v%d", table, i))
 		if len(a.Filters) > 0 {
 			x += fmt.Sprintf(" FILTER (WHERE %s.f%d)", table, i)
 		}

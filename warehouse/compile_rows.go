@@ -15,11 +15,13 @@ func (c *compiler) plainRows(extra []predicate) string {
 	where := append(append([]predicate(nil), p.Where...), extra...)
 	s := c.scope(where, nil)
 	s.joinNeeded()
-	var output, columns, keys []string
+	var output, keys []string
+	names := make([]string, len(p.Rows)) // to order by
 	for i, r := range p.Rows {
-		columns = append(columns, fmt.Sprintf("%s AS d%d", s.col(r.Ref), i))
+		names[i] = s.col(r.Ref)
 		if !r.Hidden {
-			output = append(output, fmt.Sprintf("d%d", i))
+			output = append(output, fmt.Sprintf("%s AS d%d", names[i], i))
+			names[i] = fmt.Sprintf("d%d", i)
 		}
 	}
 	used := map[int]bool{}
@@ -29,16 +31,16 @@ func (c *compiler) plainRows(extra []predicate) string {
 			dir = " DESC"
 		}
 		used[o.Dim] = true
-		keys = append(keys, fmt.Sprintf("d%d%s NULLS LAST", o.Dim, dir))
+		keys = append(keys, names[o.Dim]+dir+" NULLS LAST")
 	}
 	if len(p.Order) > 0 {
 		for i, r := range p.Rows {
 			if !used[i] && !r.Hidden {
-				keys = append(keys, fmt.Sprintf("d%d NULLS LAST", i))
+				keys = append(keys, names[i]+" NULLS LAST")
 			}
 		}
 	}
-	sql := "SELECT " + strings.Join(output, ", ") + " FROM (SELECT " + strings.Join(columns, ", ") + s.from() + ") AS r" + orderSQL(keys)
+	sql := "SELECT " + strings.Join(output, ", ") + s.from() + orderSQL(keys)
 	sql += fmt.Sprintf(" LIMIT %d", min(p.Limit, c.maxRows)+1)
 	if p.Offset > 0 {
 		sql += fmt.Sprintf(" OFFSET %d", p.Offset)

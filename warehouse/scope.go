@@ -207,11 +207,11 @@ func (s *scope) aggregate(a *atom) string {
 	if a.Fn == "count" && a.Ref.Rel == 0 && !s.source(0).mayBeNull(a.Ref.ID) {
 		x = ""
 	}
-	return aggregateSQL(a, x) + s.filterClause(a)
+	return s.c.aggregateSQL(a, x) + s.filterClause(a)
 }
 
 // aggregateSQL applies the atom's function to x; an empty x counts rows.
-func aggregateSQL(a *atom, x string) string {
+func (c *compiler) aggregateSQL(a *atom, x string) string {
 	switch a.Fn {
 	case "rows":
 		return "count(*)"
@@ -223,7 +223,7 @@ func aggregateSQL(a *atom, x string) string {
 	case "count_distinct":
 		return "count(DISTINCT " + x + ")"
 	case "percentile":
-		return percentileSQL(x, *a.Ref, a.P)
+		return c.percentileSQL(x, *a.Ref, a.P)
 	}
 	return a.Fn + "(" + x + ")"
 }
@@ -231,15 +231,44 @@ func aggregateSQL(a *atom, x string) string {
 // percentileSQL interpolates between neighbours. Of decimals, DuckDB rounds the
 // result to their scale, so they get more places first; as 64-bit decimals
 // they are compared twice as fast as floats.
-func percentileSQL(x string, ref colRef, p float64) string {
+func (c *compiler) percentileSQL(x string, ref colRef, p float64) string {
 	if ref.Type == Decimal {
-		if places := min(6, 18-int(ref.Precision)); places >= 4 {
+		if places := min(6, 18-c.digits(ref)); places >= 4 {
 			x = fmt.Sprintf("CAST(%s AS DECIMAL(18,%d))", x, int(ref.Scale)+places)
 		} else {
 			x = "CAST(" + x + " AS DOUBLE)"
 		}
 	}
 	return fmt.Sprintf("quantile_cont(%s, %s)", x, doubleSQL(p))
+}
+
+// digits is how many digits the values of a decimal column have at most: often
+// fewer than its type allows.
+func (c *compiler) digits(ref colRef) int {
+	sources := []*source{c.base, c.before}
+	if ref.Rel != 0 {
+		sources = []*source{c.lookups[ref.Rel-1]}
+	}
+	largest := 1.0
+	for _, src := range sources {
+		if src == nil {
+			continue
+		}
+		for _, seg := range src.segs {
+			r, known := seg.Stats[ref.ID]
+			if known && r.Min == nil && r.Max == nil {
+				continue // only nulls
+			}
+			low, okL := floatStat(r.Min)
+			high, okH := floatStat(r.Max)
+			if !known || !okL || !okH {
+				return int(ref.Precision)
+			}
+			largest = max(largest, math.Abs(low), math.Abs(high))
+		}
+	}
+	// Bounds are floats: at a power of ten one digit more is allowed for.
+	return min(int(ref.Precision), int(math.Floor(math.Log10(largest*(1+1e-9))))+1+int(ref.Scale))
 }
 
 func (s *scope) filterClause(a *atom) string {

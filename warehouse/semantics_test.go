@@ -297,3 +297,29 @@ func TestUnreadableSegment(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestDigitsOfDecimals tells how wide the values of a decimal column are from
+// the segments' bounds, and from its type where a segment has none.
+func TestDigitsOfDecimals(t *testing.T) {
+	ref := colRef{ID: 4, Type: Decimal, Precision: 18, Scale: 2}
+	for name, tc := range map[string]struct {
+		stats []map[int32]Range
+		want  int
+	}{
+		"small":               {[]map[int32]Range{{4: {Min: 0.5, Max: 9999.99}}, {4: {Min: -12.0, Max: 3.0}}}, 6},
+		"a negative is wider": {[]map[int32]Range{{4: {Min: -123456.0, Max: 1.0}}}, 8},
+		"a power of ten":      {[]map[int32]Range{{4: {Min: 1.0, Max: 10000.0}}}, 7},
+		"below one":           {[]map[int32]Range{{4: {Min: 0.01, Max: 0.99}}}, 3},
+		"only nulls":          {[]map[int32]Range{{4: {Nulls: 7}}, {4: {Min: 1.0, Max: 2.0}}}, 3},
+		"as wide as the type": {[]map[int32]Range{{4: {Min: 1.0, Max: 9.9e15}}}, 18},
+		"unknown":             {[]map[int32]Range{{4: {Min: 1.0, Max: 2.0}}, {}}, 18},
+	} {
+		c := &compiler{base: &source{}}
+		for _, s := range tc.stats {
+			c.base.segs = append(c.base.segs, Segment{Stats: s})
+		}
+		if got := c.digits(ref); got != tc.want {
+			t.Errorf("%s: got %d, want %d", name, got, tc.want)
+		}
+	}
+}

@@ -64,6 +64,11 @@ func (d *drafter) field(sc *schema, name string) (Field, error) {
 			return Field{Name: name, Type: warehouse.Float, Format: m.Format, Measure: true, Saved: true, About: m.Description}, nil
 		}
 	}
+	for _, calculated := range []map[string]field{sc.own, sc.calculated} {
+		if f, ok := calculated[name]; ok {
+			return Field{Name: name, Type: f.column.Type, Format: f.column.Format, Measure: true, Saved: true, About: f.label}, nil
+		}
+	}
 	return Field{}, ErrAct.With("%s has no field %q. Reload the page to see its fields as they are.", sc.Name, clip(name))
 }
 
@@ -88,6 +93,16 @@ func (d *drafter) fields(sc *schema) []Field {
 	}
 	for _, m := range sc.Measures {
 		list = append(list, Field{Name: m.Name, Type: warehouse.Float, Format: m.Format, Measure: true, Saved: true, About: m.Description})
+	}
+	for _, calculated := range []map[string]field{sc.own, sc.calculated} {
+		for _, name := range sortedKeys(calculated) {
+			f := calculated[name]
+			if f.measure {
+				list = append(list, Field{Name: name, Type: f.column.Type, Format: f.column.Format, Measure: true, Saved: true, About: f.label})
+			} else {
+				list = append(list, d.columnField(sc, name, f.column))
+			}
+		}
 	}
 	list = append(list, Field{Name: CountField, Type: warehouse.Integer, Measure: true})
 	for _, lookup := range sortedKeys(sc.targets) {

@@ -32,8 +32,8 @@ type Config struct {
 	Filters  map[string]Control `json:"filters,omitempty"`
 	// Fields are calculated fields of this dashboard by name, used like columns
 	// or, where they contain aggregates, like saved measures.
-	Fields  map[string]Field  `json:"fields,omitempty"`
-	Widgets map[string]Widget `json:"widgets"`
+	Fields  map[string]Formula `json:"fields,omitempty"`
+	Widgets map[string]Widget  `json:"widgets"`
 }
 
 // Settings are what all widgets of a dashboard share.
@@ -73,10 +73,10 @@ type Control struct {
 	Widgets []string `json:"widgets,omitempty"`
 }
 
-// Field is a calculated field over a dataset: an expression as
+// Formula is a calculated field over a dataset: an expression as
 // docs/expressions.md describes it. Whether it fits the dataset is seen by the
 // widgets that use it.
-type Field struct {
+type Formula struct {
 	Dataset    ids.Dataset   `json:"dataset,omitzero"` // the dashboard's when absent
 	Expression string        `json:"expression"`
 	Label      string        `json:"label,omitempty"` // the name for people

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -222,15 +221,9 @@ func (s *Service) Act(ctx context.Context, actor access.Actor, id ids.Dashboard,
 
 // newDrafter reads what an act needs to know of datasets.
 func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config, a *Act) (*drafter, error) {
-	list := c.Datasets()
-	for _, id := range append(a.datasets(), c.Dataset) {
-		if !id.IsZero() && !slices.Contains(list, id) {
-			list = append(list, id)
-		}
-	}
 	d := &drafter{facts: map[ids.Dataset]Facts{}}
 	var err error
-	if d.schemas, err = s.loadSchemas(ctx, actor, list); err != nil {
+	if d.schemas, err = s.loadSchemas(ctx, actor, c, append(a.datasets(), c.Dataset)...); err != nil {
 		return nil, err
 	}
 	for _, id := range a.datasets() {
@@ -247,7 +240,9 @@ func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config,
 }
 
 // asksFacts tells whether what is in the columns decides what the act makes.
-func (a *Act) asksFacts() bool { return a.Kind == "add_widget" || a.Kind == "add_field" || a.Kind == "drop_field" }
+func (a *Act) asksFacts() bool {
+	return a.Kind == "add_widget" || a.Kind == "add_field" || a.Kind == "drop_field"
+}
 
 // edit locks the draft, has it changed, and answers what an editor has to
 // know. A gesture that the log has already changes nothing again.
@@ -493,7 +488,7 @@ func (s *Service) Fields(ctx context.Context, actor access.Actor, v *View, datas
 		return nil, err
 	}
 	if v.schemas[dataset] == nil {
-		more, err := s.loadSchemas(ctx, actor, []ids.Dataset{dataset})
+		more, err := s.loadSchemas(ctx, actor, &v.Dashboard.Config, dataset)
 		if err != nil {
 			return nil, err
 		}

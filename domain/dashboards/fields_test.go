@@ -19,7 +19,7 @@ func TestCalculatedFields(t *testing.T) {
 	dataset := r.sales(t, r.actor)
 	must(t, r.datasets.SaveField(t.Context(), r.actor, dataset, datasets.Field{Name: "half", Expression: "[amount] / 2"}))
 	c := config(dataset)
-	c.Fields = map[string]dashboards.Field{
+	c.Fields = map[string]dashboards.Formula{
 		"size":   {Expression: "if([amount] > 200, 'large', 'small')", Label: "Size of the order"},
 		"mean":   {Expression: "sum([half]) / count()", Format: charts.Format{Unit: "GBP"}},
 		"broken": {Expression: "[amuont] + 1"},

@@ -81,9 +81,10 @@ func (s *schema) measure(m warehouse.Measure) (warehouse.Measure, datasets.Forma
 // schemas are the datasets of one page, by id.
 type schemas map[ids.Dataset]*schema
 
-// loadSchemas reads the definitions of datasets and of what they look up in.
-// A dataset that is gone has no entry: its widgets fail, others do not.
-func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, c *Config) (schemas, error) {
+// loadSchemas reads the definitions of a config's datasets and of more, and of
+// what they look up in. A dataset that is gone has no entry: its widgets fail,
+// others do not.
+func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, c *Config, more ...ids.Dataset) (schemas, error) {
 	loaded := map[ids.Dataset]*datasets.Dataset{}
 	get := func(id ids.Dataset) (*datasets.Dataset, error) {
 		if d, ok := loaded[id]; ok {
@@ -101,7 +102,10 @@ func (s *Service) loadSchemas(ctx context.Context, actor access.Actor, c *Config
 		return &d, nil
 	}
 	all := schemas{}
-	for _, id := range c.Datasets() {
+	for _, id := range append(c.Datasets(), more...) {
+		if id.IsZero() || all[id] != nil {
+			continue
+		}
 		d, err := get(id)
 		if err != nil {
 			return nil, err

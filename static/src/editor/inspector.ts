@@ -29,6 +29,10 @@ export class Inspector {
   #shown: string | undefined;
   #tab = "data";
   #list: HTMLElement | undefined;
+  /** The text that is being typed: in no document yet. */
+  #dirty: Control | undefined;
+  /** It was to be drawn anew while the list of fields was open. */
+  #late = false;
 
   constructor(desk: Desk, root: HTMLElement) {
     this.#desk = desk;
@@ -62,11 +66,18 @@ export class Inspector {
       if (!answer.ok) return;
       const text = await answer.text();
       if (asked.signal.aborted) return;
+      const same = this.#shown === widget;
+      if (same && this.#list?.isConnected) {
+        this.#late = true;
+        return;
+      }
       this.#closeList();
       // Another widget's forms are other forms: nothing is carried over.
-      const other = this.#shown !== widget;
-      this.#shown = widget;
+      const other = !same;
+      // What is typed still belongs to the widget before.
       if (other && this.#root.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
+      this.#shown = widget;
+      if (other) this.#dirty = undefined;
       const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
       await htmx.swap({ text, target: this.#root, sourceElement: this.#root, swap: other ? "innerHTML" : "innerMorph" });
       this.#settle();
@@ -79,19 +90,29 @@ export class Inspector {
     }
   }
 
-  /** A morph writes attributes; what a person has touched goes by properties. */
+  /** A morph writes attributes; what a person has touched goes by properties.
+   * Texts show what the document says, which is ahead of the server. */
   #settle(): void {
     for (const control of this.#root.querySelectorAll<Control>("input, select, textarea")) {
-      if (control === document.activeElement) continue;
       if (control instanceof HTMLSelectElement) {
         const chosen = [...control.options].find((option) => option.defaultSelected);
-        if (chosen) control.value = chosen.value;
+        if (chosen && control !== document.activeElement) control.value = chosen.value;
       } else if (control instanceof HTMLInputElement && (control.type === "checkbox" || control.type === "radio")) {
         control.checked = control.defaultChecked;
-      } else if (control.value !== control.defaultValue && !(control instanceof HTMLInputElement && control.type === "file")) {
-        control.value = control.defaultValue;
+      } else if (control !== this.#dirty) {
+        const path = this.#absolute(control);
+        const value = path === undefined ? undefined : get(this.#desk.doc, path);
+        const text = typeof value === "string" || typeof value === "number" ? String(value) : control.defaultValue;
+        if (control.value !== text) control.value = text;
       }
     }
+  }
+
+  /** The pointer that a control writes to. */
+  #absolute(control: HTMLElement): string | undefined {
+    const { docPath, path } = control.dataset;
+    if (docPath !== undefined) return docPath;
+    return path === undefined || this.#shown === undefined ? undefined : pointer("widgets", this.#shown) + path;
   }
 
   #open(tab: string): void {
@@ -111,6 +132,7 @@ export class Inspector {
     clearTimeout(this.#typing);
     if (!(control instanceof HTMLInputElement || control instanceof HTMLTextAreaElement)) return;
     if (!pathOf(control) || control.type === "checkbox" || control.type === "radio") return;
+    this.#dirty = control;
     if ((control.dataset["type"] ?? "text") !== "text") return;
     const widget = this.#shown;
     this.#typing = setTimeout(() => this.#write(control, widget), typingPause);
@@ -120,6 +142,10 @@ export class Inspector {
     const control = event.target;
     if (!(control instanceof HTMLInputElement || control instanceof HTMLSelectElement || control instanceof HTMLTextAreaElement)) return;
     clearTimeout(this.#typing);
+    const typed = !(control instanceof HTMLSelectElement) && control.type !== "checkbox" && control.type !== "radio";
+    // What was sent while typing is not sent again when the field is left:
+    // somebody else may have changed it since.
+    if (typed && pathOf(control) && control !== this.#dirty) return;
     if (control.dataset["act"] !== undefined) this.#act(control, control.value);
     else this.#write(control, this.#shown);
   }
@@ -133,6 +159,7 @@ export class Inspector {
       return;
     }
     control.removeAttribute("aria-invalid");
+    if (this.#dirty === control) this.#dirty = undefined;
     const { docPath } = control.dataset;
     if (docPath !== undefined) this.#desk.edit([setting(this.#desk.doc, docPath, value)]);
     else if (widget !== undefined) this.#desk.set(widget, path, value);
@@ -256,7 +283,10 @@ export class Inspector {
       event.preventDefault();
     });
     list.addEventListener("toggle", (event) => {
-      if ((event as ToggleEvent).newState === "closed") list.remove();
+      if ((event as ToggleEvent).newState !== "closed") return;
+      list.remove();
+      if (this.#late) void this.load();
+      this.#late = false;
     });
     this.#root.append(list);
     this.#list = list;
