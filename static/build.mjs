@@ -75,6 +75,9 @@ async function styles() {
   const css = `${tokenSheet()}\n${compiler.build(scanner.scan())}`.replace('url("inter.woff2")', `url("./${entries["inter.woff2"].file}")`);
   const { code } = transform({ filename: "app.css", code: Buffer.from(css), minify: true, targets });
   addHashed("app.css", code);
+  // Only the editor needs these. They join the layer that app.css has laid down.
+  const editor = `@layer components {\n${read("css/grid.css")}\n${read("css/editor.css")}\n}`;
+  addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
 }
 
 function fonts() {
@@ -208,7 +211,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.js", "uploads.js"]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "uploads.js"]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -89,6 +89,7 @@ func (p EditorProps) page(ctx context.Context) PageProps {
 		Status:  editorStatus(p),
 		Header:  editorActions(p),
 		Scripts: []string{"charts.js", "editor.js"},
+		Styles:  []string{"editor.css"},
 	}
 }
 

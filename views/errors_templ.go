@@ -193,7 +193,7 @@ func BareErrorPage(s Shell, p ErrorProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = document(s, p.Title, nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(s, p.Title, nil, nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -202,7 +202,7 @@ func BareOutboxPage(s Shell, p OutboxProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = document(s, messages.T(ctx, "outbox.title"), nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(s, messages.T(ctx, "outbox.title"), nil, nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -112,6 +112,8 @@ type PageProps struct {
 	// Custom elements load their own modules; naming them here only saves a
 	// round trip.
 	Scripts []string
+	// Styles are sheets besides app.css: "editor.css".
+	Styles []string
 	// Bare leaves out the padding and the width limit of the content.
 	Bare bool
 	// LiveURL is the event stream of the page; "" when it does not follow any.

@@ -30,7 +30,7 @@ func (p DashboardVersionsProps) id() string { return p.Dashboard.ID.String() }
 // DashboardVersionsPageProps is the frame around DashboardVersions.
 func DashboardVersionsPageProps(ctx context.Context, p DashboardVersionsProps) PageProps {
 	return PageProps{
-		Title: messages.T(ctx, "history.title"), Active: NavDashboards, Header: versionsActions(p),
+		Title: messages.T(ctx, "history.title"), Active: NavDashboards, Header: versionsActions(p), Styles: []string{"editor.css"},
 		Crumbs: []Crumb{{Label: messages.T(ctx, "home.dashboards"), Href: PathDashboards}, {Label: p.Dashboard.Name, Href: PathEditor(p.id())}},
 	}
 }
