@@ -119,15 +119,18 @@ type paletteType struct {
 var paletteTypes = []paletteType{
 	{charts.KPI, "gauge"}, {charts.Line, "chart-line"}, {charts.Bar, "chart-column"},
 	{charts.StackedBar, "chart-column-stacked"}, {charts.Donut, "chart-pie"}, {charts.Heatmap, "grid-3x3"},
-	{charts.Table, "table"}, {charts.Map, "map"}, {"scatter", "chart-scatter"},
-	{"forecast", "trending-up"}, {"text", "text-align-start"}, {"image", "image"},
-	{charts.Area, "chart-area"}, {"step", "chart-no-axes-column"}, {"combo", "chart-no-axes-combined"},
-	{"histogram", "chart-column-increasing"}, {"box_plot", "box"}, {"bubble", "chart-scatter"},
-	{"treemap", "layout-grid"}, {"sunburst", "sun"}, {"funnel", "funnel"}, {"sankey", "git-fork"},
-	{"waterfall", "waves"}, {"calendar", "calendar-days"}, {"radar", "radar"}, {"gauge", "gauge"},
-	{"candlestick", "chart-candlestick"}, {"pivot", "table-2"}, {"words", "type"}, {"choropleth", "map"},
-	{"filter", "filter"}, {"divider", "separator-horizontal"}, {"section", "panels-top-left"},
+	{charts.Table, "table"}, {charts.Map, "map"}, {charts.Scatter, "chart-scatter"},
+	{charts.Pivot, "table-2"}, {charts.Text, "text-align-start"}, {charts.Area, "chart-area"},
+	{charts.Step, "chart-no-axes-column"}, {charts.Combo, "chart-no-axes-combined"}, {charts.Histogram, "chart-column-increasing"},
+	{charts.Box, "box"}, {charts.Bubble, "chart-scatter"}, {charts.Treemap, "layout-grid"},
+	{charts.Sunburst, "sun"}, {charts.Funnel, "funnel"}, {charts.Sankey, "git-fork"},
+	{charts.Waterfall, "waves"}, {charts.Calendar, "calendar-days"}, {charts.Radar, "radar"},
+	{charts.Gauge, "gauge"}, {charts.Candlestick, "chart-candlestick"}, {charts.WordList, "type"},
+	{charts.Image, "image"}, {charts.Divider, "separator-horizontal"},
 }
+
+// paletteFirst is how many types are shown at once; the others unfold.
+const paletteFirst = 12
 
 // palette lists the types that exist.
 func palette() []paletteType {
@@ -158,8 +161,8 @@ func typeIcon(t charts.Type) string {
 
 // typeNames are the types whose name is not simply written with spaces.
 var typeNames = map[charts.Type]string{
-	charts.KPI: "editor.type_kpi", charts.StackedBar: "editor.type_stacked", "box_plot": "editor.type_box", "words": "editor.type_words",
-	"calendar": "editor.type_calendar", "choropleth": "editor.type_choropleth",
+	charts.KPI: "editor.type_kpi", charts.StackedBar: "editor.type_stacked", charts.Box: "editor.type_box", charts.WordList: "editor.type_words",
+	charts.Calendar: "editor.type_calendar",
 }
 
 func typeName(ctx context.Context, t charts.Type) string {

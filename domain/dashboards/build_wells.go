@@ -53,19 +53,35 @@ func (w well) hasRoom(n int) bool { return n < w.most }
 // measures. A type without a line has the wells that its dimensions ask for.
 var wellsByType = map[charts.Type][]well{
 	charts.KPI:        {measureWell("value")},
-	charts.Line:       {dimensionWell("x"), measureWell("value"), measureWell("also").optional().byName(), dimensionWell("series").optional()},
-	charts.Area:       {dimensionWell("x"), measureWell("value"), measureWell("also").optional().byName(), dimensionWell("series").optional()},
+	charts.Gauge:      {measureWell("value")},
+	charts.Line:       lineWells,
+	charts.Step:       lineWells,
+	charts.Area:       lineWells,
 	charts.Bar:        {dimensionWell("x"), measureWell("value")},
 	charts.StackedBar: {dimensionWell("x"), measureWell("value"), dimensionWell("series")},
-	charts.Donut:      {dimensionWell("x"), measureWell("value")},
+	charts.Combo:      {dimensionWell("x"), measureWell("value"), measureWell("also").byName()},
+	charts.Scatter:    pointWells,
+	charts.Bubble:     pointWells,
 	charts.Heatmap:    {dimensionWell("y"), dimensionWell("x"), measureWell("value")},
+	charts.Treemap:    {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value")},
+	charts.Sunburst:   {dimensionWell("x"), dimensionWell("series"), dimensionWell("label").optional(), measureWell("value")},
+	charts.Sankey:     {dimensionWell("x"), dimensionWell("series"), dimensionWell("y").optional(), dimensionWell("label").optional(), measureWell("value")},
+	charts.Funnel:     {dimensionWell("x").optional(), measureWell("value").many(manyFields)},
+	charts.Radar:      {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value").many(manyFields)},
+	charts.Pivot:      {dimensionWell("rows").many(5), measureWell("value").many(manyFields)},
 	charts.Table: {dimensionWell("rows").optional().many(manyFields), measureWell("value").optional().many(manyFields),
 		{name: "columns", takes: takesColumn, most: 30}},
 	charts.Map: {dimensionWell("lat").byName(), dimensionWell("lon").byName(), dimensionWell("label").optional().byName(),
 		measureWell("size").byName(), measureWell("colour").optional().byName()},
 	// What has no data has no wells.
-	"text": {}, "image": {}, "divider": {}, "section": {}, "filter": {},
+	charts.Text: {}, charts.Image: {}, charts.Divider: {},
 }
+
+var (
+	lineWells  = []well{dimensionWell("x"), measureWell("value"), measureWell("also").optional().byName(), dimensionWell("series").optional()}
+	pointWells = []well{dimensionWell("label"), measureWell("x").byName(), measureWell("y").byName(), measureWell("size").optional().byName(),
+		dimensionWell("series").optional().byName()}
+)
 
 // wellsOf are the wells of a type.
 func wellsOf(t charts.Type) []well {
