@@ -129,6 +129,9 @@ func compare(ctx context.Context, o *options, out *report, table string, d *ware
 				return fmt.Errorf("%s in PostgreSQL: %w", q.name, err)
 			}
 			pgs = append(pgs, c)
+			if c.wall > 5*time.Second {
+				break // nothing to gain from more
+			}
 		}
 		warm, err := warmRuns(ctx, engine, spec, d)
 		if err != nil {

@@ -90,12 +90,12 @@ func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGet
 }
 
 const dashboardCount = `-- name: DashboardCount :one
-SELECT count(*)::bigint FROM dashboards WHERE tenant_id = $1 AND deleted_at IS NULL
+SELECT count(*)::bigint FROM dashboards WHERE tenant_id = $1 AND deleted_at IS NULL AND ($2::boolean OR NOT unpublished)
 `
 
 // DashboardCount is the number of dashboards that are not deleted.
-func (q *Queries) DashboardCount(ctx context.Context, tenantID uuid.UUID) (int64, error) {
-	row := q.db.QueryRow(ctx, dashboardCount, tenantID)
+func (q *Queries) DashboardCount(ctx context.Context, tenantID uuid.UUID, drafts bool) (int64, error) {
+	row := q.db.QueryRow(ctx, dashboardCount, tenantID, drafts)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -591,7 +591,8 @@ func (q *Queries) DashboardOperationList(ctx context.Context, arg DashboardOpera
 const dashboardOwners = `-- name: DashboardOwners :many
 SELECT u.user_id, u.name, u.email FROM users u
 WHERE u.tenant_id = $1 AND EXISTS (
-    SELECT 1 FROM dashboards d WHERE d.tenant_id = $1 AND d.user_id = u.user_id AND d.deleted_at IS NULL)
+    SELECT 1 FROM dashboards d WHERE d.tenant_id = $1 AND d.user_id = u.user_id AND d.deleted_at IS NULL
+      AND ($2::boolean OR NOT d.unpublished))
 ORDER BY lower(u.name), u.email
 `
 
@@ -602,8 +603,8 @@ type DashboardOwnersRow struct {
 }
 
 // DashboardOwners lists the people who own one.
-func (q *Queries) DashboardOwners(ctx context.Context, tenantID uuid.UUID) ([]DashboardOwnersRow, error) {
-	rows, err := q.db.Query(ctx, dashboardOwners, tenantID)
+func (q *Queries) DashboardOwners(ctx context.Context, tenantID uuid.UUID, drafts bool) ([]DashboardOwnersRow, error) {
+	rows, err := q.db.Query(ctx, dashboardOwners, tenantID, drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -620,6 +621,24 @@ func (q *Queries) DashboardOwners(ctx context.Context, tenantID uuid.UUID) ([]Da
 		return nil, err
 	}
 	return items, nil
+}
+
+const dashboardPlace = `-- name: DashboardPlace :one
+SELECT folder_id, tags FROM dashboards
+WHERE tenant_id = $1 AND dashboard_id = $2 AND deleted_at IS NULL FOR UPDATE
+`
+
+type DashboardPlaceRow struct {
+	FolderID *uuid.UUID
+	Tags     []string
+}
+
+// DashboardPlace is where a dashboard lies and how it is tagged.
+func (q *Queries) DashboardPlace(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID) (DashboardPlaceRow, error) {
+	row := q.db.QueryRow(ctx, dashboardPlace, tenantID, dashboardID)
+	var i DashboardPlaceRow
+	err := row.Scan(&i.FolderID, &i.Tags)
+	return i, err
 }
 
 const dashboardPublish = `-- name: DashboardPublish :exec
@@ -804,7 +823,8 @@ func (q *Queries) DashboardSourcesList(ctx context.Context, tenantID uuid.UUID, 
 
 const dashboardState = `-- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished, d.name, d.tags, d.folder_id,
+    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
+        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id,
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -830,7 +850,7 @@ func (q *Queries) DashboardState(ctx context.Context, datasetIds []uuid.UUID, da
 const dashboardTags = `-- name: DashboardTags :many
 SELECT tag::text AS tag, count(*)::bigint AS dashboards
 FROM dashboards d, unnest(d.tags) AS tag
-WHERE d.tenant_id = $1 AND d.deleted_at IS NULL
+WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND ($2::boolean OR NOT d.unpublished)
 GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100
 `
 
@@ -840,8 +860,8 @@ type DashboardTagsRow struct {
 }
 
 // DashboardTags lists the tags in use with the number of dashboards.
-func (q *Queries) DashboardTags(ctx context.Context, tenantID uuid.UUID) ([]DashboardTagsRow, error) {
-	rows, err := q.db.Query(ctx, dashboardTags, tenantID)
+func (q *Queries) DashboardTags(ctx context.Context, tenantID uuid.UUID, drafts bool) ([]DashboardTagsRow, error) {
+	rows, err := q.db.Query(ctx, dashboardTags, tenantID, drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -1169,7 +1189,8 @@ const folderList = `-- name: FolderList :many
 SELECT f.folder_id, f.name, count(d.dashboard_id)::bigint AS dashboards
 FROM folders f
 LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
-WHERE f.tenant_id = $1
+    AND ($1::boolean OR NOT d.unpublished)
+WHERE f.tenant_id = $2
 GROUP BY f.folder_id, f.name ORDER BY lower(f.name)
 `
 
@@ -1180,8 +1201,8 @@ type FolderListRow struct {
 }
 
 // FolderList lists all with the number of their dashboards.
-func (q *Queries) FolderList(ctx context.Context, tenantID uuid.UUID) ([]FolderListRow, error) {
-	rows, err := q.db.Query(ctx, folderList, tenantID)
+func (q *Queries) FolderList(ctx context.Context, drafts bool, tenantID uuid.UUID) ([]FolderListRow, error) {
+	rows, err := q.db.Query(ctx, folderList, drafts, tenantID)
 	if err != nil {
 		return nil, err
 	}

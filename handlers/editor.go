@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -218,12 +219,12 @@ func (h editor) present(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case h.Presence == nil:
 	case body.Left:
-		err = h.Presence.Leave(r.Context(), i.Actor.TenantID.UUID(), id.UUID(), body.Tab)
+		err = h.Presence.Leave(r.Context(), i.Actor.TenantID.UUID(), id.UUID(), i.Actor.UserID.UUID(), body.Tab)
 	default:
 		err = h.Presence.Say(r.Context(), i.Actor.TenantID.UUID(), id.UUID(), presence.Person{Tab: body.Tab, User: i.Actor.UserID.UUID(), Name: cmp.Or(i.Name, i.Email), Part: body.Widget})
 	}
 	if err != nil {
-		return err
+		slog.WarnContext(r.Context(), "say who edits", "dashboard", id, "error", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -100,20 +100,21 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- DashboardCount is the number of dashboards that are not deleted.
 -- name: DashboardCount :one
-SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL;
+SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND (@drafts::boolean OR NOT unpublished);
 
 -- DashboardTags lists the tags in use with the number of dashboards.
 -- name: DashboardTags :many
 SELECT tag::text AS tag, count(*)::bigint AS dashboards
 FROM dashboards d, unnest(d.tags) AS tag
-WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
+WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL AND (@drafts::boolean OR NOT d.unpublished)
 GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100;
 
 -- DashboardOwners lists the people who own one.
 -- name: DashboardOwners :many
 SELECT u.user_id, u.name, u.email FROM users u
 WHERE u.tenant_id = @tenant_id AND EXISTS (
-    SELECT 1 FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.user_id = u.user_id AND d.deleted_at IS NULL)
+    SELECT 1 FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.user_id = u.user_id AND d.deleted_at IS NULL
+      AND (@drafts::boolean OR NOT d.unpublished))
 ORDER BY lower(u.name), u.email;
 
 -- DashboardListByDataset lists the dashboards that ask a dataset.
@@ -253,7 +254,8 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
 -- bound to; empty where there is no such dashboard.
 -- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished, d.name, d.tags, d.folder_id,
+    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
+        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id,
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -285,6 +287,7 @@ SELECT folder_id, name FROM folders WHERE tenant_id = @tenant_id AND folder_id =
 SELECT f.folder_id, f.name, count(d.dashboard_id)::bigint AS dashboards
 FROM folders f
 LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
+    AND (@drafts::boolean OR NOT d.unpublished)
 WHERE f.tenant_id = @tenant_id
 GROUP BY f.folder_id, f.name ORDER BY lower(f.name);
 
@@ -307,3 +310,8 @@ SELECT name FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id 
 UNION ALL
 SELECT name FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @object_id
 LIMIT 1;
+
+-- DashboardPlace is where a dashboard lies and how it is tagged.
+-- name: DashboardPlace :one
+SELECT folder_id, tags FROM dashboards
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL FOR UPDATE;

@@ -559,6 +559,9 @@ func (d *drafter) duplicate(c *Config, a Act) ([]string, error) {
 	if len(list) == 0 && a.Widget != "" {
 		list = []string{a.Widget}
 	}
+	if err := c.hasRoom(len(list)); err != nil {
+		return nil, err
+	}
 	var copies []Widget
 	for _, id := range list {
 		w, has := c.Widgets[id]
@@ -574,8 +577,19 @@ func (d *drafter) duplicate(c *Config, a Act) ([]string, error) {
 	return c.addGroup(copies, nil)
 }
 
+// hasRoom tells whether n more widgets are possible.
+func (c *Config) hasRoom(n int) error {
+	if len(c.Widgets)+n > MaxWidgets {
+		return ErrAct.With("A dashboard has at most %d widgets.", MaxWidgets)
+	}
+	return nil
+}
+
 // paste adds widgets of another dashboard, or of another moment of this one.
 func (d *drafter) paste(c *Config, a Act) ([]string, error) {
+	if err := c.hasRoom(len(a.Pasted)); err != nil {
+		return nil, err
+	}
 	for i := range a.Pasted {
 		w := &a.Pasted[i]
 		if c.dataset(w.Query.Dataset).IsZero() && len(wellsOf(w.Type)) > 0 {

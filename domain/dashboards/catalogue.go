@@ -64,10 +64,11 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 		limit = 60
 	}
 	var l Listing
+	drafts := access.Can(actor, access.EditContent) == nil
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
 			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
-			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: access.Can(actor, access.EditContent) == nil, RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
+			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: drafts, RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
 		if err != nil {
 			return fmt.Errorf("list dashboards: %w", err)
 		}
@@ -90,7 +91,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 			}
 			l.Entries, l.Matches = append(l.Entries, e), int(row.Matches)
 		}
-		total, err := tx.DashboardCount(ctx, tx.TenantID)
+		total, err := tx.DashboardCount(ctx, tx.TenantID, drafts)
 		l.Total = int(total)
 		return err
 	})
@@ -129,22 +130,23 @@ func (s *Service) ListFacets(ctx context.Context, actor access.Actor) (Facets, e
 		return Facets{}, err
 	}
 	var f Facets
+	drafts := access.Can(actor, access.EditContent) == nil
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		folders, err := tx.FolderList(ctx, tx.TenantID)
+		folders, err := tx.FolderList(ctx, drafts, tx.TenantID)
 		if err != nil {
 			return fmt.Errorf("list folders: %w", err)
 		}
 		for _, row := range folders {
 			f.Folders = append(f.Folders, Folder{ID: ids.Folder(row.FolderID), Name: row.Name, Dashboards: int(row.Dashboards)})
 		}
-		tags, err := tx.DashboardTags(ctx, tx.TenantID)
+		tags, err := tx.DashboardTags(ctx, tx.TenantID, drafts)
 		if err != nil {
 			return fmt.Errorf("list tags: %w", err)
 		}
 		for _, row := range tags {
 			f.Tags = append(f.Tags, Tag{Name: row.Tag, Dashboards: int(row.Dashboards)})
 		}
-		owners, err := tx.DashboardOwners(ctx, tx.TenantID)
+		owners, err := tx.DashboardOwners(ctx, tx.TenantID, drafts)
 		if err != nil {
 			return fmt.Errorf("list owners: %w", err)
 		}

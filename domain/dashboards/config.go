@@ -152,6 +152,9 @@ const (
 // Limits of a config.
 const (
 	MaxConfigBytes = 1 << 20
+	// maxStoredBytes bounds what is read: the database writes the same config
+	// with more blanks and longer numbers.
+	maxStoredBytes = 4 * MaxConfigBytes
 	MaxWidgets     = 60
 	MaxControls    = 20
 	MaxFields      = 100
@@ -171,8 +174,8 @@ func Blank(dataset ids.Dataset) Config {
 //
 // Errors: dashboards.config_invalid, dashboards.config_too_new.
 func ParseConfig(data []byte) (Config, error) {
-	if len(data) > MaxConfigBytes {
-		return Config{}, ErrConfig.With("This dashboard is too large: its config has %d bytes, at most %d are possible.", len(data), MaxConfigBytes)
+	if len(data) > maxStoredBytes {
+		return Config{}, tooLarge(len(data), maxStoredBytes)
 	}
 	data, err := upcast(data, upcasters)
 	if err != nil {
@@ -188,6 +191,18 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// checkSize bounds what is written.
+func (c *Config) checkSize() error {
+	if n := len(c.JSON()); n > MaxConfigBytes {
+		return tooLarge(n, MaxConfigBytes)
+	}
+	return nil
+}
+
+func tooLarge(bytes, most int) error {
+	return ErrConfig.With("This dashboard is too large: its config has %d bytes, at most %d are possible.", bytes, most)
 }
 
 // jsonProblem is the part of a decoding error that a person can act on.

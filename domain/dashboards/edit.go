@@ -107,6 +107,9 @@ func (s *Service) store(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 		return err
 	}
 	after, err := ParseConfig(raw)
+	if err == nil {
+		err = after.checkSize()
+	}
 	if err != nil {
 		return err
 	}
@@ -260,6 +263,9 @@ func (s *Service) edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 		if rev < 0 || rev > d.rev {
 			return ErrStale
 		}
+		if rev == 0 { // whatever is there
+			rev = d.rev
+		}
 		known := false
 		if gesture != uuid.Nil {
 			if known, err = tx.DashboardChangeExists(ctx, tx.TenantID, id.UUID(), gesture); err != nil {
@@ -297,6 +303,9 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 	var done []Operation
 	for _, op := range ops {
 		op.ChangeID, op.Undoes = change, undoes
+		if err := op.clean(); err != nil {
+			return err
+		}
 		keys, err := parsePointer(op.Path)
 		if err != nil {
 			return err

@@ -3,7 +3,9 @@ package dashboards
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -163,6 +165,56 @@ func (d document) at(keys []string) (value any, has bool) {
 		value = next
 	}
 	return value, true
+}
+
+// maxNumber bounds the digits of a number: the database writes exponents out.
+const maxNumber = 40
+
+// clean rewrites the value after in its plain form and refuses what can't be
+// stored.
+func (o *Operation) clean() error {
+	after, err := decodeValue(o.After)
+	if err != nil {
+		return ErrOperation.With("The value after at %s is not JSON.", o.Path).Wrap(err)
+	}
+	if len(o.After) == 0 {
+		return nil
+	}
+	if err := storable(after); err != nil {
+		return ErrOperation.With("The value after at %s can't be stored: %s.", o.Path, err)
+	}
+	if o.After, err = json.Marshal(after); err != nil {
+		return ErrOperation.Wrap(err)
+	}
+	return nil
+}
+
+// storable tells what a database can't hold: texts with a NUL, numbers beyond
+// what a float64 can.
+func storable(v any) error {
+	switch v := v.(type) {
+	case string:
+		if strings.ContainsRune(v, 0) {
+			return errors.New("a text has a NUL in it")
+		}
+	case json.Number:
+		if f, err := v.Float64(); err != nil || math.Abs(f) >= 1e30 || f != 0 && math.Abs(f) < 1e-30 || len(v) > maxNumber {
+			return errors.New("a number is too large, too small or too long")
+		}
+	case []any:
+		for _, one := range v {
+			if err := storable(one); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for key, one := range v {
+			if err := errors.Join(storable(key), storable(one)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func decodeValue(raw json.RawMessage) (any, error) {

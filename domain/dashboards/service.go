@@ -192,8 +192,15 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 		return Dashboard{}, err
 	}
 	n.Config.Schema = Schema
-	if err := n.Config.Validate(); err != nil {
+	if err := errors.Join(n.Config.Validate(), n.Config.checkSize()); err != nil {
 		return Dashboard{}, err
+	}
+	doc, err := newDocument(name, n.Config.JSON())
+	if err != nil {
+		return Dashboard{}, err
+	}
+	if err := storable(map[string]any(doc)); err != nil {
+		return Dashboard{}, ErrConfig.With("The config can't be stored: %s.", err)
 	}
 	id := ids.New[ids.Dashboard]()
 	now := s.clock()
@@ -306,6 +313,9 @@ func (s *Service) apply(ctx context.Context, tx *db.Tx, actor access.Actor, id i
 	}
 	change := uuid.Must(uuid.NewV7())
 	for i := range ops {
+		if err := ops[i].clean(); err != nil {
+			return Dashboard{}, err
+		}
 		if err := d.doc.apply(ops[i]); err != nil {
 			return Dashboard{}, err
 		}

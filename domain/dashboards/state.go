@@ -27,7 +27,9 @@ type State struct {
 // Limits of a link.
 const (
 	maxStateValues = 500
-	maxStateBytes  = 32 << 10
+	// maxCombinations bounds what marks over several dimensions select.
+	maxCombinations = 5000
+	maxStateBytes   = 32 << 10
 )
 
 // Parameters of a link, beside "<letter>.<id>".

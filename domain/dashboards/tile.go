@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -96,14 +97,21 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	return t, nil
 }
 
-func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, *charts.Outlook, *Sampled, error) {
+func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.Drawing, outlook *charts.Outlook, sampled *Sampled, err error) {
+	// A mistake in drawing one widget must not end the process, and with it the
+	// pages of everybody.
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.ErrorContext(ctx, "panic while drawing a widget", "dashboard", v.Dashboard.ID, "widget", p.ID, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			drawing, outlook, sampled, err = nil, nil, nil, fmt.Errorf("draw widget %s: %v", p.ID, cause)
+		}
+	}()
 	if p.err != nil {
 		return nil, nil, nil, p.err
 	}
 	in := p.input
-	var err error
 	if !in.Config.Type.Asks() {
-		drawing, err := charts.Draw(in)
+		drawing, err = charts.Draw(in)
 		return drawing, nil, nil, err
 	}
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
@@ -136,8 +144,7 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (*charts.Drawing, 
 			return nil, nil, nil, err
 		}
 	}
-	drawing, err := charts.Draw(in)
-	if err != nil {
+	if drawing, err = charts.Draw(in); err != nil {
 		return nil, nil, nil, err
 	}
 	return drawing, in.Outlook, sampledOf(in.Result), nil

@@ -453,9 +453,15 @@ func (v *View) resolveCross() error {
 			continue
 		}
 		view := CrossView{Widget: id, Title: w.Title, Type: w.Type, columns: dims, dataset: dataset}
+		combinations := 1
 		for _, m := range marks {
 			if len(m) != len(dims) {
 				return ErrFilters
+			}
+		}
+		for n := range dims {
+			if combinations *= len(distinct(marks, n)); combinations > maxCombinations {
+				return ErrFilters.With("At most %d combinations of marks can be selected.", maxCombinations)
 			}
 		}
 		var fields, texts []string
@@ -627,7 +633,7 @@ func (v *View) key() string {
 		tiles[i] = p.Key
 	}
 	d := &v.Dashboard
-	return digest(v.actor.TenantID, d.ID, d.Name, d.ShownRev(), v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
+	return digest(v.actor.TenantID, d.ID, d.Name, d.ShownRev(), d.Unpublished, d.Pending, v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
 		v.State.Encode(), v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
 }
 

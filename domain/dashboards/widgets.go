@@ -199,7 +199,7 @@ func furtherSpecs(p *Plan, w *Widget) ([]warehouse.Spec, error) {
 // how many there are.
 func (p *Plan) sampleRows() {
 	p.main.Limit = charts.MaxPoints
-	p.rows = &warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters,
+	p.rows = &warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
 		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
 }
 

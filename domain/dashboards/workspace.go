@@ -26,6 +26,30 @@ type deedKind struct {
 	// put makes the object what value says; it answers 0 where that is not
 	// possible any more.
 	put func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error)
+	// now is the value that put would change; nil where it is there or not, and
+	// nothing else.
+	now func(ctx context.Context, tx *db.Tx, id uuid.UUID) (any, error)
+}
+
+// isAs tells whether the object still is as a deed left it.
+func (k deedKind) isAs(ctx context.Context, tx *db.Tx, id uuid.UUID, left json.RawMessage) (bool, error) {
+	if k.now == nil {
+		return true, nil
+	}
+	now, err := k.now(ctx, tx, id)
+	if db.IsNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read what was changed: %w", err)
+	}
+	raw, err := json.Marshal(now)
+	if err != nil {
+		return false, fmt.Errorf("write what was changed: %w", err)
+	}
+	a, errA := decodeValue(raw)
+	b, errB := decodeValue(left)
+	return errA == nil && errB == nil && sameJSON(a, b), nil
 }
 
 // contents of a folder that was deleted.
@@ -38,13 +62,13 @@ type folderValue struct {
 // deedKinds are the kinds of entries. Before and after of an entry are what
 // put takes; no value means that the object is not there.
 var deedKinds = map[string]deedKind{
-	"dashboard": {func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+	"dashboard": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		if len(value) == 0 {
 			return tx.DashboardDelete(ctx, ptr(s.clock()), tx.TenantID, id)
 		}
 		return tx.DashboardUndelete(ctx, tx.TenantID, id)
 	}},
-	"dashboard.folder": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+	"dashboard.folder": {put: func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		var folder *uuid.UUID
 		if err := json.Unmarshal(value, &folder); err != nil {
 			return 0, err
@@ -54,22 +78,31 @@ var deedKinds = map[string]deedKind{
 			return 0, ErrFolderNotFound.Wrap(err)
 		}
 		return n, err
+	}, now: func(ctx context.Context, tx *db.Tx, id uuid.UUID) (any, error) {
+		row, err := tx.DashboardPlace(ctx, tx.TenantID, id)
+		return row.FolderID, err
 	}},
-	"dashboard.tags": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+	"dashboard.tags": {put: func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		var tags []string
 		if err := json.Unmarshal(value, &tags); err != nil {
 			return 0, err
 		}
 		return setTags(ctx, tx, id, tags)
+	}, now: func(ctx context.Context, tx *db.Tx, id uuid.UUID) (any, error) {
+		row, err := tx.DashboardPlace(ctx, tx.TenantID, id)
+		return row.Tags, err
 	}},
-	"folder.name": {func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+	"folder.name": {put: func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		var name string
 		if err := json.Unmarshal(value, &name); err != nil {
 			return 0, err
 		}
 		return tx.FolderRename(ctx, name, tx.TenantID, id)
+	}, now: func(ctx context.Context, tx *db.Tx, id uuid.UUID) (any, error) {
+		row, err := tx.FolderGet(ctx, tx.TenantID, id)
+		return row.Name, err
 	}},
-	"folder": {func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+	"folder": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		if len(value) == 0 {
 			return tx.FolderDelete(ctx, tx.TenantID, id)
 		}
@@ -151,6 +184,7 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		return Done{}, err
 	}
 	var done Done
+	over := false
 	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.WorkspaceHistory(ctx, tx.TenantID, optional(actor.UserID))
 		if err != nil {
@@ -175,21 +209,28 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		if done.Name, err = deedName(ctx, tx, row.ObjectID, row.Before, row.After); err != nil {
 			return err
 		}
-		n, err := kind.put(ctx, s, tx, row.ObjectID, row.Before)
+		same, err := kind.isAs(ctx, tx, row.ObjectID, row.After)
+		if err != nil {
+			return err
+		}
+		n := int64(0)
+		if same {
+			n, err = kind.put(ctx, s, tx, row.ObjectID, row.Before)
+		}
 		if _, taken := db.IsUniqueViolation(err); taken {
 			return ErrFolderTaken.Wrap(err)
 		}
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return ErrDeedOver
-		}
+		// The log says so even where nothing could be taken back any more, or
+		// undo would stay at this deed for ever.
+		over = n == 0
 		return s.logDeed(ctx, tx, db.WorkspaceOperationInsertParams{TenantID: tx.TenantID, OpID: uuid.Must(uuid.NewV7()), Kind: row.Kind,
 			ObjectID: row.ObjectID, Before: row.After, After: row.Before, UserID: optional(actor.UserID), Undoes: &row.OpID, Now: s.clock()})
 	})
-	if err == nil {
-		s.log.InfoContext(ctx, "taken back", "kind", done.Kind)
+	if err == nil && over {
+		return Done{}, ErrDeedOver
 	}
 	return done, err
 }

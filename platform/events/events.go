@@ -21,7 +21,7 @@ const (
 	DatasetChanged   Kind = "dataset.changed"
 	DashboardChanged Kind = "dashboard.changed" // as viewers see it
 	DashboardEdited  Kind = "dashboard.edited"  // its draft
-	JobProgress      Kind = "job.progress" // also for a job that started or ended
+	JobProgress      Kind = "job.progress"      // also for a job that started or ended
 	Resync           Kind = "resync"
 )
 

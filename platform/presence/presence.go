@@ -48,19 +48,33 @@ func (b *Board) Say(ctx context.Context, tenant, thing uuid.UUID, p Person) erro
 	if p.Since.IsZero() {
 		p.Since = now
 	}
-	at := key(tenant, thing)
-	if old, err := b.client.HGet(ctx, at, p.Tab).Bytes(); err == nil {
-		var before Person
-		if json.Unmarshal(old, &before) == nil && before.User == p.User {
+	at, field := key(tenant, thing), fieldOf(p.User, p.Tab)
+	all, err := b.client.HGetAll(ctx, at).Result()
+	if err != nil {
+		return fmt.Errorf("read presence: %w", err)
+	}
+	var gone []string
+	for name, text := range all {
+		before, there := b.read(text)
+		switch {
+		case name == field && there:
 			p.Since = before.Since
+		case !there:
+			gone = append(gone, name)
 		}
+	}
+	if _, has := all[field]; !has && len(all)-len(gone) >= maxTabs {
+		return nil // a crowd: one more is not told of
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("write presence: %w", err)
 	}
 	pipe := b.client.Pipeline()
-	pipe.HSet(ctx, at, p.Tab, text)
+	if len(gone) > 0 {
+		pipe.HDel(ctx, at, gone...)
+	}
+	pipe.HSet(ctx, at, field, text)
 	pipe.Expire(ctx, at, Keep)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("write presence: %w", err)
@@ -68,9 +82,21 @@ func (b *Board) Say(ctx context.Context, tenant, thing uuid.UUID, p Person) erro
 	return nil
 }
 
+// read answers who an entry is of, and whether they are still there.
+func (b *Board) read(text string) (p Person, there bool) {
+	err := json.Unmarshal([]byte(text), &p)
+	return p, err == nil && b.clock().Sub(p.Heard) < Keep
+}
+
+// maxTabs bounds how many tabs are told of for one thing.
+const maxTabs = 100
+
+// fieldOf names a tab so that nobody can speak for somebody else's.
+func fieldOf(user uuid.UUID, tab string) string { return user.String() + "/" + tab }
+
 // Leave tells that a tab was closed.
-func (b *Board) Leave(ctx context.Context, tenant, thing uuid.UUID, tab string) error {
-	if err := b.client.HDel(ctx, key(tenant, thing), tab).Err(); err != nil {
+func (b *Board) Leave(ctx context.Context, tenant, thing, user uuid.UUID, tab string) error {
+	if err := b.client.HDel(ctx, key(tenant, thing), fieldOf(user, tab)).Err(); err != nil {
 		return fmt.Errorf("write presence: %w", err)
 	}
 	return nil
@@ -84,8 +110,7 @@ func (b *Board) List(ctx context.Context, tenant, thing uuid.UUID) ([]Person, er
 	}
 	list := []Person{}
 	for _, text := range all {
-		var p Person
-		if json.Unmarshal([]byte(text), &p) == nil && b.clock().Sub(p.Heard) < Keep {
+		if p, there := b.read(text); there {
 			list = append(list, p)
 		}
 	}

@@ -54,7 +54,7 @@ func TestWhoIsThere(t *testing.T) {
 	want(tenant, "b:orders", "a:")
 	now = now.Add(15 * time.Second)
 	want(tenant, "b:orders") // a has said nothing for 35 s
-	if err := b.Leave(t.Context(), tenant, thing, "b"); err != nil {
+	if err := b.Leave(t.Context(), tenant, thing, uuid.NameSpaceURL, "b"); err != nil {
 		t.Fatal(err)
 	}
 	want(tenant)

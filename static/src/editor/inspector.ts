@@ -43,6 +43,8 @@ export class Inspector {
     root.addEventListener("click", (event) => this.#click(event), { signal });
     // Acts stand in the filter bar too.
     desk.root.addEventListener("click", (event) => {
+      // The second click of a double click would hit what has moved into place.
+      if (event.detail > 1) return;
       const button = event.target instanceof Element ? event.target.closest<HTMLElement>("button[data-act], a[data-act]") : null;
       if (!button) return;
       event.preventDefault();
