@@ -121,10 +121,11 @@ func (v *visitor) signIn() {
 	v.must(v.tab.WaitForURL(v.server.URL + "/"))
 }
 
-// openDashboard signs in and opens a dashboard by its name on the home page.
+// openDashboard signs in and opens a dashboard by its name in the list of all.
 func (v *visitor) openDashboard(name string) {
 	v.t.Helper()
 	v.signIn()
+	v.open("/dashboards")
 	v.must(v.tab.GetByRole("link", playwright.PageGetByRoleOptions{Name: name, Exact: playwright.Bool(true)}).First().Click())
 	v.must(v.tab.WaitForURL("**/dashboards/*"))
 	v.see("h1", name)

@@ -212,6 +212,9 @@ func TestKeptPageIsTheSamePage(t *testing.T) {
 	if _, err := s.Dashboards.Apply(t.Context(), s.editor(), s.board.ID, 1, []dashboards.Operation{op}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Dashboards.Publish(t.Context(), s.editor(), s.board.ID, ""); err != nil {
+		t.Fatal(err)
+	}
 	b.get(s.path("")).shows("#w-sum", "7,260")
 	b.get(s.path("")).shows("#w-sum", "7,260").lacks(".wait")
 	kept := b.get(s.path("")).shows("#w-sum", "7,260").lacks(".wait").lacks("#w-gone")
@@ -343,6 +346,9 @@ func TestDashboardFailures(t *testing.T) {
 	if a := send(1, "Net sales", "Turnover").want(http.StatusConflict); !strings.Contains(a.body, "dashboards.stale") {
 		t.Errorf("%s", a.body)
 	}
+	// Viewers, and the page, see it once it is published.
+	b.get(s.path("")).shows("#w-sum .w-title", "Net sales")
+	b.post(s.path("/publish"))
 	b.get(s.path("")).shows("#w-sum .w-title", "Sales")
 }
 
@@ -369,8 +375,15 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 		t.Run(method+" "+route, func(t *testing.T) {
 			stranger.t, nobody.t = t, t
 			var got answer
-			if strings.HasSuffix(route, "/operations") {
-				r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(`{"rev":1,"operations":[{"op_id":"`+uuid.NewString()+`","path":"/name","after":"x"}]}`))
+			bodies := map[string]string{
+				"/operations": `{"rev":1,"operations":[{"op_id":"` + uuid.NewString() + `","path":"/name","after":"x"}]}`,
+				"/act":        `{"rev":1,"act":{"kind":"add_widget","type":"kpi"}}`,
+				"/undo":       `{"rev":1}`,
+				"/redo":       `{"rev":1}`,
+				"/presence":   `{"tab":"t"}`,
+			}
+			if body, ok := bodies[route[strings.LastIndexByte(route, '/'):]]; ok {
+				r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -609,6 +622,9 @@ func TestStreamTellsOfChanges(t *testing.T) {
 		t.Error("the page shows another moment than it was told of")
 	}
 	if _, err := s.Dashboards.Rename(t.Context(), s.editor(), s.board.ID, "Trade"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Dashboards.Publish(t.Context(), s.editor(), s.board.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	for e := next(t, stream); !strings.Contains(e[1], `"rev":2`); e = next(t, stream) {

@@ -246,6 +246,9 @@ func (c *compiler) percentileSQL(x string, ref colRef, p float64) string {
 // fewer than its type allows.
 func (c *compiler) digits(ref colRef) int {
 	sources := []*source{c.base, c.before}
+	if ref.Rel < 0 {
+		return int(ref.Precision) // calculated: there are no statistics of it
+	}
 	if ref.Rel != 0 {
 		sources = []*source{c.lookups[ref.Rel-1]}
 	}

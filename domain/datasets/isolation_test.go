@@ -173,6 +173,14 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			s, err := r.Bind(ctx, a, travelled)
 			return empty(t, len(s.Versions()), err)
 		}, nil},
+		"Search": {func(ctx context.Context, a access.Actor) error {
+			own, err := r.Search(ctx, r.actor, "order", 10)
+			if err != nil || len(own.Columns) == 0 {
+				t.Errorf("the owner finds %+v, %v", own, err)
+			}
+			found, err := r.Search(ctx, a, "order", 10)
+			return empty(t, len(found.Datasets)+len(found.Columns), err)
+		}, nil},
 		"ReleaseLease": {func(ctx context.Context, a access.Actor) error { return r.ReleaseLease(ctx, a, lease.ID) }, nil},
 		"Sweep": {func(ctx context.Context, a access.Actor) error {
 			swept, err := r.Sweep(ctx, a)
