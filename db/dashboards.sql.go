@@ -681,15 +681,15 @@ func (q *Queries) DashboardPurge(ctx context.Context, tenantID uuid.UUID, before
 const dashboardSetContent = `-- name: DashboardSetContent :exec
 UPDATE dashboards
 SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
-    published_rev = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_rev, rev) END,
-    name = $1, config = $2, rev = $3, search_text = $4, updated_at = $5
+    published_rev = CASE WHEN unpublished THEN NULL WHEN COALESCE(published_config, config) = $1::jsonb THEN $2::bigint ELSE COALESCE(published_rev, rev) END,
+    name = $3, config = $1, rev = $2, search_text = $4, updated_at = $5
 WHERE tenant_id = $6 AND dashboard_id = $7
 `
 
 type DashboardSetContentParams struct {
-	Name        string
 	Config      json.RawMessage
 	Rev         int64
+	Name        string
 	SearchText  string
 	Now         time.Time
 	TenantID    uuid.UUID
@@ -697,12 +697,12 @@ type DashboardSetContentParams struct {
 }
 
 // DashboardSetContent stores the snapshot of the log. What was published so far
-// stays what viewers see.
+// stays what viewers see; where that is the same, it is of this revision now.
 func (q *Queries) DashboardSetContent(ctx context.Context, arg DashboardSetContentParams) error {
 	_, err := q.db.Exec(ctx, dashboardSetContent,
-		arg.Name,
 		arg.Config,
 		arg.Rev,
+		arg.Name,
 		arg.SearchText,
 		arg.Now,
 		arg.TenantID,

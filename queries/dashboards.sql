@@ -28,11 +28,11 @@ WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS 
 FOR UPDATE;
 
 -- DashboardSetContent stores the snapshot of the log. What was published so far
--- stays what viewers see.
+-- stays what viewers see; where that is the same, it is of this revision now.
 -- name: DashboardSetContent :exec
 UPDATE dashboards
 SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
-    published_rev = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_rev, rev) END,
+    published_rev = CASE WHEN unpublished THEN NULL WHEN COALESCE(published_config, config) = @config::jsonb THEN @rev::bigint ELSE COALESCE(published_rev, rev) END,
     name = @name, config = @config, rev = @rev, search_text = @search_text, updated_at = @now
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
 
