@@ -74,14 +74,6 @@ func DashboardTileID(widget string) string { return "w-" + widget }
 // PathNewDashboard asks for the dataset of a new dashboard.
 const PathNewDashboard = PathDashboards + "/new"
 
-// primary is the kind of the one filled button of a page.
-func primary(is bool) ui.ButtonKind {
-	if is {
-		return ui.Filled
-	}
-	return ui.Outline
-}
-
 func pathTags(id string) string { return PathDashboard(id) + "/tags" } // GET: a dialog for #modal; POST tags
 
 // Ids of what answers replace.

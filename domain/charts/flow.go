@@ -159,10 +159,9 @@ func drawSankey(d *drawing) error {
 		return nil
 	}
 	type flow struct {
-		from, to   int
-		value      float64
-		mark       string
-		head, text string
+		from, to int
+		value    float64
+		mark     string
 	}
 	type place struct {
 		name, key, colour string

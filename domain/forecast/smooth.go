@@ -253,7 +253,6 @@ type fitted struct {
 	point []float64 // the weights as the search sees them
 	begin state
 	aicc  float64
-	sigma float64 // of one step
 }
 
 // fit looks for the weights with the least squared error over y, which are
