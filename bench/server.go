@@ -269,13 +269,21 @@ func keepTen(ctx context.Context, client *http.Client, database, page string) er
 	if err != nil {
 		return err
 	}
-	response, err := client.Post(page+"/operations", "application/json", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server answered %s", response.Status)
+	for _, step := range []string{"/operations", "/publish"} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, page+step, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json")
+		response, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: the server answered %s", step, response.Status)
+		}
 	}
 	return nil
 }
