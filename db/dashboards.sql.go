@@ -1021,32 +1021,6 @@ func (q *Queries) DashboardVersionList(ctx context.Context, tenantID uuid.UUID, 
 	return items, nil
 }
 
-const dashboardVersionRename = `-- name: DashboardVersionRename :execrows
-UPDATE dashboard_versions SET name = $1
-WHERE tenant_id = $2 AND dashboard_id = $3 AND number = $4
-`
-
-type DashboardVersionRenameParams struct {
-	Name        string
-	TenantID    uuid.UUID
-	DashboardID uuid.UUID
-	Number      int32
-}
-
-// DashboardVersionRename gives a version a name.
-func (q *Queries) DashboardVersionRename(ctx context.Context, arg DashboardVersionRenameParams) (int64, error) {
-	result, err := q.db.Exec(ctx, dashboardVersionRename,
-		arg.Name,
-		arg.TenantID,
-		arg.DashboardID,
-		arg.Number,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const dashboardViewOpened = `-- name: DashboardViewOpened :exec
 INSERT INTO dashboard_views (tenant_id, user_id, dashboard_id, opened_at)
 VALUES ($1, $2, $3, $4)

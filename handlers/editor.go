@@ -90,6 +90,15 @@ func readJSON(r *http.Request, into any) error {
 	return nil
 }
 
+// request reads which dashboard a script's request is about, and its body.
+func request(r *http.Request, into any) (ids.Dashboard, error) {
+	id, err := dashboardID(r)
+	if err != nil {
+		return id, err
+	}
+	return id, readJSON(r, into)
+}
+
 // listOperations answers what happened to the draft after a revision.
 func (h editor) listOperations(w http.ResponseWriter, r *http.Request) error {
 	id, err := dashboardID(r)
@@ -114,17 +123,14 @@ func (h editor) listOperations(w http.ResponseWriter, r *http.Request) error {
 // operations applies changes to the draft. A program that must not change what
 // somebody else changed since leaves the mode out and gets 409.
 func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
-	id, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
 	var body struct {
 		Rev        int64                  `json:"rev"`
 		ChangeID   uuid.UUID              `json:"change_id"`
 		Mode       string                 `json:"mode"`
 		Operations []dashboards.Operation `json:"operations"`
 	}
-	if err := readJSON(r, &body); err != nil {
+	id, err := request(r, &body)
+	if err != nil {
 		return err
 	}
 	if body.Mode == "merge" {
@@ -147,16 +153,13 @@ func answerEdit(w http.ResponseWriter, edited dashboards.Edited, err error) erro
 
 // act does what needs to know the datasets: a dropped field, another type.
 func (h editor) act(w http.ResponseWriter, r *http.Request) error {
-	id, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
 	var body struct {
 		Rev      int64          `json:"rev"`
 		ChangeID uuid.UUID      `json:"change_id"`
 		Act      dashboards.Act `json:"act"`
 	}
-	if err := readJSON(r, &body); err != nil {
+	id, err := request(r, &body)
+	if err != nil {
 		return err
 	}
 	edited, err := h.Dashboards.Act(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Act)
@@ -172,16 +175,13 @@ func (h editor) redo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h editor) takeBack(w http.ResponseWriter, r *http.Request, how func(context.Context, access.Actor, ids.Dashboard, int64, uuid.UUID, bool) (dashboards.Edited, error)) error {
-	id, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
 	var body struct {
 		Rev      int64     `json:"rev"`
 		ChangeID uuid.UUID `json:"change_id"`
 		Force    bool      `json:"force"`
 	}
-	if err := readJSON(r, &body); err != nil {
+	id, err := request(r, &body)
+	if err != nil {
 		return err
 	}
 	edited, err := how(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Force)
@@ -197,16 +197,13 @@ const maxTab = 40
 
 // present notes which widget somebody works on. Without Redis nobody hears of it.
 func (h editor) present(w http.ResponseWriter, r *http.Request) error {
-	id, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
 	var body struct {
 		Tab    string `json:"tab"`
 		Widget string `json:"widget"`
 		Left   bool   `json:"left"`
 	}
-	if err := readJSON(r, &body); err != nil {
+	id, err := request(r, &body)
+	if err != nil {
 		return err
 	}
 	if body.Tab == "" || len(body.Tab) > maxTab || len(body.Widget) > maxTab {

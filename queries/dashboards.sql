@@ -184,11 +184,6 @@ FROM dashboard_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
 WHERE v.tenant_id = @tenant_id AND v.dashboard_id = @dashboard_id AND v.number = @number;
 
--- DashboardVersionRename gives a version a name.
--- name: DashboardVersionRename :execrows
-UPDATE dashboard_versions SET name = @name
-WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND number = @number;
-
 -- DashboardVersionCount is the number of versions.
 -- name: DashboardVersionCount :one
 SELECT count(*)::bigint FROM dashboard_versions WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
