@@ -30,6 +30,7 @@ var outsideTenants = map[string]string{
 	"control.throttles":       "failed sign-ins, before the tenant is known",
 	"control.jobs":            "the relay hands out the jobs of all tenants; a transaction bound to one sees its own (policy)",
 	"control.outbox":          "the relay sends the events of all tenants; a transaction bound to one sees its own (policy)",
+	"control.epochs":          "read with the session, before the tenant is known; only functions reach it",
 	"control.schedules":       "what the installation runs when",
 }
 

@@ -43,6 +43,7 @@ type Config struct {
 type DB struct {
 	pool       *pgxpool.Pool
 	placements placements
+	checks     sessionChecks
 }
 
 // Open connects. When URL names another role than Role, every connection

@@ -41,6 +41,49 @@ CREATE TYPE public.user_role AS ENUM (
     'viewer'
 );
 
+CREATE FUNCTION control.advance_epoch(tenant uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    mark text := pg_current_xact_id()::text || ' ' || tenant::text;
+BEGIN
+    IF tenant IS NULL OR current_setting('app.advanced', true) = mark THEN
+        RETURN;
+    END IF;
+    INSERT INTO control.epochs AS e (tenant_id, epoch) VALUES (tenant, 1)
+    ON CONFLICT (tenant_id) DO UPDATE SET epoch = e.epoch + 1;
+    PERFORM set_config('app.advanced', mark, true);
+END
+$$;
+
+CREATE FUNCTION control.check_sessions(tokens bytea[]) RETURNS TABLE(n bigint, session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, epoch bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY SELECT t.place, s.session_id, s.person_id, s.tenant_id, s.user_id, s.last_seen_at, s.expires_at, s.remembered,
+        COALESCE(e.epoch, 0)
+    FROM unnest(tokens) WITH ORDINALITY t (token, place) JOIN control.sessions s ON s.token_hash = t.token
+        LEFT JOIN control.epochs e ON e.tenant_id = s.tenant_id
+    WHERE s.expires_at > now() AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
+END
+$$;
+
+CREATE FUNCTION control.membership_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    person uuid := COALESCE(NEW.person_id, OLD.person_id);
+    tenant uuid := COALESCE(NEW.tenant_id, OLD.tenant_id);
+BEGIN
+    PERFORM control.advance_epoch(one) FROM (SELECT tenant AS one UNION SELECT m.tenant_id FROM control.memberships m
+        WHERE m.person_id = person ORDER BY one) reached;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -89,6 +132,16 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION control.row_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM control.advance_epoch(COALESCE(NEW.tenant_id, OLD.tenant_id));
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION control.session_workspaces() RETURNS TABLE(tenant_id uuid, slug text, name text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -127,6 +180,35 @@ BEGIN
     RETURN 0;
 END
 $$;
+
+CREATE FUNCTION control.watch(target regclass, columns text DEFAULT ''::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    EXECUTE format('CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE %s ON %s'
+        ' DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed()',
+        CASE WHEN columns <> '' THEN 'OF ' || columns ELSE '' END, target);
+END
+$$;
+
+CREATE FUNCTION control.workspace_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM control.advance_epoch(one) FROM (SELECT NEW.tenant_id AS one UNION SELECT o.tenant_id
+        FROM control.memberships m JOIN control.memberships o ON o.person_id = m.person_id
+        WHERE m.tenant_id = NEW.tenant_id ORDER BY one) reached;
+    RETURN NULL;
+END
+$$;
+
+CREATE TABLE control.epochs (
+    tenant_id uuid NOT NULL,
+    epoch bigint NOT NULL
+)
+WITH (fillfactor='50');
 
 CREATE TABLE control.jobs (
     job_id uuid NOT NULL,
@@ -667,6 +749,9 @@ CREATE TABLE public.workspace_operations (
 
 ALTER TABLE ONLY public.workspace_operations FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE ONLY control.epochs
+    ADD CONSTRAINT epochs_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY control.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (job_id);
 
@@ -889,6 +974,22 @@ CREATE INDEX users_plan_idx ON public.users USING btree (tenant_id, plan_type);
 
 CREATE INDEX workspace_operations_user_idx ON public.workspace_operations USING btree (tenant_id, user_id, op_id);
 
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON control.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.membership_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER UPDATE OF name, slug ON control.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.workspace_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF starred_at ON public.dashboard_views DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.dashboards DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.datasets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.folders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
 ALTER TABLE ONLY control.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
@@ -1000,6 +1101,8 @@ CREATE POLICY control_rows ON control.sessions USING ((current_setting('app.scop
 CREATE POLICY control_rows ON control.tenants USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.throttles USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+ALTER TABLE control.epochs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.jobs ENABLE ROW LEVEL SECURITY;
 
@@ -1138,6 +1241,13 @@ GRANT USAGE ON SCHEMA control TO dataflow_app;
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO dataflow_app;
 
+REVOKE ALL ON FUNCTION control.advance_epoch(tenant uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION control.check_sessions(tokens bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION control.check_sessions(tokens bytea[]) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION control.membership_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION control.open_session(token bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION control.open_session(token bytea) TO dataflow_app;
 
@@ -1145,11 +1255,17 @@ REVOKE ALL ON FUNCTION control.protect(target regclass, privileges text) FROM PU
 
 REVOKE ALL ON FUNCTION control.reserve(target regclass, privileges text, own boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION control.row_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION control.session_workspaces() FROM PUBLIC;
 GRANT ALL ON FUNCTION control.session_workspaces() TO dataflow_app;
 
 REVOKE ALL ON FUNCTION control.take_attempts(keys bytea[], free integer[], longest_seconds integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION control.take_attempts(keys bytea[], free integer[], longest_seconds integer[]) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION control.watch(target regclass, columns text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION control.workspace_changed() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.jobs TO dataflow_app;
 

@@ -116,6 +116,56 @@ func (q *Queries) LinkUse(ctx context.Context, tokenHash []byte, purpose string)
 	return i, err
 }
 
+const sessionCheckMany = `-- name: SessionCheckMany :many
+SELECT n::bigint AS n, session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,
+    last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at, remembered::boolean AS remembered, epoch::bigint AS epoch
+FROM control.check_sessions($1::bytea[])
+`
+
+type SessionCheckManyRow struct {
+	N          int64
+	SessionID  uuid.UUID
+	PersonID   uuid.UUID
+	TenantID   uuid.UUID
+	UserID     uuid.UUID
+	LastSeenAt time.Time
+	ExpiresAt  time.Time
+	Remembered bool
+	Epoch      int64
+}
+
+// SessionCheckMany finds live sessions and the epochs of their workspaces; a
+// session that has ended has no row. N is the place of its token, from 1.
+func (q *Queries) SessionCheckMany(ctx context.Context, tokenHashes [][]byte) ([]SessionCheckManyRow, error) {
+	rows, err := q.db.Query(ctx, sessionCheckMany, tokenHashes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionCheckManyRow
+	for rows.Next() {
+		var i SessionCheckManyRow
+		if err := rows.Scan(
+			&i.N,
+			&i.SessionID,
+			&i.PersonID,
+			&i.TenantID,
+			&i.UserID,
+			&i.LastSeenAt,
+			&i.ExpiresAt,
+			&i.Remembered,
+			&i.Epoch,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionInsert = `-- name: SessionInsert :exec
 INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, remembered, address, user_agent)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -73,8 +73,6 @@ func (h boards) streams(r chi.Router) {
 	r.Get("/dashboards/{id}/events", handle(h.events))
 }
 
-type stateKey struct{}
-
 // identifyAndRead finds out who is signed in and reads the state of the
 // dashboard of the path. An id that is none has no state.
 func (h boards) identifyAndRead(next http.Handler) http.Handler {
@@ -87,15 +85,16 @@ func (h boards) identifyAndRead(next http.Handler) http.Handler {
 		id, _ := dashboardID(r)
 		state := h.Dashboards.Read(id)
 		// Only whole pages show the switcher of workspaces.
-		i, err := h.Auth.IdentifyAnd(r.Context(), cookie.Value, !isPartial(r), state.Fill)
+		i, text, err := h.Auth.IdentifyAnd(r.Context(), cookie.Value, !isPartial(r), auth.Aside{Name: state.Name(), Fill: state.Fill})
 		switch {
 		case errors.Is(err, auth.ErrNoSession):
 		case err != nil:
 			return err
 		default:
-			scopeOf(r).identity = &i
+			state.Text = text
+			scopeOf(r).identity, scopeOf(r).board = &i, state
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stateKey{}, state)))
+		next.ServeHTTP(w, r)
 		return nil
 	})
 }
@@ -109,8 +108,20 @@ func dashboardID(r *http.Request) (ids.Dashboard, error) {
 	return id, nil
 }
 
-// words are the texts that become part of drawings.
+// wordsOf are the texts that become part of drawings, by language.
+var wordsOf sync.Map // string -> dashboards.Words
+
 func words(ctx context.Context) dashboards.Words {
+	lang := messages.Language(ctx)
+	known, ok := wordsOf.Load(lang)
+	if !ok {
+		known, _ = wordsOf.LoadOrStore(lang, wordsIn(messages.WithLanguage(context.Background(), lang)))
+	}
+	return known.(dashboards.Words)
+}
+
+// wordsIn keeps ctx, which outlives requests.
+func wordsIn(ctx context.Context) dashboards.Words {
 	return dashboards.Words{
 		Words: charts.Words{
 			Other: messages.T(ctx, "charts.other"), NoValue: messages.T(ctx, "charts.no_value"), True: messages.T(ctx, "charts.true"),
@@ -147,7 +158,7 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 		at = r.Header.Get(headerSnapshot)
 	}
 	request := dashboards.OpenRequest{ID: id, Draft: isDraft(r), State: state, Snapshot: at, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())}
-	if known, ok := r.Context().Value(stateKey{}).(*dashboards.ReadState); ok {
+	if known := scopeOf(r).board; known != nil {
 		return h.Dashboards.OpenKnown(r.Context(), actor(r), request, known, messages.Language(r.Context()))
 	}
 	return h.Dashboards.Open(r.Context(), actor(r), request)
@@ -193,10 +204,7 @@ func (h boards) page(w http.ResponseWriter, r *http.Request, v *dashboards.View)
 		for _, tile := range known {
 			all = append(all, tile...)
 		}
-		body := joined(append(all, foot...))
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		// Somebody who went away gets nothing, and that is no error of ours.
-		_, _ = w.Write(body)
+		sendJoined(w, append(all, foot...))
 		return nil
 	}
 	return h.stream(r, w, out, v, withNonce(head, nonce), foot, func(_ int, tile []*fragment) []*fragment { return tile })
@@ -247,11 +255,7 @@ func (h boards) frame(w http.ResponseWriter, r *http.Request, v *dashboards.View
 	keep := !waiting && s.Flash.Text == ""
 	key := ""
 	if keep {
-		known, err := json.Marshal(s)
-		if err != nil {
-			return nil, nil, fmt.Errorf("name the frame: %w", err)
-		}
-		key = "frame " + v.Key + " " + strconv.FormatBool(props.CanEdit) + " " + messages.Language(r.Context()) + string(known)
+		key = strings.Join([]string{"frame", v.Key, identity(r).Version, string(s.Theme), s.Path, messages.Language(r.Context())}, "\x00")
 		if both, ok := h.fragments.get(key); ok {
 			last := len(both) - 1
 			return both[:last:last], both[last:], nil
@@ -460,9 +464,7 @@ func (h boards) tile(w http.ResponseWriter, r *http.Request) error {
 	startHTML(w)
 	out := newStream(w, r)
 	if out.gzip {
-		body := joined(list)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body) // somebody who went away gets nothing
+		sendJoined(w, list)
 		return nil
 	}
 	_ = out.write(list...)

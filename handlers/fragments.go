@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -149,19 +150,27 @@ func (s *stream) close() error {
 	return err
 }
 
-// joined is the whole answer of known fragments, ready to be sent at once.
-func joined(fragments []*fragment) []byte {
-	n := len(gzipHeader) + len(lastBlock) + 8
-	for _, f := range fragments {
-		n += len(f.deflated)
-	}
-	var buffer bytes.Buffer
-	buffer.Grow(n)
-	s := &stream{out: &buffer, gzip: true}
+// buffers are for whole answers: tens of kilobytes that a request needs for a
+// moment.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptBuffer is the largest buffer that is used again.
+const keptBuffer = 1 << 20
+
+// sendJoined sends the whole answer of known fragments at once.
+func sendJoined(w http.ResponseWriter, fragments []*fragment) {
+	buffer := buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	s := &stream{out: buffer, gzip: true}
 	// A Buffer takes everything.
 	_ = s.write(fragments...)
 	_ = s.close()
-	return buffer.Bytes()
+	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))
+	// Somebody who went away gets nothing, and that is no error of ours.
+	_, _ = w.Write(buffer.Bytes())
+	if buffer.Cap() <= keptBuffer {
+		buffers.Put(buffer)
+	}
 }
 
 // crcShift is what appending zero bytes does to a CRC-32, as a matrix over
@@ -202,7 +211,23 @@ var powers = sync.OnceValue(func() *[64]crcShift {
 	return &p
 })
 
+// shortShifts are those of short pieces, which are made for each request.
+var shortShifts = sync.OnceValue(func() *[128]crcShift {
+	var all [128]crcShift
+	for n := range all {
+		all[n] = shiftOf(uint64(n))
+	}
+	return &all
+})
+
 func shiftBy(bytes uint64) crcShift {
+	if short := shortShifts(); bytes < uint64(len(short)) {
+		return short[bytes]
+	}
+	return shiftOf(bytes)
+}
+
+func shiftOf(bytes uint64) crcShift {
 	var m crcShift
 	for i := range m {
 		m[i] = 1 << i

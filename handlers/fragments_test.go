@@ -29,7 +29,7 @@ func TestFragmentsJoinIntoOneGzipMember(t *testing.T) {
 				list = append(list, newFragment(piece))
 			}
 		}
-		r, err := gzip.NewReader(bytes.NewReader(joined(list)))
+		r, err := gzip.NewReader(sent(list))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,6 +38,13 @@ func TestFragmentsJoinIntoOneGzipMember(t *testing.T) {
 			t.Fatalf("%d bytes, want %d, %v", len(got), want.Len(), err)
 		}
 	}
+}
+
+// sent is the body of an answer.
+func sent(list []*fragment) *bytes.Buffer {
+	w := httptest.NewRecorder()
+	sendJoined(w, list)
+	return w.Body
 }
 
 func TestChecksumOfTheWholeFollowsFromThePieces(t *testing.T) {
@@ -95,7 +102,7 @@ func TestFragmentCacheStaysWithinItsSize(t *testing.T) {
 
 func TestNonceTakesItsPlace(t *testing.T) {
 	page := []byte(`<script nonce="` + blank + `"></script><p>x</p><script nonce="` + blank + `"></script>`)
-	r, err := gzip.NewReader(bytes.NewReader(joined(withNonce(splitAtNonce(page), "n0nce"))))
+	r, err := gzip.NewReader(sent(withNonce(splitAtNonce(page), "n0nce")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/views/messages"
 )
@@ -31,9 +32,10 @@ type scope struct {
 	core      *core
 	requestID string
 	nonce     string
-	secure    bool           // the browser reached us by https
-	identity  *auth.Identity // nil while nobody is signed in
-	status    int            // overrides the status in the access log
+	secure    bool                  // the browser reached us by https
+	identity  *auth.Identity        // nil while nobody is signed in
+	board     *dashboards.ReadState // where it was read with the identity
+	status    int                   // overrides the status in the access log
 }
 
 func scopeOf(r *http.Request) *scope {

@@ -2,6 +2,13 @@
 INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, remembered, address, user_agent)
 VALUES (@session_id, @token_hash, @person_id, @tenant_id, @user_id, @idle_seconds, @expires_at, @remembered, @address, @user_agent);
 
+-- SessionCheckMany finds live sessions and the epochs of their workspaces; a
+-- session that has ended has no row. N is the place of its token, from 1.
+-- name: SessionCheckMany :many
+SELECT n::bigint AS n, session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,
+    last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at, remembered::boolean AS remembered, epoch::bigint AS epoch
+FROM control.check_sessions(@token_hashes::bytea[]);
+
 -- SessionOpen binds the transaction to the session's tenant, user and person.
 -- name: SessionOpen :one
 SELECT session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,

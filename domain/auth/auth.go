@@ -8,7 +8,10 @@ import (
 	"context"
 	"net/mail"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -76,10 +79,17 @@ type Deps struct {
 type Service struct {
 	deps   Deps
 	hasher *hasher
+	known  *lru.Cache[knownKey, knownIdentity]
+	// versions counts the identities that were read.
+	versions atomic.Uint64
 }
 
 // NewService makes the service.
-func NewService(deps Deps) *Service { return &Service{deps: deps, hasher: newHasher(deps.Hashing)} }
+func NewService(deps Deps) *Service {
+	// A size above zero is never refused.
+	known, _ := lru.New[knownKey, knownIdentity](knownIdentities)
+	return &Service{deps: deps, hasher: newHasher(deps.Hashing), known: known}
+}
 
 // Client is where a request comes from; kept with the session for its owner.
 type Client struct {

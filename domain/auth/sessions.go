@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +36,9 @@ type Identity struct {
 	WorkspaceZone, WorkspaceLocale string
 	// Workspaces are all of the person's, by name, where they were asked for.
 	Workspaces []Workspace
+	// Version tells identities of this process apart: equal versions, equal
+	// people and workspaces. The session is not part of it.
+	Version string
 }
 
 // Workspace is one that a person belongs to.
@@ -44,35 +48,92 @@ type Workspace struct {
 	Name string
 }
 
+// Aside is one more thing to know of the workspace with an identity: a text that
+// Fill reads, bound to the tenant. Name tells such texts apart, and says all that
+// the text depends on besides the person and their workspace.
+type Aside struct {
+	Name string
+	Fill func(*db.Batch, *string)
+}
+
 // Identify finds who a token belongs to, in one round trip to the database.
 //
 // Errors: auth.session_ended.
 func (s *Service) Identify(ctx context.Context, token string, workspaces bool) (Identity, error) {
-	return s.IdentifyAnd(ctx, token, workspaces, nil)
+	i, _, err := s.IdentifyAnd(ctx, token, workspaces, Aside{})
+	return i, err
 }
 
-// IdentifyAnd is Identify with further reads of the tenant's rows in the same
-// round trip. Where there is no session, they find nothing.
+// IdentifyAnd is Identify with the text of an aside. The session is always read;
+// the rest is remembered until something in the workspace changes, which the
+// database says along with the session.
 //
-// Errors: auth.session_ended, also where one of the reads finds no row.
-func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool, fill func(*db.Batch)) (Identity, error) {
+// Errors: auth.session_ended, also where Fill finds no row.
+func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool, aside Aside) (Identity, string, error) {
 	hash, ok := parseToken(token)
 	if !ok {
-		return Identity{}, ErrNoSession
+		return Identity{}, "", ErrNoSession
 	}
-	session, err := s.deps.DB.SessionRead(ctx, hash, workspaces, fill)
+	session, err := s.deps.DB.CheckSession(ctx, hash)
 	if db.IsNoRows(err) {
-		return Identity{}, ErrNoSession.Wrap(err)
+		return Identity{}, "", ErrNoSession.Wrap(err)
 	}
 	if err != nil {
-		return Identity{}, fmt.Errorf("read session: %w", err)
+		return Identity{}, "", fmt.Errorf("read session: %w", err)
+	}
+	key := knownKey{session.TenantID, session.UserID, session.PersonID, session.Epoch, workspaces, aside.Name}
+	known, ok := s.known.Get(key)
+	if !ok {
+		if known, err = s.read(ctx, hash, workspaces, aside); err != nil {
+			return Identity{}, "", err
+		}
+		// It may be newer than the epoch, which does no harm: whoever finds it
+		// asked before the change was there.
+		if a := known.identity.Actor; a.TenantID.UUID() == session.TenantID && a.UserID.UUID() == session.UserID {
+			s.known.Add(key, known)
+		}
 	}
 	if time.Since(session.LastSeenAt) > touchEvery {
 		if err := s.touch(ctx, session); err != nil {
-			return Identity{}, err
+			return Identity{}, "", err
 		}
 	}
-	return identityOf(session), nil
+	i := known.identity
+	i.SessionID, i.PersonID, i.ExpiresAt, i.Remembered = session.SessionID, session.PersonID, session.ExpiresAt, session.Remembered
+	return i, known.text, nil
+}
+
+// knownIdentities is how many people and asides are remembered.
+const knownIdentities = 20_000
+
+type knownKey struct {
+	tenant, user, person uuid.UUID
+	epoch                int64
+	workspaces           bool
+	aside                string
+}
+
+type knownIdentity struct {
+	identity Identity
+	text     string
+}
+
+func (s *Service) read(ctx context.Context, hash []byte, workspaces bool, aside Aside) (knownIdentity, error) {
+	var text string
+	session, err := s.deps.DB.SessionRead(ctx, hash, workspaces, func(b *db.Batch) {
+		if aside.Fill != nil {
+			aside.Fill(b, &text)
+		}
+	})
+	if db.IsNoRows(err) {
+		return knownIdentity{}, ErrNoSession.Wrap(err)
+	}
+	if err != nil {
+		return knownIdentity{}, fmt.Errorf("read session: %w", err)
+	}
+	i := identityOf(session)
+	i.Version = strconv.FormatUint(s.versions.Add(1), 36)
+	return knownIdentity{i, text}, nil
 }
 
 func identityOf(session db.OpenSession) Identity {
@@ -98,7 +159,7 @@ func identityOf(session db.OpenSession) Identity {
 	return i
 }
 
-func (s *Service) touch(ctx context.Context, session db.OpenSession) error {
+func (s *Service) touch(ctx context.Context, session db.SessionCheck) error {
 	return s.deps.DB.InIdentityTx(ctx, session.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		if err := tx.SessionTouch(ctx, session.SessionID); err != nil {
 			return fmt.Errorf("touch session: %w", err)

@@ -13,25 +13,36 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
-// ReadState is the state of a dashboard at a moment, read together with a session in one round
-// trip (auth.Service.IdentifyAnd).
+// ReadState is the state of a dashboard at a moment, read together with a
+// session (auth.Service.IdentifyAnd).
 type ReadState struct {
-	id     ids.Dashboard
-	asked  []uuid.UUID // datasets that it was last seen to ask; nil when it was not seen
-	text   string      // empty: there is no such dashboard
-	filled bool
+	// Text names all that a page of the dashboard depends on besides the viewer's
+	// choices; empty where there is no such dashboard.
+	Text string
+
+	id    ids.Dashboard
+	asked asked
 }
 
-// Read begins a state; Fill goes to IdentifyAnd.
-func (s *Service) Read(id ids.Dashboard) *ReadState {
-	asked, _ := s.known.asked.Get(id)
-	return &ReadState{id: id, asked: asked}
+// asked are the datasets that a dashboard was last seen to ask; nil when it was
+// not seen.
+type asked struct {
+	list []uuid.UUID
+	name string // tells lists apart
 }
+
+// Read begins a state, whose Text is to be read by Fill.
+func (s *Service) Read(id ids.Dashboard) *ReadState {
+	known, _ := s.known.asked.Get(id)
+	return &ReadState{id: id, asked: known}
+}
+
+// Name tells apart what different states read.
+func (r *ReadState) Name() string { return r.id.String() + r.asked.name }
 
 // Fill queues the read.
-func (r *ReadState) Fill(b *db.Batch) {
-	r.filled = true
-	b.DashboardState(r.id.UUID(), r.asked, &r.text)
+func (r *ReadState) Fill(b *db.Batch, text *string) {
+	b.DashboardState(r.id.UUID(), r.asked.list, text)
 }
 
 // knownViews is how many views are kept.
@@ -39,14 +50,14 @@ const knownViews = 512
 
 type knownView struct {
 	views *lru.Cache[string, *View]
-	asked *lru.Cache[ids.Dashboard, []uuid.UUID]
+	asked *lru.Cache[ids.Dashboard, asked]
 }
 
 func newKnownViews() knownView {
 	// A size above zero is never refused.
 	views, _ := lru.New[string, *View](knownViews)
-	asked, _ := lru.New[ids.Dashboard, []uuid.UUID](10_000)
-	return knownView{views, asked}
+	datasets, _ := lru.New[ids.Dashboard, asked](10_000)
+	return knownView{views, datasets}
 }
 
 // OpenKnown is Open for somebody whose permission was read just now, with the
@@ -58,14 +69,14 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return nil, err
 	}
-	if !state.filled || state.id != r.ID {
+	if state.id != r.ID {
 		return s.Open(ctx, actor, r)
 	}
-	if state.text == "" {
+	if state.Text == "" {
 		return nil, ErrNotFound
 	}
 	key := strings.Join([]string{actor.TenantID.String(), actor.UserID.String(), string(actor.Role), actor.Locale, actor.Location().String(),
-		r.ID.String(), state.text, r.Snapshot, language, r.Now.Format(time.RFC3339), r.State.Encode()}, "\x00")
+		r.ID.String(), state.Text, r.Snapshot, language, r.Now.Format(time.RFC3339), r.State.Encode()}, "\x00")
 	if v, ok := s.known.views.Get(key); ok {
 		return v, nil
 	}
@@ -73,11 +84,10 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 	if err != nil {
 		return nil, err
 	}
-	asked := v.asked()
-	if !sameIDs(asked, state.asked) {
+	if now := v.asked(); state.asked.list == nil || now.name != state.asked.name {
 		// The state was read without these datasets, so it does not name the
 		// view: the next request reads one that does.
-		s.known.asked.Add(r.ID, asked)
+		s.known.asked.Add(r.ID, now)
 		return v, nil
 	}
 	s.known.views.Add(key, v)
@@ -85,14 +95,14 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 }
 
 // asked are the datasets whose content or definition the view depends on.
-// Never nil.
-func (v *View) asked() []uuid.UUID {
-	list := []uuid.UUID{}
+func (v *View) asked() asked {
+	all := asked{list: []uuid.UUID{}}
 	seen := map[ids.Dataset]bool{}
 	add := func(id ids.Dataset) {
 		if !seen[id] {
 			seen[id] = true
-			list = append(list, id.UUID())
+			all.list = append(all.list, id.UUID())
+			all.name += " " + id.String()
 		}
 	}
 	for _, id := range v.Dashboard.Config.Datasets() {
@@ -103,17 +113,5 @@ func (v *View) asked() []uuid.UUID {
 			}
 		}
 	}
-	return list
-}
-
-func sameIDs(a, b []uuid.UUID) bool {
-	if len(a) != len(b) || b == nil {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
+	return all
 }

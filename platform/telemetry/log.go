@@ -6,7 +6,9 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -91,16 +93,16 @@ var secretWords = []string{"password", "passwd", "secret", "token", "cookie", "a
 // hideSecrets is the last wall, not the first: secrets have types that don't
 // print, but an attribute may be added in haste.
 func hideSecrets(_ []string, a slog.Attr) slog.Attr {
-	key := strings.ToLower(a.Key)
-	for _, word := range secretWords {
-		if strings.Contains(key, word) {
-			return slog.String(a.Key, "[hidden]")
-		}
+	if isSecret(a.Key) {
+		return slog.String(a.Key, "[hidden]")
 	}
 	if a.Value.Kind() == slog.KindString {
 		if hidden, found := hideURLPassword(a.Value.String()); found {
 			return slog.String(a.Key, hidden)
 		}
+	}
+	if a.Value.Kind() != slog.KindAny {
+		return a
 	}
 	if err, ok := a.Value.Any().(error); ok {
 		if hidden, found := hideURLPassword(err.Error()); found {
@@ -108,6 +110,20 @@ func hideSecrets(_ []string, a slog.Attr) slog.Attr {
 		}
 	}
 	return a
+}
+
+// secretKeys remembers the keys that were judged. Keys are written in the code,
+// so there are few.
+var secretKeys sync.Map // string -> bool
+
+func isSecret(key string) bool {
+	if known, ok := secretKeys.Load(key); ok {
+		return known.(bool)
+	}
+	lower := strings.ToLower(key)
+	secret := slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(lower, word) })
+	secretKeys.Store(key, secret)
+	return secret
 }
 
 // hideURLPassword replaces PASSWORD in every scheme://user:PASSWORD@host.

@@ -88,6 +88,8 @@ function loadShapes(): NonNullable<typeof shapes> {
       states: inner(us, "states"),
     };
   })();
+  // What did not come may come next time.
+  shapes.catch(() => (shapes = undefined));
   return shapes;
 }
 
@@ -243,8 +245,14 @@ class PointMap extends HTMLElement {
       // One finger scrolls the page, two move the map.
       if (matchMedia("(pointer: coarse)").matches) map.dragPan.disable();
       map.getCanvas().tabIndex = -1;
-      await new Promise<void>((resolve) => map.once("load", () => resolve()));
+      await new Promise<void>((resolve, reject) => {
+        map.once("load", () => resolve());
+        // Nothing is drawn yet, so all that can fail is the worker.
+        map.once("error", ({ error }) => reject(error));
+      });
+      map.on("error", ({ error }) => console.warn(error));
       if (this.#map !== map) return;
+      this.querySelector(":scope > .map-note")?.remove();
       const geometry = (data: GeoJSON.GeoJSON) => ({ type: "geojson", data, tolerance: 0.3 }) as const;
       map.addSource("land", geometry(land));
       map.addSource("borders", geometry(borders));
@@ -274,13 +282,20 @@ class PointMap extends HTMLElement {
         owner(map)?.drawNames();
       });
     } catch (error) {
-      // Without WebGL or the shapes there is no map; the widget's table has all
-      // of its values.
-      console.error(error);
-      const note = document.createElement("p");
-      note.className = "map-note";
-      note.textContent = this.getAttribute("text-failed");
-      this.append(note);
+      // Without WebGL, the shapes or the worker there is no map; the widget's
+      // table has all of its values. A connection that comes back is tried.
+      console.warn(error);
+      this.#map?.remove();
+      this.#box?.remove();
+      this.#map = undefined;
+      this.#box = undefined;
+      if (!this.querySelector(":scope > .map-note")) {
+        const note = document.createElement("p");
+        note.className = "map-note";
+        note.textContent = this.getAttribute("text-failed");
+        this.append(note);
+      }
+      if (this.#ended) addEventListener("online", () => void this.#start(), { once: true, signal: this.#ended.signal });
     }
   }
 

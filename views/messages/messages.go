@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
 )
@@ -113,7 +114,26 @@ func WithLanguage(ctx context.Context, wanted ...string) context.Context {
 	return context.WithValue(ctx, contextKey{}, choose(wanted))
 }
 
+// choices remembers what headers came to. Headers are anybody's, so their number
+// and length are bounded.
+var choices = sync.OnceValue(func() *lru.Cache[string, chosen] {
+	known, _ := lru.New[string, chosen](1000) // a size above zero is never refused
+	return known
+})
+
 func choose(wanted []string) chosen {
+	if len(wanted) != 1 || len(wanted[0]) > 200 {
+		return match(wanted)
+	}
+	known, ok := choices().Get(wanted[0])
+	if !ok {
+		known = match(wanted)
+		choices().Add(strings.Clone(wanted[0]), known)
+	}
+	return known
+}
+
+func match(wanted []string) chosen {
 	c := load()
 	_, index := language.MatchStrings(c.matcher, wanted...)
 	lang := c.tags[index].String()
