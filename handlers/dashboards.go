@@ -372,7 +372,7 @@ func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]by
 		props.StaleAt = l.TimeZone(t.Stale.In(v.Zone))
 	}
 	var out bytes.Buffer
-	if err := views.DashboardTile(props).Render(ctx, &out); err != nil {
+	if err := views.DashboardTile(props).Render(views.OnDashboard(ctx), &out); err != nil {
 		return nil, fmt.Errorf("draw widget %s: %w", t.ID, err)
 	}
 	return out.Bytes(), nil

@@ -18,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
+	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views/messages"
 )
 
@@ -149,15 +150,23 @@ func (c *core) trustProxies(next http.Handler) http.Handler {
 	})
 }
 
-// secureHeaders go onto every answer. Scripts run only with the nonce of their
+// secureHeaders go onto every answer. A page loads twenty files, so those carry
+// only what means something for a file; a worker takes its policy from its own.
+// Scripts run only with the nonce of their
 // page or from our own files; nothing is loaded from elsewhere. Attributes may
 // carry styles, since grid positions need them; style sheets are files.
 func secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := scopeOf(r)
 		header := w.Header()
-		header.Set("Content-Security-Policy", contentSecurityPolicy(s.nonce))
 		header.Set("X-Content-Type-Options", "nosniff")
+		if strings.HasPrefix(r.URL.Path, static.Prefix) {
+			header.Set("Content-Security-Policy", "default-src 'self'")
+			header.Set("Cross-Origin-Resource-Policy", "same-origin")
+			next.ServeHTTP(w, r)
+			return
+		}
+		header.Set("Content-Security-Policy", contentSecurityPolicy(s.nonce))
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")

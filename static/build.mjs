@@ -12,6 +12,7 @@ import { compile } from "@tailwindcss/node";
 import { Scanner } from "@tailwindcss/oxide";
 import { build as bundle } from "esbuild";
 import { transform } from "lightningcss";
+import subset from "subset-font";
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const src = path.join(root, "src");
@@ -80,8 +81,20 @@ async function styles() {
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
 }
 
-function fonts() {
-  addHashed("inter.woff2", readFileSync(require.resolve("@fontsource-variable/inter/files/inter-latin-wght-normal.woff2")));
+/** The weights and features that the style sheets use: half of the file. */
+async function fonts() {
+  const whole = readFileSync(require.resolve("@fontsource-variable/inter/files/inter-latin-wght-normal.woff2"));
+  const { latin } = JSON.parse(readFileSync(require.resolve("@fontsource-variable/inter/unicode.json"), "utf8"));
+  let characters = "";
+  for (const range of latin.split(",")) {
+    const [first, last = first] = range.trim().slice(2).split("-").map((hex) => parseInt(hex, 16));
+    for (let each = first; each <= last; each++) characters += String.fromCodePoint(each);
+  }
+  addHashed("inter.woff2", await subset(whole, characters, {
+    targetFormat: "woff2",
+    keepFeatures: ["calt", "ccmp", "kern", "locl", "mark", "mkmk", "tnum"],
+    variationAxes: { wght: { min: 400, max: 700, default: 400 } },
+  }));
 }
 
 /** The insides of the icons' svg elements, by name. */
@@ -223,7 +236,7 @@ async function build() {
   for (const known of [entries, lazy, chunks]) {
     for (const name of Object.keys(known)) delete known[name];
   }
-  fonts();
+  await fonts();
   icons();
   shapes();
   addHashed("mark.svg", read("mark.svg"));

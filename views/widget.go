@@ -14,6 +14,13 @@ import (
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
+// tileIcons are on nearly every widget; a page has their shapes once.
+var tileIcons = []string{"ellipsis", "table", "download", "file-spreadsheet", "maximize", "arrow-up-right", "arrow-down-right"}
+
+// OnDashboard is the context to draw widgets with that go into a dashboard's
+// page.
+func OnDashboard(ctx context.Context) context.Context { return ui.OnSheet(ctx, tileIcons) }
+
 // WidgetTableProps is "View as table".
 type WidgetTableProps struct {
 	Title  string
