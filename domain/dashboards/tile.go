@@ -157,10 +157,6 @@ func sampledOf(r *warehouse.Result) *Sampled {
 	return &Sampled{Rate: r.Sampled.Rate, Error: r.Sampled.Error}
 }
 
-func (s *Service) ask(ctx context.Context, v *View, p *Plan, spec warehouse.Spec) (*warehouse.Result, error) {
-	return s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
-}
-
 // palette is the order of colours of a column: its most frequent values over
 // all the data, whatever is filtered, so that a category keeps its colour on
 // every widget and under every filter.

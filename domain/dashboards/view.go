@@ -86,6 +86,7 @@ type View struct {
 	home           ids.Dataset
 	homeColumn     string
 	oldest, newest time.Time
+	together       together
 }
 
 // ControlView is one filter of the filter bar.
@@ -207,6 +208,7 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 			v.Tiles = append(v.Tiles, v.plan(id))
 		}
 	}
+	v.join()
 	v.Key = v.key()
 	return v, nil
 }

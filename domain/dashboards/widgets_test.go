@@ -93,3 +93,18 @@ func TestTotalsAreAnswersOfTheirOwn(t *testing.T) {
 		t.Errorf("pivot: %+v", pivot)
 	}
 }
+
+// TestOneBrokenMeasureLeavesTheOthers draws a page with two key figures, one of
+// which asks what the data does not have.
+func TestOneBrokenMeasureLeavesTheOthers(t *testing.T) {
+	r := newRig(t)
+	v := r.every(t)
+	if v.BreakJoined() == 0 {
+		t.Fatal("no widgets are asked together")
+	}
+	for _, p := range v.Tiles {
+		if tile := r.draw(t, v, p.ID); tile.Err != nil {
+			t.Errorf("%s: %v", p.ID, tile.Err)
+		}
+	}
+}

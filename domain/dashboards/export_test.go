@@ -1,0 +1,11 @@
+package dashboards
+
+// BreakJoined makes every question that widgets ask together a wrong one, and
+// answers how many widgets' questions those are.
+func (v *View) BreakJoined() (asked int) {
+	for _, j := range v.together {
+		asked += j.asked
+		j.spec.Measures[0].Column = "gone"
+	}
+	return asked
+}
