@@ -14,8 +14,10 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views/ui"
 )
@@ -121,6 +123,7 @@ func galleryPages() map[string]templ.Component {
 		"parts":       within(Page(s, PageProps{Title: "Parts", Active: NavData, Crumbs: []Crumb{{Label: "Data", Href: "/datasets"}}, Status: ui.Steps("Steps", []ui.Step{{Label: "Choose type", State: ui.StepDone, Href: "#"}, {Label: "Review schema", State: ui.StepCurrent}, {Label: "Load"}}), Header: ui.Button(ui.ButtonProps{Label: "Save and close", Kind: ui.Ghost}), Footer: galleryFooter()}), galleryParts()),
 		"widgets":     galleryWidgets(s),
 		"charts":      galleryCharts(s),
+		"states":      galleryStates(s),
 	}
 }
 
@@ -218,6 +221,55 @@ func galleryCharts(s Shell) templ.Component {
 			Layout: dashboards.Layout{X: i % 2 * 6, Y: i / 2 * 9, W: max(min(size.W, 6), 3), H: min(size.H, 9)}, Drawing: &d, Page: 1}}))
 	}
 	return within(Page(s, PageProps{Title: "Charts", Active: NavDashboards, Rail: true, Bare: true}),
+		templ.Join(templ.Raw(`<div class="dash">`), templ.Join(tiles...), templ.Raw(`</div>`)))
+}
+
+func goldenDrawing(name string) *charts.Drawing {
+	text, err := os.ReadFile(filepath.Join("..", "domain", "charts", "testdata", name+".json"))
+	if err != nil {
+		return nil
+	}
+	var golden struct {
+		charts.Drawing
+		Chart, Points json.RawMessage
+	}
+	if json.Unmarshal(text, &golden) != nil {
+		return nil
+	}
+	d := golden.Drawing
+	d.Chart, d.Points = golden.Chart, golden.Points
+	return &d
+}
+
+// galleryStates shows every state of a widget, in the order of the design's
+// picture.
+func galleryStates(s Shell) templ.Component {
+	var tiles []templ.Component
+	add := func(t dashboards.Tile, x, y, w, h int, change ...func(*TileProps)) {
+		t.ID, t.Key, t.Page = fmt.Sprint("s", len(tiles)), "k", 1
+		t.Layout = dashboards.Layout{X: x, Y: y, W: w, H: h}
+		p := TileProps{Locale: locale.Default(), Tile: &t}
+		for _, c := range change {
+			c(&p)
+		}
+		tiles = append(tiles, DashboardTile(p))
+	}
+	tiles = append(tiles, templ.Raw(`<div class="wait" style="--x:1;--y:1;--w:3;--h:3">`), ui.Skeleton(skeletonOf(charts.KPI)), templ.Raw(`</div>`))
+	add(dashboards.Tile{Type: charts.KPI, Title: "Net sales", Drawing: goldenDrawing("kpi_empty")}, 3, 0, 3, 3)
+	add(dashboards.Tile{Type: charts.KPI, Title: "On-time delivery", Drawing: goldenDrawing("kpi")}, 6, 0, 3, 3, func(p *TileProps) { p.StaleAt = "13:00" })
+	add(dashboards.Tile{Type: charts.KPI, Title: "Gross margin", Err: access.ErrForbidden}, 9, 0, 3, 3)
+	tiles = append(tiles, templ.Raw(`<div class="wait" style="--x:1;--y:4;--w:4;--h:7">`), ui.Skeleton(skeletonOf(charts.Bar)), templ.Raw(`</div>`))
+	add(dashboards.Tile{Type: charts.Bar, Title: "Empty", Subtitle: "Says what to change, offers one action", Drawing: &charts.Drawing{Type: charts.Bar, State: charts.Empty},
+		Filters: []dashboards.FilterNote{{Field: "Region", Text: "North", Cross: true}, {Field: "Channel", Text: "Click & collect"}}}, 4, 3, 4, 7)
+	add(dashboards.Tile{Type: charts.Bar, Title: "Error", Subtitle: "Cause, effect, next step, reference", Err: apperr.Define(apperr.Unavailable, "gallery.timeout", "The query took longer than 30 s and was stopped. Other widgets are not affected."),
+		LastGood: &dashboards.LastGood{At: "a", Time: galleryNow}}, 8, 3, 4, 7, func(p *TileProps) { p.LastGoodAt = "14:15" })
+	add(dashboards.Tile{Type: charts.StackedBar, Title: "Sampled", Subtitle: "£k per week", Drawing: goldenDrawing("stacked_bar"), Sampled: &dashboards.Sampled{Rate: 10, Error: 0.006}}, 0, 10, 4, 7)
+	add(dashboards.Tile{Type: charts.Heatmap, Title: "Refreshing", Subtitle: "Old data stays; a 2 px bar runs under the header", Drawing: goldenDrawing("heatmap")}, 4, 10, 4, 7)
+	add(dashboards.Tile{Type: charts.Bar, Title: "Not set up", Subtitle: "Editor only", Draft: true, Unset: true}, 8, 10, 4, 7)
+	add(dashboards.Tile{Type: charts.Line, Title: "Selected", Subtitle: "Filters the other widgets", Drawing: goldenDrawing("line"), Selected: "14 Jun"}, 0, 17, 4, 6)
+	add(dashboards.Tile{Type: charts.Bar, Title: "No access", Subtitle: "Same size, no values in the page source", Err: access.ErrForbidden}, 4, 17, 4, 6)
+	add(dashboards.Tile{Type: charts.Line, Title: "Too much data", Subtitle: "Never freeze the browser", Drawing: &charts.Drawing{Type: charts.Line, State: charts.TooMuch, Count: 4_200_000}}, 8, 17, 4, 6)
+	return within(Page(s, PageProps{Title: "Widget states", Active: NavDashboards, Rail: true, Bare: true, Status: ui.LiveMark("Live")}),
 		templ.Join(templ.Raw(`<div class="dash">`), templ.Join(tiles...), templ.Raw(`</div>`)))
 }
 
