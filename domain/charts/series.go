@@ -3,6 +3,7 @@ package charts
 import (
 	"math"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -138,12 +139,34 @@ func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain str
 		return nil, grain
 	}
 	for t := floor(low, grain); !t.After(high); t = next(t, grain, 1) {
+		if x.Type == warehouse.TimestampTZ && grainRank(grain) <= grainRank("hour") && d.skipped(t) && d.skipped(next(t, grain, 1).Add(-time.Minute)) {
+			continue
+		}
 		at = append(at, t)
 		if len(at) > MaxPoints {
 			break
 		}
 	}
 	return at, grain
+}
+
+// skipped tells whether no clock of the zone shows a time: the hour that summer
+// time takes away.
+func (d *drawing) skipped(wall time.Time) bool {
+	there := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, d.Zone)
+	return there.Hour() != wall.Hour() || there.Minute() != wall.Minute()
+}
+
+// unknown tells whether a bucket's counterpart in the span compared with is
+// wholly before the data begins: nothing is known of it, which is not zero.
+func (d *drawing) unknown(bucket time.Time, grain string) bool {
+	now, then := d.Result.Span, d.Result.Previous
+	if now == nil || then == nil || d.Oldest.IsZero() || grain == "" {
+		return false
+	}
+	from, _ := d.spanWall(now)
+	before, _ := d.spanWall(then)
+	return !next(bucket, grain, 1).Add(before.Sub(from)).After(d.Oldest)
 }
 
 func (d *drawing) spanWall(span *warehouse.Span) (from, to time.Time) {
@@ -179,8 +202,12 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 	for _, y := range ys {
 		values := make([]float64, len(s.at))
 		additive := d.settings(y).Additive
+		compared := strings.HasSuffix(y.Name, previousSuffix)
 		for i, row := range s.rows {
 			values[i] = math.NaN()
+			if compared && d.unknown(s.at[i], s.grain) {
+				continue
+			}
 			if row < 0 && additive {
 				values[i] = 0
 			}
