@@ -15,39 +15,11 @@ import (
 // benchBytes opens the page in Chromium, as a first visit and again with what
 // the browser has kept, and counts what came over the wire.
 func benchBytes(s *server, page string, out *report) error {
-	driver, err := os.MkdirTemp("", "dataflow-driver-")
+	browser, stop, err := openBrowser()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(driver)
-	installed, err := filepath.Abs("e2e/node_modules/playwright-core")
-	if err != nil {
-		return err
-	}
-	if err := os.Symlink(installed, filepath.Join(driver, "package")); err != nil {
-		return err
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		return err
-	}
-	os.Setenv("PLAYWRIGHT_NODEJS_PATH", node)
-	os.Setenv("PLAYWRIGHT_DRIVER_PATH", driver)
-	pw, err := playwright.Run(&playwright.RunOptions{DriverDirectory: driver, SkipInstallBrowsers: true})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = pw.Stop() }()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		return err
-	}
-	browser, err := pw.Chromium.Launch(playwright.BrowserTypeLaunchOptions{ExecutablePath: &chromium,
-		ChromiumSandbox: playwright.Bool(os.Getuid() != 0), Args: []string{"--disable-gpu", "--disable-background-networking"}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = browser.Close() }()
+	defer stop()
 	tab, err := browser.NewPage()
 	if err != nil {
 		return err
@@ -77,6 +49,48 @@ func benchBytes(s *server, page string, out *report) error {
 	out.atMost("page: first visit, compressed, without the map", float64(first.all-first.maps)/1e3, "kB", 300)
 	out.atMost("page: repeat visit, compressed", float64(repeat.all)/1e3, "kB", 30)
 	return nil
+}
+
+// openBrowser starts Chromium through the driver that the browser's tests use.
+func openBrowser() (browser playwright.Browser, stop func(), err error) {
+	driver, err := os.MkdirTemp("", "dataflow-driver-")
+	if err != nil {
+		return nil, nil, err
+	}
+	clean := func() { _ = os.RemoveAll(driver) }
+	defer func() {
+		if err != nil {
+			clean()
+		}
+	}()
+	installed, err := filepath.Abs("e2e/node_modules/playwright-core")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.Symlink(installed, filepath.Join(driver, "package")); err != nil {
+		return nil, nil, err
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return nil, nil, err
+	}
+	os.Setenv("PLAYWRIGHT_NODEJS_PATH", node)
+	os.Setenv("PLAYWRIGHT_DRIVER_PATH", driver)
+	pw, err := playwright.Run(&playwright.RunOptions{DriverDirectory: driver, SkipInstallBrowsers: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	clean = func() { _ = pw.Stop(); _ = os.RemoveAll(driver) }
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, nil, err
+	}
+	browser, err = pw.Chromium.Launch(playwright.BrowserTypeLaunchOptions{ExecutablePath: &chromium,
+		ChromiumSandbox: playwright.Bool(os.Getuid() != 0), Args: []string{"--disable-gpu", "--disable-background-networking", "--js-flags=--expose-gc"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	return browser, func() { _ = browser.Close(); clean() }, nil
 }
 
 func signInBrowser(tab playwright.Page, s *server) error {

@@ -15,7 +15,8 @@
 // Attributes: data-widget names the widget, data-part one of its small charts; renderer="svg" draws SVG instead of
 // a canvas (for print).
 //
-// Events: df:select (bubbling) when a mark is chosen by pointer, Enter or
+// Events: df:drawn (bubbling) each time that it has been painted.
+// df:select (bubbling) when a mark is chosen by pointer, Enter or
 // Space, with detail {widget, mark, add}; add is true with Shift held.
 //
 // New JSON is drawn as it comes, so the element can be morphed. One that takes
@@ -292,6 +293,7 @@ class Chart extends HTMLElement {
   }
 
   #listen(chart: ECharts): void {
+    chart.on("rendered", () => this.dispatchEvent(new Event("df:drawn", { bubbles: true })));
     chart.on("click", (event) => {
       const point = event as unknown as Point & { event?: { event?: MouseEvent } };
       this.#send(this.#mark(point), point.event?.event?.shiftKey ?? false);
