@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -201,13 +202,18 @@ func (h boards) page(w http.ResponseWriter, r *http.Request, v *dashboards.View)
 	out := newStream(w, r)
 	if missing == 0 && out.gzip {
 		all := withNonce(head, nonce)
-		for _, tile := range known {
-			all = append(all, tile...)
+		stubs := stubsOf(v)
+		for i, tile := range known {
+			all = append(append(all, stubs[i]...), tile...)
 		}
+		all = append(all, stubs[len(known)]...)
 		sendJoined(w, append(all, foot...))
 		return nil
 	}
-	return h.stream(r, w, out, v, withNonce(head, nonce), foot, func(_ int, tile []*fragment) []*fragment { return tile })
+	stubs := stubsOf(v)
+	return h.stream(r, w, out, v, withNonce(head, nonce), slices.Concat(stubs[len(v.Tiles)], foot), func(n int, tile []*fragment) []*fragment {
+		return slices.Concat(stubs[n], tile)
+	})
 }
 
 // stream writes a page: the frame at once, then each widget in its order as
@@ -392,7 +398,7 @@ func (h boards) changes(w http.ResponseWriter, r *http.Request, v *dashboards.Vi
 	if err := views.DashboardChanges(h.props(r, v)).Render(r.Context(), &changed); err != nil {
 		return fmt.Errorf("draw filter bar: %w", err)
 	}
-	all := []*fragment{newFragment(changed.Bytes())}
+	all := append([]*fragment{newFragment(changed.Bytes())}, closing(v, have)...)
 	n := 0
 	err := h.drawEach(r, v, plans, func(tile []*fragment) error {
 		all = append(all, newStored(views.TileOpen(plans[n].ID)))

@@ -381,6 +381,7 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 				"/undo":       `{"rev":1}`,
 				"/redo":       `{"rev":1}`,
 				"/presence":   `{"tab":"t"}`,
+				"/file":       `{"text":"dashboard: Mine\nversion: 1\n"}`,
 			}
 			if body, ok := bodies[route[strings.LastIndexByte(route, '/'):]]; ok {
 				r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))

@@ -30,6 +30,7 @@ import (
 type editor struct{ boards }
 
 func (h editor) routes(r chi.Router) {
+	h.fileRoutes(r)
 	r.Get("/dashboards/{id}/operations", handle(h.listOperations))
 	r.Post("/dashboards/{id}/operations", handle(h.operations))
 	r.Post("/dashboards/{id}/undo", handle(h.undo))

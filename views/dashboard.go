@@ -164,7 +164,7 @@ func (p DashboardProps) hidden() []hiddenField {
 		}
 		fields = append(fields, hiddenField{"d.days", shown.From.String() + "~" + shown.To.String()}, hiddenField{"d.is", is})
 	}
-	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact}
+	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact, Tab: s.Tab, Toggled: s.Toggled}
 	values, err := url.ParseQuery(rest.Encode())
 	if err != nil {
 		return fields
@@ -262,18 +262,6 @@ func say(ctx context.Context, m charts.Message) string {
 		return ""
 	}
 	return messages.T(ctx, m.Key, m.Args...)
-}
-
-func tileClass(t *dashboards.Tile) string {
-	switch t.Type {
-	case charts.KPI:
-		return "w w-kpi"
-	case charts.Text, charts.Image:
-		return "w w-plain"
-	case charts.Divider:
-		return "w w-bare"
-	}
-	return "w"
 }
 
 // layoutStyle places a widget; the style sheet turns it into rows and columns
@@ -408,6 +396,9 @@ func cellClass(c charts.GridColumn, cell charts.GridCell) string {
 	}
 	if cell.Tone != charts.Neutral {
 		class = strings.TrimSpace(class + " " + string(cell.Tone))
+	}
+	if cell.Fill {
+		class += " fill"
 	}
 	return class
 }

@@ -120,17 +120,22 @@ var paletteTypes = []paletteType{
 	{charts.KPI, "gauge"}, {charts.Line, "chart-line"}, {charts.Bar, "chart-column"},
 	{charts.StackedBar, "chart-column-stacked"}, {charts.Donut, "chart-pie"}, {charts.Heatmap, "grid-3x3"},
 	{charts.Table, "table"}, {charts.Map, "map"}, {charts.Scatter, "chart-scatter"},
-	{charts.Pivot, "table-2"}, {charts.Text, "text-align-start"}, {charts.Area, "chart-area"},
+	{charts.Text, "text-align-start"}, {charts.Image, "image"}, {charts.Pivot, "table-2"}, {charts.Area, "chart-area"},
 	{charts.Step, "chart-no-axes-column"}, {charts.Combo, "chart-no-axes-combined"}, {charts.Histogram, "chart-column-increasing"},
 	{charts.Box, "box"}, {charts.Bubble, "chart-scatter"}, {charts.Treemap, "layout-grid"},
 	{charts.Sunburst, "sun"}, {charts.Funnel, "funnel"}, {charts.Sankey, "git-fork"},
 	{charts.Waterfall, "waves"}, {charts.Calendar, "calendar-days"}, {charts.Radar, "radar"},
 	{charts.Gauge, "gauge"}, {charts.Candlestick, "chart-candlestick"}, {charts.WordList, "type"},
-	{charts.Image, "image"}, {charts.Divider, "separator-horizontal"},
+	{charts.Divider, "separator-horizontal"},
+	{charts.Section, "rows-3"},
 }
 
-// paletteFirst is how many types are shown at once; the others unfold.
-const paletteFirst = 12
+// paletteFirst is how many types are shown at once, the forecast at its place
+// among them; the others unfold.
+const (
+	paletteFirst = 12
+	forecastAt   = 9
+)
 
 // palette lists the types that exist.
 func palette() []paletteType {
@@ -782,8 +787,8 @@ var editorWords = []string{
 }
 
 func wordsJSON(ctx context.Context) string {
-	words := make(map[string]string, len(editorWords))
-	for _, key := range editorWords {
+	words := make(map[string]string, len(editorWords)+len(tabWords))
+	for _, key := range slices.Concat(editorWords, tabWords) {
 		words[key] = messages.T(ctx, "word."+key)
 	}
 	text, _ := json.Marshal(words) // texts always encode

@@ -21,6 +21,7 @@ const thumbW, thumbH = 374.0, 199.0
 const thumbRows = 22
 
 func thumbnail(c dashboards.Config) string {
+	c = c.Front()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="thumb" viewBox="0 0 %g %g" aria-hidden="true" focusable="false">`, thumbW, thumbH)
 	// One and a half screens: what lies below is left out, as by a window.

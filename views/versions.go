@@ -114,14 +114,14 @@ func versionPicture(ctx context.Context, v dashboards.Version, changes []dashboa
 	var b strings.Builder
 	label := messages.T(ctx, "history.picture", "Name", versionName(ctx, v))
 	b.WriteString(strings.Replace(strings.TrimSuffix(picture, `</svg>`), `aria-hidden="true"`, `role="img" aria-label="`+templ.EscapeString(label)+`"`, 1))
-	rows := 1
-	for _, w := range v.Config.Widgets {
+	rows, front := 1, v.Config.Front()
+	for _, w := range front.Widgets {
 		rows = max(rows, w.Layout.Y+w.Layout.H)
 	}
 	rows = min(rows, thumbRows)
 	unit, row := thumbW/dashboards.GridColumns, thumbH/float64(rows)
 	for id, colour := range marks {
-		w, has := v.Config.Widgets[id]
+		w, has := front.Widgets[id]
 		if !has || w.Layout.Y >= rows {
 			continue
 		}

@@ -38,6 +38,7 @@ var commands = []command{
 	{"import", "load a file into a dataset", runImport},
 	{"query", "answer a query over a dataset", runQuery},
 	{"datasets", "list, restore, change and delete datasets", runDatasets},
+	{"dashboards", "write dashboards as files, and make them what files say", runDashboards},
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},
 	{"user", "add people who can sign in, and make links to reset passwords", runUser},
 	{"migrate", "bring database and storage up to date", runMigrate},

@@ -201,3 +201,14 @@ func (d *drawing) target() (v float64, known bool, err error) {
 	}
 	return 0, false, nil
 }
+
+// toneOf is what the thresholds of the widget make of a value.
+func (d *drawing) toneOf(v float64) Tone {
+	found := Neutral
+	for _, t := range d.Config.Encode.Thresholds {
+		if v >= t.From {
+			found = t.Tone
+		}
+	}
+	return found
+}

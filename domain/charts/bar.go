@@ -96,6 +96,9 @@ func drawBar(d *drawing) error {
 				style["color"] = cssVar("--c-other")
 			}
 			if v, ok := number(y, row); ok {
+				if colour := toneColour(d.toneOf(v), ""); colour != "" && !d.isOther(row) {
+					style["color"] = cssVar(colour)
+				}
 				widest = max(widest, utf8.RuneCountInString(d.Locale.KPI(v, f)))
 				if v < 0 {
 					style["borderRadius"] = ends(vertical, true)

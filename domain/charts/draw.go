@@ -243,12 +243,28 @@ func (d *drawing) text(c *warehouse.ResultColumn, i int) string {
 func (d *drawing) moment(c *warehouse.ResultColumn, i int) string {
 	t := d.wall(c, i)
 	switch {
+	case c.Grain == "day" || c.Type == warehouse.Date && c.Grain == "":
+		return d.day(c, t)
 	case c.Grain != "" && !finer(c.Grain, "day"):
 		return d.Locale.Bucket(t, bucketGrain(c.Grain), true)
 	case c.Type == warehouse.Date:
-		return d.Locale.Date(t)
+		return d.day(c, t)
 	}
-	return d.Locale.DateTime(t)
+	return d.day(c, t) + ", " + d.Locale.Time(t)
+}
+
+// day is a date as the format of its column has it.
+func (d *drawing) day(c *warehouse.ResultColumn, t time.Time) string {
+	switch d.settings(c).Date {
+	case "iso":
+		return t.Format(time.DateOnly)
+	case "weekday":
+		return d.Locale.Weekday((int(t.Weekday())+6)%7+1) + " " + d.Locale.Date(t)
+	}
+	if c.Grain == "day" {
+		return d.Locale.Bucket(t, bucketGrain(c.Grain), true)
+	}
+	return d.Locale.Date(t)
 }
 
 // key is row i as a mark names it.

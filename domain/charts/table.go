@@ -295,7 +295,7 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 	cell.Shade = shadeOf(p.cell.Scale, v, p.least, p.largest)
 	for _, rule := range p.cell.Rules {
 		if v >= rule.From {
-			cell.Tone, cell.Flag = rule.Tone, rule.Tone != Neutral
+			cell.Tone, cell.Flag, cell.Fill = rule.Tone, rule.Tone != Neutral, rule.Fill && rule.Tone != Neutral
 		}
 	}
 	if p.cell.Bar {

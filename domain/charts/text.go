@@ -45,7 +45,7 @@ func drawText(d *drawing) error {
 	return nil
 }
 
-func drawDivider(*drawing) error { return nil }
+func drawNothing(*drawing) error { return nil }
 
 // drawImage shows a picture of this server or one that is part of the config.
 func drawImage(d *drawing) error {

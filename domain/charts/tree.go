@@ -108,20 +108,27 @@ func paint(n *node, colour string) {
 	}
 }
 
-// drawTreemap draws parts of a whole as areas, by one dimension or nested in two.
-func drawTreemap(d *drawing) error {
-	y, err := d.value()
-	if err != nil {
-		return err
+// wholeTree is the tree of all rows with the column of its sizes. Where there
+// is nothing to draw, or too much, the total is 0 and the drawing says so.
+func (d *drawing) wholeTree(most int) (y *warehouse.ResultColumn, roots []*node, total float64, err error) {
+	if y, err = d.value(); err != nil {
+		return nil, nil, 0, err
 	}
 	if d.Result.More {
 		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(d.dims[0])}}
-		return d.tooMuch(d.Result.Rows)
+		return y, nil, 0, d.tooMuch(d.Result.Rows)
 	}
-	roots, total := d.tree(y, treeLeaves)
-	if total == 0 {
+	if roots, total = d.tree(y, most); total == 0 {
 		d.out.State = Empty
-		return nil
+	}
+	return y, roots, total, nil
+}
+
+// drawTreemap draws parts of a whole as areas, by one dimension or nested in two.
+func drawTreemap(d *drawing) error {
+	y, roots, total, err := d.wholeTree(treeLeaves)
+	if err != nil || total == 0 {
+		return err
 	}
 	f, picked := d.format(y), d.picked()
 	nested := len(d.dims) > 1
@@ -166,18 +173,9 @@ func drawTreemap(d *drawing) error {
 
 // drawSunburst draws parts of a whole in rings, the outer within the inner.
 func drawSunburst(d *drawing) error {
-	y, err := d.value()
-	if err != nil {
+	y, roots, total, err := d.wholeTree(sunburstTurn)
+	if err != nil || total == 0 {
 		return err
-	}
-	if d.Result.More {
-		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(d.dims[0])}}
-		return d.tooMuch(d.Result.Rows)
-	}
-	roots, total := d.tree(y, sunburstTurn)
-	if total == 0 {
-		d.out.State = Empty
-		return nil
 	}
 	f, picked := d.format(y), d.picked()
 	var build func(list []*node, above string) []obj

@@ -43,6 +43,7 @@ const (
 	Text        Type = "text"
 	Image       Type = "image"
 	Divider     Type = "divider"
+	Section     Type = "section"
 )
 
 // Size is a widget's size in grid units.
@@ -90,7 +91,8 @@ var kinds = map[Type]kind{
 	Map:         {drawMap, Size{5, 8}, Size{3, 5}, [2]int{1, 6}, false, "map"},
 	Text:        {drawText, Size{4, 4}, Size{2, 2}, [2]int{0, 0}, false, "text"},
 	Image:       {drawImage, Size{3, 5}, Size{1, 2}, [2]int{0, 0}, false, "cells"},
-	Divider:     {drawDivider, Size{12, 1}, Size{2, 1}, [2]int{0, 0}, false, "text"},
+	Divider:     {drawNothing, Size{12, 1}, Size{2, 1}, [2]int{0, 0}, false, "text"},
+	Section:     {drawNothing, Size{12, 1}, Size{12, 1}, [2]int{0, 0}, false, "text"},
 }
 
 // Types lists the types by name.
@@ -120,7 +122,10 @@ func (t Type) Compares() bool { return kinds[t].compares }
 
 // Asks tells whether the type shows the answer of a query. Text, images and
 // dividers do not.
-func (t Type) Asks() bool { return t != Text && t != Image && t != Divider }
+func (t Type) Asks() bool { return t != Text && t != Image && t != Divider && t != Section }
+
+// HasRules tells whether thresholds give the values of the type a meaning.
+func (t Type) HasRules() bool { return t == KPI || t == Gauge || t == Bar }
 
 // IsLine tells whether the type draws lines over time.
 func (t Type) IsLine() bool { return t == Line || t == Step || t == Area }
@@ -246,6 +251,8 @@ type Threshold struct {
 	From  float64 `json:"from"`
 	Tone  Tone    `json:"tone,omitempty"` // "pos", "warn", "neg" or neutral
 	Label string  `json:"label,omitempty"`
+	// Fill colours the ground of a cell too.
+	Fill bool `json:"fill,omitempty"`
 }
 
 // Reference is a line across a chart: at a value, at the average of what is
@@ -269,6 +276,9 @@ type Format struct {
 	// Better is "higher", "lower" or empty where neither is: whether a change
 	// is good follows the meaning of the measure.
 	Better string `json:"better,omitempty"`
+	// Date is how days are written: "" as the reader's language does, "weekday"
+	// with the day of the week, "iso" as 2026-06-14.
+	Date string `json:"date,omitempty"`
 	// Additive tells that parts add up to the whole (sums and counts), so that
 	// a missing period is zero and the rest folds into "Other". It follows
 	// from the measure and is not part of a config.
@@ -548,6 +558,7 @@ type GridCell struct {
 	Tone Tone
 	// Flag tells that Tone came from a rule: an icon repeats it.
 	Flag bool `json:",omitzero"`
+	Fill bool `json:",omitzero"` // the ground has the tone too
 	// Shade is 1 to 5 by the size of the value, negative for one below the
 	// middle of a diverging scale; 0 for none.
 	Shade int `json:",omitzero"`

@@ -111,7 +111,7 @@ func TestGoldenRadar(t *testing.T) {
 
 func TestGoldenGauge(t *testing.T) {
 	golden(t, "gauge", draw(t, Input{Config: Config{Type: Gauge, Format: map[string]Format{"on_time": share},
-		Encode: Encode{Target: number64(0.8), Thresholds: []Threshold{{0, Bad, ""}, {0.7, Warn, "Nearly"}, {0.8, Good, ""}}}}, Result: result(floats("on_time", 0.76))}))
+		Encode: Encode{Target: number64(0.8), Thresholds: []Threshold{{Tone: Bad}, {From: 0.7, Tone: Warn, Label: "Nearly"}, {From: 0.8, Tone: Good}}}}, Result: result(floats("on_time", 0.76))}))
 }
 
 func TestGoldenCandlestick(t *testing.T) {
@@ -139,7 +139,7 @@ func TestGoldenTableOfGroups(t *testing.T) {
 	r := result(texts("state", "CA", "CA", "TX"), texts("city", "LA", "SF", "Dallas"), ints("n", 50, 30, 40), floats("delay", 9, -2, 4))
 	golden(t, "table_groups", draw(t, Input{Config: Config{Type: Table, Format: map[string]Format{"n": flights, "delay": delay},
 		Encode: Encode{Group: "state", Totals: true, Pin: true, Columns: []Cell{{Column: "state"}, {Column: "city"}, {Column: "n", Scale: "seq"},
-			{Column: "delay", Scale: "div", Rules: []Threshold{{-100, Good, ""}, {5, Bad, ""}}}}}},
+			{Column: "delay", Scale: "div", Rules: []Threshold{{From: -100, Tone: Good}, {From: 5, Tone: Bad}}}}}},
 		Result: r, Further: []*warehouse.Result{result(ints("n", 120), floats("delay", 5.1))}}))
 }
 
@@ -257,6 +257,7 @@ func TestGoldenText(t *testing.T) {
 	golden(t, "text", draw(t, Input{Config: Config{Type: Text, Text: "# Notes\n\nA *short* [link](https://example.com/a?b=1&c=2), <b>bold</b>, `code`.\n\n- done\n\n|a|b|\n|-|-|\n|1|2|\n"}}))
 	golden(t, "image", draw(t, Input{Config: Config{Type: Image, URL: "/static/mark.svg", Alt: "Our mark"}}))
 	golden(t, "divider", draw(t, Input{Config: Config{Type: Divider}}))
+	golden(t, "section", draw(t, Input{Config: Config{Type: Section}}))
 }
 
 func TestHostileMarkdown(t *testing.T) {

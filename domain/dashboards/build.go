@@ -30,7 +30,10 @@ type Act struct {
 	At      *Layout           `json:"at,omitempty"`   // the type's size where w or h is 0
 	Set     FieldSetting      `json:"set,omitzero"`
 	Filter  *warehouse.Filter `json:"filter,omitempty"`
-	ID      string            `json:"id,omitempty"` // of a filter of the bar
+	ID      string            `json:"id,omitempty"`  // of a filter of the bar
+	Tab     string            `json:"tab,omitempty"` // where new widgets go
+	// Forecast has a new line continue.
+	Forecast bool `json:"forecast,omitempty"`
 	// Widgets are ids to duplicate. In JSON the same key holds whole widgets
 	// for paste: Pasted.
 	Widgets []string `json:"-"`
@@ -60,6 +63,10 @@ type FieldSetting struct {
 	Bar     *bool    `json:"bar,omitempty"`
 	Change  *bool    `json:"change,omitempty"`
 	Quiet   *bool    `json:"quiet,omitempty"`
+	Scale   *string  `json:"scale,omitempty"`
+	Tone    *string  `json:"tone,omitempty"` // of a rule
+	Fill    *bool    `json:"fill,omitempty"`
+	On      *bool    `json:"on,omitempty"` // a forecast
 }
 
 // UnmarshalJSON reads an act; a pasted widget is read as strictly as a config.
@@ -117,6 +124,7 @@ func (d *drafter) act(c Config, a Act) (next Config, selected []string, err erro
 	if next, err = c.clone(); err != nil {
 		return Config{}, nil, err
 	}
+	join := next.onlyTab(next.tabFor(&a))
 	switch a.Kind {
 	case "add_widget":
 		selected, err = d.addWidget(&next, a)
@@ -145,6 +153,7 @@ func (d *drafter) act(c Config, a Act) (next Config, selected []string, err erro
 	if err != nil {
 		return Config{}, nil, err
 	}
+	join()
 	if len(next.Widgets) > MaxWidgets {
 		return Config{}, nil, ErrAct.With("A dashboard has at most %d widgets. Remove one, or begin another dashboard.", MaxWidgets)
 	}
@@ -178,6 +187,10 @@ var widgetActs = map[string]func(*drafter, *schema, *Widget, Act) error{
 	"add_filter":    (*drafter).addFilter,
 	"set_filter":    (*drafter).setFilter,
 	"remove_filter": (*drafter).removeFilter,
+	"add_rule":      (*drafter).addRule,
+	"set_rule":      (*drafter).setRule,
+	"remove_rule":   (*drafter).removeRule,
+	"set_forecast":  (*drafter).setForecast,
 }
 
 // change does one of widgetActs and lets what is generated follow.
@@ -269,6 +282,9 @@ func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
 	}
 	w := Widget{}
 	w.Type = a.Type
+	if a.Forecast {
+		w.Forecast = &charts.Forecast{Horizon: firstHorizon}
+	}
 	if len(wellsOf(a.Type)) == 0 {
 		w.Title = charts.Humanise(string(a.Type))
 		return c.add(w, a.At), nil
@@ -279,6 +295,9 @@ func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
 	}
 	w.Query.Dataset = own
 	d.suggest(c, sc, &w)
+	if w.Forecast.Validate(w.Type, len(w.Query.Dimensions)) != nil {
+		w.Forecast = nil // a dataset without a date
+	}
 	sc.finish(nil, &w)
 	return c.add(w, a.At), nil
 }

@@ -371,6 +371,9 @@ func (d *drafter) setCell(_ *schema, w *Widget, a Act) error {
 	if a.Set.Quiet != nil {
 		cell.Quiet = *a.Set.Quiet
 	}
+	if a.Set.Scale != nil {
+		cell.Scale = *a.Set.Scale
+	}
 	return nil
 }
 
@@ -631,7 +634,7 @@ func (c *Config) addGroup(list []Widget, at *Layout) ([]string, error) {
 	}
 	var added []string
 	for _, w := range list {
-		w.Layouts, w.Locked = Layouts{}, false
+		w.Layouts, w.Locked, w.Tab = Layouts{}, false, ""
 		w.Layout.X += to.X - left
 		w.Layout.Y += to.Y - top
 		id := c.newWidgetID()

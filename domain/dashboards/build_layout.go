@@ -111,20 +111,12 @@ func (c *Config) makeRoom(fixed string) {
 
 // settle moves down what lies on a widget that is read before it.
 func (c *Config) settle() {
-	var placed []Layout
-	for _, id := range c.Order() {
-		w := c.Widgets[id]
-		for moved := true; moved; {
-			moved = false
-			for _, o := range placed {
-				if o.overlaps(w.Layout) {
-					w.Layout.Y, moved = o.Y+o.H, true
-				}
+	for _, tab := range c.tabsOrNone() {
+		for id, place := range settle(c.places(tab)) {
+			if w := c.Widgets[id]; w.Layout != place {
+				w.Layout = place
+				c.Widgets[id] = w
 			}
-		}
-		placed = append(placed, w.Layout)
-		if w.Layout != c.Widgets[id].Layout {
-			c.Widgets[id] = w
 		}
 	}
 }

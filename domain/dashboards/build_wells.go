@@ -74,7 +74,7 @@ var wellsByType = map[charts.Type][]well{
 	charts.Map: {dimensionWell("lat").byName(), dimensionWell("lon").byName(), dimensionWell("label").optional().byName(),
 		measureWell("size").byName(), measureWell("colour").optional().byName()},
 	// What has no data has no wells.
-	charts.Text: {}, charts.Image: {}, charts.Divider: {},
+	charts.Text: {}, charts.Image: {}, charts.Divider: {}, charts.Section: {},
 }
 
 var (

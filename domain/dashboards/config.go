@@ -32,8 +32,10 @@ type Config struct {
 	Filters  map[string]Control `json:"filters,omitempty"`
 	// Fields are calculated fields of this dashboard by name, used like columns
 	// or, where they contain aggregates, like saved measures.
-	Fields  map[string]Formula `json:"fields,omitempty"`
-	Widgets map[string]Widget  `json:"widgets"`
+	Fields map[string]Formula `json:"fields,omitempty"`
+	// Tabs divide the widgets; without any, all stand on one page.
+	Tabs    map[string]Tab    `json:"tabs,omitempty"`
+	Widgets map[string]Widget `json:"widgets"`
 }
 
 // Settings are what all widgets of a dashboard share.
@@ -96,8 +98,12 @@ type Widget struct {
 	// widget finds its place by itself.
 	Layouts Layouts `json:"layouts,omitzero"`
 	// Locked widgets stay where they are in the editor.
-	Locked bool  `json:"locked,omitempty"`
-	Query  Query `json:"query,omitzero"`
+	Locked bool `json:"locked,omitempty"`
+	// Tab is the tab that the widget stands on; the first when empty or gone.
+	Tab string `json:"tab,omitempty"`
+	// Collapsed sections are closed until a viewer opens them.
+	Collapsed bool  `json:"collapsed,omitempty"`
+	Query     Query `json:"query,omitzero"`
 }
 
 // Layouts are the places of a widget on narrower screens.
@@ -108,8 +114,9 @@ type Layouts struct {
 
 // Phone is a widget in the one column of a phone.
 type Phone struct {
-	// Y orders the widgets; equal ones stay in reading order.
-	Y int `json:"y"`
+	// Y orders the widgets; equal ones stay in reading order, and those without
+	// one come last.
+	Y *int `json:"y,omitempty"`
 	// H is the height in rows of the grid; 0 for that of the type.
 	H      int  `json:"h,omitempty"`
 	Hidden bool `json:"hidden,omitempty"`
@@ -270,6 +277,9 @@ func (c *Config) Validate() error {
 			return ErrConfig.With("The field %q has no dataset.", name)
 		}
 	}
+	if err := c.validateTabs(); err != nil {
+		return err
+	}
 	for _, id := range sortedKeys(c.Widgets) {
 		if !idPattern.MatchString(id) {
 			return ErrConfig.With("%q can't be the id of a widget.", id)
@@ -322,6 +332,12 @@ func (w *Widget) validate() error {
 	}
 	if err := w.Layouts.validate(); err != nil {
 		return err
+	}
+	if w.Tab != "" && !idPattern.MatchString(w.Tab) {
+		return ErrConfig.With("%q can't be the id of a tab.", w.Tab)
+	}
+	if w.Collapsed && w.Type != charts.Section {
+		return ErrConfig.With("Only a section can be closed.")
 	}
 	if err := validateEncode(w); err != nil {
 		return err
@@ -446,7 +462,7 @@ func (l *Layouts) validate() error {
 	if t := l.Tablet; t != nil && (t.X < 0 || t.Y < 0 || t.Y > maxRows || t.W < 1 || t.H < 1 || t.X+t.W > TabletColumns || t.H > 200) {
 		return ErrConfig.With("The place lies outside the grid of %d columns.", TabletColumns)
 	}
-	if p := l.Phone; p != nil && (p.Y < 0 || p.Y > maxRows || p.H < 0 || p.H > 200) {
+	if p := l.Phone; p != nil && (p.Y != nil && (*p.Y < 0 || *p.Y > maxRows) || p.H < 0 || p.H > 200) {
 		return ErrConfig.With("The place on a phone lies outside the grid.")
 	}
 	return nil
@@ -465,28 +481,17 @@ func (l Layout) validate(t charts.Type) error {
 	return nil
 }
 
-// Order is the ids of the widgets in reading order: band by band from the top,
-// where a band ends at a line that no widget crosses, and within a band column
-// by column. So figures stacked beside a chart are read before it.
+// Order is the ids of the widgets in reading order: tab by tab, and within each
+// band by band from the top, where a band ends at a line that no widget
+// crosses, and within a band column by column. So figures stacked beside a
+// chart are read before it.
 func (c *Config) Order() []string {
-	order := sortedKeys(c.Widgets)
-	at := func(i int) Layout { return c.Widgets[order[i]].Layout }
-	sort.SliceStable(order, func(i, j int) bool { return at(i).Y < at(j).Y })
-	for start := 0; start < len(order); {
-		end, bottom := start, at(start).Y+at(start).H
-		for end < len(order) && at(end).Y < bottom {
-			bottom = max(bottom, at(end).Y+at(end).H)
-			end++
-		}
-		band := order[start:end]
-		sort.SliceStable(band, func(i, j int) bool {
-			a, b := c.Widgets[band[i]].Layout, c.Widgets[band[j]].Layout
-			if a.X != b.X {
-				return a.X < b.X
-			}
-			return a.Y < b.Y
-		})
-		start = end
+	if len(c.Tabs) == 0 {
+		return readingOrder(c.places(""))
+	}
+	var order []string
+	for _, tab := range c.TabOrder() {
+		order = append(order, readingOrder(c.places(tab))...)
 	}
 	return order
 }

@@ -149,9 +149,9 @@ func (d document) parent(keys []string, make bool) (any, error) {
 	return at, nil
 }
 
-// isKeyed tells whether the nth of the keys is the id of a widget or filter.
+// isKeyed tells whether the nth of the keys is the id of a widget, filter or tab.
 func isKeyed(keys []string, n int) bool {
-	return n == 1 && (keys[0] == "widgets" || keys[0] == "filters")
+	return n == 1 && (keys[0] == "widgets" || keys[0] == "filters" || keys[0] == "tabs")
 }
 
 // at is the value at a pointer; has is false where there is none.

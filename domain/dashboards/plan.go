@@ -27,21 +27,24 @@ const (
 func (v *View) plan(id string) *Plan {
 	c := &v.Dashboard.Config
 	w := c.Widgets[id]
-	p := &Plan{ID: id, Widget: w, dataset: c.dataset(w.Query.Dataset)}
+	p := &Plan{ID: id, Widget: w, Places: v.places[id], dataset: c.dataset(w.Query.Dataset)}
+	if w.Type == charts.Section && !v.all {
+		p.Section = &SectionView{Closed: v.closed(id), State: v.State.WithSection(id)}
+	}
 	if !w.Type.Asks() {
 		p.input = charts.Input{Config: w.Config, Title: w.Title, Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Words: v.words.Words}
-		p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, v.words.Words, v.locale.Name)
+		p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.Section, v.words.Words, v.locale.Name)
 		return p
 	}
 	sc := v.schemas[p.dataset]
 	if sc == nil {
 		p.err = datasets.ErrNotFound
-		p.Key = digest(v.Dashboard.ID, id, w, "gone")
+		p.Key = digest(v.Dashboard.ID, id, w, p.Places, "gone")
 		return p
 	}
 	p.name = sc.Name
 	if !w.SetUp() {
-		p.Key = digest(v.Dashboard.ID, id, w, "not set up", v.locale.Name)
+		p.Key = digest(v.Dashboard.ID, id, w, p.Places, "not set up", v.locale.Name)
 		return p
 	}
 	p.exact = slices.Contains(v.State.Exact, id)
@@ -85,7 +88,7 @@ func (v *View) plan(id string) *Plan {
 		p.further, p.err = furtherSpecs(p, &w)
 	}
 	p.link = v.widgetState(p).Encode()
-	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
+	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
 		p.history, p.input.Today, v.period(p, sc), p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
 		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query), v.Draft)
 	return p
@@ -311,7 +314,8 @@ func (p *Plan) columns() []string {
 
 // widgetState is the part of the choices that this widget depends on.
 func (v *View) widgetState(p *Plan) State {
-	s := State{Range: v.State.Range, Compare: v.State.Compare, Picks: v.State.Picks, Cross: cloneMap(v.State.Cross)}
+	s := v.State.Place()
+	s.Range, s.Compare, s.Picks, s.Cross = v.State.Range, v.State.Compare, v.State.Picks, cloneMap(v.State.Cross)
 	if sort := v.State.Sort[p.ID]; sort != "" {
 		s.Sort = map[string]string{p.ID: sort}
 	}

@@ -24,6 +24,8 @@ import (
 // Datasets is what dashboards ask of package datasets.
 type Datasets interface {
 	Get(ctx context.Context, actor access.Actor, id ids.Dataset) (datasets.Dataset, error)
+	List(ctx context.Context, actor access.Actor) ([]datasets.Listed, error)
+	Resolve(ctx context.Context, actor access.Actor, nameOrID string) (ids.Dataset, error)
 	ListFields(ctx context.Context, actor access.Actor, id ids.Dataset, extra map[string]string) ([]datasets.FieldInfo, error)
 	Snapshot(ctx context.Context, actor access.Actor, list []ids.Dataset) (datasets.Snapshot, error)
 	Bind(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot) (datasets.Snapshot, error)

@@ -22,6 +22,8 @@ type State struct {
 	Sort    map[string]string        // column by table, "-" before it for descending
 	Page    map[string]int           // by table, from 1
 	Exact   []string                 // widgets that must not answer from a sample, sorted
+	Tab     string                   // the open tab; "" for the first, AllTabs for all
+	Toggled []string                 // sections that are not as they begin: open or closed; sorted
 }
 
 // Limits of a link.
@@ -41,6 +43,8 @@ const (
 	paramDays    = "d.days"
 	paramCompare = "c"
 	paramExact   = "e"
+	paramTab     = "t"
+	paramToggled = "o"
 )
 
 // ParseState reads the query of a URL. Parameters that are not of a dashboard
@@ -80,15 +84,25 @@ func ParseState(query url.Values) (State, error) {
 			return State{}, err
 		}
 	}
-	for _, list := range query[paramExact] {
+	s.Exact, s.Toggled = idList(query[paramExact]), idList(query[paramToggled])
+	if tab := query.Get(paramTab); tab == AllTabs || idPattern.MatchString(tab) {
+		s.Tab = tab
+	}
+	return s, nil
+}
+
+// idList reads ids separated by commas: sorted, each once.
+func idList(lists []string) []string {
+	var found []string
+	for _, list := range lists {
 		for id := range strings.SplitSeq(list, ",") {
-			if idPattern.MatchString(id) && !slices.Contains(s.Exact, id) {
-				s.Exact = append(s.Exact, id)
+			if idPattern.MatchString(id) && !slices.Contains(found, id) {
+				found = append(found, id)
 			}
 		}
 	}
-	sort.Strings(s.Exact)
-	return s, nil
+	sort.Strings(found)
+	return found
 }
 
 // rangeOf reads the range of a link or of the filter bar's form. The form sends
@@ -218,6 +232,12 @@ func (s State) Encode() string {
 	if len(s.Exact) > 0 {
 		add(paramExact, strings.Join(s.Exact, ","))
 	}
+	if s.Tab != "" {
+		add(paramTab, s.Tab)
+	}
+	if len(s.Toggled) > 0 {
+		add(paramToggled, strings.Join(s.Toggled, ","))
+	}
 	return b.String()
 }
 
@@ -274,7 +294,7 @@ func (s State) clone() State {
 	c.Cross = cloneMap(s.Cross)
 	c.Sort = cloneMap(s.Sort)
 	c.Page = cloneMap(s.Page)
-	c.Exact = slices.Clone(s.Exact)
+	c.Exact, c.Toggled = slices.Clone(s.Exact), slices.Clone(s.Toggled)
 	return c
 }
 
@@ -363,7 +383,7 @@ func (s State) WithExact(widget string) State {
 	return c
 }
 
-// IsZero tells whether nothing was chosen.
+// IsZero tells whether nothing was chosen, whatever place of the dashboard is open.
 func (s State) IsZero() bool {
 	return s.Range == nil && s.Compare == "" && len(s.Picks) == 0 && len(s.Cross) == 0 &&
 		len(s.Sort) == 0 && len(s.Page) == 0 && len(s.Exact) == 0

@@ -27,7 +27,9 @@ type Tile struct {
 	Title     string
 	Subtitle  string
 	Layout    Layout
-	Dataset   string // its name, for people
+	Places    Places
+	Section   *SectionView // of a section
+	Dataset   string       // its name, for people
 	Drawing   *charts.Drawing
 	// Err is why there is no drawing; nil otherwise. It carries what a person
 	// may see and was not logged yet.
@@ -70,7 +72,7 @@ type LastGood struct {
 // went wrong with one widget stays within it. The error is that of ctx.
 func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	w := &p.Widget
-	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout,
+	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout, Places: p.Places, Section: p.Section,
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
 		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil}
 	if t.Unset {

@@ -223,7 +223,7 @@ func (c *Comparison) compare() {
 			c.Widgets = append(c.Widgets, WidgetChange{ID: id, Title: before.Title, Before: &before})
 			continue
 		}
-		change := WidgetChange{ID: id, Title: after.Title, Before: &before, After: &after, Moved: before.Layout != after.Layout}
+		change := WidgetChange{ID: id, Title: after.Title, Before: &before, After: &after, Moved: before.Layout != after.Layout || before.Tab != after.Tab}
 		for _, part := range []struct {
 			name string
 			a, b any
@@ -231,7 +231,7 @@ func (c *Comparison) compare() {
 			{"title", before.Title + "\n" + before.Subtitle, after.Title + "\n" + after.Subtitle},
 			{"type", before.Type, after.Type},
 			{"data", before.Query, after.Query},
-			{"encoding", before.Encode, after.Encode},
+			{"encoding", []any{before.Encode, before.Forecast}, []any{after.Encode, after.Forecast}},
 			{"format", before.Format, after.Format},
 		} {
 			if digest(part.a) != digest(part.b) {
@@ -259,7 +259,7 @@ func (c *Comparison) compare() {
 			c.Filters = append(c.Filters, b.Filters[id].Label)
 		}
 	}
-	c.Settings = digest(a.Settings, a.Dataset) != digest(b.Settings, b.Dataset)
+	c.Settings = digest(a.Settings, a.Dataset, a.Tabs) != digest(b.Settings, b.Dataset, b.Tabs)
 }
 
 func (w *WidgetChange) rank() int {

@@ -68,6 +68,10 @@ type View struct {
 	Controls []ControlView
 	// Cross are the marks that filter other widgets.
 	Cross []CrossView
+	// Tabs are those of the dashboard from left to right; none where it has none.
+	Tabs []TabView
+	// Tiles are the widgets on the page, in reading order. Others, of other tabs
+	// and of closed sections, are asked only when they are shown.
 	Tiles []*Plan
 	// AsOf is when the content of the datasets last changed.
 	AsOf time.Time
@@ -85,6 +89,9 @@ type View struct {
 	// oldest and newest are the ends of that column on the wall clock.
 	home           ids.Dataset
 	homeColumn     string
+	all            bool // all tabs below each other
+	hidden         map[string]bool
+	places         map[string]Places
 	oldest, newest time.Time
 	together       together
 }
@@ -124,6 +131,9 @@ type CrossView struct {
 type Plan struct {
 	ID     string
 	Widget Widget
+	Places Places
+	// Section tells what a section shows; nil for other widgets.
+	Section *SectionView
 	// Key names all that the drawn widget depends on: equal keys, equal tiles.
 	Key string
 
@@ -203,8 +213,9 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 	}
 	// Two people who moved widgets at once may have laid one onto another.
 	v.Dashboard.Config.settle()
-	for _, id := range d.Config.Order() {
-		if w := d.Config.Widgets[id]; v.Draft || w.SetUp() {
+	v.lay()
+	for _, id := range v.Dashboard.Config.Order() {
+		if w := v.Dashboard.Config.Widgets[id]; !v.hidden[id] && (v.Draft || w.SetUp()) {
 			v.Tiles = append(v.Tiles, v.plan(id))
 		}
 	}
@@ -268,15 +279,22 @@ func (s *Service) resolveAsOf(ctx context.Context, v *View, list []ids.Dataset) 
 	})
 }
 
-// Plan finds a widget of the view.
+// Plan finds a widget of the view, also one that the page does not show.
 func (v *View) Plan(id string) (*Plan, bool) {
 	for _, p := range v.Tiles {
 		if p.ID == id {
 			return p, true
 		}
 	}
+	if w := v.Dashboard.Config.Widgets[id]; v.hidden[id] && (v.Draft || w.SetUp()) {
+		return v.plan(id), true
+	}
 	return nil, false
 }
+
+// Hides tells whether a widget of the dashboard stands on another tab, or in a
+// closed section.
+func (v *View) Hides(id string) bool { return v.hidden[id] }
 
 // Link is the query of the page's URL.
 func (v *View) Link() string { return v.State.Encode() }

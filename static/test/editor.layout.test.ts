@@ -37,15 +37,21 @@ const doc: JsonObject = {
 };
 
 test("tablet and phone by themselves", () => {
-  assert.deepEqual(plain(layoutOf(doc, "tablet")), { a: l(0, 0, 6, 3), b: l(0, 3, 6, 9), c: l(0, 12, 6, 6) });
-  assert.deepEqual(plain(layoutOf(doc, "phone")), { a: l(0, 0, 1, 3), b: l(0, 3, 1, 9), c: l(0, 12, 1, 6) });
+  assert.deepEqual(plain(layoutOf(doc, "tablet")), { a: l(0, 0, 6, 3), c: l(0, 3, 6, 6), b: l(0, 9, 6, 9) });
+  assert.deepEqual(plain(layoutOf(doc, "phone")), { a: l(0, 0, 2, 3), c: l(0, 3, 2, 6), b: l(0, 9, 2, 9) });
 });
 
 test("tablet and phone as somebody put them", () => {
   const own = structuredClone(doc) as { widgets: Record<string, JsonObject> };
   own.widgets["c"] = { ...own.widgets["c"], layouts: { tablet: { x: 0, y: 0, w: 2, h: 4 }, phone: { y: 0, h: 4 } } };
   assert.deepEqual(plain(layoutOf(own as unknown as JsonObject, "tablet")), { c: l(0, 0, 2, 4), a: l(0, 4, 6, 3), b: l(0, 7, 6, 9) });
-  assert.deepEqual(plain(layoutOf(own as unknown as JsonObject, "phone")), { c: l(0, 0, 1, 4), a: l(0, 4, 1, 3), b: l(0, 7, 1, 9) });
+  assert.deepEqual(plain(layoutOf(own as unknown as JsonObject, "phone")), { c: l(0, 0, 2, 4), a: l(0, 4, 2, 3), b: l(0, 7, 2, 9) });
+});
+
+test("figures share a row of a phone, what it leaves out comes last", () => {
+  const kpi = (y: number, more: JsonObject = {}): JsonObject => ({ type: "kpi", layout: { x: 0, y, w: 3, h: 3 }, ...more });
+  const own: JsonObject = { widgets: { a: kpi(0), b: kpi(3), c: kpi(6, { layouts: { phone: { hidden: true } } }), d: kpi(9), e: { type: "bar", layout: { x: 0, y: 12, w: 3, h: 6 }, layouts: { phone: { y: 0 } } } } };
+  assert.deepEqual(plain(layoutOf(own, "phone")), { e: l(0, 0, 2, 6), a: l(0, 6, 2, 3), b: l(0, 9, 1, 3), d: l(1, 9, 1, 3), c: l(0, 12, 2, 3) });
 });
 
 test("alignment", () => {

@@ -28,6 +28,8 @@ export interface Desk {
   /** Moves widgets of the shown device to new places, as one change. */
   place(layouts: Layouts): void;
   removeWidgets(ids: readonly string[]): void;
+  /** Says what was removed, with a button that brings it back. */
+  undoable(text: string): void;
   undo(): void;
   redo(): void;
   nameVersion(): void;

@@ -71,10 +71,10 @@ export function same(a: Json | undefined, b: Json | undefined): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]));
 }
 
-/** Tells whether the last of the keys is the id of a widget or filter. Such a
- * one is never made on the way: what is gone stays gone. */
+/** Tells whether the last of the keys is the id of a widget, filter or tab. Such
+ * a one is never made on the way: what is gone stays gone. */
 function isKeyed(keys: readonly string[]): boolean {
-  return keys.length === 2 && (keys[0] === "widgets" || keys[0] === "filters");
+  return keys.length === 2 && (keys[0] === "widgets" || keys[0] === "filters" || keys[0] === "tabs");
 }
 
 function put(value: Json, keys: readonly string[], depth: number, after: Json | undefined): Json | undefined {

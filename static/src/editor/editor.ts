@@ -9,15 +9,18 @@ import { toast } from "../toast.ts";
 import type { Desk } from "./desk.ts";
 import { diff, get, type JsonObject, type Json, type Operation, parsePointer, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
 import { dragAndDrop } from "./drag.ts";
+import { editFile } from "./file.ts";
 import { Grid, type Item } from "./grid.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
-import { align, type Alignment, arrange, columns, type Device, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
 import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
 import { Side } from "./side.ts";
 import { Shelf } from "./store.ts";
 import { type Act, type Conflict, type Deed, type Outcome, Sync } from "./sync.ts";
+import { Tabs } from "./tabs.ts";
+import { carry, onTab } from "./tabset.ts";
 import { words } from "./words.ts";
 
 interface Page {
@@ -46,6 +49,7 @@ class Editor extends HTMLElement implements Desk {
   #side!: Side;
   #keys!: Keys;
   #presence!: Presence;
+  #tabs!: Tabs;
   /** Places that the keyboard tries out. */
   #trial: Layouts | null = null;
   #ready = false;
@@ -108,6 +112,12 @@ class Editor extends HTMLElement implements Desk {
       },
       { undo: page.undo ?? undefined, redo: page.redo ?? undefined },
     );
+    this.#tabs = new Tabs(this, () => {
+      this.selection.set([]);
+      this.#draw();
+      this.#side.layers();
+      document.querySelector<HTMLElement>("[data-key-refresh]")?.click();
+    });
     this.#marks = new Marks(this);
     this.#inspector = new Inspector(this, inspector);
     this.#side = new Side(this);
@@ -197,8 +207,13 @@ class Editor extends HTMLElement implements Desk {
 
   // The document and what is shown of it.
 
+  /** The document with what the canvas shows: the widgets of one tab. */
+  get #page(): JsonObject {
+    return onTab(this.doc, this.#tabs.current);
+  }
+
   layouts(): Layouts {
-    return this.#trial ?? layoutOf(this.doc, this.#device);
+    return this.#trial ?? layoutOf(this.#page, this.#device);
   }
 
   /** The last known titles, of widgets that are gone too. */
@@ -221,11 +236,14 @@ class Editor extends HTMLElement implements Desk {
   }
 
   act(act: Act): void {
-    this.#sync.act(act);
+    const { current } = this.#tabs;
+    // A forecast is a line that goes on.
+    const meant = act["type"] === "forecast" ? { ...act, type: "line", forecast: true } : act;
+    this.#sync.act(current === undefined ? meant : { ...meant, tab: current });
   }
 
   place(layouts: Layouts): void {
-    const now = layoutOf(this.doc, this.#device);
+    const now = layoutOf(this.#page, this.#device);
     const changed = [...layouts].filter(([id, at]) => now.has(id) && !same({ ...at }, { ...(now.get(id) as Item["at"]) }));
     if (changed.length === 0) {
       this.#draw();
@@ -235,8 +253,9 @@ class Editor extends HTMLElement implements Desk {
     // What has no place of its own on a small screen would move when others do.
     const written = desktop ? changed : [...layouts];
     const order = readingOrder(layouts);
+    const off = hiddenOnPhone(this.doc);
     this.edit(written.map(([id, at]) => {
-      const value: Json = desktop ? { ...at } : this.#device === "tablet" ? { ...at } : { y: order.indexOf(id), h: at.h };
+      const value: Json = desktop || this.#device === "tablet" ? { ...at } : { y: order.indexOf(id), h: at.h, ...(off.has(id) ? { hidden: true } : {}) };
       return setting(this.doc, pointer("widgets", id) + (desktop ? "/layout" : `/layouts/${this.#device}`), value);
     }));
   }
@@ -249,7 +268,11 @@ class Editor extends HTMLElement implements Desk {
     const order = readingOrder(this.layouts());
     const next = order.slice(order.indexOf(first)).find((id) => !there.includes(id));
     this.edit(there.map((id) => setting(this.doc, pointer("widgets", id), undefined)));
-    const text = there.length === 1 ? words("removed", { title }) : words("removed_many", { n: there.length });
+    this.undoable(there.length === 1 ? words("removed", { title }) : words("removed_many", { n: there.length }));
+    if (document.activeElement === document.body && next !== undefined) this.#grid.item(next)?.focus({ preventScroll: true });
+  }
+
+  undoable(text: string): void {
     toast(text, "");
     // A toast that can be undone has a button for it.
     const shown = document.getElementById("toasts")?.lastElementChild;
@@ -262,7 +285,6 @@ class Editor extends HTMLElement implements Desk {
       button.textContent = words("undo");
       shown.append(button);
     }
-    if (document.activeElement === document.body && next !== undefined) this.#grid.item(next)?.focus({ preventScroll: true });
   }
 
   #changed(ids: Set<string>, mine: boolean): void {
@@ -280,7 +302,7 @@ class Editor extends HTMLElement implements Desk {
     const locked = lockedOf(this.doc);
     const layouts = this.layouts();
     const items = new Map<string, Item>();
-    for (const [id, widget] of widgets(this.doc)) {
+    for (const [id, widget] of widgets(this.#page)) {
       const at = layouts.get(id);
       if (!at) continue;
       const title = this.titleOf(id);
@@ -288,6 +310,9 @@ class Editor extends HTMLElement implements Desk {
     }
     this.#grid.show(items, columns[this.#device]);
     this.selection.keep((id) => items.has(id));
+    const off = this.#device === "phone" ? hiddenOnPhone(this.doc) : new Set<string>();
+    for (const id of items.keys()) this.#grid.item(id)?.toggleAttribute("data-off", off.has(id));
+    this.#tabs.draw();
     this.#marks.show();
     this.#presence.show();
     for (const hint of this.querySelectorAll<HTMLElement>("[data-canvas-empty]")) hint.hidden = items.size > 0;
@@ -350,6 +375,13 @@ class Editor extends HTMLElement implements Desk {
 
   /** A pointer has let go of a widget. The others of a selection follow it. */
   #dropped(id: string, layouts: Layouts): void {
+    const tab = this.#tabs.letGo();
+    if (tab !== undefined) {
+      const ids = this.selection.has(id) ? this.selection.ids : [id];
+      this.edit(carry(this.doc, ids, tab));
+      announce(words("tab_carried", { title: this.titleOf(id), n: ids.length }), true);
+      return;
+    }
     const before = this.layouts();
     const [from, to] = [before.get(id), layouts.get(id)];
     const others = this.selection.ids.filter((each) => each !== id);
@@ -386,6 +418,10 @@ class Editor extends HTMLElement implements Desk {
     const device = target?.closest<HTMLElement>("button[data-device]")?.dataset["device"];
     if (device === "desktop" || device === "tablet" || device === "phone") {
       this.#show(device);
+      return;
+    }
+    if (target?.closest("[data-edit-file]")) {
+      void editFile(this);
       return;
     }
     const tool = target?.closest<HTMLElement>("[data-tool]")?.dataset["tool"];

@@ -1,11 +1,13 @@
 // Where widgets stand on the grid: what the editor computes of it, without a
-// page. The grid has 12 columns on a desktop, 6 on a tablet, 1 on a phone.
+// page. The grid has 12 columns on a desktop, 6 on a tablet, on a phone one of
+// two halves. domain/dashboards/places.go computes the same for the page.
 import { get, isObject, type Json, type JsonObject, type Layout, widgets } from "./document.ts";
 
 export type Device = "desktop" | "tablet" | "phone";
 export type Layouts = Map<string, Layout>;
 
-export const columns: Record<Device, number> = { desktop: 12, tablet: 6, phone: 1 };
+/** A phone has one column; figures stand two-up in it. */
+export const columns: Record<Device, number> = { desktop: 12, tablet: 6, phone: 2 };
 
 const number = (value: Json | undefined, fallback: number): number => (typeof value === "number" && Number.isFinite(value) ? Math.max(0, Math.round(value)) : fallback);
 
@@ -18,7 +20,7 @@ export function readLayout(value: Json | undefined, width = 12): Layout {
 /** The size that a type of widget begins with (DESIGN.md, 2). */
 export function firstSize(type: string): { w: number; h: number } {
   const sizes: Record<string, [number, number]> = {
-    kpi: [3, 3], line: [9, 9], area: [9, 9], step: [9, 9], forecast: [9, 9], bar: [3, 9], heatmap: [3, 9], stacked_bar: [4, 8], donut: [3, 8], map: [5, 8], table: [6, 9], pivot: [6, 9], text: [4, 4], image: [4, 6], divider: [12, 1],
+    kpi: [3, 3], line: [9, 9], area: [9, 9], step: [9, 9], forecast: [9, 9], bar: [3, 9], heatmap: [3, 9], stacked_bar: [4, 8], donut: [3, 8], map: [5, 8], table: [6, 9], pivot: [6, 9], text: [4, 4], image: [4, 6], divider: [12, 1], section: [12, 1],
   };
   const [w, h] = sizes[type] ?? [4, 8];
   return { w, h };
@@ -32,6 +34,8 @@ export function leastSize(type: string): { w: number; h: number } {
     case "table":
     case "pivot":
       return { w: 4, h: 6 };
+    case "section":
+      return { w: 12, h: 1 };
     case "text":
     case "image":
     case "divider":
@@ -42,10 +46,23 @@ export function leastSize(type: string): { w: number; h: number } {
   }
 }
 
-/** Top to bottom, then left to right; the id decides between equals, so that
- * everybody sees the same. */
+/** Band by band from the top, where a band ends at a line that nothing
+ * crosses, and within a band column by column; the id decides between equals,
+ * so that everybody sees the same. */
 export function readingOrder(layouts: Layouts): string[] {
-  return [...layouts].sort(([a, l], [b, m]) => l.y - m.y || l.x - m.x || (a < b ? -1 : 1)).map(([id]) => id);
+  const rows = [...layouts].sort(([a, l], [b, m]) => l.y - m.y || (a < b ? -1 : 1));
+  const order: string[] = [];
+  while (rows.length > 0) {
+    let bottom = 0;
+    const end = rows.findIndex(([, at], i) => {
+      if (i > 0 && at.y >= bottom) return true;
+      bottom = Math.max(bottom, at.y + at.h);
+      return false;
+    });
+    const band = rows.splice(0, end < 0 ? rows.length : end);
+    order.push(...band.sort(([, l], [, m]) => l.x - m.x || l.y - m.y).map(([id]) => id));
+  }
+  return order;
 }
 
 export function overlap(a: Layout, b: Layout): boolean {
@@ -122,10 +139,10 @@ export function layoutOf(doc: JsonObject, device: Device): Layouts {
     const own = get(doc, `/widgets/${escape(id)}/layouts/${device}`);
     if (!isObject(own)) continue;
     const at = base.get(id) as Layout;
-    placed.set(id, device === "phone" ? { x: 0, y: number(own["y"], 0), w: 1, h: Math.max(1, number(own["h"], at.h)) } : readLayout({ ...at, ...own }, width));
+    if (device === "tablet") placed.set(id, readLayout({ ...at, ...own }, width));
   }
   // A phone's y is an order; rows follow from the heights.
-  if (device === "phone") return stack(base, placed);
+  if (device === "phone") return stack(doc, base);
   const settled = settle(placed);
   let cursor = { x: 0, y: settled.size === 0 ? 0 : Math.max(...[...settled.values()].map((each) => each.y + each.h)) };
   for (const id of readingOrder(base)) {
@@ -143,15 +160,30 @@ export function layoutOf(doc: JsonObject, device: Device): Layouts {
   return settled;
 }
 
-function stack(base: Layouts, own: Layouts): Layouts {
-  const auto = readingOrder(base);
-  const order = auto.map((id, i) => ({ id, i, at: own.get(id)?.y ?? Number.POSITIVE_INFINITY })).sort((a, b) => a.at - b.at || a.i - b.i);
+/** Widgets that a phone leaves out. */
+export function hiddenOnPhone(doc: JsonObject): Set<string> {
+  return new Set([...widgets(doc).keys()].filter((id) => get(doc, `/widgets/${escape(id)}/layouts/phone/hidden`) === true));
+}
+
+/** One below the other, in the order that somebody chose, the rest after them;
+ * what is left out comes last. Figures beside each other share a row, but for
+ * the first one. */
+function stack(doc: JsonObject, base: Layouts): Layouts {
+  const off = hiddenOnPhone(doc);
+  const own = (id: string, key: string): number => number(get(doc, `/widgets/${escape(id)}/layouts/phone/${key}`), 0);
+  const rank = (id: string): number => (typeof get(doc, `/widgets/${escape(id)}/layouts/phone/y`) === "number" ? own(id, "y") : Number.MAX_SAFE_INTEGER);
+  const order = readingOrder(base).map((id, i) => ({ id, i })).sort((a, b) => Number(off.has(a.id)) - Number(off.has(b.id)) || rank(a.id) - rank(b.id) || a.i - b.i);
   const placed: Layouts = new Map();
+  let figures = 0;
+  let left: Layout | undefined;
   let y = 0;
   for (const { id } of order) {
-    const h = own.get(id)?.h ?? (base.get(id) as Layout).h;
-    placed.set(id, { x: 0, y, w: 1, h });
-    y += h;
+    const h = own(id, "h") || (base.get(id) as Layout).h;
+    const half = get(doc, `/widgets/${escape(id)}/type`) === "kpi" && !off.has(id) && ++figures > 1;
+    const at: Layout = half && left ? { x: 1, y: left.y, w: 1, h } : { x: 0, y, w: half ? 1 : 2, h };
+    left = half && !left ? at : undefined;
+    placed.set(id, at);
+    y = Math.max(y, at.y + h);
   }
   return placed;
 }
