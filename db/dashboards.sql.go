@@ -90,7 +90,7 @@ func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGet
 }
 
 const dashboardCount = `-- name: DashboardCount :one
-SELECT count(*)::bigint FROM dashboards WHERE tenant_id = $1 AND deleted_at IS NULL AND ($2::boolean OR NOT unpublished)
+SELECT count(*)::bigint FROM dashboards WHERE tenant_id = $1 AND deleted_at IS NULL AND (NOT unpublished OR ($2::boolean AND may_access(writers)))
 `
 
 // DashboardCount is the number of dashboards that are not deleted.
@@ -137,7 +137,7 @@ SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_
        (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
        (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
-       (v.starred_at IS NOT NULL)::boolean AS starred
+       (v.starred_at IS NOT NULL)::boolean AS starred, d.restricted, d.readers, d.writers
 FROM dashboards d
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = $2
@@ -167,6 +167,9 @@ type DashboardGetRow struct {
 	Same         bool
 	FolderName   string
 	Starred      bool
+	Restricted   bool
+	Readers      []uuid.UUID
+	Writers      []uuid.UUID
 }
 
 // DashboardGet reads one that is not deleted, as a draft or as it was published.
@@ -194,6 +197,9 @@ func (q *Queries) DashboardGet(ctx context.Context, arg DashboardGetParams) (Das
 		&i.Same,
 		&i.FolderName,
 		&i.Starred,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
 	)
 	return i, err
 }
@@ -234,9 +240,9 @@ func (q *Queries) DashboardHistory(ctx context.Context, tenantID uuid.UUID, dash
 const dashboardInsert = `-- name: DashboardInsert :exec
 
 INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at,
-    published_config, published_rev, published_at, unpublished)
+    published_config, published_rev, published_at, unpublished, restricted)
 VALUES ($1, $2, $3, $4, $5::jsonb, 1, $6, $7, $8, $9::timestamptz, $9,
-    CASE WHEN NOT $10::boolean THEN $5 END, CASE WHEN NOT $10 THEN 1 END, CASE WHEN NOT $10 THEN $9 END, $10)
+    CASE WHEN NOT $10::boolean THEN $5 END, CASE WHEN NOT $10 THEN 1 END, CASE WHEN NOT $10 THEN $9 END, $10, $11)
 `
 
 type DashboardInsertParams struct {
@@ -250,6 +256,7 @@ type DashboardInsertParams struct {
 	SearchText  string
 	Now         time.Time
 	Draft       bool
+	Restricted  bool
 }
 
 // Dashboards, their folders, their log of operations, and who opened them.
@@ -266,6 +273,7 @@ func (q *Queries) DashboardInsert(ctx context.Context, arg DashboardInsertParams
 		arg.SearchText,
 		arg.Now,
 		arg.Draft,
+		arg.Restricted,
 	)
 	return err
 }
@@ -275,7 +283,7 @@ SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_
        COALESCE(d.published_config, d.config)::jsonb AS config,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred,
-       v.opened_at,
+       v.opened_at, d.restricted, d.readers, d.writers,
        COALESCE(u.name, '')::text AS owner_name, COALESCE(u.email, '')::text AS owner_email,
        EXISTS (SELECT 1 FROM dashboard_data_sources s
                JOIN datasets x ON x.tenant_id = s.tenant_id AND x.dataset_id = s.dataset_id
@@ -287,7 +295,7 @@ LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = $1
 WHERE d.tenant_id = $2 AND d.deleted_at IS NULL
-  AND ($3::boolean OR NOT d.unpublished)
+  AND (NOT d.unpublished OR ($3::boolean AND may_access(d.writers)))
   AND ($4::uuid IS NULL OR d.folder_id = $4)
   AND ($5::uuid IS NULL OR d.user_id = $5)
   AND ($6::text = '' OR d.tags @> ARRAY[$6::text])
@@ -331,6 +339,9 @@ type DashboardListRow struct {
 	FolderName  string
 	Starred     bool
 	OpenedAt    *time.Time
+	Restricted  bool
+	Readers     []uuid.UUID
+	Writers     []uuid.UUID
 	OwnerName   string
 	OwnerEmail  string
 	Live        bool
@@ -375,6 +386,9 @@ func (q *Queries) DashboardList(ctx context.Context, arg DashboardListParams) ([
 			&i.FolderName,
 			&i.Starred,
 			&i.OpenedAt,
+			&i.Restricted,
+			&i.Readers,
+			&i.Writers,
 			&i.OwnerName,
 			&i.OwnerEmail,
 			&i.Live,
@@ -592,7 +606,7 @@ const dashboardOwners = `-- name: DashboardOwners :many
 SELECT u.user_id, u.name, u.email FROM users u
 WHERE u.tenant_id = $1 AND EXISTS (
     SELECT 1 FROM dashboards d WHERE d.tenant_id = $1 AND d.user_id = u.user_id AND d.deleted_at IS NULL
-      AND ($2::boolean OR NOT d.unpublished))
+      AND (NOT d.unpublished OR ($2::boolean AND may_access(d.writers))))
 ORDER BY lower(u.name), u.email
 `
 
@@ -752,14 +766,16 @@ func (q *Queries) DashboardSetTags(ctx context.Context, arg DashboardSetTagsPara
 }
 
 const dashboardSourcesDelete = `-- name: DashboardSourcesDelete :exec
-DELETE FROM dashboard_data_sources WHERE tenant_id = $1 AND dashboard_id = $2
+DELETE FROM dashboard_data_sources
+WHERE tenant_id = $1 AND dashboard_id = $2 AND dataset_id <> ALL ($3::uuid[])
 `
 
 // DashboardSourcesDelete and DashboardSourcesInsert derive the junction anew
 // in the transaction that changes the config. Ids of other workspaces and of
-// datasets that are gone find no row.
-func (q *Queries) DashboardSourcesDelete(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, dashboardSourcesDelete, tenantID, dashboardID)
+// datasets that are gone find no row; one that the person may not see stays
+// where it was.
+func (q *Queries) DashboardSourcesDelete(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, datasetIds []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, dashboardSourcesDelete, tenantID, dashboardID, datasetIds)
 	return err
 }
 
@@ -767,6 +783,7 @@ const dashboardSourcesInsert = `-- name: DashboardSourcesInsert :many
 INSERT INTO dashboard_data_sources (tenant_id, dashboard_id, dataset_id, ds_id)
 SELECT s.tenant_id, $1, s.dataset_id, s.ds_id FROM datasets s
 WHERE s.tenant_id = $2 AND s.dataset_id = ANY ($3::uuid[]) AND s.deleted_at IS NULL
+ON CONFLICT (tenant_id, dashboard_id, dataset_id) DO UPDATE SET ds_id = excluded.ds_id
 RETURNING dataset_id
 `
 
@@ -824,7 +841,7 @@ func (q *Queries) DashboardSourcesList(ctx context.Context, tenantID uuid.UUID, 
 const dashboardState = `-- name: DashboardState :one
 SELECT COALESCE((
     SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
-        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id,
+        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id, may_access(d.writers),
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -839,7 +856,8 @@ SELECT COALESCE((
 // viewer's choices: its revision and place, and content and definition of the
 // datasets that it was last seen to ask. Equal texts, equal pages. It is read
 // with the session, so tenant and viewer are those that the transaction is
-// bound to; empty where there is no such dashboard.
+// bound to, who may change it included; empty where there is no such dashboard
+// for them.
 func (q *Queries) DashboardState(ctx context.Context, datasetIds []uuid.UUID, dashboardID uuid.UUID) (string, error) {
 	row := q.db.QueryRow(ctx, dashboardState, datasetIds, dashboardID)
 	var state string
@@ -850,7 +868,7 @@ func (q *Queries) DashboardState(ctx context.Context, datasetIds []uuid.UUID, da
 const dashboardTags = `-- name: DashboardTags :many
 SELECT tag::text AS tag, count(*)::bigint AS dashboards
 FROM dashboards d, unnest(d.tags) AS tag
-WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND ($2::boolean OR NOT d.unpublished)
+WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND (NOT d.unpublished OR ($2::boolean AND may_access(d.writers)))
 GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100
 `
 
@@ -1071,21 +1089,41 @@ func (q *Queries) DashboardViewStar(ctx context.Context, arg DashboardViewStarPa
 	return err
 }
 
-const dashboardsIntoFolder = `-- name: DashboardsIntoFolder :exec
-UPDATE dashboards SET folder_id = $1
-WHERE tenant_id = $2 AND dashboard_id = ANY ($3::uuid[]) AND folder_id IS NULL
+const folderAncestors = `-- name: FolderAncestors :many
+WITH RECURSIVE up AS (
+    SELECT f.folder_id, f.parent_id, 1 AS depth FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
+    UNION ALL
+    SELECT p.folder_id, p.parent_id, up.depth + 1 FROM up JOIN folders p ON p.tenant_id = $1 AND p.folder_id = up.parent_id
+    WHERE up.depth < 64
+)
+SELECT folder_id::uuid AS folder_id FROM up ORDER BY depth
 `
 
-// DashboardsIntoFolder puts dashboards back that lay in a deleted folder and
-// lie at the top since.
-func (q *Queries) DashboardsIntoFolder(ctx context.Context, folderID *uuid.UUID, tenantID uuid.UUID, dashboardIds []uuid.UUID) error {
-	_, err := q.db.Exec(ctx, dashboardsIntoFolder, folderID, tenantID, dashboardIds)
-	return err
+// FolderAncestors lists a folder and those that it lies in, the nearest first.
+func (q *Queries) FolderAncestors(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, folderAncestors, tenantID, folderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var folder_id uuid.UUID
+		if err := rows.Scan(&folder_id); err != nil {
+			return nil, err
+		}
+		items = append(items, folder_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const folderContent = `-- name: FolderContent :one
-SELECT f.name, f.user_id, ARRAY(SELECT d.dashboard_id FROM dashboards d
-    WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids
+SELECT f.name, f.user_id, f.parent_id, f.restricted,
+    ARRAY(SELECT d.dashboard_id FROM dashboards d WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids,
+    ARRAY(SELECT c.folder_id FROM folders c WHERE c.tenant_id = f.tenant_id AND c.parent_id = f.folder_id ORDER BY c.folder_id)::uuid[] AS folder_ids
 FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
 FOR UPDATE OF f
 `
@@ -1093,14 +1131,24 @@ FOR UPDATE OF f
 type FolderContentRow struct {
 	Name         string
 	UserID       *uuid.UUID
+	ParentID     *uuid.UUID
+	Restricted   bool
 	DashboardIds []uuid.UUID
+	FolderIds    []uuid.UUID
 }
 
-// FolderContent is a folder with the dashboards in it.
+// FolderContent is a folder with what lies in it directly.
 func (q *Queries) FolderContent(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (FolderContentRow, error) {
 	row := q.db.QueryRow(ctx, folderContent, tenantID, folderID)
 	var i FolderContentRow
-	err := row.Scan(&i.Name, &i.UserID, &i.DashboardIds)
+	err := row.Scan(
+		&i.Name,
+		&i.UserID,
+		&i.ParentID,
+		&i.Restricted,
+		&i.DashboardIds,
+		&i.FolderIds,
+	)
 	return i, err
 }
 
@@ -1108,7 +1156,7 @@ const folderDelete = `-- name: FolderDelete :execrows
 DELETE FROM folders WHERE tenant_id = $1 AND folder_id = $2
 `
 
-// FolderDelete takes the folder away; its dashboards then lie at the top.
+// FolderDelete takes the folder away; what is still in it then lies at the top.
 func (q *Queries) FolderDelete(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, folderDelete, tenantID, folderID)
 	if err != nil {
@@ -1117,34 +1165,79 @@ func (q *Queries) FolderDelete(ctx context.Context, tenantID uuid.UUID, folderID
 	return result.RowsAffected(), nil
 }
 
+const folderEmpty = `-- name: FolderEmpty :exec
+WITH moved AS (UPDATE folders f SET parent_id = $1 WHERE f.tenant_id = $2 AND f.parent_id = $3)
+UPDATE dashboards d SET folder_id = $1 WHERE d.tenant_id = $2 AND d.folder_id = $3
+`
+
+// FolderEmpty moves what lies in a folder to where the folder lies.
+func (q *Queries) FolderEmpty(ctx context.Context, parentID *uuid.UUID, tenantID uuid.UUID, folderID *uuid.UUID) error {
+	_, err := q.db.Exec(ctx, folderEmpty, parentID, tenantID, folderID)
+	return err
+}
+
 const folderGet = `-- name: FolderGet :one
-SELECT folder_id, name FROM folders WHERE tenant_id = $1 AND folder_id = $2
+SELECT folder_id, parent_id, name, user_id, restricted, readers, writers FROM folders WHERE tenant_id = $1 AND folder_id = $2
 `
 
 type FolderGetRow struct {
-	FolderID uuid.UUID
-	Name     string
+	FolderID   uuid.UUID
+	ParentID   *uuid.UUID
+	Name       string
+	UserID     *uuid.UUID
+	Restricted bool
+	Readers    []uuid.UUID
+	Writers    []uuid.UUID
 }
 
 // FolderGet reads one.
 func (q *Queries) FolderGet(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (FolderGetRow, error) {
 	row := q.db.QueryRow(ctx, folderGet, tenantID, folderID)
 	var i FolderGetRow
-	err := row.Scan(&i.FolderID, &i.Name)
+	err := row.Scan(
+		&i.FolderID,
+		&i.ParentID,
+		&i.Name,
+		&i.UserID,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
+	)
 	return i, err
 }
 
+const folderHeight = `-- name: FolderHeight :one
+WITH RECURSIVE down AS (
+    SELECT f.folder_id, 1 AS depth FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
+    UNION ALL
+    SELECT c.folder_id, down.depth + 1 FROM down JOIN folders c ON c.tenant_id = $1 AND c.parent_id = down.folder_id
+    WHERE down.depth < 64
+)
+SELECT COALESCE(max(depth), 0)::integer AS height FROM down
+`
+
+// FolderHeight is how many folders lie one in another below a folder, itself
+// included.
+func (q *Queries) FolderHeight(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (int32, error) {
+	row := q.db.QueryRow(ctx, folderHeight, tenantID, folderID)
+	var height int32
+	err := row.Scan(&height)
+	return height, err
+}
+
 const folderInsert = `-- name: FolderInsert :exec
-INSERT INTO folders (tenant_id, folder_id, name, user_id, created_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO folders (tenant_id, folder_id, parent_id, name, user_id, restricted, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type FolderInsertParams struct {
-	TenantID uuid.UUID
-	FolderID uuid.UUID
-	Name     string
-	UserID   *uuid.UUID
-	Now      time.Time
+	TenantID   uuid.UUID
+	FolderID   uuid.UUID
+	ParentID   *uuid.UUID
+	Name       string
+	UserID     *uuid.UUID
+	Restricted bool
+	Now        time.Time
 }
 
 // FolderInsert adds a folder.
@@ -1152,25 +1245,31 @@ func (q *Queries) FolderInsert(ctx context.Context, arg FolderInsertParams) erro
 	_, err := q.db.Exec(ctx, folderInsert,
 		arg.TenantID,
 		arg.FolderID,
+		arg.ParentID,
 		arg.Name,
 		arg.UserID,
+		arg.Restricted,
 		arg.Now,
 	)
 	return err
 }
 
 const folderList = `-- name: FolderList :many
-SELECT f.folder_id, f.name, count(d.dashboard_id)::bigint AS dashboards
+SELECT f.folder_id, f.parent_id, f.name, f.restricted, f.readers, f.writers, count(d.dashboard_id)::bigint AS dashboards
 FROM folders f
 LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
-    AND ($1::boolean OR NOT d.unpublished)
+    AND (NOT d.unpublished OR ($1::boolean AND may_access(d.writers)))
 WHERE f.tenant_id = $2
-GROUP BY f.folder_id, f.name ORDER BY lower(f.name)
+GROUP BY f.tenant_id, f.folder_id ORDER BY lower(f.name)
 `
 
 type FolderListRow struct {
 	FolderID   uuid.UUID
+	ParentID   *uuid.UUID
 	Name       string
+	Restricted bool
+	Readers    []uuid.UUID
+	Writers    []uuid.UUID
 	Dashboards int64
 }
 
@@ -1184,7 +1283,15 @@ func (q *Queries) FolderList(ctx context.Context, drafts bool, tenantID uuid.UUI
 	var items []FolderListRow
 	for rows.Next() {
 		var i FolderListRow
-		if err := rows.Scan(&i.FolderID, &i.Name, &i.Dashboards); err != nil {
+		if err := rows.Scan(
+			&i.FolderID,
+			&i.ParentID,
+			&i.Name,
+			&i.Restricted,
+			&i.Readers,
+			&i.Writers,
+			&i.Dashboards,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1193,6 +1300,79 @@ func (q *Queries) FolderList(ctx context.Context, drafts bool, tenantID uuid.UUI
 		return nil, err
 	}
 	return items, nil
+}
+
+const folderLock = `-- name: FolderLock :one
+SELECT folder_id, parent_id, name, user_id, restricted, readers, writers FROM folders
+WHERE tenant_id = $1 AND folder_id = $2 FOR UPDATE
+`
+
+type FolderLockRow struct {
+	FolderID   uuid.UUID
+	ParentID   *uuid.UUID
+	Name       string
+	UserID     *uuid.UUID
+	Restricted bool
+	Readers    []uuid.UUID
+	Writers    []uuid.UUID
+}
+
+// FolderLock is FolderGet for somebody who may change the folder, and holds it
+// until the end of the transaction.
+func (q *Queries) FolderLock(ctx context.Context, tenantID uuid.UUID, folderID uuid.UUID) (FolderLockRow, error) {
+	row := q.db.QueryRow(ctx, folderLock, tenantID, folderID)
+	var i FolderLockRow
+	err := row.Scan(
+		&i.FolderID,
+		&i.ParentID,
+		&i.Name,
+		&i.UserID,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
+	)
+	return i, err
+}
+
+const folderMove = `-- name: FolderMove :execrows
+UPDATE folders SET parent_id = $1 WHERE tenant_id = $2 AND folder_id = $3
+`
+
+// FolderMove puts a folder into another one, or to the top.
+func (q *Queries) FolderMove(ctx context.Context, parentID *uuid.UUID, tenantID uuid.UUID, folderID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, folderMove, parentID, tenantID, folderID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const folderRefill = `-- name: FolderRefill :exec
+WITH moved AS (UPDATE folders f SET parent_id = $1::uuid
+    WHERE f.tenant_id = $2 AND f.folder_id = ANY ($5::uuid[]) AND f.parent_id IS NOT DISTINCT FROM $4)
+UPDATE dashboards d SET folder_id = $1::uuid
+WHERE d.tenant_id = $2 AND d.dashboard_id = ANY ($3::uuid[]) AND d.folder_id IS NOT DISTINCT FROM $4
+`
+
+type FolderRefillParams struct {
+	FolderID     uuid.UUID
+	TenantID     uuid.UUID
+	DashboardIds []uuid.UUID
+	ParentID     *uuid.UUID
+	FolderIds    []uuid.UUID
+}
+
+// FolderRefill puts back what lay in a deleted folder and lies where that lay
+// since.
+func (q *Queries) FolderRefill(ctx context.Context, arg FolderRefillParams) error {
+	_, err := q.db.Exec(ctx, folderRefill,
+		arg.FolderID,
+		arg.TenantID,
+		arg.DashboardIds,
+		arg.ParentID,
+		arg.FolderIds,
+	)
+	return err
 }
 
 const folderRename = `-- name: FolderRename :execrows
@@ -1206,6 +1386,17 @@ func (q *Queries) FolderRename(ctx context.Context, name string, tenantID uuid.U
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const folderTreeLock = `-- name: FolderTreeLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended($1::text, 8))
+`
+
+// FolderTreeLock keeps others from moving folders until the end of the
+// transaction, so that no two moves make a circle.
+func (q *Queries) FolderTreeLock(ctx context.Context, tenantID string) error {
+	_, err := q.db.Exec(ctx, folderTreeLock, tenantID)
+	return err
 }
 
 const objectName = `-- name: ObjectName :one

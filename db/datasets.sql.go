@@ -471,7 +471,7 @@ func (q *Queries) DatasetDelete(ctx context.Context, now *time.Time, tenantID uu
 
 const datasetGet = `-- name: DatasetGet :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = $1 AND dataset_id = $2 AND deleted_at IS NULL
 `
@@ -494,6 +494,9 @@ type DatasetGetRow struct {
 	CreatedBy        *uuid.UUID
 	CreatedAt        time.Time
 	ContentAt        time.Time
+	Restricted       bool
+	Readers          []uuid.UUID
+	Writers          []uuid.UUID
 }
 
 // DatasetGet reads one that is not deleted.
@@ -518,6 +521,9 @@ func (q *Queries) DatasetGet(ctx context.Context, tenantID uuid.UUID, datasetID 
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.ContentAt,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
 	)
 	return i, err
 }
@@ -554,7 +560,7 @@ func (q *Queries) DatasetInsert(ctx context.Context, arg DatasetInsertParams) er
 }
 
 const datasetList = `-- name: DatasetList :many
-SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at,
+SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at, d.restricted,
        (SELECT count(*) FROM dataset_columns c
         WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns,
        (SELECT count(*) FROM dashboard_data_sources s
@@ -583,6 +589,7 @@ type DatasetListRow struct {
 	ByteCount    int64
 	CreatedAt    time.Time
 	ContentAt    time.Time
+	Restricted   bool
 	Columns      int64
 	Dashboards   int64
 	Live         bool
@@ -614,6 +621,7 @@ func (q *Queries) DatasetList(ctx context.Context, tenantID uuid.UUID) ([]Datase
 			&i.ByteCount,
 			&i.CreatedAt,
 			&i.ContentAt,
+			&i.Restricted,
 			&i.Columns,
 			&i.Dashboards,
 			&i.Live,
@@ -727,7 +735,7 @@ func (q *Queries) DatasetListPurgeable(ctx context.Context, tenantID uuid.UUID, 
 
 const datasetLock = `-- name: DatasetLock :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = $1 AND dataset_id = $2 AND deleted_at IS NULL
 FOR UPDATE
@@ -751,6 +759,9 @@ type DatasetLockRow struct {
 	CreatedBy        *uuid.UUID
 	CreatedAt        time.Time
 	ContentAt        time.Time
+	Restricted       bool
+	Readers          []uuid.UUID
+	Writers          []uuid.UUID
 }
 
 // DatasetLock is DatasetGet, and holds the row until the end of the
@@ -776,6 +787,9 @@ func (q *Queries) DatasetLock(ctx context.Context, tenantID uuid.UUID, datasetID
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.ContentAt,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
 	)
 	return i, err
 }
@@ -957,7 +971,7 @@ func (q *Queries) DatasetSetSource(ctx context.Context, dsID *uuid.UUID, tenantI
 
 const datasetShare = `-- name: DatasetShare :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = $1 AND dataset_id = $2 AND deleted_at IS NULL
 FOR SHARE
@@ -981,6 +995,9 @@ type DatasetShareRow struct {
 	CreatedBy        *uuid.UUID
 	CreatedAt        time.Time
 	ContentAt        time.Time
+	Restricted       bool
+	Readers          []uuid.UUID
+	Writers          []uuid.UUID
 }
 
 // DatasetShare is DatasetGet, and keeps changes away until the end of the
@@ -1006,6 +1023,9 @@ func (q *Queries) DatasetShare(ctx context.Context, tenantID uuid.UUID, datasetI
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.ContentAt,
+		&i.Restricted,
+		&i.Readers,
+		&i.Writers,
 	)
 	return i, err
 }

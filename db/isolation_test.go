@@ -349,3 +349,35 @@ func TestEveryStatementNamesTheTenant(t *testing.T) {
 		t.Errorf("checked only %d statements", checked)
 	}
 }
+
+// allOfTheWorkspace are places in packages of shared objects that see all of a
+// workspace though somebody in particular acts, each with the reason.
+var allOfTheWorkspace = map[string]string{
+	"datasets/loads.go": "a name that somebody finds no dataset of may still be taken",
+}
+
+// Transactions of an actor are bound to what the actor may see: the packages
+// whose objects are shared never open one that is not.
+func TestActorsAreBoundToWhatTheyMaySee(t *testing.T) {
+	t.Parallel()
+	unbound := regexp.MustCompile(`\.(?:InTenantTx|InSerializableTx|TenantRead)\(ctx, \w*\.?actor\.`)
+	for _, pkg := range []string{"dashboards", "datasets", "sharing"} {
+		files, err := filepath.Glob("../domain/" + pkg + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files of %s found: %v", pkg, err)
+		}
+		for _, file := range files {
+			name := pkg + "/" + filepath.Base(file)
+			if _, known := allOfTheWorkspace[name]; known || strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := unbound.Find(text); found != nil {
+				t.Errorf("%s has %s…: use InViewerTx or ViewerRead with the actor's subjects", name, found)
+			}
+		}
+	}
+}

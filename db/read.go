@@ -7,8 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// bindTenant binds the rest of a transaction to a tenant.
-const bindTenant = "SELECT set_config('app.tenant_id', $1, true)"
+// bindTenant binds the rest of a transaction to a tenant, bindViewer also to
+// what one of its people may see.
+const (
+	bindTenant = "SELECT set_config('app.tenant_id', $1, true)"
+	bindViewer = "SELECT set_config('app.tenant_id', $1, true), set_config('app.subjects', $2, true)"
+)
 
 // Batch collects reads of one tenant's rows that go out in one round trip, in
 // one transaction of their own. A feature on a hot path adds a method a
@@ -46,6 +50,20 @@ func (d *DB) TenantRead(ctx context.Context, tenantID uuid.UUID, fill func(*Batc
 	return reachable(d.pool.SendBatch(ctx, &b.batch).Close())
 }
 
+// ViewerRead is TenantRead as InViewerTx is InTenantTx.
+func (d *DB) ViewerRead(ctx context.Context, tenantID uuid.UUID, subjects []uuid.UUID, fill func(*Batch)) error {
+	if subjects == nil {
+		return d.TenantRead(ctx, tenantID, fill)
+	}
+	if tenantID == uuid.Nil {
+		panic("db: read without a tenant")
+	}
+	var b Batch
+	b.batch.Queue(bindViewer, tenantID.String(), subjectList(subjects))
+	fill(&b)
+	return reachable(d.pool.SendBatch(ctx, &b.batch).Close())
+}
+
 // OpenSession is a live session and its user.
 type OpenSession struct {
 	SessionOpenRow
@@ -54,7 +72,8 @@ type OpenSession struct {
 }
 
 // SessionRead finds the live session of a token and its user, and reads what
-// fill queues bound to their tenant, all in one round trip. The error is
+// fill queues bound to their tenant and to what they may see, all in one round
+// trip. The error is
 // IsNoRows where there is no such session, or its user may no longer come in.
 func (d *DB) SessionRead(ctx context.Context, tokenHash []byte, workspaces bool, fill func(*Batch)) (OpenSession, error) {
 	var (
@@ -66,7 +85,7 @@ func (d *DB) SessionRead(ctx context.Context, tokenHash []byte, workspaces bool,
 		&s.ExpiresAt, &s.Remembered, &s.Slug, &s.TenantName)
 	u := &s.User
 	b.queue(sessionUser, nil, &u.UserID, &u.TenantID, &u.Email, &u.Name, &u.Role, &u.PlanType,
-		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale)
+		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale, &u.GroupIds)
 	if workspaces {
 		b.queueMany(sessionWorkspaces, nil, func() { s.Workspaces = append(s.Workspaces, place) },
 			&place.TenantID, &place.Slug, &place.Name)

@@ -204,6 +204,89 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.access_subjects() RETURNS uuid[]
+    LANGUAGE sql STABLE
+    AS $$ SELECT NULLIF(current_setting('app.subjects', true), '')::uuid[] $$;
+
+CREATE FUNCTION public.apply_grant() RETURNS trigger
+    LANGUAGE plpgsql
+    SET "app.subjects" TO ''
+    AS $$
+DECLARE
+    g access_grants := COALESCE(NEW, OLD);
+BEGIN
+    UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.folder_id;
+    UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.dashboard_id;
+    UPDATE datasets s SET restricted = s.restricted WHERE s.tenant_id = g.tenant_id AND s.dataset_id = g.dataset_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.derive_access() RETURNS trigger
+    LANGUAGE plpgsql
+    SET "app.subjects" TO ''
+    AS $$
+DECLARE
+    object uuid;
+    folder uuid;
+    owner  uuid;
+BEGIN
+    IF TG_TABLE_NAME = 'folders' THEN
+        object := NEW.folder_id; folder := NEW.parent_id; owner := NEW.user_id;
+    ELSIF TG_TABLE_NAME = 'dashboards' THEN
+        object := NEW.dashboard_id; folder := NEW.folder_id; owner := NEW.user_id;
+    ELSE
+        object := NEW.dataset_id; owner := NEW.created_by;
+    END IF;
+    NEW.readers := NULL;
+    NEW.writers := NULL;
+    IF NEW.restricted THEN
+        NEW.readers := '{}';
+        NEW.writers := '{}';
+    ELSIF folder IS NOT NULL THEN
+        SELECT f.readers, f.writers INTO NEW.readers, NEW.writers FROM folders f
+        WHERE f.tenant_id = NEW.tenant_id AND f.folder_id = folder;
+    END IF;
+    IF NEW.readers IS NOT NULL THEN
+        SELECT ARRAY(SELECT unnest(NEW.readers) UNION SELECT owner WHERE owner IS NOT NULL
+                     UNION SELECT g.subject_id FROM access_grants g WHERE g.tenant_id = NEW.tenant_id AND g.object_id = object ORDER BY 1),
+               ARRAY(SELECT unnest(NEW.writers) UNION SELECT owner WHERE owner IS NOT NULL
+                     UNION SELECT g.subject_id FROM access_grants g WHERE g.tenant_id = NEW.tenant_id AND g.object_id = object AND g.edit ORDER BY 1)
+        INTO NEW.readers, NEW.writers;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.may_access(list uuid[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT list IS NULL OR access_subjects() IS NULL OR list && access_subjects() $$;
+
+CREATE FUNCTION public.pass_access_on() RETURNS trigger
+    LANGUAGE plpgsql
+    SET "app.subjects" TO ''
+    AS $$
+BEGIN
+    UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = NEW.tenant_id AND f.parent_id = NEW.folder_id;
+    UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = NEW.tenant_id AND d.folder_id = NEW.folder_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.see_as(person uuid, person_role public.user_role) RETURNS uuid[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    groups uuid[] := ARRAY(SELECT m.group_id FROM user_group_members m
+        WHERE m.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND m.user_id = person ORDER BY m.group_id);
+BEGIN
+    PERFORM set_config('app.subjects', CASE WHEN person_role IN ('owner', 'admin') THEN ''
+        ELSE (ARRAY[person, '00000000-0000-0000-0000-000000000001'::uuid]
+            || CASE WHEN person_role = 'editor' THEN ARRAY['00000000-0000-0000-0000-000000000002'::uuid] END || groups)::text END, true);
+    RETURN groups;
+END
+$$;
+
 CREATE TABLE control.epochs (
     tenant_id uuid NOT NULL,
     epoch bigint NOT NULL
@@ -338,6 +421,30 @@ CREATE TABLE control.throttles (
     CONSTRAINT throttles_key_check CHECK ((length(key) = 32))
 );
 
+CREATE TABLE public.access_grants (
+    tenant_id uuid NOT NULL,
+    folder_id uuid,
+    dashboard_id uuid,
+    dataset_id uuid,
+    user_id uuid,
+    group_id uuid,
+    role text,
+    edit boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    object_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    CONSTRAINT access_grants_check CHECK (((num_nonnulls(folder_id, dashboard_id, dataset_id) = 1) AND (object_id = COALESCE(folder_id, dashboard_id, dataset_id)))),
+    CONSTRAINT access_grants_check1 CHECK (((num_nonnulls(user_id, group_id, role) = 1) AND (subject_id = COALESCE(user_id, group_id,
+CASE role
+    WHEN 'viewer'::text THEN '00000000-0000-0000-0000-000000000001'::uuid
+    WHEN 'editor'::text THEN '00000000-0000-0000-0000-000000000002'::uuid
+    ELSE NULL::uuid
+END)))),
+    CONSTRAINT access_grants_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'editor'::text])))
+);
+
+ALTER TABLE ONLY public.access_grants FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.audit_events (
     tenant_id uuid NOT NULL,
     audit_id uuid NOT NULL,
@@ -420,6 +527,9 @@ CREATE TABLE public.dashboards (
     published_rev bigint,
     published_at timestamp with time zone,
     unpublished boolean DEFAULT false NOT NULL,
+    restricted boolean DEFAULT false NOT NULL,
+    readers uuid[],
+    writers uuid[],
     CONSTRAINT dashboards_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
 );
 
@@ -564,6 +674,9 @@ CREATE TABLE public.datasets (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     content_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    restricted boolean DEFAULT false NOT NULL,
+    readers uuid[],
+    writers uuid[],
     CONSTRAINT datasets_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
 );
 
@@ -594,6 +707,11 @@ CREATE TABLE public.folders (
     name text NOT NULL,
     user_id uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    parent_id uuid,
+    restricted boolean DEFAULT false NOT NULL,
+    readers uuid[],
+    writers uuid[],
+    CONSTRAINT folders_check CHECK ((parent_id <> folder_id)),
     CONSTRAINT folders_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
 );
 
@@ -712,6 +830,24 @@ CREATE TABLE public.uploads (
 
 ALTER TABLE ONLY public.uploads FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.user_group_members (
+    tenant_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    user_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.user_group_members FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.user_groups (
+    tenant_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT user_groups_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.user_groups FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.users (
     user_id uuid NOT NULL,
     tenant_id uuid NOT NULL,
@@ -794,6 +930,9 @@ ALTER TABLE ONLY control.tenants
 ALTER TABLE ONLY control.throttles
     ADD CONSTRAINT throttles_pkey PRIMARY KEY (key);
 
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_pkey PRIMARY KEY (tenant_id, object_id, subject_id);
+
 ALTER TABLE ONLY public.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (tenant_id, audit_id);
 
@@ -869,6 +1008,12 @@ ALTER TABLE ONLY public.tenants
 ALTER TABLE ONLY public.uploads
     ADD CONSTRAINT uploads_pkey PRIMARY KEY (tenant_id, upload_id);
 
+ALTER TABLE ONLY public.user_group_members
+    ADD CONSTRAINT user_group_members_pkey PRIMARY KEY (tenant_id, user_id, group_id);
+
+ALTER TABLE ONLY public.user_groups
+    ADD CONSTRAINT user_groups_pkey PRIMARY KEY (tenant_id, group_id);
+
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
 
@@ -903,6 +1048,16 @@ CREATE INDEX sessions_expires_idx ON control.sessions USING btree (expires_at);
 CREATE INDEX sessions_person_idx ON control.sessions USING btree (person_id, last_seen_at DESC);
 
 CREATE INDEX throttles_updated_idx ON control.throttles USING btree (updated_at);
+
+CREATE INDEX access_grants_dashboard_idx ON public.access_grants USING btree (tenant_id, dashboard_id) WHERE (dashboard_id IS NOT NULL);
+
+CREATE INDEX access_grants_dataset_idx ON public.access_grants USING btree (tenant_id, dataset_id) WHERE (dataset_id IS NOT NULL);
+
+CREATE INDEX access_grants_folder_idx ON public.access_grants USING btree (tenant_id, folder_id) WHERE (folder_id IS NOT NULL);
+
+CREATE INDEX access_grants_group_idx ON public.access_grants USING btree (tenant_id, group_id) WHERE (group_id IS NOT NULL);
+
+CREATE INDEX access_grants_user_idx ON public.access_grants USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC);
 
@@ -940,7 +1095,9 @@ CREATE UNIQUE INDEX datasets_name_idx ON public.datasets USING btree (tenant_id,
 
 CREATE INDEX delivery_messages_newest_idx ON public.delivery_messages USING btree (tenant_id, created_at DESC);
 
-CREATE UNIQUE INDEX folders_name_idx ON public.folders USING btree (tenant_id, lower(name));
+CREATE UNIQUE INDEX folders_name_idx ON public.folders USING btree (tenant_id, COALESCE(parent_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name));
+
+CREATE INDEX folders_parent_idx ON public.folders USING btree (tenant_id, parent_id);
 
 CREATE INDEX folders_user_idx ON public.folders USING btree (tenant_id, user_id);
 
@@ -966,6 +1123,10 @@ CREATE INDEX segments_removed_idx ON public.segments USING btree (tenant_id, dat
 
 CREATE INDEX uploads_age_idx ON public.uploads USING btree (tenant_id, created_at);
 
+CREATE INDEX user_group_members_group_idx ON public.user_group_members USING btree (tenant_id, group_id);
+
+CREATE UNIQUE INDEX user_groups_name_idx ON public.user_groups USING btree (tenant_id, lower(name));
+
 CREATE UNIQUE INDEX users_email_idx ON public.users USING btree (tenant_id, lower(email));
 
 CREATE UNIQUE INDEX users_person_idx ON public.users USING btree (tenant_id, person_id);
@@ -988,7 +1149,19 @@ CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON publ
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.user_group_members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
+CREATE TRIGGER apply_grant AFTER INSERT OR DELETE OR UPDATE ON public.access_grants FOR EACH ROW EXECUTE FUNCTION public.apply_grant();
+
+CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF folder_id, restricted, user_id, readers, writers ON public.dashboards FOR EACH ROW EXECUTE FUNCTION public.derive_access();
+
+CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF restricted, created_by, readers, writers ON public.datasets FOR EACH ROW EXECUTE FUNCTION public.derive_access();
+
+CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF parent_id, restricted, user_id, readers, writers ON public.folders FOR EACH ROW EXECUTE FUNCTION public.derive_access();
+
+CREATE TRIGGER pass_access_on AFTER UPDATE ON public.folders FOR EACH ROW WHEN (((old.readers IS DISTINCT FROM new.readers) OR (old.writers IS DISTINCT FROM new.writers))) EXECUTE FUNCTION public.pass_access_on();
 
 ALTER TABLE ONLY control.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
@@ -1004,6 +1177,21 @@ ALTER TABLE ONLY control.placements
 
 ALTER TABLE ONLY control.sessions
     ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_tenant_id_folder_id_fkey FOREIGN KEY (tenant_id, folder_id) REFERENCES public.folders(tenant_id, folder_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.user_groups(tenant_id, group_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.access_grants
+    ADD CONSTRAINT access_grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.dashboard_data_sources
     ADD CONSTRAINT dashboard_data_sources_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1063,6 +1251,9 @@ ALTER TABLE ONLY public.datasets
     ADD CONSTRAINT datasets_tenant_id_ds_id_fkey FOREIGN KEY (tenant_id, ds_id) REFERENCES public.data_sources(tenant_id, ds_id);
 
 ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_tenant_id_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES public.folders(tenant_id, folder_id) ON DELETE SET NULL (parent_id);
+
+ALTER TABLE ONLY public.folders
     ADD CONSTRAINT folders_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
 ALTER TABLE ONLY public.leases
@@ -1082,6 +1273,12 @@ ALTER TABLE ONLY public.reports
 
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_group_members
+    ADD CONSTRAINT user_group_members_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.user_groups(tenant_id, group_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.user_group_members
+    ADD CONSTRAINT user_group_members_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_tenant_id_plan_type_fkey FOREIGN KEY (tenant_id, plan_type) REFERENCES public.tenants(tenant_id, plan_type) ON UPDATE CASCADE;
@@ -1132,6 +1329,8 @@ ALTER TABLE control.tenants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.throttles ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.access_grants ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
@@ -1175,6 +1374,30 @@ ALTER TABLE public.reports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.segments ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY shared_changes ON public.dashboards AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+
+CREATE POLICY shared_changes ON public.datasets AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+
+CREATE POLICY shared_changes ON public.folders AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+
+CREATE POLICY shared_removals ON public.dashboards AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_rows ON public.folders AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+
+CREATE POLICY shared_rows ON public.loads AS RESTRICTIVE FOR SELECT USING (((dataset_id IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
+   FROM public.datasets d
+  WHERE ((d.tenant_id = loads.tenant_id) AND (d.dataset_id = loads.dataset_id))))));
+
+CREATE POLICY tenant_rows ON public.access_grants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1224,6 +1447,10 @@ CREATE POLICY tenant_rows ON public.tenants USING ((tenant_id = (NULLIF(current_
 
 CREATE POLICY tenant_rows ON public.uploads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.user_group_members USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.user_groups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.users USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.workspace_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
@@ -1231,6 +1458,10 @@ CREATE POLICY tenant_rows ON public.workspace_operations USING ((tenant_id = (NU
 ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.uploads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.user_group_members ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.user_groups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
@@ -1267,6 +1498,21 @@ REVOKE ALL ON FUNCTION control.watch(target regclass, columns text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION control.workspace_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.access_subjects() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.access_subjects() TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.apply_grant() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.derive_access() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.may_access(list uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.may_access(list uuid[]) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.pass_access_on() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.jobs TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE control.memberships TO dataflow_app;
@@ -1286,6 +1532,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.sessions TO dataflow_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE control.tenants TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.throttles TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_grants TO dataflow_app;
 
 GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
 
@@ -1334,6 +1582,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segments TO dataflow_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenants TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.uploads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_group_members TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_groups TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO dataflow_app;
 

@@ -381,7 +381,7 @@ func (q *Queries) SessionTouch(ctx context.Context, sessionID uuid.UUID) error {
 
 const sessionUser = `-- name: SessionUser :one
 SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.locale, u.theme, u.shortcuts,
-    t.zone AS tenant_zone, t.locale AS tenant_locale
+    t.zone AS tenant_zone, t.locale AS tenant_locale, see_as(u.user_id, u.role)::uuid[] AS group_ids
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
   AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL
@@ -400,9 +400,11 @@ type SessionUserRow struct {
 	Shortcuts    bool
 	TenantZone   string
 	TenantLocale string
+	GroupIds     []uuid.UUID
 }
 
-// SessionUser is the user that SessionOpen has bound the transaction to.
+// SessionUser is the user that SessionOpen has bound the transaction to. It
+// binds the rest to what they may see.
 func (q *Queries) SessionUser(ctx context.Context) (SessionUserRow, error) {
 	row := q.db.QueryRow(ctx, sessionUser)
 	var i SessionUserRow
@@ -419,6 +421,7 @@ func (q *Queries) SessionUser(ctx context.Context) (SessionUserRow, error) {
 		&i.Shortcuts,
 		&i.TenantZone,
 		&i.TenantLocale,
+		&i.GroupIds,
 	)
 	return i, err
 }

@@ -39,6 +39,35 @@ func (d *DB) InTenantTx(ctx context.Context, tenantID uuid.UUID, work Work) erro
 	return d.inTx(ctx, tenantID, "BEGIN; "+enter, work)
 }
 
+// InViewerTx is InTenantTx for somebody who does not see all of the tenant's
+// folders, dashboards and datasets: only those that one of the subjects may
+// read, and only those that one of them may write can be changed. Nil subjects
+// see all.
+func (d *DB) InViewerTx(ctx context.Context, tenantID uuid.UUID, subjects []uuid.UUID, work Work) error {
+	enter, err := d.enter(ctx, tenantID)
+	if err != nil {
+		return err
+	}
+	if subjects != nil {
+		enter += "; SET LOCAL app.subjects = '" + subjectList(subjects) + "'"
+	}
+	return d.inTx(ctx, tenantID, "BEGIN; "+enter, work)
+}
+
+// subjectList writes ids as PostgreSQL writes an array of them. No subjects
+// are an empty list, which sees nothing that is restricted.
+func subjectList(subjects []uuid.UUID) string {
+	text := make([]byte, 1, 2+37*len(subjects))
+	text[0] = '{'
+	for i, id := range subjects {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, id.String()...)
+	}
+	return string(append(text, '}'))
+}
+
 // serializableAttempts is how often InSerializableTx runs the work at most.
 const serializableAttempts = 5
 

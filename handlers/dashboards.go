@@ -18,7 +18,6 @@ import (
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
 
-	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -167,7 +166,7 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 
 func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {
 	a := actor(r)
-	return views.DashboardProps{View: v, CanEdit: access.Can(a, access.EditContent) == nil, Locale: locale.For(a.Locale)}
+	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale)}
 }
 
 // show answers the page, or under htmx what has changed on it.

@@ -29,6 +29,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/events"
@@ -73,6 +74,7 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 	s.Datasets = datasets.New(datasets.Deps{DB: s.pool, Blobs: blobs, Engine: engine, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: s.pool, Boxes: s.Tenants}), Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: s.pool, Datasets: s.Datasets, Log: slog.Default()})
+	s.Sharing = sharing.New(s.pool)
 	for _, f := range change {
 		f(s)
 	}
@@ -122,7 +124,7 @@ func (s *boardSite) fill(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.folder, err = s.Dashboards.CreateFolder(t.Context(), s.editor(), "Trading"); err != nil {
+	if s.folder, err = s.Dashboards.CreateFolder(t.Context(), s.editor(), ids.Folder{}, "Trading"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -358,22 +360,41 @@ func TestDashboardFailures(t *testing.T) {
 func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 	t.Parallel()
 	s := newBoardSite(t)
-	stranger, nobody := s.as(t, "foreign"), s.browser(t)
-	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum")
-	checked := 0
+	nobody := s.browser(t)
+	checked := s.walk(t, s.as(t, "foreign"), map[string]string{"/dashboards/{id}": s.board.ID.String(), "/folders/{id}": s.folder.ID.String()},
+		func(t *testing.T, method, path string) {
+			nobody.t = t
+			out := nobody.request(method, path, nil, "name", "Mine")
+			if out.status != http.StatusSeeOther && out.status != http.StatusUnauthorized || strings.Contains(out.body, "Trading") {
+				t.Errorf("without a session: %d", out.status)
+			}
+		})
+	if checked < 20 {
+		t.Errorf("only %d routes were checked", checked)
+	}
+	if d, err := s.Dashboards.Get(t.Context(), s.editor(), s.board.ID); err != nil || d.Name != "Trading <b>" || d.Starred {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+// walk asks every route below the given beginnings, whose ids are filled in, as
+// somebody for whom there is no such thing.
+func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]string, also func(t *testing.T, method, path string)) (checked int) {
+	t.Helper()
+	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum", "{column}", "1", "{version}", "1", "{name}", "x", "{load}", uuid.NewString())
 	walk := func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		var path string
-		switch {
-		case strings.HasPrefix(route, "/dashboards/{id}"):
-			path = strings.ReplaceAll(fill.Replace(route), "{id}", s.board.ID.String())
-		case strings.HasPrefix(route, "/folders/{id}"):
-			path = strings.ReplaceAll(route, "{id}", s.folder.ID.String())
-		default:
+		path := ""
+		for beginning, id := range objects {
+			if strings.HasPrefix(route, beginning) {
+				path = strings.ReplaceAll(fill.Replace(route), "{id}", id)
+			}
+		}
+		if path == "" {
 			return nil
 		}
 		checked++
 		t.Run(method+" "+route, func(t *testing.T) {
-			stranger.t, nobody.t = t, t
+			stranger.t = t
 			var got answer
 			bodies := map[string]string{
 				"/operations": `{"rev":1,"operations":[{"op_id":"` + uuid.NewString() + `","path":"/name","after":"x"}]}`,
@@ -391,15 +412,14 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				got = stranger.do(r)
 			} else {
-				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x")
+				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer")
 			}
 			got.want(http.StatusNotFound)
 			if strings.Contains(got.body, "Trading") || strings.Contains(got.body, "7,260") {
 				t.Error("the answer tells of it")
 			}
-			out := nobody.request(method, path, nil, "name", "Mine")
-			if out.status != http.StatusSeeOther && out.status != http.StatusUnauthorized || strings.Contains(out.body, "Trading") {
-				t.Errorf("without a session: %d", out.status)
+			if also != nil {
+				also(t, method, path)
 			}
 		})
 		return nil
@@ -407,12 +427,7 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 	if err := chi.Walk(s.routes, walk); err != nil {
 		t.Fatal(err)
 	}
-	if checked < 20 {
-		t.Errorf("only %d routes were checked", checked)
-	}
-	if d, err := s.Dashboards.Get(t.Context(), s.editor(), s.board.ID); err != nil || d.Name != "Trading <b>" || d.Starred {
-		t.Errorf("%+v, %v", d, err)
-	}
+	return checked
 }
 
 func TestViewersAreRefusedChanges(t *testing.T) {
@@ -488,7 +503,7 @@ func TestCatalogue(t *testing.T) {
 	b.get(s.path("/move")).shows("select option", "Trading")
 	b.post(s.path("/move"), "folder", uuid.NewString()).want(http.StatusNotFound)
 	b.post(s.path("/move"), "folder", s.folder.ID.String()).want(http.StatusSeeOther)
-	b.get(views.PathDashboards+"?folder="+s.folder.ID.String()).shows(".board-name", "Trade").shows(".folder[aria-current=true]", "1 dashboard")
+	b.get(views.PathDashboards+"?folder="+s.folder.ID.String()).shows(".board-name", "Trade").shows(".folder-trail b", "Trading")
 	b.post(s.path("/tags"), "tags", strings.Repeat("x", 50)).want(http.StatusUnprocessableEntity).shows(".field-error", "20 tags")
 	b.post(s.path("/tags"), "tags", "weekly, board").want(http.StatusSeeOther)
 	b.get(views.PathDashboards+"?tag=weekly").shows(".board-name", "Trade")
@@ -510,7 +525,7 @@ func TestCatalogue(t *testing.T) {
 	b.get(s.path("")).want(http.StatusOK)
 
 	made := b.post(views.PathFolders, "name", "Supply").want(http.StatusSeeOther)
-	b.get(made.header.Get("Location")).shows(".folder[aria-current=true]", "Supply")
+	b.get(made.header.Get("Location")).shows(".folder-trail b", "Supply")
 	b.post(views.PathFolders, "name", "supply").want(http.StatusConflict)
 	folder := regexp.MustCompile(`folder=([0-9a-f-]+)`).FindStringSubmatch(made.header.Get("Location"))[1]
 	b.get(views.PathFolders+"/"+folder+"/rename").shows("input[name=name]", "")

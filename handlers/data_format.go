@@ -244,7 +244,9 @@ func formula(m datasets.MeasureSpec) string {
 	return m.Fn + "(" + m.Column + ")"
 }
 
-func canManage(a access.Actor) bool { return access.Can(a, access.ManageData) == nil }
+func canManage(a access.Actor, objects ...access.Object) bool {
+	return access.Can(a, access.ManageData, objects...) == nil
+}
 
 // drop describes where dropped files go; nil for who may not load data.
 func drop(r *http.Request, dataset string) *views.DropProps {

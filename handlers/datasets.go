@@ -190,7 +190,7 @@ func (h datasetPages) new(w http.ResponseWriter, r *http.Request) error {
 func (h datasetPages) section(w http.ResponseWriter, r *http.Request, status int, d datasets.Dataset, tab views.DatasetTab, body templ.Component) error {
 	a, write := actor(r), writerFor(r)
 	props := views.DatasetProps{
-		ID: d.ID.String(), Name: d.Name, Description: d.Description, Tab: tab, CanManage: canManage(a),
+		ID: d.ID.String(), Name: d.Name, Description: d.Description, Tab: tab, CanManage: canManage(a, d.Access),
 		Rows: write.l.Integer(d.Rows), Size: write.l.FileSize(d.Bytes), Columns: write.l.Integer(int64(len(d.Columns))),
 		Version: write.l.Integer(d.Version), Updated: write.when(d.UpdatedAt), RelativeToNewest: d.RelativeToNewest, Empty: d.Rows == 0,
 		Body: body, Drop: drop(r, d.ID.String()), CanMakeDashboard: access.Can(a, access.EditContent) == nil,
@@ -254,7 +254,7 @@ func (h datasetPages) profile(w http.ResponseWriter, r *http.Request) error {
 
 func columnsProps(r *http.Request, d datasets.Dataset, profile datasets.Profile, known bool) views.ColumnsProps {
 	write := writerFor(r)
-	props := views.ColumnsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r))}
+	props := views.ColumnsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access)}
 	for i, c := range d.Columns {
 		row := views.ColumnRow{
 			ID: strconv.Itoa(int(c.ID)), Name: c.Name, Type: datasets.TypeName(c.Column), Icon: icon(string(c.Type)), Description: c.Description,
@@ -314,7 +314,7 @@ func (h datasetPages) versions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	write := writerFor(r)
-	props := views.VersionsProps{CanManage: canManage(actor(r))}
+	props := views.VersionsProps{CanManage: canManage(actor(r), d.Access)}
 	for _, v := range list {
 		kind := "versions." + string(v.Kind)
 		if v.Kind == datasets.ChangeRestore {

@@ -44,7 +44,7 @@ func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s := eventStream{h: h, r: r, w: w, out: http.NewResponseController(w), id: id, role: actor(r).Role, draft: isDraft(r)}
+	s := eventStream{h: h, r: r, w: w, out: http.NewResponseController(w), id: id, actor: actor(r), draft: isDraft(r)}
 	moment, err := s.current(r.Context())
 	if err != nil {
 		return err
@@ -62,12 +62,13 @@ func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 }
 
 type eventStream struct {
-	h    boards
-	r    *http.Request
-	w    http.ResponseWriter
-	out  *http.ResponseController
-	id   ids.Dashboard
-	role access.Role
+	h   boards
+	r   *http.Request
+	w   http.ResponseWriter
+	out *http.ResponseController
+	id  ids.Dashboard
+	// actor is who listens, with the groups that they were in a moment ago.
+	actor access.Actor
 	// draft is the stream of an editor; people is who it was told is there.
 	draft  bool
 	people string
@@ -75,9 +76,9 @@ type eventStream struct {
 
 func (s *eventStream) current(ctx context.Context) (dashboards.Moment, error) {
 	if s.draft {
-		return s.h.Dashboards.CurrentDraft(ctx, actor(s.r), s.id)
+		return s.h.Dashboards.CurrentDraft(ctx, s.actor, s.id)
 	}
-	return s.h.Dashboards.Current(ctx, actor(s.r), s.id)
+	return s.h.Dashboards.Current(ctx, s.actor, s.id)
 }
 
 func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
@@ -170,8 +171,11 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 		// Without an answer nothing is known to have ended.
 		return ctx.Err() == nil && !errors.Is(err, auth.ErrNoSession)
 	}
-	was := identity(s.r)
-	return i.SessionID == was.SessionID && i.Actor.TenantID == was.Actor.TenantID && i.Actor.Role == s.role
+	if i.SessionID != identity(s.r).SessionID || i.Actor.TenantID != s.actor.TenantID || i.Actor.Role != s.actor.Role {
+		return false
+	}
+	s.actor = i.Actor
+	return true
 }
 
 // tell says which moment and which revisions are current.

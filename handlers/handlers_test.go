@@ -27,6 +27,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
@@ -73,6 +74,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	s.Datasets = datasets.New(datasets.Deps{DB: pool, Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
+	s.Sharing = sharing.New(pool)
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
 	for _, f := range change {
 		f(&s.Deps)

@@ -44,6 +44,8 @@ func (h home) routes(r chi.Router) {
 	r.Post("/dashboards/redo", handle(h.redo))
 	r.Post("/folders", handle(h.createFolder))
 	r.Get("/folders/{id}/rename", handle(h.renameFolderForm))
+	r.Get("/folders/{id}/move", handle(h.moveFolderForm))
+	r.Post("/folders/{id}/move", handle(h.moveFolder))
 	r.Post("/folders/{id}/rename", handle(h.renameFolder))
 	r.Post("/folders/{id}/delete", handle(h.deleteFolder))
 }
@@ -105,16 +107,10 @@ func (h home) catalogue(w http.ResponseWriter, r *http.Request, active views.Nav
 	}
 	l, now := locale.For(a.Locale), time.Now().In(a.Location())
 	for _, e := range listing.Entries {
-		props.Cards = append(props.Cards, card(e, q.Sort, l, now, props.CanEdit, a))
+		props.Cards = append(props.Cards, card(e, q.Sort, l, now, a))
 	}
-	for _, f := range facets.Folders {
-		one := views.FolderCard{ID: f.ID.String(), Name: f.Name, Count: f.Dashboards, Active: f.ID == q.Folder, CanEdit: props.CanEdit,
-			Href: withParam(path, query, "folder", f.ID.String())}
-		if one.Active {
-			one.Href, props.Folder = withParam(path, query, "folder", ""), one.ID
-		}
-		props.Folders = append(props.Folders, one)
-	}
+	props.OnlyFolder = q.Search == "" && q.Tag == "" && !q.Starred && q.Owner.IsZero()
+	h.placeFolders(&props, facets.Folders, q.Folder, func(id ids.Folder) string { return withParam(path, query, "folder", id.String()) })
 	for _, t := range facets.Tags {
 		props.Tags = append(props.Tags, ui.Option{Value: t.Name, Label: t.Name, Count: strconv.Itoa(t.Dashboards), Selected: t.Name == q.Tag})
 	}
@@ -156,7 +152,7 @@ func (h home) layout(w http.ResponseWriter, r *http.Request, p *views.HomeProps)
 	p.List = chosen == "list"
 }
 
-func card(e dashboards.Entry, sort dashboards.Sort, l *locale.Locale, now time.Time, canEdit bool, a access.Actor) views.DashboardCard {
+func card(e dashboards.Entry, sort dashboards.Sort, l *locale.Locale, now time.Time, a access.Actor) views.DashboardCard {
 	at := e.UpdatedAt
 	switch sort {
 	case dashboards.ByOpened:
@@ -170,7 +166,7 @@ func card(e dashboards.Entry, sort dashboards.Sort, l *locale.Locale, now time.T
 	}
 	return views.DashboardCard{ID: e.ID.String(), Name: e.Name, Folder: e.FolderName, Tags: e.Tags, Widgets: len(e.Config.Widgets),
 		Live: e.Live, Starred: e.Starred, OwnerKey: e.Owner.String(), OwnerName: e.OwnerName, When: when,
-		Thumbnail: views.Thumbnail(e.Config), CanEdit: canEdit}
+		Thumbnail: views.Thumbnail(e.Config), CanEdit: e.CanEdit}
 }
 
 // withParam is the page with one parameter changed; pages begin anew.
@@ -266,10 +262,7 @@ func (h home) moveForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	options := []ui.Option{{Value: "", Label: messages.T(r.Context(), "boards.no_folder"), Selected: d.Folder.IsZero()}}
-	for _, f := range facets.Folders {
-		options = append(options, ui.Option{Value: f.ID.String(), Label: f.Name, Selected: f.ID == d.Folder})
-	}
+	options := folderOptions(r, facets.Folders, d.Folder, ids.Folder{})
 	return h.form(w, r, http.StatusOK, messages.T(r.Context(), "boards.move_title"), views.MoveForm(views.BoardForm{Action: r.URL.Path}, options))
 }
 
@@ -278,11 +271,9 @@ func (h home) move(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var folder ids.Folder
-	if text := r.PostFormValue("folder"); text != "" {
-		if folder, err = ids.Parse[ids.Folder](text); err != nil {
-			return dashboards.ErrFolderNotFound.Wrap(err)
-		}
+	folder, err := postedFolder(r, "folder")
+	if err != nil {
+		return err
 	}
 	if err := h.Dashboards.Move(r.Context(), actor(r), id, folder); err != nil {
 		return err
@@ -439,7 +430,11 @@ func folderID(r *http.Request) (ids.Folder, error) {
 }
 
 func (h home) createFolder(w http.ResponseWriter, r *http.Request) error {
-	folder, err := h.Dashboards.CreateFolder(r.Context(), actor(r), r.PostFormValue("name"))
+	parent, err := postedFolder(r, "parent")
+	if err != nil {
+		return err
+	}
+	folder, err := h.Dashboards.CreateFolder(r.Context(), actor(r), parent, r.PostFormValue("name"))
 	if err != nil {
 		return err
 	}
@@ -462,6 +457,97 @@ func (h home) renameFolderForm(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return dashboards.ErrFolderNotFound
+}
+
+// placeFolders shows the folders in the chosen one, and the way to it.
+func (h home) placeFolders(p *views.HomeProps, all []dashboards.Folder, chosen ids.Folder, href func(ids.Folder) string) {
+	byID := map[ids.Folder]dashboards.Folder{}
+	for _, f := range all {
+		byID[f.ID] = f
+	}
+	if _, there := byID[chosen]; !there {
+		chosen = ids.Folder{}
+	}
+	card := func(f dashboards.Folder) views.FolderCard {
+		return views.FolderCard{ID: f.ID.String(), Name: f.Name, Count: f.Dashboards, CanEdit: f.CanEdit, Restricted: f.Restricted, Href: href(f.ID)}
+	}
+	for _, f := range all {
+		if f.Parent == chosen {
+			p.Folders = append(p.Folders, card(f))
+		}
+	}
+	if chosen.IsZero() {
+		return
+	}
+	p.Folder = card(byID[chosen])
+	for above := byID[chosen].Parent; !above.IsZero(); above = byID[above].Parent {
+		p.Trail = append([]views.FolderCard{card(byID[above])}, p.Trail...)
+	}
+}
+
+// folderOptions are the folders that something may be put into, below each
+// other as they lie; without one, and what lies in it.
+func folderOptions(r *http.Request, all []dashboards.Folder, selected, without ids.Folder) []ui.Option {
+	options := []ui.Option{{Value: "", Label: messages.T(r.Context(), "boards.no_folder"), Selected: selected.IsZero()}}
+	skip := -1 // depth of the folder that is left out, while in it
+	for _, f := range all {
+		if skip >= 0 && f.Depth > skip {
+			continue
+		}
+		if skip = -1; f.ID == without {
+			skip = f.Depth
+			continue
+		}
+		options = append(options, ui.Option{Value: f.ID.String(), Label: strings.Repeat("\u2003", f.Depth) + f.Name, Selected: f.ID == selected,
+			Disabled: !f.CanEdit})
+	}
+	return options
+}
+
+// postedFolder is a folder that a form names, zero for none.
+func postedFolder(r *http.Request, field string) (ids.Folder, error) {
+	text := r.PostFormValue(field)
+	if text == "" {
+		return ids.Folder{}, nil
+	}
+	id, err := ids.Parse[ids.Folder](text)
+	if err != nil {
+		return id, dashboards.ErrFolderNotFound.Wrap(err)
+	}
+	return id, nil
+}
+
+func (h home) moveFolderForm(w http.ResponseWriter, r *http.Request) error {
+	id, err := folderID(r)
+	if err != nil {
+		return err
+	}
+	facets, err := h.Dashboards.ListFacets(r.Context(), actor(r))
+	if err != nil {
+		return err
+	}
+	for _, f := range facets.Folders {
+		if f.ID == id {
+			return h.form(w, r, http.StatusOK, messages.T(r.Context(), "boards.folder_move"),
+				views.MoveFolderForm(views.BoardForm{Action: r.URL.Path}, folderOptions(r, facets.Folders, f.Parent, id)))
+		}
+	}
+	return dashboards.ErrFolderNotFound
+}
+
+func (h home) moveFolder(w http.ResponseWriter, r *http.Request) error {
+	id, err := folderID(r)
+	if err != nil {
+		return err
+	}
+	parent, err := postedFolder(r, "folder")
+	if err != nil {
+		return err
+	}
+	if err := h.Dashboards.MoveFolder(r.Context(), actor(r), id, parent); err != nil {
+		return err
+	}
+	return redirect(w, r, back(r))
 }
 
 func (h home) renameFolder(w http.ResponseWriter, r *http.Request) error {

@@ -24,6 +24,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/presence"
@@ -41,6 +42,7 @@ type Deps struct {
 	// pages what changed (nil: they hear of it every 10 s).
 	Datasets   *datasets.Service
 	Dashboards *dashboards.Service
+	Sharing    *sharing.Service
 	Events     *events.Bus
 	// Presence is who edits what right now; nil: nobody hears of others.
 	Presence *presence.Board
@@ -121,6 +123,7 @@ func newRouter(deps Deps) (chi.Router, error) {
 	}
 	signedIn := []feature{
 		home{c},
+		shares{c},
 		newBoards(c),
 		datasetPages{c},
 		uploadPages{c},

@@ -3,9 +3,9 @@
 -- DashboardInsert adds a dashboard at revision 1, published unless it is a draft.
 -- name: DashboardInsert :exec
 INSERT INTO dashboards (tenant_id, dashboard_id, user_id, name, config, rev, folder_id, tags, search_text, created_at, updated_at,
-    published_config, published_rev, published_at, unpublished)
+    published_config, published_rev, published_at, unpublished, restricted)
 VALUES (@tenant_id, @dashboard_id, sqlc.narg(user_id), @name, @config::jsonb, 1, sqlc.narg(folder_id), @tags, @search_text, @now::timestamptz, @now,
-    CASE WHEN NOT @draft::boolean THEN @config END, CASE WHEN NOT @draft THEN 1 END, CASE WHEN NOT @draft THEN @now END, @draft);
+    CASE WHEN NOT @draft::boolean THEN @config END, CASE WHEN NOT @draft THEN 1 END, CASE WHEN NOT @draft THEN @now END, @draft, @restricted);
 
 -- DashboardGet reads one that is not deleted, as a draft or as it was published.
 -- name: DashboardGet :one
@@ -14,7 +14,7 @@ SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_
        (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
        (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
-       (v.starred_at IS NOT NULL)::boolean AS starred
+       (v.starred_at IS NOT NULL)::boolean AS starred, d.restricted, d.readers, d.writers
 FROM dashboards d
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = @viewer_id
@@ -72,7 +72,7 @@ SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_
        COALESCE(d.published_config, d.config)::jsonb AS config,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred,
-       v.opened_at,
+       v.opened_at, d.restricted, d.readers, d.writers,
        COALESCE(u.name, '')::text AS owner_name, COALESCE(u.email, '')::text AS owner_email,
        EXISTS (SELECT 1 FROM dashboard_data_sources s
                JOIN datasets x ON x.tenant_id = s.tenant_id AND x.dataset_id = s.dataset_id
@@ -84,7 +84,7 @@ LEFT JOIN users u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
 LEFT JOIN folders f ON f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id
 LEFT JOIN dashboard_views v ON v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id AND v.user_id = @viewer_id
 WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
-  AND (@drafts::boolean OR NOT d.unpublished)
+  AND (NOT d.unpublished OR (@drafts::boolean AND may_access(d.writers)))
   AND (sqlc.narg(folder_id)::uuid IS NULL OR d.folder_id = sqlc.narg(folder_id))
   AND (sqlc.narg(owner_id)::uuid IS NULL OR d.user_id = sqlc.narg(owner_id))
   AND (@tag::text = '' OR d.tags @> ARRAY[@tag::text])
@@ -100,13 +100,13 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- DashboardCount is the number of dashboards that are not deleted.
 -- name: DashboardCount :one
-SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND (@drafts::boolean OR NOT unpublished);
+SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND (NOT unpublished OR (@drafts::boolean AND may_access(writers)));
 
 -- DashboardTags lists the tags in use with the number of dashboards.
 -- name: DashboardTags :many
 SELECT tag::text AS tag, count(*)::bigint AS dashboards
 FROM dashboards d, unnest(d.tags) AS tag
-WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL AND (@drafts::boolean OR NOT d.unpublished)
+WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL AND (NOT d.unpublished OR (@drafts::boolean AND may_access(d.writers)))
 GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100;
 
 -- DashboardOwners lists the people who own one.
@@ -114,7 +114,7 @@ GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 100;
 SELECT u.user_id, u.name, u.email FROM users u
 WHERE u.tenant_id = @tenant_id AND EXISTS (
     SELECT 1 FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.user_id = u.user_id AND d.deleted_at IS NULL
-      AND (@drafts::boolean OR NOT d.unpublished))
+      AND (NOT d.unpublished OR (@drafts::boolean AND may_access(d.writers))))
 ORDER BY lower(u.name), u.email;
 
 -- DashboardListByDataset lists the dashboards that ask a dataset.
@@ -205,14 +205,17 @@ WHERE tenant_id = @tenant_id AND user_id = ANY (@user_ids::uuid[]);
 
 -- DashboardSourcesDelete and DashboardSourcesInsert derive the junction anew
 -- in the transaction that changes the config. Ids of other workspaces and of
--- datasets that are gone find no row.
+-- datasets that are gone find no row; one that the person may not see stays
+-- where it was.
 -- name: DashboardSourcesDelete :exec
-DELETE FROM dashboard_data_sources WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+DELETE FROM dashboard_data_sources
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND dataset_id <> ALL (@dataset_ids::uuid[]);
 
 -- name: DashboardSourcesInsert :many
 INSERT INTO dashboard_data_sources (tenant_id, dashboard_id, dataset_id, ds_id)
 SELECT s.tenant_id, @dashboard_id, s.dataset_id, s.ds_id FROM datasets s
 WHERE s.tenant_id = @tenant_id AND s.dataset_id = ANY (@dataset_ids::uuid[]) AND s.deleted_at IS NULL
+ON CONFLICT (tenant_id, dashboard_id, dataset_id) DO UPDATE SET ds_id = excluded.ds_id
 RETURNING dataset_id;
 
 -- DashboardSourcesList lists what a dashboard asks.
@@ -246,11 +249,12 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
 -- viewer's choices: its revision and place, and content and definition of the
 -- datasets that it was last seen to ask. Equal texts, equal pages. It is read
 -- with the session, so tenant and viewer are those that the transaction is
--- bound to; empty where there is no such dashboard.
+-- bound to, who may change it included; empty where there is no such dashboard
+-- for them.
 -- name: DashboardState :one
 SELECT COALESCE((
     SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
-        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id,
+        d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id, may_access(d.writers),
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
             AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.starred_at IS NOT NULL),
@@ -262,40 +266,84 @@ SELECT COALESCE((
 
 -- FolderInsert adds a folder.
 -- name: FolderInsert :exec
-INSERT INTO folders (tenant_id, folder_id, name, user_id, created_at)
-VALUES (@tenant_id, @folder_id, @name, sqlc.narg(user_id), @now);
+INSERT INTO folders (tenant_id, folder_id, parent_id, name, user_id, restricted, created_at)
+VALUES (@tenant_id, @folder_id, sqlc.narg(parent_id), @name, sqlc.narg(user_id), @restricted, @now);
 
 -- FolderRename changes the name.
 -- name: FolderRename :execrows
 UPDATE folders SET name = @name WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
 
--- FolderDelete takes the folder away; its dashboards then lie at the top.
+-- FolderMove puts a folder into another one, or to the top.
+-- name: FolderMove :execrows
+UPDATE folders SET parent_id = sqlc.narg(parent_id) WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+
+-- FolderDelete takes the folder away; what is still in it then lies at the top.
 -- name: FolderDelete :execrows
 DELETE FROM folders WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
 
+-- FolderEmpty moves what lies in a folder to where the folder lies.
+-- name: FolderEmpty :exec
+WITH moved AS (UPDATE folders f SET parent_id = sqlc.narg(parent_id) WHERE f.tenant_id = @tenant_id AND f.parent_id = @folder_id)
+UPDATE dashboards d SET folder_id = sqlc.narg(parent_id) WHERE d.tenant_id = @tenant_id AND d.folder_id = @folder_id;
+
 -- FolderGet reads one.
 -- name: FolderGet :one
-SELECT folder_id, name FROM folders WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+SELECT folder_id, parent_id, name, user_id, restricted, readers, writers FROM folders WHERE tenant_id = @tenant_id AND folder_id = @folder_id;
+
+-- FolderLock is FolderGet for somebody who may change the folder, and holds it
+-- until the end of the transaction.
+-- name: FolderLock :one
+SELECT folder_id, parent_id, name, user_id, restricted, readers, writers FROM folders
+WHERE tenant_id = @tenant_id AND folder_id = @folder_id FOR UPDATE;
+
+-- FolderTreeLock keeps others from moving folders until the end of the
+-- transaction, so that no two moves make a circle.
+-- name: FolderTreeLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended(@tenant_id::text, 8));
+
+-- FolderAncestors lists a folder and those that it lies in, the nearest first.
+-- name: FolderAncestors :many
+WITH RECURSIVE up AS (
+    SELECT f.folder_id, f.parent_id, 1 AS depth FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
+    UNION ALL
+    SELECT p.folder_id, p.parent_id, up.depth + 1 FROM up JOIN folders p ON p.tenant_id = @tenant_id AND p.folder_id = up.parent_id
+    WHERE up.depth < 64
+)
+SELECT folder_id::uuid AS folder_id FROM up ORDER BY depth;
+
+-- FolderHeight is how many folders lie one in another below a folder, itself
+-- included.
+-- name: FolderHeight :one
+WITH RECURSIVE down AS (
+    SELECT f.folder_id, 1 AS depth FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
+    UNION ALL
+    SELECT c.folder_id, down.depth + 1 FROM down JOIN folders c ON c.tenant_id = @tenant_id AND c.parent_id = down.folder_id
+    WHERE down.depth < 64
+)
+SELECT COALESCE(max(depth), 0)::integer AS height FROM down;
 
 -- FolderList lists all with the number of their dashboards.
 -- name: FolderList :many
-SELECT f.folder_id, f.name, count(d.dashboard_id)::bigint AS dashboards
+SELECT f.folder_id, f.parent_id, f.name, f.restricted, f.readers, f.writers, count(d.dashboard_id)::bigint AS dashboards
 FROM folders f
 LEFT JOIN dashboards d ON d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id AND d.deleted_at IS NULL
-    AND (@drafts::boolean OR NOT d.unpublished)
+    AND (NOT d.unpublished OR (@drafts::boolean AND may_access(d.writers)))
 WHERE f.tenant_id = @tenant_id
-GROUP BY f.folder_id, f.name ORDER BY lower(f.name);
+GROUP BY f.tenant_id, f.folder_id ORDER BY lower(f.name);
 
--- DashboardsIntoFolder puts dashboards back that lay in a deleted folder and
--- lie at the top since.
--- name: DashboardsIntoFolder :exec
-UPDATE dashboards SET folder_id = @folder_id
-WHERE tenant_id = @tenant_id AND dashboard_id = ANY (@dashboard_ids::uuid[]) AND folder_id IS NULL;
+-- FolderRefill puts back what lay in a deleted folder and lies where that lay
+-- since.
+-- name: FolderRefill :exec
+WITH moved AS (UPDATE folders f SET parent_id = @folder_id::uuid
+    WHERE f.tenant_id = @tenant_id AND f.folder_id = ANY (@folder_ids::uuid[]) AND f.parent_id IS NOT DISTINCT FROM sqlc.narg(parent_id))
+UPDATE dashboards d SET folder_id = @folder_id::uuid
+WHERE d.tenant_id = @tenant_id AND d.dashboard_id = ANY (@dashboard_ids::uuid[]) AND d.folder_id IS NOT DISTINCT FROM sqlc.narg(parent_id);
 
--- FolderContent is a folder with the dashboards in it.
+-- FolderContent is a folder with what lies in it directly.
 -- name: FolderContent :one
-SELECT f.name, f.user_id, ARRAY(SELECT d.dashboard_id FROM dashboards d
-    WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids
+SELECT f.name, f.user_id, f.parent_id, f.restricted,
+    ARRAY(SELECT d.dashboard_id FROM dashboards d WHERE d.tenant_id = f.tenant_id AND d.folder_id = f.folder_id ORDER BY d.dashboard_id)::uuid[] AS dashboard_ids,
+    ARRAY(SELECT c.folder_id FROM folders c WHERE c.tenant_id = f.tenant_id AND c.parent_id = f.folder_id ORDER BY c.folder_id)::uuid[] AS folder_ids
 FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
 FOR UPDATE OF f;
 

@@ -15,7 +15,7 @@ ORDER BY (lower(name) = lower(@name::text)) DESC LIMIT 1;
 -- DatasetGet reads one that is not deleted.
 -- name: DatasetGet :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NULL;
 
@@ -23,7 +23,7 @@ WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NULL
 -- transaction. Every change of a dataset begins with it.
 -- name: DatasetLock :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NULL
 FOR UPDATE;
@@ -32,7 +32,7 @@ FOR UPDATE;
 -- transaction, so that all parts of a definition belong together.
 -- name: DatasetShare :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
-       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at
+       time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
 FROM datasets
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NULL
 FOR SHARE;
@@ -40,7 +40,7 @@ FOR SHARE;
 -- DatasetList returns datasets by name, each with its latest load, who made it
 -- and how many dashboards ask it. Uses loads_dataset_idx.
 -- name: DatasetList :many
-SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at,
+SELECT d.dataset_id, d.name, d.description, d.version, d.row_count, d.byte_count, d.created_at, d.content_at, d.restricted,
        (SELECT count(*) FROM dataset_columns c
         WHERE c.tenant_id = d.tenant_id AND c.dataset_id = d.dataset_id AND c.dropped_in IS NULL)::bigint AS columns,
        (SELECT count(*) FROM dashboard_data_sources s

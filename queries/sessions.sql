@@ -16,10 +16,11 @@ SELECT session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::
     remembered::boolean AS remembered, slug::text AS slug, tenant_name::text AS tenant_name
 FROM control.open_session(@token_hash);
 
--- SessionUser is the user that SessionOpen has bound the transaction to.
+-- SessionUser is the user that SessionOpen has bound the transaction to. It
+-- binds the rest to what they may see.
 -- name: SessionUser :one
 SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.locale, u.theme, u.shortcuts,
-    t.zone AS tenant_zone, t.locale AS tenant_locale
+    t.zone AS tenant_zone, t.locale AS tenant_locale, see_as(u.user_id, u.role)::uuid[] AS group_ids
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
   AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL;

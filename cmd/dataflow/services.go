@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
@@ -32,6 +33,7 @@ type services struct {
 	delivery   *delivery.Service
 	datasets   *datasets.Service
 	dashboards *dashboards.Service
+	sharing    *sharing.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
 }
@@ -74,6 +76,7 @@ func (a *app) openServices() (*services, error) {
 		Log: a.log,
 	})
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Log: a.log})
+	s.sharing = sharing.New(a.db)
 	return s, nil
 }
 

@@ -89,6 +89,8 @@ REVOKE ALL ON FUNCTION control.watch FROM PUBLIC;
 SELECT control.watch('tenants');
 -- Not seen_at, which changes every minute.
 SELECT control.watch('users', 'email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at');
+-- Groups say what their members may see; grants change the rows that they are on.
+SELECT control.watch('user_group_members');
 SELECT control.watch('datasets');
 SELECT control.watch('folders');
 SELECT control.watch('dashboards');

@@ -3,6 +3,7 @@
 package access
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -52,6 +53,7 @@ type Actor struct {
 	TenantID ids.Tenant
 	UserID   ids.User // zero for Console and System
 	Role     Role
+	Groups   []ids.Group    // that the person is in
 	Zone     *time.Location // for days and hours; UTC when nil
 	Locale   string         // BCP 47; "en-GB" when empty
 }
@@ -75,19 +77,34 @@ var rolePermissions = map[Role][]Permission{
 	Viewer: {ViewContent},
 }
 
-// Can answers nil when the actor may do p, else ErrForbidden. It panics on a
-// zero Actor: a request without an identity must never get this far.
-func Can(actor Actor, p Permission) error {
+// Can answers nil when the actor may do p, to all the objects where some are
+// given: else ErrHidden where the actor may not know of one of them, ErrForbidden
+// where the role does not allow p at all, ErrViewOnly where one of the objects
+// is not theirs to change. An object never gives more than the role does. Can
+// panics on a zero Actor: a request without an identity must never get this far.
+func Can(actor Actor, p Permission, objects ...Object) error {
 	if actor.TenantID.IsZero() || actor.Kind == "" {
 		panic("access: zero Actor")
+	}
+	subjects := actor.Subjects()
+	for _, o := range objects {
+		if !o.admits(o.Readers, subjects) {
+			return ErrHidden
+		}
 	}
 	if actor.Kind == Console || actor.Kind == System {
 		return nil
 	}
-	for _, allowed := range rolePermissions[actor.Role] {
-		if allowed == p {
-			return nil
+	if !slices.Contains(rolePermissions[actor.Role], p) {
+		return ErrForbidden
+	}
+	if p == ViewContent {
+		return nil
+	}
+	for _, o := range objects {
+		if !o.admits(o.Writers, subjects) {
+			return ErrViewOnly
 		}
 	}
-	return ErrForbidden
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
@@ -65,5 +67,54 @@ func TestNobodyIsAProgrammingError(t *testing.T) {
 			}()
 			_ = access.Can(actor, access.ViewContent)
 		}()
+	}
+}
+
+// What is shared narrows what the role allows, and never widens it.
+func TestObjectsNarrowWhatRolesAllow(t *testing.T) {
+	t.Parallel()
+	group := ids.New[ids.Group]()
+	me := ids.New[ids.User]()
+	lists := map[string][]uuid.UUID{"everybody": nil, "nobody": {}, "me": {me.UUID()}, "my group": {uuid.New(), group.UUID()},
+		"viewers": {access.Viewers}, "editors": {access.Editors}, "others": {uuid.New()}}
+	for _, role := range roles {
+		actor := access.Actor{Kind: access.Person, TenantID: ids.New[ids.Tenant](), UserID: me, Role: role, Groups: []ids.Group{group}}
+		among := func(list string) bool {
+			switch list {
+			case "everybody", "me", "my group":
+				return true
+			case "viewers":
+				return role != "" && role != "root"
+			case "editors":
+				return role == access.Editor || role == access.Owner || role == access.Admin
+			}
+			return role == access.Owner || role == access.Admin
+		}
+		for readers, r := range lists {
+			for writers, w := range lists {
+				for _, p := range access.Permissions {
+					want := access.Can(actor, p)
+					switch {
+					case !among(readers):
+						want = access.ErrHidden
+					case want == nil && p != access.ViewContent && !among(writers):
+						want = access.ErrViewOnly
+					}
+					if got := access.Can(actor, p, access.Object{Readers: r, Writers: w}); !errors.Is(got, want) {
+						t.Errorf("%q, read by %s, written by %s: %s answers %v, want %v", role, readers, writers, p, got, want)
+					}
+				}
+			}
+		}
+		// Of several objects, each counts.
+		if err := access.Can(actor, access.ViewContent, access.Object{}, access.Object{Readers: []uuid.UUID{}}); among("others") != (err == nil) {
+			t.Errorf("%q and two objects: %v", role, err)
+		}
+	}
+	for _, kind := range []access.Kind{access.Console, access.System} {
+		hidden := access.Object{Readers: []uuid.UUID{}, Writers: []uuid.UUID{}}
+		if err := access.Can(access.Actor{Kind: kind, TenantID: ids.New[ids.Tenant]()}, access.EditContent, hidden); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }

@@ -150,6 +150,9 @@ func identityOf(session db.OpenSession) Identity {
 	for _, w := range session.Workspaces {
 		i.Workspaces = append(i.Workspaces, Workspace{ID: ids.Tenant(w.TenantID), Slug: w.Slug, Name: w.Name})
 	}
+	for _, group := range u.GroupIds {
+		i.Actor.Groups = append(i.Actor.Groups, ids.Group(group))
+	}
 	i.Actor.Locale = i.Locale
 	var err error
 	if i.Actor.Zone, err = loadZone(i.Zone); err != nil {

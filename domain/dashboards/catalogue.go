@@ -65,7 +65,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 	}
 	var l Listing
 	drafts := access.Can(actor, access.EditContent) == nil
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
 			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
 			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: drafts, RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
@@ -81,8 +81,13 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 			}
 			e := Entry{Dashboard: Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name, Config: config, Rev: row.Rev,
 				Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
-				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Unpublished: row.Unpublished},
+				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Unpublished: row.Unpublished,
+				Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted},
 				OwnerName: row.OwnerName, Live: row.Live && config.Settings.Live}
+			e.CanEdit = access.Can(actor, access.EditContent, e.Access) == nil
+			if e.FolderName == "" { // one that the actor may not see
+				e.Folder = ids.Folder{}
+			}
 			if e.OwnerName == "" {
 				e.OwnerName, _, _ = strings.Cut(row.OwnerEmail, "@")
 			}
@@ -102,7 +107,12 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 type Folder struct {
 	ID         ids.Folder
 	Name       string
-	Dashboards int
+	Parent     ids.Folder // zero: none, or one that the actor may not see
+	Depth      int        // 0 at the top
+	Dashboards int        // directly in it
+	Restricted bool
+	Access     access.Object
+	CanEdit    bool
 }
 
 // Tag is one tag in use.
@@ -119,7 +129,7 @@ type Owner struct {
 
 // Facets are what a list can be filtered by.
 type Facets struct {
-	Folders []Folder
+	Folders []Folder // by name, those in a folder right after it
 	Tags    []Tag
 	Owners  []Owner
 }
@@ -131,14 +141,12 @@ func (s *Service) ListFacets(ctx context.Context, actor access.Actor) (Facets, e
 	}
 	var f Facets
 	drafts := access.Can(actor, access.EditContent) == nil
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		folders, err := tx.FolderList(ctx, drafts, tx.TenantID)
 		if err != nil {
 			return fmt.Errorf("list folders: %w", err)
 		}
-		for _, row := range folders {
-			f.Folders = append(f.Folders, Folder{ID: ids.Folder(row.FolderID), Name: row.Name, Dashboards: int(row.Dashboards)})
-		}
+		f.Folders = folderTree(actor, folders)
 		tags, err := tx.DashboardTags(ctx, tx.TenantID, drafts)
 		if err != nil {
 			return fmt.Errorf("list tags: %w", err)
@@ -162,85 +170,6 @@ func (s *Service) ListFacets(ctx context.Context, actor access.Actor) (Facets, e
 	return f, err
 }
 
-// CreateFolder adds a folder.
-//
-// Errors: dashboards.folder_name_invalid, dashboards.folder_name_taken.
-func (s *Service) CreateFolder(ctx context.Context, actor access.Actor, name string) (Folder, error) {
-	name, err := cleanFolder(name)
-	if err != nil {
-		return Folder{}, err
-	}
-	folder := Folder{ID: ids.New[ids.Folder](), Name: name}
-	err = s.folders(ctx, actor, "folder.create", folder.ID, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		return s.do(ctx, tx, actor, "folder", folder.ID.UUID(), nil, folderValue{Name: name, User: optional(actor.UserID)})
-	})
-	return folder, err
-}
-
-// RenameFolder changes a folder's name.
-//
-// Errors: dashboards.folder_not_found, dashboards.folder_name_invalid,
-// dashboards.folder_name_taken.
-func (s *Service) RenameFolder(ctx context.Context, actor access.Actor, id ids.Folder, name string) error {
-	name, err := cleanFolder(name)
-	if err != nil {
-		return err
-	}
-	return s.folders(ctx, actor, "folder.rename", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		before, err := tx.FolderContent(ctx, tx.TenantID, id.UUID())
-		if db.IsNoRows(err) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		return s.do(ctx, tx, actor, "folder.name", id.UUID(), before.Name, name)
-	})
-}
-
-// DeleteFolder removes a folder; its dashboards then lie at the top.
-//
-// Errors: dashboards.folder_not_found.
-func (s *Service) DeleteFolder(ctx context.Context, actor access.Actor, id ids.Folder) error {
-	return s.folders(ctx, actor, "folder.delete", id, func(ctx context.Context, tx *db.Tx) (int64, error) {
-		before, err := tx.FolderContent(ctx, tx.TenantID, id.UUID())
-		if db.IsNoRows(err) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		return s.do(ctx, tx, actor, "folder", id.UUID(), folderValue{Name: before.Name, User: before.UserID, Dashboards: before.DashboardIds}, nil)
-	})
-}
-
-func (s *Service) folders(ctx context.Context, actor access.Actor, action string, id ids.Folder, work func(context.Context, *db.Tx) (int64, error)) error {
-	if err := access.Can(actor, access.EditContent); err != nil {
-		return err
-	}
-	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		n, err := work(ctx, tx)
-		if index, taken := db.IsUniqueViolation(err); taken && index == "folders_name_idx" {
-			return ErrFolderTaken.WithFields(map[string]string{"name": ErrFolderTaken.Sentence()})
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", action, err)
-		}
-		if n == 0 {
-			return ErrFolderNotFound
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "folder", ID: id.String()})
-	})
-}
-
-func cleanFolder(name string) (string, error) {
-	name = strings.Join(strings.Fields(name), " ")
-	if !shortText(name, 80) {
-		return "", ErrFolderName.WithFields(map[string]string{"name": ErrFolderName.Sentence()})
-	}
-	return name, nil
-}
-
 // UsedBy lists the dashboards that ask a dataset, for a warning before the
 // dataset is changed or deleted.
 func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Dataset) ([]Dashboard, error) {
@@ -248,7 +177,7 @@ func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Da
 		return nil, err
 	}
 	var list []Dashboard
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.DashboardListByDataset(ctx, tx.TenantID, dataset.UUID())
 		if err != nil {
 			return fmt.Errorf("list dashboards of a dataset: %w", err)

@@ -74,7 +74,7 @@ type draft struct {
 func (s *Service) lock(ctx context.Context, tx *db.Tx, id ids.Dashboard) (*draft, error) {
 	row, err := tx.DashboardLock(ctx, tx.TenantID, id.UUID())
 	if db.IsNoRows(err) {
-		return nil, ErrNotFound.Wrap(err)
+		return nil, unchangeable(ctx, tx, id)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock dashboard %s: %w", id, err)
@@ -152,7 +152,7 @@ func (s *Service) OpenDesk(ctx context.Context, actor access.Actor, id ids.Dashb
 		return Desk{}, err
 	}
 	var desk Desk
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		current, err := getDraft(ctx, tx, actor, id)
 		if err != nil {
 			return err
@@ -254,7 +254,7 @@ func (s *Service) edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 		return Edited{}, err
 	}
 	var out Edited
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		out = Edited{Operations: []Operation{}, SavedAt: s.clock()}
 		d, err := s.lock(ctx, tx, id)
 		if err != nil {

@@ -281,7 +281,7 @@ func TestViewersSeeWhatWasPublished(t *testing.T) {
 	must(t, err)
 	_, err = d.Get(t.Context(), viewer, hidden.ID)
 	wantError(t, err, dashboards.ErrNotFound)
-	for actor, want := range map[access.Actor]int{viewer: 1, d.bob: 2} {
+	for want, actor := range map[int]access.Actor{1: viewer, 2: d.bob} {
 		list, err := d.List(t.Context(), actor, dashboards.ListQuery{})
 		must(t, err)
 		if len(list.Entries) != want {
@@ -369,7 +369,7 @@ func TestOthersCannotEdit(t *testing.T) {
 func TestWhatIsDoneToDashboardsAndFoldersIsTakenBack(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	folder, err := d.CreateFolder(t.Context(), d.ann, "Trading")
+	folder, err := d.CreateFolder(t.Context(), d.ann, ids.Folder{}, "Trading")
 	must(t, err)
 	must(t, d.Move(t.Context(), d.ann, d.id, folder.ID))
 	must(t, d.SetTags(t.Context(), d.ann, d.id, []string{"weekly"}))
@@ -377,7 +377,7 @@ func TestWhatIsDoneToDashboardsAndFoldersIsTakenBack(t *testing.T) {
 	must(t, d.DeleteFolder(t.Context(), d.ann, folder.ID))
 	must(t, d.Delete(t.Context(), d.ann, d.id))
 	// What bob did is his to take back.
-	other, err := d.CreateFolder(t.Context(), d.bob, "Bob's")
+	other, err := d.CreateFolder(t.Context(), d.bob, ids.Folder{}, "Bob's")
 	must(t, err)
 	state := func() string {
 		t.Helper()

@@ -25,6 +25,12 @@ var (
 		"A folder's name has 1 to 80 characters.")
 	ErrFolderTaken = apperr.Define(apperr.Conflict, "dashboards.folder_name_taken",
 		"A folder with this name exists already.")
+	ErrFolderInside = apperr.Define(apperr.Invalid, "dashboards.folder_inside_itself",
+		"A folder can't be moved into itself or into a folder below it.")
+	ErrFolderDeep = apperr.Define(apperr.Invalid, "dashboards.folder_too_deep",
+		"Folders lie at most eight deep.")
+	ErrFolderRestricted = apperr.Define(apperr.Conflict, "dashboards.folder_restricted",
+		"This folder is restricted: without it, everybody could see what lies in it. Move that elsewhere first, or share the folder with the whole workspace.")
 	ErrTags = apperr.Define(apperr.Invalid, "dashboards.tags_invalid",
 		"A dashboard has at most 20 tags, of 1 to 40 characters each.")
 	ErrConfig = apperr.Define(apperr.Invalid, "dashboards.config_invalid",

@@ -84,6 +84,11 @@ type Dashboard struct {
 	FolderName string
 	Tags       []string
 	Starred    bool // by the viewer
+	// Access is how it is shared, Restricted whether by itself, and CanEdit
+	// whether the viewer may change it.
+	Access     access.Object
+	Restricted bool
+	CanEdit    bool
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -103,6 +108,8 @@ type NewDashboard struct {
 	Tags   []string
 	Config Config
 	Draft  bool // not published yet
+	// Restricted ones are seen by their owner only, until they are shared.
+	Restricted bool
 }
 
 // Get reads one dashboard as it was published; one that never was, for those
@@ -126,7 +133,7 @@ func (s *Service) read(ctx context.Context, actor access.Actor, needed access.Pe
 		return Dashboard{}, err
 	}
 	var d Dashboard
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		d, err = how(ctx, tx, actor, id)
 		return err
@@ -136,14 +143,18 @@ func (s *Service) read(ctx context.Context, actor access.Actor, needed access.Pe
 
 func get(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
 	d, err := getRow(ctx, tx, actor, id, false)
-	if err == nil && d.Unpublished && access.Can(actor, access.EditContent) != nil {
+	if err == nil && d.Unpublished && !d.CanEdit {
 		return Dashboard{}, ErrNotFound
 	}
 	return d, err
 }
 
 func getDraft(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
-	return getRow(ctx, tx, actor, id, true)
+	d, err := getRow(ctx, tx, actor, id, true)
+	if err == nil {
+		err = access.Can(actor, access.EditContent, d.Access)
+	}
+	return d, err
 }
 
 func getRow(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, draft bool) (Dashboard, error) {
@@ -160,7 +171,9 @@ func getRow(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard
 	}
 	d := Dashboard{ID: id, Name: row.Name, Config: config, Rev: row.Rev, PublishedRev: row.PublishedRev, Unpublished: row.Unpublished,
 		Pending: !row.Same, Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
-		Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}
+		Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+		Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted}
+	d.CanEdit = access.Can(actor, access.EditContent, d.Access) == nil
 	if row.PublishedAt != nil {
 		d.PublishedAt = *row.PublishedAt
 	}
@@ -176,7 +189,7 @@ func (s *Service) Create(ctx context.Context, actor access.Actor, n NewDashboard
 		return Dashboard{}, err
 	}
 	var d Dashboard
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		d, err = s.create(ctx, tx, actor, n)
 		return err
@@ -204,9 +217,12 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 	if err := storable(map[string]any(doc)); err != nil {
 		return Dashboard{}, ErrConfig.With("The config can't be stored: %s.", err)
 	}
+	if err := intoFolder(ctx, tx, n.Folder); err != nil {
+		return Dashboard{}, err
+	}
 	id := ids.New[ids.Dashboard]()
 	now := s.clock()
-	err = tx.DashboardInsert(ctx, db.DashboardInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID), Draft: n.Draft,
+	err = tx.DashboardInsert(ctx, db.DashboardInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID), Draft: n.Draft, Restricted: n.Restricted,
 		Name: name, Config: n.Config.JSON(), FolderID: optional(n.Folder), Tags: tags, SearchText: searchText(name, tags, &n.Config), Now: now})
 	if db.IsForeignKeyViolation(err) {
 		return Dashboard{}, ErrFolderNotFound.Wrap(err)
@@ -243,17 +259,17 @@ func (s *Service) log1(ctx context.Context, tx *db.Tx, actor access.Actor, id id
 // dataset that the draft asks anew has to exist; one that it asked before may
 // be gone by now.
 func deriveSources(ctx context.Context, tx *db.Tx, id ids.Dashboard, before, after, published *Config) error {
-	if err := tx.DashboardSourcesDelete(ctx, tx.TenantID, id.UUID()); err != nil {
-		return fmt.Errorf("derive data sources: %w", err)
-	}
 	wanted := after.Datasets()
-	var raw []uuid.UUID
+	raw := []uuid.UUID{}
 	for _, list := range [][]ids.Dataset{wanted, published.Datasets()} {
 		for _, d := range list {
 			if !slices.Contains(raw, d.UUID()) {
 				raw = append(raw, d.UUID())
 			}
 		}
+	}
+	if err := tx.DashboardSourcesDelete(ctx, tx.TenantID, id.UUID(), raw); err != nil {
+		return fmt.Errorf("derive data sources: %w", err)
 	}
 	found, err := tx.DashboardSourcesInsert(ctx, id.UUID(), tx.TenantID, raw)
 	if err != nil {
@@ -290,7 +306,7 @@ func (s *Service) Apply(ctx context.Context, actor access.Actor, id ids.Dashboar
 		return Dashboard{}, ErrOperation.With("A change has 1 to %d operations.", maxOperations)
 	}
 	var d Dashboard
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		d, err = s.apply(ctx, tx, actor, id, rev, ops)
 		return err
@@ -363,7 +379,7 @@ func (s *Service) ListOperations(ctx context.Context, actor access.Actor, id ids
 		return nil, err
 	}
 	var list []Operation
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := getDraft(ctx, tx, actor, id); err != nil {
 			return err
 		}
@@ -386,10 +402,10 @@ func (s *Service) Rename(ctx context.Context, actor access.Actor, id ids.Dashboa
 		return Dashboard{}, err
 	}
 	var d Dashboard
-	err = s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.DashboardLock(ctx, tx.TenantID, id.UUID())
 		if db.IsNoRows(err) {
-			return ErrNotFound.Wrap(err)
+			return unchangeable(ctx, tx, id)
 		}
 		if err != nil {
 			return fmt.Errorf("lock dashboard %s: %w", id, err)
@@ -416,12 +432,19 @@ func (s *Service) Duplicate(ctx context.Context, actor access.Actor, id ids.Dash
 		return Dashboard{}, err
 	}
 	var d Dashboard
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		original, err := get(ctx, tx, actor, id)
 		if err != nil {
 			return err
 		}
-		d, err = s.create(ctx, tx, actor, NewDashboard{Draft: original.Unpublished, Name: clipName(name), Folder: original.Folder, Tags: original.Tags, Config: original.Config})
+		copied := NewDashboard{Draft: original.Unpublished, Name: clipName(name), Folder: original.Folder, Tags: original.Tags,
+			Config: original.Config, Restricted: original.Restricted}
+		// Where the copy can't lie beside the original, nobody sees it who could
+		// not see that one.
+		if err := intoFolder(ctx, tx, original.Folder); err != nil {
+			copied.Folder, copied.Restricted = ids.Folder{}, original.Access.Readers != nil
+		}
+		d, err = s.create(ctx, tx, actor, copied)
 		return err
 	})
 	return d, err
@@ -450,7 +473,7 @@ func (s *Service) Purge(ctx context.Context, actor access.Actor, keep time.Durat
 	if err := access.Can(actor, access.ManageWorkspace); err != nil {
 		return 0, err
 	}
-	err = s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		removed, err = tx.DashboardPurge(ctx, tx.TenantID, ptr(s.clock().Add(-keep)))
 		return err
 	})
@@ -465,6 +488,9 @@ func (s *Service) Move(ctx context.Context, actor access.Actor, id ids.Dashboard
 		current, err := getDraft(ctx, tx, actor, id)
 		if err != nil || current.Folder == folder {
 			return 1, err
+		}
+		if err := intoFolder(ctx, tx, folder); err != nil {
+			return 0, err
 		}
 		return s.do(ctx, tx, actor, "dashboard.folder", id.UUID(), idValue(current.Folder), idValue(folder))
 	})
@@ -492,13 +518,13 @@ func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Dashboa
 	if err := access.Can(actor, access.EditContent); err != nil {
 		return err
 	}
-	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	return s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		n, err := work(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return ErrNotFound
+			return unchangeable(ctx, tx, id)
 		}
 		return record(ctx, tx, actor, action, id.String(), nil)
 	})
@@ -514,7 +540,7 @@ func (s *Service) Star(ctx context.Context, actor access.Actor, id ids.Dashboard
 	if actor.UserID.IsZero() {
 		return nil
 	}
-	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	return s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := get(ctx, tx, actor, id); err != nil {
 			return err
 		}
@@ -533,7 +559,7 @@ func (s *Service) Visit(ctx context.Context, actor access.Actor, id ids.Dashboar
 	if actor.UserID.IsZero() || !s.visits.due(actor.UserID, id, now) {
 		return
 	}
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		return tx.DashboardViewOpened(ctx, db.DashboardViewOpenedParams{TenantID: tx.TenantID, UserID: actor.UserID.UUID(), DashboardID: id.UUID(), Now: ptr(now)})
 	})
 	if err != nil && ctx.Err() == nil {

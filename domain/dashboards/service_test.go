@@ -23,7 +23,7 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d, dataset := r.board(t)
-	folder, err := r.CreateFolder(t.Context(), r.actor, "Trading")
+	folder, err := r.CreateFolder(t.Context(), r.actor, ids.Folder{}, "Trading")
 	must(t, err)
 	stranger := r.person(t, "Other", access.Owner)
 	op := dashboards.Operation{ID: uuid.New(), Path: "/name", Before: raw("Trading"), After: raw("Mine")}
@@ -93,7 +93,7 @@ func TestViewersChangeNothing(t *testing.T) {
 		"Undelete":        r.Undelete(t.Context(), viewer, d.ID),
 		"Create":          second(r.Create(t.Context(), viewer, dashboards.NewDashboard{Name: "x", Config: config(dataset)})),
 		"CreateSuggested": second(r.CreateSuggested(t.Context(), viewer, dataset)),
-		"CreateFolder":    second(r.CreateFolder(t.Context(), viewer, "x")),
+		"CreateFolder":    second(r.CreateFolder(t.Context(), viewer, ids.Folder{}, "x")),
 		"Apply":           second(r.Apply(t.Context(), viewer, d.ID, 1, []dashboards.Operation{{ID: uuid.New(), Path: "/name", After: raw("x")}})),
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, err, access.ErrForbidden) })
@@ -298,13 +298,13 @@ func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d, dataset := r.board(t)
-	folder, err := r.CreateFolder(t.Context(), r.actor, "Supply  chain")
+	folder, err := r.CreateFolder(t.Context(), r.actor, ids.Folder{}, "Supply  chain")
 	must(t, err)
 	if folder.Name != "Supply chain" {
 		t.Errorf("folder %q", folder.Name)
 	}
-	wantError(t, second(r.CreateFolder(t.Context(), r.actor, "supply CHAIN")), dashboards.ErrFolderTaken)
-	wantError(t, second(r.CreateFolder(t.Context(), r.actor, " ")), dashboards.ErrFolderName)
+	wantError(t, second(r.CreateFolder(t.Context(), r.actor, ids.Folder{}, "supply CHAIN")), dashboards.ErrFolderTaken)
+	wantError(t, second(r.CreateFolder(t.Context(), r.actor, ids.Folder{}, " ")), dashboards.ErrFolderName)
 	colleague := r.colleague(t, r.actor.TenantID, access.Editor)
 	other, err := r.Create(t.Context(), colleague, dashboards.NewDashboard{Name: "Stock 100%_cover", Folder: folder.ID, Tags: []string{" weekly ", "Weekly", "board pack"},
 		Config: dashboards.Config{Dataset: dataset, Widgets: map[string]dashboards.Widget{}}})

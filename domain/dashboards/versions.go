@@ -103,7 +103,7 @@ func (s *Service) NameVersion(ctx context.Context, actor access.Actor, id ids.Da
 	if name, err = versionName(name); err != nil {
 		return 0, err
 	}
-	err = s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := s.lock(ctx, tx, id); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.D
 	if err := access.Can(actor, access.EditContent); err != nil {
 		return nil, 0, err
 	}
-	err = s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := getDraft(ctx, tx, actor, id); err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func (s *Service) CompareVersions(ctx context.Context, actor access.Actor, id id
 		return Comparison{}, err
 	}
 	var c Comparison
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		draft, err := getDraft(ctx, tx, actor, id)
 		if err != nil {
 			return err

@@ -269,7 +269,7 @@ func (s *Service) resolveAsOf(ctx context.Context, v *View, list []ids.Dataset) 
 	if current {
 		return nil
 	}
-	return s.db.InTenantTx(ctx, v.actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	return s.db.InViewerTx(ctx, v.actor.TenantID.UUID(), v.actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		at, err := tx.DashboardDataTime(ctx, tx.TenantID, raw, pairs)
 		if err != nil {
 			return fmt.Errorf("read the time of the data: %w", err)

@@ -3,6 +3,7 @@ package dashboards
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -52,13 +53,6 @@ func (k deedKind) isAs(ctx context.Context, tx *db.Tx, id uuid.UUID, left json.R
 	return errA == nil && errB == nil && sameJSON(a, b), nil
 }
 
-// contents of a folder that was deleted.
-type folderValue struct {
-	Name       string      `json:"name"`
-	User       *uuid.UUID  `json:"user,omitempty"`
-	Dashboards []uuid.UUID `json:"dashboards,omitempty"`
-}
-
 // deedKinds are the kinds of entries. Before and after of an entry are what
 // put takes; no value means that the object is not there.
 var deedKinds = map[string]deedKind{
@@ -72,6 +66,11 @@ var deedKinds = map[string]deedKind{
 		var folder *uuid.UUID
 		if err := json.Unmarshal(value, &folder); err != nil {
 			return 0, err
+		}
+		if folder != nil {
+			if err := intoFolder(ctx, tx, ids.Folder(*folder)); err != nil {
+				return 0, err
+			}
 		}
 		n, err := tx.DashboardSetFolder(ctx, folder, tx.TenantID, id)
 		if db.IsForeignKeyViolation(err) {
@@ -104,16 +103,29 @@ var deedKinds = map[string]deedKind{
 	}},
 	"folder": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		if len(value) == 0 {
-			return tx.FolderDelete(ctx, tx.TenantID, id)
+			return s.putFolder(ctx, tx, id, nil)
 		}
 		var f folderValue
 		if err := json.Unmarshal(value, &f); err != nil {
 			return 0, err
 		}
-		if err := tx.FolderInsert(ctx, db.FolderInsertParams{TenantID: tx.TenantID, FolderID: id, Name: f.Name, UserID: f.User, Now: s.clock()}); err != nil {
+		return s.putFolder(ctx, tx, id, &f)
+	}},
+	"folder.parent": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		var parent *uuid.UUID
+		if err := json.Unmarshal(value, &parent); err != nil {
 			return 0, err
 		}
-		return 1, tx.DashboardsIntoFolder(ctx, &id, tx.TenantID, f.Dashboards)
+		if parent != nil {
+			// Undo too must not make a circle, nor reach into what is not theirs.
+			if err := s.below(ctx, tx, ids.Folder(*parent), ids.Folder(id), 1); err != nil {
+				return 0, err
+			}
+		}
+		return tx.FolderMove(ctx, parent, tx.TenantID, id)
+	}, now: func(ctx context.Context, tx *db.Tx, id uuid.UUID) (any, error) {
+		row, err := tx.FolderGet(ctx, tx.TenantID, id)
+		return row.ParentID, err
 	}},
 }
 
@@ -156,8 +168,9 @@ func valueOf(v any) (json.RawMessage, error) {
 
 // Done is a deed that was taken back or done again.
 type Done struct {
-	// Kind is "dashboard", "dashboard.folder", "dashboard.tags", "folder" or
-	// "folder.name"; Gone tells that the object is not there now.
+	// Kind is "dashboard", "dashboard.folder", "dashboard.tags", "folder",
+	// "folder.name" or "folder.parent"; Gone tells that the object is not there
+	// now.
 	Kind string
 	Name string // of the dashboard or folder
 	Gone bool
@@ -185,7 +198,7 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 	}
 	var done Done
 	over := false
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.WorkspaceHistory(ctx, tx.TenantID, optional(actor.UserID))
 		if err != nil {
 			return fmt.Errorf("read what was done: %w", err)
@@ -216,6 +229,11 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		n := int64(0)
 		if same {
 			n, err = kind.put(ctx, s, tx, row.ObjectID, row.Before)
+			for _, gone := range []error{ErrFolderNotFound, ErrFolderInside, ErrFolderDeep, access.ErrViewOnly} {
+				if errors.Is(err, gone) {
+					n, err = 0, nil
+				}
+			}
 		}
 		if _, taken := db.IsUniqueViolation(err); taken {
 			return ErrFolderTaken.Wrap(err)

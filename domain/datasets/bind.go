@@ -20,7 +20,7 @@ func (s *Service) Snapshot(ctx context.Context, actor access.Actor, datasets []i
 		return Snapshot{}, err
 	}
 	if len(datasets) == 0 {
-		return Snapshot{tenant: actor.TenantID}, nil
+		return Snapshot{tenant: actor.TenantID, subjects: actor.Subjects()}, nil
 	}
 	key := make([]byte, 0, 16*(len(datasets)+1))
 	key = append(key, actor.TenantID[:]...)
@@ -29,10 +29,15 @@ func (s *Service) Snapshot(ctx context.Context, actor access.Actor, datasets []i
 		key = append(key, id[:]...)
 		asked[i] = id.UUID()
 	}
-	tenant := actor.TenantID
+	tenant, subjects := actor.TenantID, actor.Subjects()
+	// People who may see other things must not wait for the same answer.
+	for _, subject := range subjects {
+		key = append(key, subject[:]...)
+	}
+	key = append(key, byte(len(datasets)))
 	return s.snapshots.do(ctx, string(key), func(ctx context.Context) (Snapshot, error) {
-		snapshot := Snapshot{tenant: tenant, parts: make([]part, 0, len(asked)+2)}
-		err := s.db.TenantRead(ctx, tenant.UUID(), func(b *db.Batch) {
+		snapshot := Snapshot{tenant: tenant, subjects: subjects, parts: make([]part, 0, len(asked)+2)}
+		err := s.db.ViewerRead(ctx, tenant.UUID(), subjects, func(b *db.Batch) {
 			b.DatasetSnapshot(asked, tenant.UUID(), func(r db.DatasetSnapshotRow) {
 				snapshot.parts = append(snapshot.parts, part{
 					dataset: ids.Dataset(r.DatasetID), version: r.Version, revision: r.Revision, layout: r.Layout, target: r.Target,
@@ -57,15 +62,15 @@ func (s *Service) Bind(ctx context.Context, actor access.Actor, snapshot Snapsho
 		return Snapshot{}, err
 	}
 	if snapshot.IsZero() {
-		return Snapshot{tenant: actor.TenantID}, nil
+		return Snapshot{tenant: actor.TenantID, subjects: actor.Subjects()}, nil
 	}
 	asked, versions := make([]uuid.UUID, len(snapshot.parts)), make([]int64, len(snapshot.parts))
 	for i, p := range snapshot.parts {
 		asked[i], versions[i] = p.dataset.UUID(), p.version
 	}
-	bound := Snapshot{tenant: actor.TenantID}
+	bound := Snapshot{tenant: actor.TenantID, subjects: actor.Subjects()}
 	expired := false
-	err := s.db.TenantRead(ctx, actor.TenantID.UUID(), func(b *db.Batch) {
+	err := s.db.ViewerRead(ctx, actor.TenantID.UUID(), bound.subjects, func(b *db.Batch) {
 		b.DatasetBind(versions, asked, actor.TenantID.UUID(), func(r db.DatasetBindRow) {
 			p := part{dataset: ids.Dataset(r.DatasetID), version: r.Asked, revision: r.Revision, layout: r.Layout}
 			switch {

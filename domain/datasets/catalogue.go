@@ -69,7 +69,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Listed, error
 					ID: ids.Dataset(r.DatasetID), Name: r.Name, Description: r.Description, Version: r.Version,
 					Rows: r.RowCount, Bytes: r.ByteCount, Columns: int(r.Columns), CreatedAt: r.CreatedAt, UpdatedAt: r.ContentAt,
 				},
-				Live: r.Live, OwnerName: r.OwnerName, Dashboards: int(r.Dashboards),
+				Restricted: r.Restricted, Live: r.Live, OwnerName: r.OwnerName, Dashboards: int(r.Dashboards),
 				Load: ids.Load(r.LoadID), State: LoadState(r.LoadState), Filename: r.LoadFilename, Rejected: r.LoadRejected,
 			}
 			if r.CreatedBy != nil {
@@ -155,6 +155,18 @@ func getError(id ids.Dataset, err error) error {
 	return fmt.Errorf("load dataset %s: %w", id, err)
 }
 
+// lockError is getError for a row that was to be changed: one that the actor of
+// the transaction can see is not theirs to change.
+func lockError(ctx context.Context, tx *db.Tx, id ids.Dataset, err error) error {
+	if !db.IsNoRows(err) {
+		return getError(id, err)
+	}
+	if _, err := tx.DatasetGet(ctx, tx.TenantID, id.UUID()); err != nil {
+		return getError(id, err)
+	}
+	return access.ErrViewOnly
+}
+
 // notFound says which name was asked for; that is no secret to who asked.
 func notFound(name string) *apperr.Error {
 	if len(name) > 120 || strings.IndexFunc(name, unicode.IsControl) >= 0 {
@@ -201,6 +213,7 @@ func datasetOf(row db.DatasetGetRow) Dataset {
 		},
 		Revision: row.Revision, SourceID: fromOptional[ids.Source](row.DsID),
 		TimeColumn: row.TimeColumn, RelativeToNewest: row.RelativeToNewest, KeyColumns: row.KeyColumns,
+		Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted,
 	}
 }
 

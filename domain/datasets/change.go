@@ -137,7 +137,7 @@ func (s *Service) lock(ctx context.Context, tx *db.Tx, actor access.Actor, id id
 	}
 	row, err := tx.DatasetLock(ctx, tx.TenantID, id.UUID())
 	if err != nil {
-		return db.DatasetGetRow{}, getError(id, err)
+		return db.DatasetGetRow{}, lockError(ctx, tx, id, err)
 	}
 	return db.DatasetGetRow(row), nil
 }

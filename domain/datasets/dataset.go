@@ -3,6 +3,7 @@ package datasets
 import (
 	"time"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/ingest"
@@ -24,6 +25,7 @@ type Summary struct {
 // Listed is a dataset as the list of all shows it.
 type Listed struct {
 	Summary
+	Restricted bool
 	Live       bool     // its content comes in by itself
 	Owner      ids.User // zero where a command made it
 	OwnerName  string
@@ -51,6 +53,9 @@ type Dataset struct {
 	Measures         []Measure
 	Fields           []Field
 	DeletedAt        time.Time // zero unless deleted and still restorable
+	// Access is how it is shared, Restricted whether not with everybody.
+	Access     access.Object
+	Restricted bool
 }
 
 // Column is one live column of a dataset.

@@ -74,7 +74,10 @@ func (s *Service) bound(ctx context.Context, snapshot Snapshot, id ids.Dataset) 
 	for i, l := range d.lookups {
 		p, ok := snapshot.part(l.Target)
 		if !ok {
-			continue // declared a moment ago; the next snapshot has it
+			// Declared a moment ago, or not for who asks: without it the dataset
+			// is another one.
+			key = append(key, " -"...)
+			continue
 		}
 		if targets[i], err = s.definition(ctx, snapshot.tenant, p); err != nil {
 			return nil, err

@@ -223,6 +223,11 @@ func (s *Service) AcquireLease(ctx context.Context, actor access.Actor, snapshot
 			if p.version == 0 { // nothing was ever loaded: there is nothing to spare
 				continue
 			}
+			if _, err := tx.DatasetGet(ctx, tx.TenantID, p.dataset.UUID()); db.IsNoRows(err) {
+				return ErrSnapshotExpired.Wrap(err)
+			} else if err != nil {
+				return fmt.Errorf("read dataset %s: %w", p.dataset, err)
+			}
 			n, err := tx.LeaseInsert(ctx, db.LeaseInsertParams{
 				LeaseID: lease.ID.UUID(), Purpose: purpose, Now: now, ExpiresAt: lease.Expires,
 				TenantID: tx.TenantID, DatasetID: p.dataset.UUID(), Version: p.version,

@@ -335,7 +335,7 @@ func (s *Service) current(ctx context.Context, actor access.Actor, id ids.Datase
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		share, err := tx.DatasetShare(ctx, tx.TenantID, id.UUID())
 		if err != nil {
-			return getError(id, err)
+			return lockError(ctx, tx, id, err)
 		}
 		if d, err = readDataset(ctx, tx, db.DatasetGetRow(share)); err != nil {
 			return err

@@ -202,7 +202,7 @@ func (l *loader) target(ctx context.Context) (*Dataset, int32, []db.SegmentListL
 		}
 		share, err := tx.DatasetShare(ctx, tx.TenantID, id.UUID())
 		if err != nil {
-			return getError(id, err)
+			return lockError(ctx, tx, id, err)
 		}
 		found, err := readDataset(ctx, tx, db.DatasetGetRow(share))
 		if err != nil {

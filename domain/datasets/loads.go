@@ -113,6 +113,11 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 		if err != nil {
 			return err
 		}
+		if dataset.IsZero() {
+			if err := s.nameFree(ctx, actor, name); err != nil {
+				return err
+			}
+		}
 		options, err := json.Marshal(choices)
 		if err != nil {
 			return fmt.Errorf("encode choices: %w", err)
@@ -136,6 +141,26 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 	return load, err
 }
 
+// nameFree checks that no dataset has a name that the actor finds none of: the
+// load is carried out by the system, which finds those too that the actor may
+// not see.
+func (s *Service) nameFree(ctx context.Context, actor access.Actor, name string) error {
+	if actor.Subjects() == nil {
+		return nil
+	}
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := resolve(ctx, tx, name)
+		return err
+	})
+	if err == nil {
+		return ErrNameTaken
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // loadTarget answers the name of the dataset to load into, and its id where it
 // exists.
 func loadTarget(ctx context.Context, tx *db.Tx, nameOrID string) (string, ids.Dataset, error) {
@@ -147,9 +172,9 @@ func loadTarget(ctx context.Context, tx *db.Tx, nameOrID string) (string, ids.Da
 	if err != nil {
 		return "", id, err
 	}
-	row, err := tx.DatasetGet(ctx, tx.TenantID, id.UUID())
+	row, err := tx.DatasetShare(ctx, tx.TenantID, id.UUID())
 	if err != nil {
-		return "", id, getError(id, err)
+		return "", id, lockError(ctx, tx, id, err)
 	}
 	return row.Name, id, nil
 }

@@ -87,7 +87,7 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 		// Held from here on, the target can't have changed since it was checked.
 		row, err := tx.DatasetLock(ctx, tx.TenantID, targetID.UUID())
 		if err != nil {
-			return nil, getError(targetID, err)
+			return nil, lockError(ctx, tx, targetID, err)
 		}
 		if row.Version != target.Version || row.Revision != target.Revision {
 			return nil, ErrBusy

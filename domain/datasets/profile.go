@@ -61,6 +61,9 @@ func (s *Service) KnownProfile(ctx context.Context, actor access.Actor, d Datase
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return Profile{}, false, err
 	}
+	if access.Can(actor, access.ViewContent, d.Access) != nil {
+		return Profile{}, false, nil
+	}
 	kept, at, err := s.keptProfile(ctx, actor, d)
 	if err != nil || kept == nil {
 		return Profile{}, false, err

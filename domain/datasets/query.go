@@ -57,7 +57,7 @@ func (s *Service) bindQuery(ctx context.Context, actor access.Actor, request Que
 	}
 	snapshot := request.Snapshot
 	var err error
-	if !snapshot.IsZero() && !snapshot.boundFor(actor.TenantID) {
+	if !snapshot.IsZero() && !snapshot.boundFor(actor) {
 		if snapshot, err = s.Bind(ctx, actor, snapshot); err != nil {
 			return warehouse.Query{}, nil, err
 		}

@@ -129,9 +129,10 @@ func New(deps Deps) *Service {
 	return s
 }
 
-// inTx runs work in a transaction of the actor's workspace.
+// inTx runs work in a transaction of the actor's workspace, in which what the
+// actor may not see does not exist.
 func (s *Service) inTx(ctx context.Context, actor access.Actor, work func(context.Context, *db.Tx) error) error {
-	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), work)
+	return s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), work)
 }
 
 // userOf is the person behind an actor as the database has it, nil for none.

@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -19,7 +23,9 @@ import (
 // PostgreSQL nothing. One from ParseSnapshot has versions only.
 type Snapshot struct {
 	tenant ids.Tenant // of the actor it was bound for; zero when not bound
-	parts  []part     // by dataset id
+	// subjects are those of the actor: what others may see is another matter.
+	subjects []uuid.UUID
+	parts    []part // by dataset id
 }
 
 // part is one dataset at one version.
@@ -34,10 +40,13 @@ type part struct {
 // IsZero tells whether the snapshot has no dataset.
 func (s Snapshot) IsZero() bool { return len(s.parts) == 0 }
 
-// bound tells whether the snapshot was made or checked for the tenant.
-func (s Snapshot) boundFor(tenant ids.Tenant) bool {
-	return !s.tenant.IsZero() && s.tenant == tenant
+// boundFor tells whether the snapshot was made or checked for the actor, or for
+// somebody who may see the same.
+func (s Snapshot) boundFor(actor access.Actor) bool {
+	return !s.tenant.IsZero() && s.tenant == actor.TenantID && sameSubjects(s.subjects, actor.Subjects())
 }
+
+func sameSubjects(a, b []uuid.UUID) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // Version is the version of one dataset, and whether the snapshot has it.
 func (s Snapshot) Version(id ids.Dataset) (int64, bool) {
@@ -68,8 +77,8 @@ func (s Snapshot) Merge(other Snapshot) Snapshot {
 	if s.IsZero() {
 		return other
 	}
-	merged := Snapshot{tenant: s.tenant, parts: append([]part(nil), s.parts...)}
-	if other.tenant != s.tenant {
+	merged := Snapshot{tenant: s.tenant, subjects: s.subjects, parts: append([]part(nil), s.parts...)}
+	if other.tenant != s.tenant || !sameSubjects(other.subjects, s.subjects) {
 		merged.tenant = ids.Tenant{}
 	}
 	for _, p := range other.parts {

@@ -15,6 +15,7 @@ type ID[K any] uuid.UUID
 type (
 	tenant    struct{}
 	user      struct{}
+	group     struct{}
 	session   struct{}
 	dashboard struct{}
 	folder    struct{}
@@ -33,6 +34,7 @@ type (
 type (
 	Tenant    = ID[tenant]
 	User      = ID[user]
+	Group     = ID[group]
 	Session   = ID[session]
 	Dashboard = ID[dashboard]
 	Folder    = ID[folder]

@@ -1,0 +1,59 @@
+package access
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// Object is how a folder, dashboard or dataset is shared: the subjects that may
+// see it and those that may change it. Nil lists are everybody, as far as their
+// role goes; the zero Object is shared with the whole workspace. The lists are
+// derived by the database, from grants, owner and folder.
+type Object struct {
+	Readers, Writers []uuid.UUID
+}
+
+// A subject is whom something can be shared with: a person, a group, or all
+// whose role is at least Viewer or Editor. These two are the ids of the roles.
+var (
+	Viewers = uuid.UUID{15: 1} // everybody in the workspace
+	Editors = uuid.UUID{15: 2}
+)
+
+// What is wrong with an object.
+var (
+	// ErrHidden never reaches anybody: services answer that there is no such thing.
+	ErrHidden = apperr.Define(apperr.NotFound, "access.hidden",
+		"This does not exist or was removed.")
+	ErrViewOnly = apperr.Define(apperr.Forbidden, "access.view_only",
+		"You can view this, but not change it. Ask its owner, or an admin of the workspace, to share it with you for editing.")
+)
+
+// Subjects are what the actor counts as when lists of readers and writers are
+// looked through; nil for who sees everything.
+func (a Actor) Subjects() []uuid.UUID {
+	if a.Kind != Person || a.Role == Owner || a.Role == Admin {
+		return nil
+	}
+	list := make([]uuid.UUID, 0, 3+len(a.Groups))
+	list = append(list, a.UserID.UUID())
+	switch a.Role {
+	case Editor:
+		list = append(list, Viewers, Editors)
+	case Viewer:
+		list = append(list, Viewers)
+	}
+	for _, g := range a.Groups {
+		list = append(list, g.UUID())
+	}
+	return list
+}
+
+// admits tells whether one of the subjects is in a list. Nil lists and nil
+// subjects are everybody.
+func (Object) admits(list, subjects []uuid.UUID) bool {
+	return list == nil || subjects == nil || slices.ContainsFunc(subjects, func(s uuid.UUID) bool { return slices.Contains(list, s) })
+}
