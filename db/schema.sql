@@ -485,6 +485,21 @@ CREATE TABLE public.dashboard_operations (
 
 ALTER TABLE ONLY public.dashboard_operations FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.dashboard_saved_views (
+    tenant_id uuid NOT NULL,
+    view_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dashboard_saved_views_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
+    CONSTRAINT dashboard_saved_views_state_check CHECK ((octet_length(state) <= 32768))
+);
+
+ALTER TABLE ONLY public.dashboard_saved_views FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.dashboard_versions (
     tenant_id uuid NOT NULL,
     dashboard_id uuid NOT NULL,
@@ -942,6 +957,9 @@ ALTER TABLE ONLY public.dashboard_data_sources
 ALTER TABLE ONLY public.dashboard_operations
     ADD CONSTRAINT dashboard_operations_pkey PRIMARY KEY (tenant_id, dashboard_id, rev);
 
+ALTER TABLE ONLY public.dashboard_saved_views
+    ADD CONSTRAINT dashboard_saved_views_pkey PRIMARY KEY (tenant_id, view_id);
+
 ALTER TABLE ONLY public.dashboard_versions
     ADD CONSTRAINT dashboard_versions_pkey PRIMARY KEY (tenant_id, dashboard_id, number);
 
@@ -1071,6 +1089,12 @@ CREATE UNIQUE INDEX dashboard_operations_op_idx ON public.dashboard_operations U
 
 CREATE INDEX dashboard_operations_user_idx ON public.dashboard_operations USING btree (tenant_id, dashboard_id, user_id, rev);
 
+CREATE UNIQUE INDEX dashboard_saved_views_default_idx ON public.dashboard_saved_views USING btree (tenant_id, dashboard_id, user_id) WHERE is_default;
+
+CREATE UNIQUE INDEX dashboard_saved_views_name_idx ON public.dashboard_saved_views USING btree (tenant_id, dashboard_id, user_id, name);
+
+CREATE INDEX dashboard_saved_views_user_idx ON public.dashboard_saved_views USING btree (tenant_id, user_id);
+
 CREATE INDEX dashboard_versions_user_idx ON public.dashboard_versions USING btree (tenant_id, user_id);
 
 CREATE INDEX dashboard_views_dashboard_idx ON public.dashboard_views USING btree (tenant_id, dashboard_id);
@@ -1139,6 +1163,8 @@ CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON cont
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER UPDATE OF name, slug ON control.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.workspace_changed();
 
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.dashboard_saved_views DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF starred_at ON public.dashboard_views DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.dashboards DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
@@ -1204,6 +1230,12 @@ ALTER TABLE ONLY public.dashboard_data_sources
 
 ALTER TABLE ONLY public.dashboard_operations
     ADD CONSTRAINT dashboard_operations_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_saved_views
+    ADD CONSTRAINT dashboard_saved_views_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dashboard_saved_views
+    ADD CONSTRAINT dashboard_saved_views_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.dashboard_versions
     ADD CONSTRAINT dashboard_versions_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1337,6 +1369,8 @@ ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_operations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.dashboard_saved_views ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dashboard_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_views ENABLE ROW LEVEL SECURITY;
@@ -1404,6 +1438,8 @@ CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(cur
 CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_saved_views USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_versions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1540,6 +1576,8 @@ GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO dataflow_app;
 
 GRANT SELECT,INSERT ON TABLE public.dashboard_operations TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_saved_views TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dashboard_versions TO dataflow_app;
 

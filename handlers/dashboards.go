@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,6 +56,8 @@ func (h boards) routes(r chi.Router) {
 	r.Get("/dashboards/{id}/filters/{filter}", handle(h.addFilter))
 	r.Get("/dashboards/{id}/filters/{filter}/values", handle(h.values))
 	r.Get("/dashboards/{id}/widgets/{widget}/table", handle(h.table))
+	h.explainRoutes(r, "/dashboards/{id}")
+	h.savedViewRoutes(r)
 }
 
 // ownIdentity are the routes that find out who asks together with what they
@@ -70,6 +71,7 @@ func (h boards) ownIdentity(r chi.Router) {
 func (h boards) streams(r chi.Router) {
 	editor{h}.streams(r)
 	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
+	r.Get("/dashboards/{id}/widgets/{widget}/rows.csv", handle(h.rowsCSV))
 	r.Get("/dashboards/{id}/events", handle(h.events))
 }
 
@@ -171,6 +173,11 @@ func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps 
 
 // show answers the page, or under htmx what has changed on it.
 func (h boards) show(w http.ResponseWriter, r *http.Request) error {
+	if known := scopeOf(r).board; known != nil && r.URL.RawQuery == "" && !isPartial(r) {
+		if link := known.DefaultView(); link != "" {
+			return redirect(w, r, r.URL.Path+"?"+link)
+		}
+	}
 	v, err := h.open(r)
 	if err != nil {
 		return err
@@ -179,6 +186,7 @@ func (h boards) show(w http.ResponseWriter, r *http.Request) error {
 	if isPartial(r) {
 		return h.changes(w, r, v)
 	}
+	h.Dashboards.PrepareFilters(r.Context(), v)
 	return h.page(w, r, v)
 }
 
@@ -533,17 +541,7 @@ func (h boards) csv(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
-	// A download may take longer than a page.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	if err := file.WriteTo(r.Context(), w, r.URL.Query().Get("bom") == "1"); err != nil {
-		// The head is out: let the browser see that the file is not whole.
-		slog.WarnContext(r.Context(), "download broke off", "dashboard", v.Dashboard.ID, "error", err)
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+	return sendCSV(w, r, v, file)
 }
 
 // values answers the choices of a filter.

@@ -381,7 +381,7 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 // somebody for whom there is no such thing.
 func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]string, also func(t *testing.T, method, path string)) (checked int) {
 	t.Helper()
-	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum", "{column}", "1", "{version}", "1", "{name}", "x", "{load}", uuid.NewString())
+	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum", "{column}", "1", "{version}", "1", "{name}", "x", "{load}", uuid.NewString(), "{view}", uuid.NewString())
 	walk := func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		path := ""
 		for beginning, id := range objects {

@@ -48,6 +48,7 @@ func (h editor) routes(r chi.Router) {
 		r.Get("/dashboards/{id}/edit/filters/{filter}", handle(h.addFilter))
 		r.Get("/dashboards/{id}/edit/filters/{filter}/values", handle(h.values))
 		r.Get("/dashboards/{id}/edit/widgets/{widget}/table", handle(h.table))
+		h.explainRoutes(r, "/dashboards/{id}/edit")
 	})
 }
 
@@ -58,6 +59,7 @@ func (h editor) streams(r chi.Router) {
 		r.Get("/dashboards/{id}/edit", handle(h.page))
 		r.Get("/dashboards/{id}/edit/widgets/{widget}", handle(h.tile))
 		r.Get("/dashboards/{id}/edit/widgets/{widget}/data.csv", handle(h.csv))
+		r.Get("/dashboards/{id}/edit/widgets/{widget}/rows.csv", handle(h.rowsCSV))
 		r.Get("/dashboards/{id}/edit/events", handle(h.events))
 	})
 }
@@ -362,6 +364,13 @@ func (h editor) inspectorProps(r *http.Request, v *dashboards.View, widget strin
 			return p, err
 		}
 		p.Widget, dataset = &one, one.Dataset
+		if p.Boards, err = h.otherBoards(r, v); err != nil {
+			return p, err
+		}
+		var asked bool
+		if p.Took, p.Rows, asked = h.Dashboards.Asked(r.Context(), v, widget); asked {
+			p.SQLHref = views.PathEditor(v.Dashboard.ID.String()) + "/widgets/" + url.PathEscape(widget) + "/query?" + v.Link()
+		}
 	}
 	if !dataset.IsZero() {
 		p.Fields, err = h.Dashboards.Fields(r.Context(), actor(r), v, dataset)

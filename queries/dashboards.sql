@@ -250,10 +250,13 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = ANY (@dataset_ids::uuid[])
 -- datasets that it was last seen to ask. Equal texts, equal pages. It is read
 -- with the session, so tenant and viewer are those that the transaction is
 -- bound to, who may change it included; empty where there is no such dashboard
--- for them.
+-- for them. Before the first unit separator stands the state of the view that
+-- the viewer opens it with.
 -- name: DashboardState :one
 SELECT COALESCE((
-    SELECT concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
+    SELECT COALESCE((SELECT v.state FROM dashboard_saved_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id
+            AND v.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND v.is_default), '')
+        || chr(31) || concat_ws('/', CASE WHEN d.unpublished THEN d.rev ELSE COALESCE(d.published_rev, d.rev) END, d.unpublished,
         d.rev <> COALESCE(d.published_rev, d.rev) AND d.published_config IS DISTINCT FROM d.config, d.name, d.tags, d.folder_id, may_access(d.writers),
         (SELECT f.name FROM folders f WHERE f.tenant_id = d.tenant_id AND f.folder_id = d.folder_id),
         EXISTS (SELECT 1 FROM dashboard_views v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id

@@ -164,7 +164,7 @@ func (p DashboardProps) hidden() []hiddenField {
 		}
 		fields = append(fields, hiddenField{"d.days", shown.From.String() + "~" + shown.To.String()}, hiddenField{"d.is", is})
 	}
-	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact, Tab: s.Tab, Toggled: s.Toggled}
+	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact, Tab: s.Tab, Toggled: s.Toggled, Levels: s.Levels, From: s.From}
 	values, err := url.ParseQuery(rest.Encode())
 	if err != nil {
 		return fields
@@ -195,7 +195,7 @@ func sortedNames(values url.Values) []string {
 // chosen ones at once.
 func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView) ui.FilterSelectProps {
 	props := ui.FilterSelectProps{
-		ID: "f-" + strings.ReplaceAll(c.ID, ".", "-"), Name: "f." + c.ID, Label: c.Label, Summary: messages.T(ctx, "dashboard.all"),
+		ID: controlID(c), Name: "f." + c.ID, Label: c.Label, Summary: shownSummary(ctx, c),
 		Search: messages.T(ctx, "dashboard.search_values"), Apply: messages.T(ctx, "dashboard.apply"), Clear: messages.T(ctx, "dashboard.clear"),
 		NoMatch: messages.T(ctx, "dashboard.no_match"), Form: DashboardBarID,
 		OptionsURL: withQuery(p.path()+"/filters/"+url.PathEscape(c.ID)+"/values", p.View.Link()),
@@ -203,11 +203,11 @@ func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView) u
 	for _, v := range c.Values {
 		props.Options = append(props.Options, ui.Option{Value: v.Word, Label: v.Text, Selected: true})
 	}
-	switch n := len(c.Values); {
-	case n == 1:
-		props.Summary = c.Values[0].Text
-	case n > 1:
+	if n := len(c.Values); n > 1 {
 		props.Summary = messages.T(ctx, "dashboard.values", "Count", n)
+	}
+	if c.Missing {
+		props.Attrs = templ.Attributes{"data-missing": "1"}
 	}
 	return props
 }
@@ -448,6 +448,9 @@ func (p DashboardProps) crumbs(ctx context.Context) []Crumb {
 	list := []Crumb{{Label: messages.T(ctx, "home.dashboards"), Href: PathDashboards}}
 	if d := p.View.Dashboard; d.FolderName != "" {
 		list = append(list, Crumb{Label: d.FolderName, Href: withQuery(PathDashboards, "folder="+d.Folder.String())})
+	}
+	if from := p.View.Origin; from != nil {
+		list = append(list, Crumb{Label: messages.T(ctx, "filters.back_to", "Name", from.Name), Href: withQuery(PathDashboard(from.Dashboard.String()), from.Link)})
 	}
 	return list
 }

@@ -70,6 +70,8 @@ type InspectorProps struct {
 	Rows int
 	// SQLHref answers the query as text; "" leaves the link out.
 	SQLHref string
+	// Boards are the dashboards that a mark can lead to.
+	Boards []ui.Option
 }
 
 func (p EditorProps) path() string { return PathDashboard(p.Dashboard.id()) }

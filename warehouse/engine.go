@@ -111,6 +111,7 @@ type Engine struct {
 	unique    *lru.Cache[uniqueKey, bool]
 	speed     *speed
 	hot       *hotCopies
+	values    *valueIndexes
 	metrics   *metrics
 
 	// firstWindow is how many rows a page reads first when it is not known
@@ -160,6 +161,7 @@ func New(cfg Config) *Engine {
 		firstWindow: segments.RowGroupRows,
 	}
 	e.hot = newHotCopies(cfg.HotBytes)
+	e.values = newValueIndexes()
 	e.closing, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, cfg.Metrics)
 	return e
@@ -169,6 +171,7 @@ func New(cfg Config) *Engine {
 func (e *Engine) Close() error {
 	e.stop()
 	e.once.Do(func() { e.initErr = ErrClosed })
+	e.values.close()
 	e.background.Wait()
 	e.instances.close()
 	if e.work == nil {

@@ -94,6 +94,7 @@ SELECT control.watch('user_group_members');
 SELECT control.watch('datasets');
 SELECT control.watch('folders');
 SELECT control.watch('dashboards');
+SELECT control.watch('dashboard_saved_views');
 -- Not when somebody looked last.
 SELECT control.watch('dashboard_views', 'starred_at');
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON control.memberships

@@ -154,11 +154,15 @@ func drawBar(d *drawing) error {
 	if err := d.annotate(option, y, nil, labels, vertical); err != nil {
 		return err
 	}
-	return d.chart(option, obj{
+	df := obj{
 		"narrow":  narrow,
 		"marks":   obj{"by": "data", "values": marks},
 		"tooltip": obj{"heads": labels, "names": []string{d.name(y)}, "formats": []obj{placed("full", f)}},
-	})
+	}
+	if d.Brush && vertical && isTime(x) && len(columns) == 1 && columns[0] == x {
+		df["brush"] = obj{"grain": x.Grain}
+	}
+	return d.chart(option, df)
 }
 
 // sayCategories describes a chart of categories: how many, the largest, the least.

@@ -88,6 +88,9 @@ func drawLine(d *drawing) error {
 		"tooltip": obj{"head": obj{"$format": obj{"time": string(bucketGrain(s.grain)), "year": true}},
 			"formats": formats, "names": names},
 	}
+	if d.Brush {
+		df["brush"] = obj{"grain": s.grain}
+	}
 	if err := d.annotate(option, y, s.at, nil, true); err != nil {
 		return err
 	}

@@ -310,6 +310,9 @@ type Input struct {
 	// colour on every widget: the first is c1. Values that are not in it get
 	// the colours that are free.
 	Order []string
+	// Brush tells that a stretch of the time axis can be chosen as the date
+	// range.
+	Brush bool
 	// Selected are the marks that a person clicked.
 	Selected []Mark
 	// Sort is the column that a table is sorted by, "-" before it for

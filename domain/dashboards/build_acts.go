@@ -826,6 +826,10 @@ func (d *drafter) addControl(c *Config, a Act) error {
 	if field.Lookup != "" {
 		label = fmt.Sprintf("%s: %s", charts.Humanise(field.Lookup), lower(label))
 	}
-	c.Filters[c.newControlID()] = Control{Label: clipName(label), Column: field.Name, Dataset: own, Position: last + 1}
+	control := Control{Label: clipName(label), Column: field.Name, Dataset: own, Position: last + 1}
+	if kind := field.FilterKinds()[0]; kind != KindValues {
+		control.Kind = kind
+	}
+	c.Filters[c.newControlID()] = control
 	return nil
 }

@@ -48,6 +48,22 @@ func (f Field) Day() bool { return f.Type == warehouse.Date }
 // Boolean tells whether the field holds yes or no.
 func (f Field) Boolean() bool { return f.Type == warehouse.Boolean }
 
+// FilterKinds are the kinds of filters that go with the field, the most usual
+// first.
+func (f Field) FilterKinds() []string {
+	switch {
+	case f.Boolean():
+		return []string{KindBoolean}
+	case f.Temporal():
+		return []string{KindDate}
+	case f.Type == warehouse.Float || f.Type == warehouse.Decimal:
+		return []string{KindRange}
+	case f.Numeric():
+		return []string{KindValues, KindRange, KindTop}
+	}
+	return []string{KindValues, KindText, KindTop}
+}
+
 // Numeric tells whether the field holds numbers.
 func (f Field) Numeric() bool { return numeric(f.Type) }
 

@@ -34,8 +34,10 @@ type Config struct {
 	// or, where they contain aggregates, like saved measures.
 	Fields map[string]Formula `json:"fields,omitempty"`
 	// Tabs divide the widgets; without any, all stand on one page.
-	Tabs    map[string]Tab    `json:"tabs,omitempty"`
-	Widgets map[string]Widget `json:"widgets"`
+	Tabs map[string]Tab `json:"tabs,omitempty"`
+	// Hierarchies are columns that a viewer can drill down along.
+	Hierarchies map[string]Hierarchy `json:"hierarchies,omitempty"`
+	Widgets     map[string]Widget    `json:"widgets"`
 }
 
 // Settings are what all widgets of a dashboard share.
@@ -73,6 +75,7 @@ type Control struct {
 	// Widgets are the ids of those that it filters; all that have the column
 	// when absent.
 	Widgets []string `json:"widgets,omitempty"`
+	ControlOptions
 }
 
 // Formula is a calculated field over a dataset: an expression as
@@ -104,6 +107,8 @@ type Widget struct {
 	// Collapsed sections are closed until a viewer opens them.
 	Collapsed bool  `json:"collapsed,omitempty"`
 	Query     Query `json:"query,omitzero"`
+	// Through is the dashboard that a mark leads to, with its filters.
+	Through ids.Dashboard `json:"through,omitzero"`
 }
 
 // Layouts are the places of a widget on narrower screens.
@@ -260,6 +265,12 @@ func (c *Config) Validate() error {
 		case f.Dataset.IsZero() && c.Dataset.IsZero():
 			return ErrConfig.With("Filter %q has no dataset.", id)
 		}
+		if err := f.validate(id); err != nil {
+			return err
+		}
+	}
+	if err := c.validateHierarchies(); err != nil {
+		return err
 	}
 	if len(c.Fields) > MaxFields {
 		return ErrConfig.With("A dashboard has at most %d calculated fields, this one has %d.", MaxFields, len(c.Fields))

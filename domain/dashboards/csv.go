@@ -39,8 +39,12 @@ func (s *Service) OpenCSV(ctx context.Context, v *View, widget string) (*CSV, er
 	if !ok || !p.Widget.Type.Asks() {
 		return nil, ErrWidgetNotFound
 	}
-	if p.err != nil {
-		return nil, p.err
+	return s.openCSV(ctx, v, p)
+}
+
+func (s *Service) openCSV(ctx context.Context, v *View, p *Plan) (*CSV, error) {
+	if err := p.problem(); err != nil {
+		return nil, err
 	}
 	copied := *p
 	c := &CSV{Name: fileName(p.Widget.Title) + ".csv", svc: s, view: v, plan: &copied}

@@ -102,6 +102,11 @@ var (
 	demoLon     = warehouse.Dimension{Column: "origin_airport.longitude", As: "lon"}
 )
 
+// demoHierarchies lead from states to cities and their airports.
+func demoHierarchies() map[string]Hierarchy {
+	return map[string]Hierarchy{"place": {Label: "Place", Columns: []string{"origin_airport.state", "origin_airport.city", "origin"}}}
+}
+
 func demoControls() map[string]Control {
 	return map[string]Control{
 		"state":       {Label: "State", Column: "origin_airport.state", Position: 1},
@@ -130,7 +135,7 @@ func demoHours(at Layout) Widget {
 }
 
 func demoOverview(flights ids.Dataset) Config {
-	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-06-03~2001-06-30"), Filters: demoControls(), Widgets: map[string]Widget{
+	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-06-03~2001-06-30"), Filters: demoControls(), Hierarchies: demoHierarchies(), Widgets: map[string]Widget{
 		"flights": demoWidget(charts.KPI, "Flights", "", Layout{0, 0, 3, 3}, Query{Measures: measures(demoFlights)}, charts.Encode{}),
 		"delay":   demoWidget(charts.KPI, "Mean delay", "", Layout{0, 3, 3, 3}, Query{Measures: measures(demoDelay)}, charts.Encode{}),
 		"ontime":  demoWidget(charts.KPI, "On time", "", Layout{0, 6, 3, 3}, Query{Measures: measures(demoOnTime)}, charts.Encode{Hue: "c3"}),
@@ -160,7 +165,7 @@ func demoOverview(flights ids.Dataset) Config {
 }
 
 func demoDelays(flights ids.Dataset) Config {
-	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-04-02~2001-06-30"), Filters: demoControls(), Widgets: map[string]Widget{
+	return Config{Schema: Schema, Dataset: flights, Settings: demoSettings("2001-04-02~2001-06-30"), Filters: demoControls(), Hierarchies: demoHierarchies(), Widgets: map[string]Widget{
 		"late":   demoWidget(charts.KPI, "Over an hour late", "", Layout{0, 0, 3, 3}, Query{Measures: measures(demoVeryLate)}, charts.Encode{Hue: "c2"}),
 		"delay":  demoWidget(charts.KPI, "Mean delay", "", Layout{3, 0, 3, 3}, Query{Measures: measures(demoDelay)}, charts.Encode{}),
 		"ontime": demoWidget(charts.KPI, "On time", "", Layout{6, 0, 3, 3}, Query{Measures: measures(demoOnTime)}, charts.Encode{Hue: "c3"}),

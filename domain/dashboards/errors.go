@@ -15,6 +15,12 @@ var (
 		"This widget does not exist or was removed.")
 	ErrControlNotFound = apperr.Define(apperr.NotFound, "dashboards.filter_not_found",
 		"This filter does not exist or was removed.")
+	ErrViewNotFound = apperr.Define(apperr.NotFound, "dashboards.view_not_found",
+		"This view does not exist or was removed.")
+	ErrViewName = apperr.Define(apperr.Invalid, "dashboards.view_name_invalid",
+		"The name of a view has 1 to 80 characters.")
+	ErrTooManyViews = apperr.Define(apperr.Invalid, "dashboards.too_many_views",
+		"You have as many views of this dashboard as there can be. Delete one first.")
 	ErrFolderNotFound = apperr.Define(apperr.NotFound, "dashboards.folder_not_found",
 		"This folder does not exist or was removed.")
 	ErrStale = apperr.Define(apperr.Conflict, "dashboards.stale",

@@ -45,6 +45,13 @@ func (r *ReadState) Fill(b *db.Batch, text *string) {
 	b.DashboardState(r.id.UUID(), r.asked.list, text)
 }
 
+// DefaultView is the query that the viewer opens the dashboard with; "" for
+// the dashboard's own choices.
+func (r *ReadState) DefaultView() string {
+	link, _, _ := strings.Cut(r.Text, "\x1f")
+	return link
+}
+
 // knownViews is how many views are kept.
 const knownViews = 512
 

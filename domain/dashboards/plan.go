@@ -48,6 +48,7 @@ func (v *View) plan(id string) *Plan {
 		return p
 	}
 	p.exact = slices.Contains(v.State.Exact, id)
+	v.drill(p, &w)
 	p.main = v.spec(p, sc, &w)
 	p.input = charts.Input{
 		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query),
@@ -58,6 +59,7 @@ func (v *View) plan(id string) *Plan {
 	if p.dataset == v.home && v.dateColumn(p.dataset, w.Query.Date) == v.homeColumn {
 		p.input.Oldest, p.input.Newest = v.oldest, v.newest
 	}
+	p.input.Brush = len(w.Query.Dimensions) > 0 && v.HasDates && v.dateColumn(p.dataset, w.Query.Date) == w.Query.Dimensions[0].Column
 	if v.Compare == CompareYear {
 		p.input.Words.Previous = v.words.PreviousYear
 	} else if v.Days != nil && v.words.PreviousDays != nil {
@@ -90,7 +92,7 @@ func (v *View) plan(id string) *Plan {
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
 		p.history, p.input.Today, v.period(p, sc), p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
-		v.locale.Name, v.Zone.String(), p.filters, p.input.Config, v.clock(sc, &w.Query), v.Draft)
+		v.locale.Name, v.Zone.String(), p.filters, p.needs, p.levels, p.input.Config, v.clock(sc, &w.Query), v.Draft)
 	return p
 }
 
@@ -181,13 +183,9 @@ func (v *View) filters(p *Plan, sc *schema, q *Query) []warehouse.Filter {
 			From: quoted(v.Days.From.String()), To: quoted(v.Days.To.String())})
 		p.filters = append(p.filters, FilterNote{Field: charts.Humanise(column), Text: v.locale.DateRange(v.Days.From.Time(), v.Days.To.Time())})
 	}
-	for _, control := range v.Controls {
-		if len(control.Values) == 0 || len(control.reaches) > 0 && !slices.Contains(control.reaches, p.ID) {
-			continue
-		}
-		if f, ok := v.in(p, sc, warehouse.Dimension{Column: control.Column}, v.State.Picks[control.ID]); ok {
-			list = append(list, f)
-			p.filters = append(p.filters, FilterNote{Field: control.Label, Text: pickText(control.Values)})
+	for i := range v.Controls {
+		if f, note, ok := v.controlFilter(p, sc, &v.Controls[i]); ok {
+			list, p.filters = append(list, f), append(p.filters, note)
 		}
 	}
 	for _, cross := range v.Cross {
@@ -316,6 +314,7 @@ func (p *Plan) columns() []string {
 func (v *View) widgetState(p *Plan) State {
 	s := v.State.Place()
 	s.Range, s.Compare, s.Picks, s.Cross = v.State.Range, v.State.Compare, v.State.Picks, cloneMap(v.State.Cross)
+	s = s.withLevels(p.ID, v.State.Levels[p.ID])
 	if sort := v.State.Sort[p.ID]; sort != "" {
 		s.Sort = map[string]string{p.ID: sort}
 	}

@@ -30,6 +30,10 @@ type Datasets interface {
 	Snapshot(ctx context.Context, actor access.Actor, list []ids.Dataset) (datasets.Snapshot, error)
 	Bind(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot) (datasets.Snapshot, error)
 	Query(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (*warehouse.Result, error)
+	SearchValues(ctx context.Context, actor access.Actor, r datasets.ValuesRequest) (warehouse.FoundValues, error)
+	PrepareValues(ctx context.Context, actor access.Actor, r datasets.ValuesRequest) error
+	Explain(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (warehouse.Explanation, error)
+	ListVersions(ctx context.Context, actor access.Actor, id ids.Dataset, limit int) ([]datasets.Version, error)
 }
 
 // Deps is what the service needs.

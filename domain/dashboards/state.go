@@ -24,6 +24,8 @@ type State struct {
 	Exact   []string                 // widgets that must not answer from a sample, sorted
 	Tab     string                   // the open tab; "" for the first, AllTabs for all
 	Toggled []string                 // sections that are not as they begin: open or closed; sorted
+	Levels  map[string][]string      // values drilled down to, by widget, the coarsest first
+	From    *Origin                  // the dashboard that the viewer came from; nil for none
 }
 
 // Limits of a link.
@@ -84,6 +86,12 @@ func ParseState(query url.Values) (State, error) {
 			return State{}, err
 		}
 	}
+	if err := s.parseTyped(query); err != nil {
+		return State{}, err
+	}
+	if text := query.Get(paramFromBoard); text != "" {
+		s.From = parseOrigin(text)
+	}
 	s.Exact, s.Toggled = idList(query[paramExact]), idList(query[paramToggled])
 	if tab := query.Get(paramTab); tab == AllTabs || idPattern.MatchString(tab) {
 		s.Tab = tab
@@ -128,8 +136,13 @@ func (s *State) parse(letter, id string, values []string) error {
 				if err != nil {
 					return ErrFilters.Wrap(err)
 				}
-				// A form without a choice sends one empty field.
-				if list == "" || slices.Contains(s.Picks[id], value) {
+				// A form without a choice sends one empty field: it takes the
+				// filter's own choice off.
+				if list == "" {
+					s.pick(id, s.Picks[id])
+					continue
+				}
+				if slices.Contains(s.Picks[id], value) {
 					continue
 				}
 				s.pick(id, append(s.Picks[id], value))
@@ -166,6 +179,8 @@ func (s *State) parse(letter, id string, values []string) error {
 			}
 			s.Sort[id] = text
 		}
+	case "l":
+		return s.parseLevels(id, values)
 	case "p":
 		n, err := strconv.Atoi(values[0])
 		if err != nil || n < 1 || n > 1e7 {
@@ -214,14 +229,15 @@ func (s State) Encode() string {
 		add(paramCompare, s.Compare)
 	}
 	for _, id := range sortedKeys(s.Picks) {
-		if len(s.Picks[id]) > 0 {
-			add("f."+id, pickWords(s.Picks[id]))
-		}
+		add("f."+id, pickWords(s.Picks[id]))
 	}
 	for _, id := range sortedKeys(s.Cross) {
 		if len(s.Cross[id]) > 0 {
 			add("x."+id, markWords(s.Cross[id]))
 		}
+	}
+	for _, id := range sortedKeys(s.Levels) {
+		add("l."+id, pickWords(s.Levels[id]))
 	}
 	for _, id := range sortedKeys(s.Sort) {
 		add("s."+id, s.Sort[id])
@@ -237,6 +253,9 @@ func (s State) Encode() string {
 	}
 	if len(s.Toggled) > 0 {
 		add(paramToggled, strings.Join(s.Toggled, ","))
+	}
+	if s.From != nil {
+		add(paramFromBoard, s.From.String())
 	}
 	return b.String()
 }
@@ -295,6 +314,7 @@ func (s State) clone() State {
 	c.Sort = cloneMap(s.Sort)
 	c.Page = cloneMap(s.Page)
 	c.Exact, c.Toggled = slices.Clone(s.Exact), slices.Clone(s.Toggled)
+	c.Levels = cloneMap(s.Levels)
 	return c
 }
 
@@ -386,5 +406,5 @@ func (s State) WithExact(widget string) State {
 // IsZero tells whether nothing was chosen, whatever place of the dashboard is open.
 func (s State) IsZero() bool {
 	return s.Range == nil && s.Compare == "" && len(s.Picks) == 0 && len(s.Cross) == 0 &&
-		len(s.Sort) == 0 && len(s.Page) == 0 && len(s.Exact) == 0
+		len(s.Sort) == 0 && len(s.Page) == 0 && len(s.Exact) == 0 && len(s.Levels) == 0
 }

@@ -2,11 +2,11 @@ package dashboards
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +43,11 @@ type Tile struct {
 	Sampled  *Sampled
 	// Filters are in effect on this widget: one of them may have emptied it.
 	Filters []FilterNote
+	// Needs are the filters that the widget waits for a choice in; it was not
+	// asked then.
+	Needs []string
+	// Levels is the way that was drilled down, from the top; nil without one.
+	Levels []Crumb
 	// Selected is the tag of a widget that filters others: "North".
 	Selected string
 	// Link is the part of the URL's query that this widget depends on.
@@ -75,7 +80,8 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout, Places: p.Places, Section: p.Section,
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
 		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil}
-	if t.Unset {
+	t.Needs, t.Levels = p.needs, p.levels
+	if t.Unset || len(t.Needs) > 0 {
 		return t, ctx.Err()
 	}
 	if p.selected != nil {
@@ -174,6 +180,14 @@ func (s *Service) palette(ctx context.Context, v *View, p *Plan) ([]string, erro
 	return charts.Values(result, 0), nil
 }
 
+// problem is why a widget can't be asked; nil where it can.
+func (p *Plan) problem() error {
+	if p.err == nil && len(p.needs) > 0 {
+		return ErrFilterRequired.With("This widget waits for a choice of %s.", strings.Join(p.needs, ", "))
+	}
+	return p.err
+}
+
 // subtitle fills in the grain, and how good the forecast is.
 func (v *View) subtitle(p *Plan, o *charts.Outlook) string {
 	text := v.withMAPE(p.Widget.Subtitle, o)
@@ -202,8 +216,8 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 	if !ok {
 		return nil, ErrWidgetNotFound
 	}
-	if p.err != nil {
-		return nil, p.err
+	if err := p.problem(); err != nil {
+		return nil, err
 	}
 	if !p.Widget.Type.Asks() {
 		return nil, ErrWidgetNotFound
@@ -236,8 +250,9 @@ type Value struct {
 // maxValues is how many choices a filter lists.
 const maxValues = 100
 
-// Values lists the choices of a filter, most frequent first: those whose text
-// has the search in it, under the date range and the other filters.
+// Values lists the choices of a filter: those whose text has the search in it,
+// those that begin with it first, then the most frequent. Their rows are those
+// of the whole dataset, or what the filters leave that limit this one.
 //
 // Errors: dashboards.filter_not_found and those of the query.
 func (s *Service) Values(ctx context.Context, v *View, control, search string) (values []Value, more bool, err error) {
@@ -253,53 +268,103 @@ func (s *Service) Values(ctx context.Context, v *View, control, search string) (
 	if !ok {
 		return nil, false, ErrControlNotFound
 	}
-	// The filter itself must not hide its other values.
-	others := *v
-	others.Controls = nil
-	for _, o := range v.Controls {
-		if o.ID != c.ID {
-			others.Controls = append(others.Controls, o)
-		}
+	filters, err := v.within(&c, sc)
+	if err != nil {
+		return nil, false, err
 	}
-	p := &Plan{dataset: c.dataset}
-	spec := warehouse.Spec{Dataset: c.dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(c.dataset),
-		Dimensions: []warehouse.Dimension{{Column: c.Column, As: "value"}},
-		Measures:   []warehouse.Measure{{Fn: "count", As: "rows"}},
-		Filters:    others.filters(p, sc, &Query{}),
-		Order:      []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: maxValues}
-	if p.err != nil {
-		return nil, false, p.err
-	}
-	if search = strings.TrimSpace(search); search != "" && column.Type == warehouse.Text {
-		spec.Filters = append(spec.Filters, warehouse.Filter{Column: c.Column, Op: "contains", Values: []json.RawMessage{quoted(search)}})
-	}
-	result, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: true, Now: v.now})
+	found, err := s.searchValues(ctx, v, &c, column.Type, filters, strings.TrimSpace(search))
 	if err != nil {
 		return nil, false, err
 	}
 	picked := map[string]bool{}
-	for _, value := range v.State.Picks[c.ID] {
+	for _, value := range c.picks {
 		picked[value] = true
 	}
-	for i, value := range charts.Values(result, 0) {
-		one := Value{Word: pickWords([]string{value}), Taken: picked[value],
-			Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)}
-		if len(result.Columns) > 1 && result.Columns[1].Ints != nil {
-			one.Rows = result.Columns[1].Ints[i]
+	word := func(value string, rows int64) Value {
+		return Value{Word: pickWords([]string{value}), Taken: picked[value], Rows: rows, Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)}
+	}
+	for _, one := range found.Values {
+		values = append(values, word(one.Value, one.Rows))
+		delete(picked, one.Value)
+	}
+	if search == "" && found.Nulls > 0 {
+		at := slices.IndexFunc(values, func(o Value) bool { return o.Rows < found.Nulls })
+		if at < 0 {
+			at = len(values)
 		}
-		delete(picked, value)
-		values = append(values, one)
+		values = slices.Insert(values, at, word(charts.Null, found.Nulls))
+		delete(picked, charts.Null)
 	}
 	// What is picked stays in the list, so that it can be taken off.
 	if search == "" {
-		for _, value := range v.State.Picks[c.ID] {
+		for _, value := range c.picks {
 			if picked[value] {
-				values = append(values, Value{Word: pickWords([]string{value}), Taken: true, Rows: -1,
-					Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)})
+				values = append(values, word(value, -1))
 			}
 		}
 	}
-	return values, result.More, nil
+	return values, found.More, nil
+}
+
+// searchValues asks the index of values or, for types that have none, for the
+// most frequent values.
+func (s *Service) searchValues(ctx context.Context, v *View, c *ControlView, typ warehouse.Type, filters []warehouse.Filter, search string) (warehouse.FoundValues, error) {
+	request := v.valuesRequest(c, filters)
+	request.Search = search
+	if warehouse.HasValueIndex(typ) {
+		return s.datasets.SearchValues(ctx, v.actor, request)
+	}
+	spec := &request.Spec
+	spec.Dimensions = []warehouse.Dimension{{Column: c.Column, As: "value"}}
+	spec.Measures = []warehouse.Measure{{Fn: "count", As: "rows"}}
+	spec.Order, spec.Limit = []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, maxValues
+	result, err := s.datasets.Query(ctx, v.actor, request.QueryRequest)
+	if err != nil {
+		return warehouse.FoundValues{}, err
+	}
+	found := warehouse.FoundValues{More: result.More}
+	for i, value := range charts.Values(result, 0) {
+		rows := int64(-1)
+		if len(result.Columns) > 1 && result.Columns[1].Ints != nil {
+			rows = result.Columns[1].Ints[i]
+		}
+		if value == charts.Null {
+			found.Nulls = rows
+			continue
+		}
+		found.Values = append(found.Values, warehouse.ValueCount{Value: value, Rows: rows})
+	}
+	return found, nil
+}
+
+func (v *View) valuesRequest(c *ControlView, filters []warehouse.Filter) datasets.ValuesRequest {
+	return datasets.ValuesRequest{Column: c.Column, Limit: maxValues, QueryRequest: datasets.QueryRequest{Snapshot: v.Snapshot, Now: v.now, Exact: true,
+		Spec: warehouse.Spec{Dataset: c.dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(c.dataset), Filters: filters}}}
+}
+
+// settled is how long a dataset has not changed before its values are indexed
+// for a filter that nobody has opened yet.
+const settled = 2 * time.Minute
+
+// PrepareFilters has the indexes built that the bar's filters will search, so
+// that they are there when one is opened.
+func (s *Service) PrepareFilters(ctx context.Context, v *View) {
+	for i := range v.Controls {
+		c := &v.Controls[i]
+		sc := v.schemas[c.dataset]
+		// Rows that come in all the time make a version each: nobody may ask
+		// for the values of this one.
+		if sc == nil || c.Kind != KindValues || len(c.options.Within) > 0 || v.now.Sub(sc.UpdatedAt) < settled {
+			continue
+		}
+		column, ok := sc.find(c.Column)
+		if !ok || !warehouse.HasValueIndex(column.Type) {
+			continue
+		}
+		if err := s.datasets.PrepareValues(ctx, v.actor, v.valuesRequest(c, nil)); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "prepare the values of a filter", "dashboard", v.Dashboard.ID, "filter", c.ID, "error", err)
+		}
+	}
 }
 
 // Control finds a filter of the view, or makes one of a column.
@@ -312,10 +377,21 @@ func (v *View) Control(id string) (ControlView, bool) {
 	home := v.Dashboard.Config.Dataset
 	if sc := v.schemas[home]; sc != nil {
 		if _, ok := sc.find(id); ok {
-			return v.control(id, charts.Humanise(lastPart(id)), id, home, true), true
+			control := v.control(id, charts.Humanise(lastPart(id)), id, home, true)
+			control.Kind = v.kindOf(home, id)
+			return control, true
 		}
 	}
 	return ControlView{}, false
+}
+
+// kindOf is how a filter that a viewer adds is chosen from.
+func (v *View) kindOf(dataset ids.Dataset, column string) string {
+	c, _ := v.schemas[dataset].find(column)
+	if c.Type == warehouse.Boolean {
+		return KindValues // it has its counts there
+	}
+	return Field{Name: column, Type: c.Type}.FilterKinds()[0]
 }
 
 // Addable lists the columns that a viewer can add a filter on: those of the
@@ -333,7 +409,7 @@ func (v *View) Addable() []ControlView {
 	var list []ControlView
 	add := func(prefix, label string, columns []datasets.Column) {
 		for _, c := range columns {
-			if c.Type != warehouse.Text && c.Type != warehouse.Boolean && c.Type != warehouse.Integer || taken[prefix+c.Name] {
+			if taken[prefix+c.Name] || prefix+c.Name == v.homeColumn {
 				continue
 			}
 			list = append(list, ControlView{ID: prefix + c.Name, Column: prefix + c.Name, Label: label + charts.Humanise(c.Name), Added: true, dataset: home})

@@ -75,6 +75,9 @@ type View struct {
 	Tiles []*Plan
 	// AsOf is when the content of the datasets last changed.
 	AsOf time.Time
+	// Origin is the dashboard that the viewer drilled through from; nil for
+	// none that the viewer may see.
+	Origin *OriginView
 	// Key names all that the page shows besides the shell: equal keys, equal pages.
 	Key  string
 	Zone *time.Location
@@ -94,6 +97,7 @@ type View struct {
 	places         map[string]Places
 	oldest, newest time.Time
 	together       together
+	drilled        map[string]drilled // widgets that are not at their top level
 }
 
 // ControlView is one filter of the filter bar.
@@ -103,9 +107,14 @@ type ControlView struct {
 	Column string
 	Added  bool // by the viewer, not part of the dashboard
 	Values []PickView
+	ControlChoice
 
 	dataset ids.Dataset
 	reaches []string // widgets; none for all
+	options ControlOptions
+	picks   []string // in effect: those of the link, or the filter's own
+	top     []string // values that a top-N filter comes to
+	err     error    // why it can't be used
 }
 
 // PickView is one value of a filter.
@@ -150,8 +159,10 @@ type Plan struct {
 	exact    bool
 	filters  []FilterNote
 	selected *CrossView
-	link     string // the choices that this widget depends on
-	err      error  // found while planning
+	link     string   // the choices that this widget depends on
+	needs    []string // labels of required filters without a choice
+	levels   []Crumb  // that were drilled down to
+	err      error    // found while planning
 }
 
 // FilterNote is one filter in effect on a widget, for people.
@@ -207,8 +218,15 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 	if err := s.resolveDates(ctx, v); err != nil {
 		return nil, err
 	}
+	if err := s.resolveOrigin(ctx, v); err != nil {
+		return nil, err
+	}
 	v.resolveControls()
+	v.resolveLevels()
 	if err := v.resolveCross(); err != nil {
+		return nil, err
+	}
+	if err := s.resolveTops(ctx, v); err != nil {
 		return nil, err
 	}
 	// Two people who moved widgets at once may have laid one onto another.
@@ -415,28 +433,31 @@ func (v *View) resolveControls() {
 		f := c.Filters[id]
 		control := v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false)
 		control.reaches = f.Widgets
+		v.chosen(&control, f.ControlOptions)
 		v.Controls = append(v.Controls, control)
 	}
 	for _, name := range sortedKeys(v.State.Picks) {
 		if _, own := c.Filters[name]; own {
 			continue
 		}
+		if len(v.State.Picks[name]) == 0 {
+			v.State = v.State.WithPick(name, nil)
+			continue
+		}
 		// A filter of a column, added by the viewer. One that no longer exists
 		// is left out.
 		if sc := v.schemas[c.Dataset]; sc != nil {
 			if _, ok := sc.find(name); ok {
-				v.Controls = append(v.Controls, v.control(name, charts.Humanise(lastPart(name)), name, c.Dataset, true))
+				control := v.control(name, charts.Humanise(lastPart(name)), name, c.Dataset, true)
+				v.chosen(&control, ControlOptions{Kind: v.kindOf(c.Dataset, name)})
+				v.Controls = append(v.Controls, control)
 			}
 		}
 	}
 }
 
 func (v *View) control(id, label, column string, dataset ids.Dataset, added bool) ControlView {
-	view := ControlView{ID: id, Label: label, Column: column, Added: added, dataset: dataset}
-	for _, value := range v.State.Picks[id] {
-		view.Values = append(view.Values, PickView{Word: charts.EscapeValue(value), Text: v.valueText(dataset, warehouse.Dimension{Column: column}, value)})
-	}
-	return view
+	return ControlView{ID: id, Label: label, Column: column, Added: added, dataset: dataset}
 }
 
 // valueText is a value of a link as people read it.
@@ -462,7 +483,7 @@ func (v *View) resolveCross() error {
 		if len(marks) == 0 {
 			continue
 		}
-		w := c.Widgets[id]
+		w := v.shownWidget(id)
 		dims := selectDimensions(&w)
 		if len(dims) == 0 {
 			continue
@@ -654,7 +675,7 @@ func (v *View) key() string {
 	}
 	d := &v.Dashboard
 	return digest(v.actor.TenantID, d.ID, d.Name, d.ShownRev(), d.Unpublished, d.Pending, v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
-		v.State.Encode(), v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
+		v.State.Encode(), v.Origin, v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
 }
 
 // Locale is how the viewer writes numbers and dates.

@@ -262,7 +262,7 @@ func TestFilterListsItsValues(t *testing.T) {
 	v := r.open(t, d.ID, "d=all&f.channel=web&f.shop.city=York", "")
 	list, more, err := r.Values(t.Context(), v, "channel", "")
 	must(t, err)
-	if more || len(list) != 3 || list[0].Rows != 20 {
+	if more || len(list) != 3 || list[0].Rows != 80 {
 		t.Fatalf("%+v", list)
 	}
 	for _, value := range list {

@@ -63,6 +63,17 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, err := r.BindQuery(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled})
 			return err
 		}, datasets.ErrNotFound},
+		"SearchValues": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.SearchValues(ctx, a, datasets.ValuesRequest{QueryRequest: datasets.QueryRequest{Spec: spec, Snapshot: travelled}, Column: "order", Limit: 5})
+			return err
+		}, datasets.ErrNotFound},
+		"PrepareValues": {func(ctx context.Context, a access.Actor) error {
+			return r.PrepareValues(ctx, a, datasets.ValuesRequest{QueryRequest: datasets.QueryRequest{Spec: spec, Snapshot: travelled}, Column: "order"})
+		}, datasets.ErrNotFound},
+		"Explain": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.Explain(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled})
+			return err
+		}, datasets.ErrNotFound},
 		"SnapshotAt": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.SnapshotAt(ctx, a, id.String(), 1)
 			return err

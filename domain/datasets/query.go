@@ -214,3 +214,14 @@ func withNames(result *warehouse.Result, names []string) *warehouse.Result {
 
 // Result is the answer to a query.
 type Result = warehouse.Result
+
+// Explain says how the answer to a spec is made, without making it.
+//
+// Errors: as Query.
+func (s *Service) Explain(ctx context.Context, actor access.Actor, request QueryRequest) (warehouse.Explanation, error) {
+	q, _, err := s.bindQuery(ctx, actor, request)
+	if err != nil {
+		return warehouse.Explanation{}, err
+	}
+	return s.engine.Explain(ctx, q)
+}

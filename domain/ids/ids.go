@@ -28,6 +28,7 @@ type (
 	job       struct{}
 	report    struct{}
 	message   struct{}
+	savedView struct{}
 )
 
 // One type an entity.
@@ -47,6 +48,7 @@ type (
 	Job       = ID[job]
 	Report    = ID[report]
 	Message   = ID[message]
+	SavedView = ID[savedView]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -128,7 +128,7 @@ type Option = Record<string, unknown>;
 
 interface Drawing {
   option: { [key: string]: Json };
-  df?: { tooltip?: Tooltip; marks?: Marks; narrow?: { [key: string]: Json } };
+  df?: { tooltip?: Tooltip; marks?: Marks; narrow?: { [key: string]: Json }; brush?: { grain: string } };
 }
 
 /** What ECharts tells of a point, as far as it is used. */
@@ -153,7 +153,9 @@ function figure(format: Format, value: unknown): string {
   return (from === undefined ? "" : `${write(format, from)} – `) + write(format, last(value));
 }
 
-class Chart extends HTMLElement {
+export class Chart extends HTMLElement {
+  /** The mark under the last press of the right button. */
+  pointed = "";
   #chart: ECharts | undefined;
   #box: HTMLElement | undefined;
   #drawing: Drawing | undefined;
@@ -192,6 +194,7 @@ class Chart extends HTMLElement {
     this.#text = "";
     if (!chart || !box) return;
     chart.off("click");
+    chart.off("contextmenu");
     if (!widget) {
       chart.dispose();
       return;
@@ -298,6 +301,22 @@ class Chart extends HTMLElement {
       const point = event as unknown as Point & { event?: { event?: MouseEvent } };
       this.#send(this.#mark(point), point.event?.event?.shiftKey ?? false);
     });
+    chart.on("contextmenu", (event) => {
+      this.pointed = this.#mark(event as unknown as Point);
+    });
+  }
+
+  get chart(): ECharts | undefined {
+    return this.#chart;
+  }
+
+  get drawing(): Drawing | undefined {
+    return this.#drawing;
+  }
+
+  /** The mark that the arrow keys are at. */
+  get reached(): string {
+    return this.#targets()[this.#at]?.mark ?? "";
   }
 
   #option(drawing: Drawing): Option {

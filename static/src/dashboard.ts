@@ -7,6 +7,9 @@
 //   [data-mark]        the same for legends and rows of tables
 //   [data-set=NAME]    sets one choice: data-value, or that of its link
 //   [data-clear=x]     takes all choices of a letter away
+//   [data-copy=PATH]   copies a link
+//   [data-load=PATH]   of a popover: asks for its content when it opens
+//   df:range           sets the date range to its detail
 //   df:versions        asks for what changed, once, after a short random wait
 //   [data-key-refresh], [data-refresh]   the same at once
 //   Back and Forward   ask for the choices of that entry
@@ -15,6 +18,7 @@
 // moment it shows (Df-Snapshot); a refresh leaves the moment out. An answer 410
 // says that the moment is no longer kept: the page moves on by itself.
 import htmx from "htmx.org";
+import { toast } from "./toast.ts";
 
 interface Selected {
   widget: string;
@@ -49,6 +53,14 @@ class Dashboard extends HTMLElement {
     document.addEventListener("htmx:before:response", (event) => this.#answered(event as CustomEvent<{ ctx: RequestContext }>), { signal });
     document.addEventListener("htmx:after:swap", () => this.#swapped(), { signal });
     document.addEventListener("htmx:before:history:restore", (event) => this.#restore(event), { signal });
+    // What can be done with marks comes after the page: nothing is drawn by it.
+    import("./parts/marks.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
+    this.addEventListener("df:range", (event) => {
+      const query = new URLSearchParams(location.search);
+      query.set("d", (event as CustomEvent<string>).detail);
+      for (const page of [...query.keys()].filter((each) => each.startsWith("p."))) query.delete(page);
+      void this.#go(query);
+    }, { signal });
   }
 
   disconnectedCallback(): void {
@@ -92,6 +104,8 @@ class Dashboard extends HTMLElement {
     if (opens && !event.ctrlKey && !event.metaKey) {
       const dialog = document.getElementById(`${opens}-dialog`);
       if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+      // The menu that it was chosen in has done its work.
+      target.closest<HTMLElement>("[popover]")?.hidePopover();
       return;
     }
     if (event.defaultPrevented) return;
@@ -107,7 +121,8 @@ class Dashboard extends HTMLElement {
     const page = target.closest<HTMLAnchorElement>("[data-table-page]");
     if (page) {
       event.preventDefault();
-      void htmx.ajax("GET", page.getAttribute("href") ?? "", { source: this, target: "#dash-table", swap: "innerHTML" });
+      const rows = page.closest("#explain-rows") !== null;
+      void htmx.ajax("GET", page.getAttribute("href") ?? "", { source: this, target: rows ? "#explain-rows" : "#dash-table", swap: rows ? "outerHTML" : "innerHTML" });
       return;
     }
     // With a modifier a link opens elsewhere, as links do.
@@ -127,6 +142,11 @@ class Dashboard extends HTMLElement {
       this.#set(name, value);
       return;
     }
+    const copy = target.closest<HTMLElement>("[data-copy]");
+    if (copy) {
+      void navigator.clipboard.writeText(new URL(copy.dataset["copy"] ?? "", location.href).href).then(() => toast(copy.dataset["copied"] ?? ""));
+      return;
+    }
     const clear = target.closest<HTMLElement>("[data-clear]")?.dataset["clear"];
     if (clear) {
       const query = new URLSearchParams(location.search);
@@ -141,6 +161,12 @@ class Dashboard extends HTMLElement {
     if (name === "e" && value) value = [...new Set([...(query.get("e")?.split(",") ?? []), value])].join(",");
     if (value === null || (name.startsWith("p.") && value === "1")) query.delete(name);
     else query.set(name, value);
+    // Up or down in a widget: what was selected in it was of another level.
+    if (name.startsWith("l.")) {
+      query.delete(`x.${name.slice(2)}`);
+      query.delete(`p.${name.slice(2)}`);
+      if (!value) query.delete(name);
+    }
     if (name.startsWith("s.")) query.delete(`p.${name.slice(2)}`);
     void this.#go(query);
   }
@@ -148,7 +174,13 @@ class Dashboard extends HTMLElement {
   /** The values of a filter are asked for when it is opened the first time. */
   #opened(event: Event): void {
     const pop = event.target instanceof HTMLElement ? event.target : null;
-    if ((event as ToggleEvent).newState !== "open" || !pop?.matches(".filter-pop") || pop.dataset["loaded"]) return;
+    if ((event as ToggleEvent).newState !== "open") return;
+    const load = pop?.dataset["load"];
+    if (pop && load) {
+      void htmx.ajax("GET", load + location.search, { source: pop, target: pop.firstElementChild as HTMLElement, swap: "outerHTML" });
+      return;
+    }
+    if (!pop?.matches(".filter-pop") || pop.dataset["loaded"]) return;
     pop.dataset["loaded"] = "1";
     pop.querySelector("[data-options-url]")?.dispatchEvent(new Event("input"));
   }

@@ -3,7 +3,8 @@
 //
 //   data-path="/title"       a value below the widget
 //   data-doc-path="/name"    a value of the dashboard
-//   data-type                text, number, bool, json or enum; empty removes
+//   data-type                text, number, bool, json, enum or list (texts,
+//                            separated by commas or chosen); empty removes
 //   data-off                 what a switch writes that is off; on removes
 //   data-act='{"kind":…}'    an act; data-act-set="grain" puts the value into
 //                            its set
@@ -96,7 +97,9 @@ export class Inspector {
    * Texts show what the document says, which is ahead of the server. */
   #settle(): void {
     for (const control of this.#root.querySelectorAll<Control>("input, select, textarea")) {
-      if (control instanceof HTMLSelectElement) {
+      if (control instanceof HTMLSelectElement && control.multiple) {
+        if (control !== document.activeElement) for (const option of control.options) option.selected = option.defaultSelected;
+      } else if (control instanceof HTMLSelectElement) {
         const chosen = [...control.options].find((option) => option.defaultSelected);
         if (chosen && control !== document.activeElement) control.value = chosen.value;
       } else if (control instanceof HTMLInputElement && (control.type === "checkbox" || control.type === "radio")) {
@@ -321,7 +324,14 @@ function valueOf(control: Control): Json | undefined | typeof invalid {
     return control.checked ? true : undefined;
   }
   if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) return invalid;
+  if (control instanceof HTMLSelectElement && control.multiple) return some([...control.selectedOptions].map((option) => option.value));
   return parse(control.value, type);
+}
+
+/** A list without empty texts; none where nothing is left. */
+function some(list: string[]): Json | undefined {
+  const full = list.filter((each) => each !== "");
+  return full.length > 0 ? full : undefined;
 }
 
 function parse(text: string, type: string): Json | undefined | typeof invalid {
@@ -333,6 +343,8 @@ function parse(text: string, type: string): Json | undefined | typeof invalid {
     }
     case "bool":
       return text === "true";
+    case "list":
+      return some(text.split(",").map((each) => each.trim()));
     case "json":
       try {
         return JSON.parse(text) as Json;

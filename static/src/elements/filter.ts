@@ -35,6 +35,7 @@ class Filter extends HTMLElement {
     }, { signal });
     this.querySelector("[data-filter-clear]")?.addEventListener("click", () => {
       for (const input of this.#inputs()) input.checked = false;
+      for (const input of this.querySelectorAll<HTMLInputElement>(".filter-typed input")) input.value = "";
     }, { signal });
     this.querySelector("[data-filter-apply]")?.addEventListener("click", () => {
       pop.hidePopover();

@@ -1,0 +1,256 @@
+package views
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// ExplainID is where the panel that explains a number is put.
+const ExplainID = "explain"
+
+// tops are the choices of a top-N filter.
+var tops = []int{5, 10, 20, 50}
+
+// shownSummary is what a filter's button says is chosen.
+func shownSummary(ctx context.Context, c dashboards.ControlView) string {
+	switch {
+	case c.Missing:
+		return messages.T(ctx, "filters.choose")
+	case c.Kind == dashboards.KindTop && c.N > 0:
+		return messages.T(ctx, "filters.top", "Count", c.N)
+	case c.Kind == dashboards.KindDate && c.Summary == "":
+		return messages.T(ctx, "filters.any_date")
+	case c.Summary == "":
+		return messages.T(ctx, "dashboard.all")
+	}
+	return c.Summary
+}
+
+// picking is the page with another choice of one filter; none takes it off.
+func (p DashboardProps) picking(c dashboards.ControlView, value string) string {
+	switch {
+	case value != "":
+		return p.href(p.View.State.WithPick(c.ID, []string{value}))
+	case c.Default:
+		return p.href(p.View.State.WithNone(c.ID))
+	}
+	return p.href(p.View.State.WithPick(c.ID, nil))
+}
+
+// keeps are the fields that hold the choice of a filter which is no field of
+// the form by itself, and the empty one that takes a default off.
+func (p DashboardProps) keeps(c dashboards.ControlView) []hiddenField {
+	name := "f." + c.ID
+	switch c.Kind {
+	case dashboards.KindBoolean, dashboards.KindTop:
+	case dashboards.KindDate:
+		if c.Range != nil && c.Range.Kind == "fixed" {
+			return nil // its two days are fields
+		}
+	default:
+		if c.Default {
+			return []hiddenField{{name, ""}}
+		}
+		return nil
+	}
+	picks, said := p.View.State.Picks[c.ID]
+	switch {
+	case !said:
+		return nil
+	case len(picks) == 0:
+		return []hiddenField{{name, ""}}
+	}
+	return []hiddenField{{name, charts.EscapeValue(picks[0])}}
+}
+
+func controlID(c dashboards.ControlView) string {
+	return "f-" + strings.NewReplacer(".", "-", " ", "-").Replace(c.ID)
+}
+
+func filterClass(c dashboards.ControlView) string {
+	if c.Missing {
+		return "btn filter-button filter-missing"
+	}
+	return "btn filter-button"
+}
+
+// needsText names the filters that a widget waits for.
+func needsText(t *dashboards.Tile) string { return strings.Join(t.Needs, ", ") }
+
+// levelAttrs make a crumb of a widget go there in place.
+func (p TileProps) levelHref(words string) string {
+	values, err := url.ParseQuery(p.Tile.Link)
+	if err != nil {
+		values = url.Values{}
+	}
+	values.Del("l." + p.Tile.ID)
+	if words != "" {
+		values.Set("l."+p.Tile.ID, words)
+	}
+	return withQuery(PathView(p.Tile.Dashboard.String(), p.Tile.Draft), values.Encode())
+}
+
+// ExplainProps is the panel that says where a number comes from.
+type ExplainProps struct {
+	Explained *dashboards.Explained
+	Rows      *charts.Grid
+	// Path is that of the widget, Query the choices and the moment.
+	Path   string
+	Query  string
+	Locale *locale.Locale
+}
+
+func (p ExplainProps) title() string {
+	if p.Explained.Marked == "" {
+		return p.Explained.Title
+	}
+	return p.Explained.Title + ", " + p.Explained.Marked
+}
+
+// PathExplain is the panel for a widget or one mark of it.
+func PathExplain(widget, query, mark string) string {
+	return withMark(widget+"/explain", query, mark)
+}
+
+func withMark(path, query, mark string) string {
+	if mark != "" {
+		if query != "" {
+			query += "&"
+		}
+		query += "mark=" + url.QueryEscape(mark)
+	}
+	return withQuery(path, query)
+}
+
+func (p ExplainProps) rowsProps() WidgetTableProps {
+	query := p.Query
+	if p.Explained.Mark != "" {
+		if query != "" {
+			query += "&"
+		}
+		query += "mark=" + url.QueryEscape(p.Explained.Mark)
+	}
+	return WidgetTableProps{Grid: p.Rows, Path: p.Path + "/rows", Query: query, Locale: p.Locale}
+}
+
+func (p ExplainProps) csvHref() string {
+	return withMark(p.Path+"/rows.csv", p.Query, p.Explained.Mark)
+}
+
+func (p ExplainProps) loaded(ctx context.Context) string {
+	v := p.Explained.Version
+	if v.CreatedAt.IsZero() {
+		return ""
+	}
+	at := p.Locale.DateTimeZone(v.CreatedAt.In(p.Explained.Zone))
+	if v.ByName == "" {
+		return at
+	}
+	return messages.T(ctx, "filters.loaded_by", "Time", at, "Name", v.ByName)
+}
+
+func (p ExplainProps) days(ctx context.Context) string {
+	e := p.Explained
+	zone := e.Zone.String()
+	if e.From.IsZero() {
+		return messages.T(ctx, "filters.zone_all", "Zone", zone)
+	}
+	if e.Shifted {
+		return messages.T(ctx, "filters.zone_shifted", "From", bound(p.Locale, e.From), "To", bound(p.Locale, e.To), "Zone", zone)
+	}
+	return messages.T(ctx, "filters.zone_plain", "From", p.Locale.DateTime(e.From), "To", p.Locale.DateTime(e.To))
+}
+
+// bound is a boundary in its zone, and which moment that is in UTC.
+func bound(l *locale.Locale, t time.Time) string {
+	return l.DateTimeZone(t) + " (" + t.UTC().Format("2006-01-02T15:04Z") + ")"
+}
+
+func (p ExplainProps) took(ctx context.Context) string {
+	text := p.Locale.Duration(p.Explained.Took)
+	if p.Explained.Cached {
+		return messages.T(ctx, "filters.took_cached", "Time", text)
+	}
+	return text
+}
+
+func (p ExplainProps) scanned(ctx context.Context) string {
+	e := p.Explained
+	return messages.T(ctx, "filters.scanned_of", "Rows", p.Locale.Integer(e.Scanned), "Read", p.Locale.Integer(int64(e.Read)), "All", p.Locale.Integer(int64(e.All)))
+}
+
+// ActionsProps is the menu of one mark.
+type ActionsProps struct {
+	Page    DashboardProps
+	Actions *dashboards.Actions
+	Path    string // of the widget
+	Query   string
+}
+
+func (p ActionsProps) mark(ctx context.Context) string {
+	if p.Actions.Marked == "" {
+		return messages.T(ctx, "filters.whole")
+	}
+	return p.Actions.Marked
+}
+
+func (p ActionsProps) level(ctx context.Context) string {
+	if p.Actions.Level != "" {
+		return p.Actions.Level
+	}
+	return messages.T(ctx, "grain."+p.Actions.Grain)
+}
+
+// intoExplain opens what a link answers in the panel at the side.
+func intoExplain(href string) templ.Attributes {
+	return templ.Attributes{"hx-get": href, "hx-target": "#" + ExplainID, "hx-swap": "innerHTML", "data-opens": ExplainID}
+}
+
+// topOptions are the choices of a top-N filter, the chosen one among them.
+func topOptions(c dashboards.ControlView) []int {
+	list := tops
+	for _, n := range tops {
+		if n == c.N {
+			return list
+		}
+	}
+	if c.N > 0 {
+		list = append([]int{c.N}, tops...)
+	}
+	return list
+}
+
+func dateOptions(ctx context.Context) []ui.Option {
+	list := []ui.Option{}
+	for _, days := range []int{7, 28, 90} {
+		list = append(list, ui.Option{Value: strconv.Itoa(days) + "d", Label: messages.T(ctx, "dashboard.range_last", "Count", days)})
+	}
+	return append(list, ui.Option{Value: "mtd", Label: messages.T(ctx, "dashboard.range_month")}, ui.Option{Value: "ytd", Label: messages.T(ctx, "dashboard.range_year")})
+}
+
+func filterLabel(ctx context.Context, p ActionsProps) string {
+	key := "filters.filter_by"
+	if p.Actions.Selected {
+		key = "filters.unfilter"
+	}
+	return messages.T(ctx, key, "Mark", p.mark(ctx))
+}
+
+func defaultLabel(ctx context.Context, v dashboards.SavedView) string {
+	key := "views.set_default"
+	if v.Default {
+		key = "views.unset_default"
+	}
+	return messages.T(ctx, key, "Name", v.Name)
+}
