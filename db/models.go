@@ -132,6 +132,122 @@ func (e PlanType) Valid() bool {
 	return false
 }
 
+type ReportFormat string
+
+const (
+	ReportFormatPDF    ReportFormat = "PDF"
+	ReportFormatCSV    ReportFormat = "CSV"
+	ReportFormatXLSX   ReportFormat = "XLSX"
+	ReportFormatNDJSON ReportFormat = "NDJSON"
+	ReportFormatPNG    ReportFormat = "PNG"
+	ReportFormatSVG    ReportFormat = "SVG"
+)
+
+func (e *ReportFormat) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ReportFormat(s)
+	case string:
+		*e = ReportFormat(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ReportFormat: %T", src)
+	}
+	return nil
+}
+
+type NullReportFormat struct {
+	ReportFormat ReportFormat
+	Valid        bool // Valid is true if ReportFormat is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullReportFormat) Scan(value interface{}) error {
+	if value == nil {
+		ns.ReportFormat, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ReportFormat.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullReportFormat) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ReportFormat), nil
+}
+
+func (e ReportFormat) Valid() bool {
+	switch e {
+	case ReportFormatPDF,
+		ReportFormatCSV,
+		ReportFormatXLSX,
+		ReportFormatNDJSON,
+		ReportFormatPNG,
+		ReportFormatSVG:
+		return true
+	}
+	return false
+}
+
+type ReportStatus string
+
+const (
+	ReportStatusPending   ReportStatus = "Pending"
+	ReportStatusRunning   ReportStatus = "Running"
+	ReportStatusCompleted ReportStatus = "Completed"
+	ReportStatusFailed    ReportStatus = "Failed"
+	ReportStatusCancelled ReportStatus = "Cancelled"
+)
+
+func (e *ReportStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = ReportStatus(s)
+	case string:
+		*e = ReportStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for ReportStatus: %T", src)
+	}
+	return nil
+}
+
+type NullReportStatus struct {
+	ReportStatus ReportStatus
+	Valid        bool // Valid is true if ReportStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullReportStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.ReportStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.ReportStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullReportStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.ReportStatus), nil
+}
+
+func (e ReportStatus) Valid() bool {
+	switch e {
+	case ReportStatusPending,
+		ReportStatusRunning,
+		ReportStatusCompleted,
+		ReportStatusFailed,
+		ReportStatusCancelled:
+		return true
+	}
+	return false
+}
+
 type UserRole string
 
 const (

@@ -23,7 +23,11 @@ CREATE TYPE public.plan_type AS ENUM (
 
 CREATE TYPE public.report_format AS ENUM (
     'PDF',
-    'CSV'
+    'CSV',
+    'XLSX',
+    'NDJSON',
+    'PNG',
+    'SVG'
 );
 
 CREATE TYPE public.report_status AS ENUM (
@@ -783,7 +787,12 @@ CREATE TABLE public.reports (
     error_code text DEFAULT ''::text NOT NULL,
     error_text text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    completed_at timestamp with time zone
+    completed_at timestamp with time zone,
+    job_id uuid,
+    name text DEFAULT ''::text NOT NULL,
+    spec jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stated jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone
 );
 
 ALTER TABLE ONLY public.reports FORCE ROW LEVEL SECURITY;
@@ -1134,6 +1143,8 @@ CREATE INDEX loads_dataset_idx ON public.loads USING btree (tenant_id, dataset_i
 CREATE INDEX loads_upload_idx ON public.loads USING btree (tenant_id, upload_id);
 
 CREATE INDEX reports_dashboard_idx ON public.reports USING btree (tenant_id, dashboard_id, created_at DESC);
+
+CREATE INDEX reports_expiry_idx ON public.reports USING btree (tenant_id, expires_at) WHERE (download_url <> ''::text);
 
 CREATE INDEX reports_user_idx ON public.reports USING btree (tenant_id, user_id);
 

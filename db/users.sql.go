@@ -67,6 +67,63 @@ func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.U
 	return i, err
 }
 
+const userGetActor = `-- name: UserGetActor :one
+SELECT u.user_id, u.role, u.zone, u.locale,
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2 AND u.removed_at IS NULL
+`
+
+type UserGetActorRow struct {
+	UserID   uuid.UUID
+	Role     UserRole
+	Zone     string
+	Locale   string
+	GroupIds []uuid.UUID
+}
+
+// UserGetActor is who a member acts as.
+func (q *Queries) UserGetActor(ctx context.Context, tenantID uuid.UUID, userID uuid.UUID) (UserGetActorRow, error) {
+	row := q.db.QueryRow(ctx, userGetActor, tenantID, userID)
+	var i UserGetActorRow
+	err := row.Scan(
+		&i.UserID,
+		&i.Role,
+		&i.Zone,
+		&i.Locale,
+		&i.GroupIds,
+	)
+	return i, err
+}
+
+const userGetByEmail = `-- name: UserGetByEmail :one
+SELECT u.user_id, u.role, u.zone, u.locale,
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+FROM users u
+WHERE u.tenant_id = $1 AND lower(u.email) = lower($2) AND u.removed_at IS NULL AND u.invited_at IS NULL
+`
+
+type UserGetByEmailRow struct {
+	UserID   uuid.UUID
+	Role     UserRole
+	Zone     string
+	Locale   string
+	GroupIds []uuid.UUID
+}
+
+// UserGetByEmail finds a member by address.
+func (q *Queries) UserGetByEmail(ctx context.Context, tenantID uuid.UUID, email string) (UserGetByEmailRow, error) {
+	row := q.db.QueryRow(ctx, userGetByEmail, tenantID, email)
+	var i UserGetByEmailRow
+	err := row.Scan(
+		&i.UserID,
+		&i.Role,
+		&i.Zone,
+		&i.Locale,
+		&i.GroupIds,
+	)
+	return i, err
+}
+
 const userGetByPerson = `-- name: UserGetByPerson :one
 SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = $1 AND person_id = $2

@@ -537,11 +537,11 @@ func (h boards) csv(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	file, err := h.Dashboards.OpenCSV(r.Context(), v, chi.URLParam(r, "widget"))
+	rows, err := h.Dashboards.OpenRows(r.Context(), v, chi.URLParam(r, "widget"))
 	if err != nil {
 		return err
 	}
-	return sendCSV(w, r, v, file)
+	return sendCSV(w, r, v, rows)
 }
 
 // values answers the choices of a filter.

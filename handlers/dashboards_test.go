@@ -29,6 +29,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/platform/blob"
@@ -43,6 +44,7 @@ import (
 type boardSite struct {
 	*site
 	pool    *db.DB
+	blobs   *blob.Store
 	dataset ids.Dataset
 	board   dashboards.Dashboard
 	folder  dashboards.Folder
@@ -75,6 +77,8 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 		Sources: sources.New(sources.Deps{DB: s.pool, Boxes: s.Tenants}), Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: s.pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.Sharing = sharing.New(s.pool)
+	s.blobs = blobs
+	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
 		f(s)
 	}
@@ -412,7 +416,7 @@ func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]str
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				got = stranger.do(r)
 			} else {
-				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer")
+				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer", "format", "PDF")
 			}
 			got.want(http.StatusNotFound)
 			if strings.Contains(got.body, "Trading") || strings.Contains(got.body, "7,260") {

@@ -135,21 +135,25 @@ func (h boards) rowsCSV(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	_, mark := markOf(r)
-	file, err := h.Dashboards.OpenRowsCSV(r.Context(), v, chi.URLParam(r, "widget"), mark)
+	rows, err := h.Dashboards.OpenBehind(r.Context(), v, chi.URLParam(r, "widget"), mark)
 	if err != nil {
 		return err
 	}
-	return sendCSV(w, r, v, file)
+	return sendCSV(w, r, v, rows)
 }
 
 // sendCSV streams a download.
-func sendCSV(w http.ResponseWriter, r *http.Request, v *dashboards.View, file *dashboards.CSV) error {
+func sendCSV(w http.ResponseWriter, r *http.Request, v *dashboards.View, rows *dashboards.Rows) error {
+	style := dashboards.CSVStyle{}
+	if r.URL.Query().Get("bom") == "1" {
+		style = dashboards.CSVFor(v.Locale())
+	}
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": dashboards.FileName(rows.Title) + ".csv"}))
 	// A download may take longer than a page.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	if err := file.WriteTo(r.Context(), w, r.URL.Query().Get("bom") == "1"); err != nil {
+	if _, err := rows.WriteCSV(r.Context(), w, style); err != nil {
 		// The head is out: let the browser see that the file is not whole.
 		slog.WarnContext(r.Context(), "download broke off", "dashboard", v.Dashboard.ID, "error", err)
 		panic(http.ErrAbortHandler)

@@ -24,6 +24,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
@@ -43,7 +44,9 @@ type Deps struct {
 	Datasets   *datasets.Service
 	Dashboards *dashboards.Service
 	Sharing    *sharing.Service
-	Events     *events.Bus
+	// Reports makes files of dashboards; a worker does the work.
+	Reports *reports.Service
+	Events  *events.Bus
 	// Presence is who edits what right now; nil: nobody hears of others.
 	Presence *presence.Board
 	// Stopping ends when the process begins to stop: streams end with it, other
@@ -125,6 +128,7 @@ func newRouter(deps Deps) (chi.Router, error) {
 		home{c},
 		shares{c},
 		newBoards(c),
+		reportPages{c},
 		datasetPages{c},
 		uploadPages{c},
 		search{c},

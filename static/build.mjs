@@ -79,6 +79,8 @@ async function styles() {
   // Only the editor needs these. They join the layer that app.css has laid down.
   const editor = `@layer components {\n${read("css/grid.css")}\n${read("css/editor.css")}\n}`;
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
+  const print = `@layer components {\n${read("css/print.css")}\n}`.replace(/url\("(inter-\d+\.woff2)"\)/g, (_, name) => `url("./${entries[name].file}")`);
+  addHashed("print.css", transform({ filename: "print.css", code: Buffer.from(print), minify: true, targets }).code);
 }
 
 /** The weights and features that the style sheets use: half of the file. */
@@ -95,6 +97,8 @@ async function fonts() {
     keepFeatures: ["calt", "ccmp", "kern", "locl", "mark", "mkmk", "tnum"],
     variationAxes: { wght: { min: 400, max: 700, default: 400 } },
   }));
+  // A PDF can embed a font of one weight only; of others it draws outlines.
+  for (const weight of [400, 500, 600]) addHashed(`inter-${weight}.woff2`, readFileSync(require.resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`)));
 }
 
 /** The insides of the icons' svg elements, by name. */
@@ -133,7 +137,7 @@ async function scripts() {
   const assets = Object.fromEntries(["map.css", "map-worker.js", "world.json", "states.json"].map((name) => [name, `./${entries[name].file}`]));
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: { app: "src/app.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", uploads: "src/uploads.ts" },
+    entryPoints: { app: "src/app.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -168,7 +172,7 @@ async function scripts() {
 
 /** The licences of what is in the bundles, as those ask for. */
 function licences(metafile) {
-  const packages = new Set(["@fontsource-variable/inter", "lucide-static", "daisyui", "tailwindcss", "world-atlas", "us-atlas"]);
+  const packages = new Set(["@fontsource-variable/inter", "@fontsource/inter", "lucide-static", "daisyui", "tailwindcss", "world-atlas", "us-atlas"]);
   for (const input of Object.keys(metafile.inputs)) {
     const found = input.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/);
     if (found) packages.add(found[1]);
@@ -224,7 +228,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "uploads.js"]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "uploads.js"]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

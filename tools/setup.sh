@@ -73,6 +73,7 @@ if ! have_node; then
 fi
 if [ "$goal" = test ]; then
   have_chromium || need "Chromium" chromium chromium-sandbox fonts-liberation
+  have pdftotext || need "poppler's tools, to read PDF" poppler-utils
 fi
 
 install_packages() {

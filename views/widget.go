@@ -180,3 +180,11 @@ func TileOpen(widget string) string {
 
 // TileClose ends TileOpen.
 const TileClose = `</hx-partial>`
+
+// renderer has charts drawn for paper: as SVG, and they say when they are done.
+func (p TileProps) renderer(ctx context.Context) templ.Attributes {
+	if !p.Print {
+		return nil
+	}
+	return templ.Attributes{"renderer": "svg", "text-failed": messages.T(ctx, "print.chart_failed")}
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
 
@@ -23,6 +24,10 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.Bind(r, datasets.MergeOptions, d.Datasets.RunMerge)        // from any change of content
 	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweep)        // hourly, for each workspace
 	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweepOrphans) // daily, for each workspace
+
+	jobs.Bind(r, reports.RenderOptions, d.Reports.RunRender) // from Request
+	jobs.OnFailed(r, d.Reports.RenderFailed)
+	jobs.Bind(r, jobs.Options{}, d.Reports.RunPrune) // daily, for each workspace
 
 	jobs.Bind(r, jobs.Options{MaxAttempts: 3}, housekeeping{d}.run) // hourly
 }

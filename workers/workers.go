@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -47,6 +48,7 @@ type Deps struct {
 	Tenants  *tenants.Service
 	Datasets *datasets.Service
 	Delivery *delivery.Service
+	Reports  *reports.Service
 }
 
 // Workers is the worker role of one process.

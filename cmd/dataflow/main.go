@@ -37,6 +37,7 @@ var commands = []command{
 	{"worker", "run the jobs alone, against given servers", runWorker},
 	{"import", "load a file into a dataset", runImport},
 	{"query", "answer a query over a dataset", runQuery},
+	{"report", "make the file of a dashboard that a person would get", runReport},
 	{"datasets", "list, restore, change and delete datasets", runDatasets},
 	{"dashboards", "write dashboards as files, and make them what files say", runDashboards},
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},

@@ -211,6 +211,11 @@ func serve(ctx context.Context, e *env, cfg *config.Config, log *slog.Logger, s 
 	if err != nil {
 		return err
 	}
+	if s.work {
+		if err := parts.openPrinting(); err != nil {
+			return err
+		}
+	}
 	metrics, err := listenMetrics(cfg.MetricsListen)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -34,8 +35,11 @@ type services struct {
 	datasets   *datasets.Service
 	dashboards *dashboards.Service
 	sharing    *sharing.Service
+	reports    *reports.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
+	// openPrinting makes reports print too: a command that needs it calls it.
+	openPrinting func() error
 }
 
 // openServices wires what commands need: workspaces, data and dashboards.
@@ -77,7 +81,8 @@ func (a *app) openServices() (*services, error) {
 	})
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Log: a.log})
 	s.sharing = sharing.New(a.db)
-	return s, nil
+	s.openPrinting = func() error { return a.openReports(s, true) }
+	return s, a.openReports(s, false)
 }
 
 // openPeople wires sign-in and the mail that goes with it.

@@ -186,7 +186,8 @@ func (a *app) close(timeout time.Duration) error {
 func (a *app) handler(stopping context.Context, s *services) (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Auth: s.auth, Tenants: s.tenants, Delivery: s.delivery,
-		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Events: s.bus, Presence: presence.New(a.redis), Stopping: stopping.Done(),
+		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Reports: s.reports,
+		Events: s.bus, Presence: presence.New(a.redis), Stopping: stopping.Done(),
 		Health: []telemetry.Check{
 			{Name: "database", Ask: a.db.Ping},
 			{Name: "redis", Ask: func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }},
@@ -204,7 +205,7 @@ func (a *app) handler(stopping context.Context, s *services) (http.Handler, erro
 func (a *app) workers(s *services, locked bool) *workers.Workers {
 	deps := workers.Deps{
 		Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, BulkConcurrency: a.cfg.Limits.JobConcurrency,
-		Auth: s.auth, Tenants: s.tenants, Delivery: s.delivery, Datasets: s.datasets,
+		Auth: s.auth, Tenants: s.tenants, Delivery: s.delivery, Datasets: s.datasets, Reports: s.reports,
 	}
 	if locked {
 		deps.Name, deps.ReleaseOwn = "serve", true

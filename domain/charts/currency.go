@@ -13,3 +13,6 @@ func currencySymbol(code string) string {
 	}
 	return code
 }
+
+// CurrencySign is how amounts of a currency are marked: "£", or its code.
+func CurrencySign(code string) string { return currencySymbol(code) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -20,34 +21,42 @@ const (
 	csvRows  = warehouse.MaxLimit
 )
 
-// CSV is a download of all rows of a widget.
-type CSV struct {
-	Name string // of the file
-	svc  *Service
-	view *View
-	plan *Plan
-	head *warehouse.Result // the first rows, already asked
-	step int
+// Rows are all rows of a widget, exact and in one order, read in parts.
+type Rows struct {
+	Title   string
+	Columns []RowColumn
+	svc     *Service
+	view    *View
+	plan    *Plan
+	head    *warehouse.Result // the first rows, already asked
+	step    int
 }
 
-// OpenCSV asks for the first rows, so that what goes wrong is known before
+// RowColumn is one column of Rows.
+type RowColumn struct {
+	Name   string // for people
+	Type   warehouse.Type
+	Format charts.Format
+}
+
+// OpenRows asks for the first rows, so that what goes wrong is known before
 // anything was sent.
 //
 // Errors: dashboards.widget_not_found and those of the query.
-func (s *Service) OpenCSV(ctx context.Context, v *View, widget string) (*CSV, error) {
+func (s *Service) OpenRows(ctx context.Context, v *View, widget string) (*Rows, error) {
 	p, ok := v.Plan(widget)
 	if !ok || !p.Widget.Type.Asks() {
 		return nil, ErrWidgetNotFound
 	}
-	return s.openCSV(ctx, v, p)
+	return s.openRows(ctx, v, p)
 }
 
-func (s *Service) openCSV(ctx context.Context, v *View, p *Plan) (*CSV, error) {
+func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error) {
 	if err := p.problem(); err != nil {
 		return nil, err
 	}
 	copied := *p
-	c := &CSV{Name: fileName(p.Widget.Title) + ".csv", svc: s, view: v, plan: &copied}
+	c := &Rows{Title: p.Widget.Title, svc: s, view: v, plan: &copied}
 	spec := &copied.main
 	copied.exact = true
 	if plain := len(spec.Columns); plain > 0 {
@@ -69,25 +78,34 @@ func (s *Service) openCSV(ctx context.Context, v *View, p *Plan) (*CSV, error) {
 		spec.Limit = csvRows
 	}
 	var err error
-	c.head, err = s.ask(ctx, v, &copied, *spec)
-	return c, err
-}
-
-// WriteTo writes the rows as RFC 4180 with CRLF. Texts that a spreadsheet would
-// take for a formula begin with an apostrophe. bom is for programs that would
-// not take the file for UTF-8 otherwise.
-func (c *CSV) WriteTo(ctx context.Context, out io.Writer, bom bool) error {
-	w := bufio.NewWriterSize(out, 64<<10)
-	if bom {
-		w.WriteString("\ufeff")
+	if c.head, err = s.ask(ctx, v, &copied, *spec); err != nil {
+		return nil, err
 	}
 	for i := range c.head.Columns {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		writeField(w, c.columnName(&c.head.Columns[i]))
+		c.Columns = append(c.Columns, c.column(&c.head.Columns[i]))
 	}
-	w.WriteString("\r\n")
+	return c, nil
+}
+
+// Count is how many rows there are, before they are read.
+func (c *Rows) Count(ctx context.Context) (int64, error) {
+	if c.step == 0 || c.head.Rows < c.step || c.plan.count == nil {
+		return int64(c.head.Rows), nil
+	}
+	counted, err := c.svc.ask(ctx, c.view, c.plan, *c.plan.count)
+	if err != nil {
+		return 0, err
+	}
+	n := counted.Columns[0].Ints[0]
+	if limit := int64(c.plan.Widget.Query.Limit); limit > 0 {
+		n = min(n, limit)
+	}
+	return n, nil
+}
+
+// Each hands on the rows in parts: the first rows of a shared answer, which
+// must not be changed.
+func (c *Rows) Each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
 	result, offset := c.head, 0
 	limit := c.plan.Widget.Query.Limit
 	for {
@@ -95,21 +113,12 @@ func (c *CSV) WriteTo(ctx context.Context, out io.Writer, bom bool) error {
 		if c.step > 0 && limit > 0 {
 			rows = min(rows, limit-offset)
 		}
-		for row := range rows {
-			for i := range result.Columns {
-				if i > 0 {
-					w.WriteByte(',')
-				}
-				c.writeValue(w, &result.Columns[i], row)
-			}
-			w.WriteString("\r\n")
+		if err := read(result, rows); err != nil {
+			return err
 		}
 		offset += result.Rows
 		if c.step == 0 || result.Rows < c.step || limit > 0 && offset >= limit {
-			return w.Flush()
-		}
-		if err := w.Flush(); err != nil {
-			return err
+			return nil
 		}
 		spec := c.plan.main
 		spec.Offset = offset
@@ -120,9 +129,57 @@ func (c *CSV) WriteTo(ctx context.Context, out io.Writer, bom bool) error {
 	}
 }
 
-func (c *CSV) columnName(col *warehouse.ResultColumn) string {
+// CSVStyle is how a CSV is written.
+type CSVStyle struct {
+	// BOM is for programs that would not take the file for UTF-8 otherwise.
+	BOM bool
+	// Separator stands between fields; a comma when zero.
+	Separator byte
+	// Point stands before the places of a number; a point when zero.
+	Point byte
+}
+
+// CSVFor is how spreadsheet programs of a locale expect a CSV.
+func CSVFor(l *locale.Locale) CSVStyle {
+	if l.Decimal == "," {
+		return CSVStyle{BOM: true, Separator: ';', Point: ','}
+	}
+	return CSVStyle{BOM: true}
+}
+
+// WriteCSV writes the rows as RFC 4180 with CRLF and answers how many they
+// are. Texts that a spreadsheet would take for a formula begin with an
+// apostrophe.
+func (c *Rows) WriteCSV(ctx context.Context, out io.Writer, style CSVStyle) (int64, error) {
+	w := newCSVWriter(out, style, c.view.Zone)
+	for i, column := range c.Columns {
+		if i > 0 {
+			w.WriteByte(w.Separator)
+		}
+		w.field(column.Name)
+	}
+	w.WriteString("\r\n")
+	var total int64
+	err := c.Each(ctx, func(part *warehouse.Result, rows int) error {
+		for row := range rows {
+			for i := range part.Columns {
+				if i > 0 {
+					w.WriteByte(w.Separator)
+				}
+				w.value(&part.Columns[i], row)
+			}
+			w.WriteString("\r\n")
+		}
+		total += int64(rows)
+		return w.Flush()
+	})
+	return total, err
+}
+
+func (c *Rows) column(col *warehouse.ResultColumn) RowColumn {
 	base, earlier := strings.CutSuffix(col.Name, ".previous")
-	name := c.plan.input.Config.Format[base].Label
+	format := c.plan.input.Config.Format[base]
+	name := format.Label
 	if name == "" {
 		name = c.plan.input.Names[base]
 	}
@@ -132,42 +189,90 @@ func (c *CSV) columnName(col *warehouse.ResultColumn) string {
 	if earlier {
 		name += " (" + c.plan.input.Words.Previous + ")"
 	}
-	return name
+	return RowColumn{Name: name, Type: col.Type, Format: format}
 }
 
-func (c *CSV) writeValue(w *bufio.Writer, col *warehouse.ResultColumn, row int) {
+// Text is a value as programs read it: ISO 8601 in the page's zone, all digits.
+func (c *Rows) Text(col *warehouse.ResultColumn, row int) string {
+	return valueText(col, row, c.view.Zone)
+}
+
+func valueText(col *warehouse.ResultColumn, row int, zone *time.Location) string {
+	if col.IsNull(row) {
+		return ""
+	}
+	switch col.Type {
+	case warehouse.Text:
+		return col.Texts[row]
+	case warehouse.Boolean:
+		return strconv.FormatBool(col.Ints[row] != 0)
+	case warehouse.Date:
+		return time.Unix(col.Ints[row]*86400, 0).UTC().Format(time.DateOnly)
+	case warehouse.Timestamp:
+		return time.UnixMicro(col.Ints[row]).UTC().Format("2006-01-02 15:04:05.999999")
+	case warehouse.TimestampTZ:
+		return time.UnixMicro(col.Ints[row]).In(zone).Format("2006-01-02T15:04:05.999999Z07:00")
+	}
+	switch {
+	case col.Exact != nil && col.Exact[row] != "":
+		return col.Exact[row]
+	case col.Ints != nil:
+		return strconv.FormatInt(col.Ints[row], 10)
+	}
+	return strconv.FormatFloat(col.Floats[row], 'g', -1, 64)
+}
+
+// Zone is that of times in the rows.
+func (c *Rows) Zone() *time.Location { return c.view.Zone }
+
+// WriteCSVLine writes a line of one field.
+func WriteCSVLine(out io.Writer, style CSVStyle, text string) error {
+	w := newCSVWriter(out, style, nil)
+	w.field(text)
+	w.WriteString("\r\n")
+	return w.Flush()
+}
+
+func newCSVWriter(out io.Writer, style CSVStyle, zone *time.Location) *csvWriter {
+	w := &csvWriter{Writer: bufio.NewWriterSize(out, 64<<10), CSVStyle: style, zone: zone}
+	if w.Separator == 0 {
+		w.Separator = ','
+	}
+	if style.BOM {
+		w.WriteString("\ufeff")
+	}
+	return w
+}
+
+type csvWriter struct {
+	*bufio.Writer
+	CSVStyle
+	zone *time.Location
+}
+
+func (w *csvWriter) value(col *warehouse.ResultColumn, row int) {
 	if col.IsNull(row) {
 		return
 	}
-	var buf [40]byte
+	text := valueText(col, row, w.zone)
 	switch col.Type {
 	case warehouse.Text:
-		writeField(w, col.Texts[row])
-	case warehouse.Boolean:
-		w.WriteString(strconv.FormatBool(col.Ints[row] != 0))
-	case warehouse.Date:
-		w.WriteString(time.Unix(col.Ints[row]*86400, 0).UTC().Format(time.DateOnly))
-	case warehouse.Timestamp:
-		w.WriteString(time.UnixMicro(col.Ints[row]).UTC().Format("2006-01-02 15:04:05.999999"))
-	case warehouse.TimestampTZ:
-		w.WriteString(time.UnixMicro(col.Ints[row]).In(c.view.Zone).Format("2006-01-02T15:04:05.999999Z07:00"))
-	default:
-		switch {
-		case col.Exact != nil && col.Exact[row] != "":
-			w.WriteString(col.Exact[row])
-		case col.Ints != nil:
-			w.Write(strconv.AppendInt(buf[:0], col.Ints[row], 10))
-		default:
-			w.Write(strconv.AppendFloat(buf[:0], col.Floats[row], 'g', -1, 64))
+		w.field(text)
+	case warehouse.Decimal, warehouse.Float:
+		if w.Point != 0 {
+			text = strings.Replace(text, ".", string(w.Point), 1)
 		}
+		w.WriteString(text)
+	default:
+		w.WriteString(text)
 	}
 }
 
-func writeField(w *bufio.Writer, text string) {
+func (w *csvWriter) field(text string) {
 	if text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 {
 		text = "'" + text
 	}
-	if !strings.ContainsAny(text, ",\"\r\n") && (text == "" || text[0] != ' ') {
+	if !strings.ContainsAny(text, "\"\r\n") && strings.IndexByte(text, w.Separator) < 0 && (text == "" || text[0] != ' ') {
 		w.WriteString(text)
 		return
 	}
@@ -176,8 +281,8 @@ func writeField(w *bufio.Writer, text string) {
 	w.WriteByte('"')
 }
 
-// fileName is a title as the name of a file on any system.
-func fileName(title string) string {
+// FileName is a title as the name of a file on any system.
+func FileName(title string) string {
 	name := strings.Map(func(r rune) rune {
 		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
 			return '-'

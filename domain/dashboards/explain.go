@@ -278,15 +278,15 @@ func (s *Service) Behind(ctx context.Context, v *View, widget, mark string, page
 	return charts.Tabulate(in)
 }
 
-// OpenRowsCSV is a download of all rows behind a number.
+// OpenBehind are all rows behind a number.
 //
 // Errors: those of Explain.
-func (s *Service) OpenRowsCSV(ctx context.Context, v *View, widget, mark string) (*CSV, error) {
+func (s *Service) OpenBehind(ctx context.Context, v *View, widget, mark string) (*Rows, error) {
 	p, err := v.rowsPlan(widget, mark, 1)
 	if err != nil {
 		return nil, err
 	}
-	return s.openCSV(ctx, v, p)
+	return s.openRows(ctx, v, p)
 }
 
 // Asked is how long the query of a widget took and how many rows it answered;

@@ -128,7 +128,7 @@ func TestRequiredFiltersAreAskedForFirst(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"table":   func() error { _, err := r.AsTable(t.Context(), v, "sum", 1); return err }(),
-		"csv":     func() error { _, err := r.OpenCSV(t.Context(), v, "sum"); return err }(),
+		"csv":     func() error { _, err := r.OpenRows(t.Context(), v, "sum"); return err }(),
 		"explain": func() error { _, err := r.Explain(t.Context(), v, "sum", ""); return err }(),
 	} {
 		if !errors.Is(err, dashboards.ErrFilterRequired) {
@@ -342,10 +342,11 @@ func TestANumberIsExplained(t *testing.T) {
 	if rows.Total != n || len(rows.Rows) != n || len(rows.Columns) != 5 {
 		t.Errorf("%d of %d rows, %d columns; want %d", len(rows.Rows), rows.Total, len(rows.Columns), n)
 	}
-	file, err := r.OpenRowsCSV(t.Context(), v, "channels", "web")
+	file, err := r.OpenBehind(t.Context(), v, "channels", "web")
 	must(t, err)
 	var out strings.Builder
-	must(t, file.WriteTo(t.Context(), &out, false))
+	_, err = file.WriteCSV(t.Context(), &out, dashboards.CSVStyle{})
+	must(t, err)
 	if lines := strings.Count(out.String(), "\r\n"); lines != n+1 {
 		t.Errorf("CSV has %d lines, want %d", lines, n+1)
 	}

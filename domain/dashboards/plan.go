@@ -55,6 +55,9 @@ func (v *View) plan(id string) *Plan {
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
 		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w),
 	}
+	if v.tableRows > 0 {
+		p.input.Page, p.input.PageSize = 1, v.tableRows
+	}
 	p.input.Config.Format = sc.formats(&w)
 	if p.dataset == v.home && v.dateColumn(p.dataset, w.Query.Date) == v.homeColumn {
 		p.input.Oldest, p.input.Newest = v.oldest, v.newest

@@ -31,6 +31,9 @@ type OpenRequest struct {
 	Snapshot string
 	Now      time.Time
 	Words    Words
+	// TableRows shows each table whole, up to that many rows, as paper does;
+	// 0 for pages of the widget's height.
+	TableRows int
 }
 
 // Words are the texts that a drawing holds, in the viewer's language.
@@ -88,6 +91,8 @@ type View struct {
 	words   Words
 	now     time.Time
 	today   Day // that relative dates count from
+	// tableRows is OpenRequest.TableRows.
+	tableRows int
 	// home is the dataset of the date range and homeColumn what it filters;
 	// oldest and newest are the ends of that column on the wall clock.
 	home           ids.Dataset
@@ -190,7 +195,7 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, r OpenRequest) (
 
 func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r OpenRequest) (*View, error) {
 	v := &View{Dashboard: d, Draft: r.Draft, State: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
-		locale: locale.For(actor.Locale), words: r.Words, now: r.Now, Zone: actor.Location()}
+		locale: locale.For(actor.Locale), words: r.Words, now: r.Now, Zone: actor.Location(), tableRows: r.TableRows}
 	if zone := d.Config.Settings.Zone; zone != "" {
 		loaded, err := time.LoadLocation(zone)
 		if err != nil {
@@ -680,3 +685,6 @@ func (v *View) key() string {
 
 // Locale is how the viewer writes numbers and dates.
 func (v *View) Locale() *locale.Locale { return v.locale }
+
+// Actor is whose view it is.
+func (v *View) Actor() access.Actor { return v.actor }

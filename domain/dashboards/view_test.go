@@ -286,10 +286,11 @@ func TestCSVHasAllRowsAndNoFormulas(t *testing.T) {
 	download := func(widget string, bom bool) [][]string {
 		t.Helper()
 		v := r.open(t, d.ID, "d=all", "")
-		file, err := r.OpenCSV(t.Context(), v, widget)
+		file, err := r.OpenRows(t.Context(), v, widget)
 		must(t, err)
 		var out bytes.Buffer
-		must(t, file.WriteTo(t.Context(), &out, bom))
+		_, err = file.WriteCSV(t.Context(), &out, dashboards.CSVStyle{BOM: bom})
+		must(t, err)
 		if got := bytes.HasPrefix(out.Bytes(), []byte("\ufeff")); got != bom {
 			t.Errorf("BOM %v, want %v", got, bom)
 		}

@@ -237,3 +237,59 @@ func orZero(t *time.Time) time.Time {
 	}
 	return *t
 }
+
+// GetActor is who a member acts as: for jobs that do what a person asked for.
+//
+// Errors: tenants.member_not_found, also for one who left.
+func (s *Service) GetActor(ctx context.Context, tenantID ids.Tenant, userID ids.User) (access.Actor, error) {
+	return s.actor(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (db.UserGetActorRow, error) {
+		return tx.UserGetActor(ctx, tenantID.UUID(), userID.UUID())
+	})
+}
+
+// GetActorByEmail is GetActor for the operator's console, by address.
+//
+// Errors: tenants.member_not_found, access.forbidden.
+func (s *Service) GetActorByEmail(ctx context.Context, console access.Actor, email string) (access.Actor, error) {
+	if err := access.Can(console, access.ManageMembers); err != nil {
+		return access.Actor{}, err
+	}
+	return s.actor(ctx, console.TenantID, func(ctx context.Context, tx *db.Tx) (db.UserGetActorRow, error) {
+		row, err := tx.UserGetByEmail(ctx, console.TenantID.UUID(), strings.TrimSpace(email))
+		return db.UserGetActorRow(row), err
+	})
+}
+
+func (s *Service) actor(ctx context.Context, tenantID ids.Tenant, read func(context.Context, *db.Tx) (db.UserGetActorRow, error)) (access.Actor, error) {
+	actor := access.Actor{Kind: access.Person, TenantID: tenantID}
+	err := s.deps.DB.InTenantTx(ctx, tenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := read(ctx, tx)
+		if db.IsNoRows(err) {
+			return ErrMemberNotFound.Wrap(err)
+		}
+		if err != nil {
+			return fmt.Errorf("read member: %w", err)
+		}
+		settings, err := tx.TenantSettingsGet(ctx, tenantID.UUID())
+		if err != nil {
+			return fmt.Errorf("read settings: %w", err)
+		}
+		actor.UserID, actor.Role, actor.Locale = ids.User(row.UserID), access.Role(row.Role), row.Locale
+		for _, group := range row.GroupIds {
+			actor.Groups = append(actor.Groups, ids.Group(group))
+		}
+		if actor.Locale == "" {
+			actor.Locale = settings.Locale
+		}
+		zone := row.Zone
+		if zone == "" {
+			zone = settings.Zone
+		}
+		if actor.Zone, err = time.LoadLocation(zone); err != nil {
+			// The name was checked when it was stored; this machine knows fewer.
+			actor.Zone = time.UTC
+		}
+		return nil
+	})
+	return actor, err
+}

@@ -132,7 +132,7 @@ var libraries = []owner{
 	{"github.com/apache/arrow-go", []string{"warehouse"}, "the format of segments is the warehouse's"},
 	{"github.com/landlock-lsm", []string{"warehouse/sandbox"}, "walls are raised in one place"},
 	{"github.com/elastic/go-seccomp-bpf", []string{"warehouse/sandbox"}, "walls are raised in one place"},
-	{"github.com/xuri/excelize", []string{"connectors/files"}, "formats of files are read there"},
+	{"github.com/xuri/excelize", []string{"domain/reports"}, "workbooks are written by reports; connectors/files reads them without it"},
 	{"github.com/hibiken/asynq", []string{"platform/jobs"}, "asynq only carries jobs; what a job is stands in PostgreSQL"},
 	{"github.com/redis/go-redis", []string{"platform/jobs", "platform/events", "platform/redistest", "platform/rediscache", "platform/presence", "cmd"},
 		"what lies in Redis may be lost at any moment, so few may rely on it"},

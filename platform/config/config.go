@@ -61,6 +61,12 @@ type Config struct {
 	// reaches it reads them. Empty: at Listen, for this machine alone.
 	MetricsListen string `env:"DATAFLOW_METRICS_LISTEN"`
 
+	// Browser is the Chromium that prints reports. Empty: the one in PATH.
+	Browser string `env:"DATAFLOW_BROWSER"`
+	// BrowserSandbox is "on", or "off" where the kernel offers Chromium none and
+	// that is accepted.
+	BrowserSandbox string `env:"DATAFLOW_BROWSER_SANDBOX" envDefault:"on"`
+
 	// ShutdownTimeout is how long requests and jobs under way may take to end.
 	ShutdownTimeout time.Duration `env:"DATAFLOW_SHUTDOWN_TIMEOUT" envDefault:"20s"`
 
@@ -293,6 +299,9 @@ func (c *Config) check() error {
 	default:
 		return ErrInvalid.With("DATAFLOW_LOG_FORMAT must be text or json.")
 	}
+	if c.BrowserSandbox != "on" && c.BrowserSandbox != "off" {
+		return ErrInvalid.With("DATAFLOW_BROWSER_SANDBOX must be on or off.")
+	}
 	if err := c.SMTP.check(); err != nil {
 		return err
 	}
@@ -370,6 +379,8 @@ func (c *Config) LogAttrs() []slog.Attr {
 			slog.String("from", c.SMTP.From), slog.String("tls", c.SMTP.TLS)),
 		slog.String("traces", c.OTLPEndpoint.String()),
 		slog.String("metrics", c.MetricsListen),
+		slog.String("browser", c.Browser),
+		slog.String("browser_sandbox", c.BrowserSandbox),
 		slog.Group("limits",
 			slog.String("memory", c.Limits.Memory.String()),
 			slog.Int("threads", c.Limits.Threads),

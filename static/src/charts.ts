@@ -13,7 +13,8 @@
 // it is done here, without the component.
 //
 // Attributes: data-widget names the widget, data-part one of its small charts; renderer="svg" draws SVG instead of
-// a canvas (for print).
+// a canvas, for paper: such a chart is an image, and says df:drawn (bubbling)
+// once it stands.
 //
 // Events: df:drawn (bubbling) each time that it has been painted.
 // df:select (bubbling) when a mark is chosen by pointer, Enter or
@@ -254,8 +255,12 @@ export class Chart extends HTMLElement {
     this.#draw();
   }
 
+  #paper(): boolean {
+    return this.getAttribute("renderer") === "svg";
+  }
+
   #announceRole(): void {
-    const selects = this.#drawing?.df?.marks !== undefined;
+    const selects = this.#drawing?.df?.marks !== undefined && !this.#paper();
     const role = selects ? "application" : "img";
     if (this.getAttribute("role") !== role) this.setAttribute("role", role);
     if (selects && this.getAttribute("tabindex") !== "0") this.tabIndex = 0;
@@ -271,7 +276,7 @@ export class Chart extends HTMLElement {
   #draw(): void {
     const drawing = this.#drawing;
     if (!drawing || this.clientWidth === 0 || this.clientHeight === 0) return;
-    if (this.getAttribute("renderer") === "svg" && !this.#svg) {
+    if (this.#paper() && !this.#svg) {
       void this.#loadRenderer();
       return;
     }
@@ -296,7 +301,7 @@ export class Chart extends HTMLElement {
   }
 
   #listen(chart: ECharts): void {
-    chart.on("rendered", () => this.dispatchEvent(new Event("df:drawn", { bubbles: true })));
+    chart.on(this.#svg ? "finished" : "rendered", () => this.dispatchEvent(new Event("df:drawn", { bubbles: true })));
     chart.on("click", (event) => {
       const point = event as unknown as Point & { event?: { event?: MouseEvent } };
       this.#send(this.#mark(point), point.event?.event?.shiftKey ?? false);

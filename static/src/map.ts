@@ -233,6 +233,8 @@ class PointMap extends HTMLElement {
         touchPitch: false,
         keyboard: false,
         renderWorldCopies: false,
+        // Paper takes the picture after it was drawn.
+        canvasContextAttributes: { preserveDrawingBuffer: this.closest(".sheet") !== null },
         fadeDuration: 0,
         maxZoom: 12,
         bounds: this.#bounds(this.data),
@@ -280,6 +282,7 @@ class PointMap extends HTMLElement {
       map.once("idle", () => {
         box.dataset["state"] = "ready";
         owner(map)?.drawNames();
+        this.dispatchEvent(new Event("df:drawn", { bubbles: true }));
       });
     } catch (error) {
       // Without WebGL, the shapes or the worker there is no map; the widget's
@@ -296,6 +299,7 @@ class PointMap extends HTMLElement {
         this.append(note);
       }
       if (this.#ended) addEventListener("online", () => void this.#start(), { once: true, signal: this.#ended.signal });
+      this.dispatchEvent(new Event("df:failed", { bubbles: true }));
     }
   }
 

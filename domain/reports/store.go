@@ -1,0 +1,407 @@
+package reports
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/jobs"
+)
+
+const (
+	// keepFor is how long a file can be downloaded, linkFor one link to it.
+	keepFor = 7 * 24 * time.Hour
+	linkFor = time.Hour
+	listed  = 50
+	folder  = "reports/"
+)
+
+// RenderOptions are for the binding of RenderArgs.
+var RenderOptions = jobs.Options{Timeout: 15 * time.Minute, MaxAttempts: 4, Backoff: 2 * time.Second}
+
+// RenderArgs asks for the file of one report. Idempotent by ReportID.
+type RenderArgs struct {
+	ReportID ids.Report `json:"report"`
+}
+
+// Kind names the job.
+func (RenderArgs) Kind() string { return "reports:render" }
+
+// PruneArgs asks for the files of the job's tenant that are kept no longer to
+// be deleted.
+type PruneArgs struct{}
+
+// Kind names the job.
+func (PruneArgs) Kind() string { return "reports:prune" }
+
+// Status is how far a report is.
+type Status string
+
+// The statuses.
+const (
+	Pending   Status = "Pending"
+	Running   Status = "Running"
+	Completed Status = "Completed"
+	Failed    Status = "Failed"
+	Cancelled Status = "Cancelled"
+)
+
+// Over tells whether nothing more will happen.
+func (s Status) Over() bool { return s != Pending && s != Running }
+
+// Report is one that was asked for.
+type Report struct {
+	ID          ids.Report
+	Dashboard   ids.Dashboard
+	Format      Format
+	Status      Status
+	Name        string // of the file
+	Spec        Spec
+	Stated      Stated
+	Progress    jobs.Progress
+	ErrorCode   string
+	ErrorText   string
+	CreatedAt   time.Time
+	CompletedAt time.Time // zero while it is made
+	ExpiresAt   time.Time // when the file is deleted
+	// Link is the query that lets its owner download the file, for an hour;
+	// empty where there is none.
+	Link string
+
+	key   string
+	jobID uuid.UUID
+}
+
+// Request asks for a report of a dashboard; a job makes it. The actor gets what
+// they see.
+//
+// Errors: reports.invalid, dashboards.not_found, dashboards.filters_invalid,
+// dashboards.widget_not_found, datasets.snapshot_expired.
+func (s *Service) Request(ctx context.Context, actor access.Actor, id ids.Dashboard, spec Spec) (Report, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Report{}, err
+	}
+	if actor.UserID.IsZero() {
+		return Report{}, access.ErrForbidden
+	}
+	if err := spec.clean(); err != nil {
+		return Report{}, err
+	}
+	state, err := parseFilters(spec.Filters)
+	if err != nil {
+		return Report{}, err
+	}
+	spec.Filters = state.Encode()
+	v, err := s.deps.Dashboards.Open(ctx, actor, dashboards.OpenRequest{ID: id, State: state, Snapshot: spec.Snapshot,
+		Now: s.deps.Clock().Truncate(time.Minute), Words: s.deps.Words(ctx, actor.Locale)})
+	if err != nil {
+		return Report{}, err
+	}
+	if _, err := chosen(v, spec.Widgets); err != nil {
+		return Report{}, err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return Report{}, fmt.Errorf("encode report: %w", err)
+	}
+	report := ids.New[ids.Report]()
+	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, UserID: actor.UserID.UUID(), Args: RenderArgs{ReportID: report}, Queue: jobs.Bulk})
+		if err != nil {
+			return err
+		}
+		user := actor.UserID.UUID()
+		if err := tx.ReportInsert(ctx, db.ReportInsertParams{TenantID: tx.TenantID, ReportID: report.UUID(), DashboardID: id.UUID(), UserID: &user,
+			Format: db.ReportFormat(spec.Format), LinkQuery: spec.Filters, Name: v.Dashboard.Name, Spec: text, JobID: job, Now: s.deps.Clock()}); err != nil {
+			return fmt.Errorf("insert report: %w", err)
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.requested", Target: "report", ID: report.String(),
+			Detail: map[string]any{"dashboard": id.String(), "format": spec.Format}})
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	return s.Get(ctx, actor, report)
+}
+
+// Get reads a report of the actor's own.
+//
+// Errors: reports.not_found.
+func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Report) (Report, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return Report{}, err
+	}
+	var r Report
+	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.ReportGet(ctx, tx.TenantID, id.UUID())
+		if db.IsNoRows(err) || err == nil && (row.UserID == nil || *row.UserID != actor.UserID.UUID()) {
+			return ErrNotFound.Wrap(err)
+		}
+		if err != nil {
+			return fmt.Errorf("read report: %w", err)
+		}
+		if r, err = s.reportOf(actor, row); err != nil || r.Status != Running {
+			return err
+		}
+		job, err := tx.JobStatus(ctx, r.jobID)
+		if err == nil {
+			r.Progress = job.Progress
+		}
+		if errors.Is(err, jobs.ErrNotFound) {
+			return nil // pruned; the row says how it went
+		}
+		return err
+	})
+	return r, err
+}
+
+// List reads the actor's newest reports.
+func (s *Service) List(ctx context.Context, actor access.Actor) ([]Report, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return nil, err
+	}
+	var list []Report
+	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.ReportListByUser(ctx, tx.TenantID, actor.UserID.UUID(), listed)
+		if err != nil {
+			return fmt.Errorf("list reports: %w", err)
+		}
+		for _, row := range rows {
+			r, err := s.reportOf(actor, db.ReportGetRow(row))
+			if err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (s *Service) reportOf(actor access.Actor, row db.ReportGetRow) (Report, error) {
+	r := Report{ID: ids.Report(row.ReportID), Dashboard: ids.Dashboard(row.DashboardID), Format: Format(row.Format), Status: Status(row.Status), Name: row.Name,
+		ErrorCode: row.ErrorCode, ErrorText: row.ErrorText, CreatedAt: row.CreatedAt, key: row.DownloadUrl}
+	if err := errors.Join(json.Unmarshal(row.Spec, &r.Spec), json.Unmarshal(row.Stated, &r.Stated)); err != nil {
+		return Report{}, fmt.Errorf("read report %s: %w", r.ID, err)
+	}
+	if row.CompletedAt != nil {
+		r.CompletedAt = *row.CompletedAt
+	}
+	if row.ExpiresAt != nil {
+		r.ExpiresAt = *row.ExpiresAt
+	}
+	if row.JobID != nil {
+		r.jobID = *row.JobID
+	}
+	if r.Status == Completed && r.key != "" {
+		r.Link = s.sign(actor, r.ID, s.deps.Clock().Add(linkFor))
+	}
+	return r, nil
+}
+
+// sign makes the query of a link that its owner can use until a moment.
+func (s *Service) sign(actor access.Actor, id ids.Report, until time.Time) string {
+	expiry := strconv.FormatInt(until.Unix(), 10)
+	return "until=" + expiry + "&signature=" + base64.RawURLEncoding.EncodeToString(s.mac(actor, id, expiry))
+}
+
+func (s *Service) mac(actor access.Actor, id ids.Report, expiry string) []byte {
+	mac := hmac.New(sha256.New, s.deps.Key)
+	fmt.Fprintf(mac, "report\n%s\n%s\n%s\n%s", actor.TenantID, actor.UserID, id, expiry) // never fails
+	return mac.Sum(nil)
+}
+
+// File is the content of a report.
+type File struct {
+	Report Report
+	open   func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+}
+
+// OpenRange reads a part of the file.
+func (f *File) OpenRange(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	return f.open(ctx, offset, length)
+}
+
+// Open checks a link and answers the file behind it.
+//
+// Errors: reports.not_found, reports.link_invalid, reports.expired.
+func (s *Service) Open(ctx context.Context, actor access.Actor, id ids.Report, until, signature string) (*File, error) {
+	r, err := s.Get(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	given, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil || !hmac.Equal(given, s.mac(actor, id, until)) {
+		return nil, ErrLink.Wrap(err)
+	}
+	seconds, err := strconv.ParseInt(until, 10, 64)
+	if err != nil || s.deps.Clock().After(time.Unix(seconds, 0)) {
+		return nil, ErrLink.Wrap(err)
+	}
+	if r.Status != Completed || r.key == "" || s.deps.Clock().After(r.ExpiresAt) {
+		return nil, ErrExpired
+	}
+	return &File{Report: r, open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return s.deps.Blobs.ReadRange(ctx, r.key, offset, length)
+	}}, nil
+}
+
+// RunRender makes the file of one report. A report that is over is left alone.
+func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error {
+	tenant := ids.Tenant(job.TenantID)
+	var row db.ReportGetRow
+	err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		n, err := tx.ReportSetRunning(ctx, job.TenantID, job.Args.ReportID.UUID())
+		if err != nil {
+			return fmt.Errorf("begin report: %w", err)
+		}
+		if n == 0 {
+			return job.Complete(ctx, tx)
+		}
+		row, err = tx.ReportGet(ctx, job.TenantID, job.Args.ReportID.UUID())
+		return err
+	})
+	if err != nil || row.ReportID == uuid.Nil {
+		return err
+	}
+	if row.UserID == nil {
+		return jobs.Permanent(ErrNotFound)
+	}
+	actor, err := s.deps.Tenants.GetActor(ctx, tenant, ids.User(*row.UserID))
+	if err != nil {
+		return err
+	}
+	var spec Spec
+	if err := json.Unmarshal(row.Spec, &spec); err != nil {
+		return jobs.Permanent(fmt.Errorf("read report: %w", err))
+	}
+	file, err := os.CreateTemp("", "dataflow-report-")
+	if err != nil {
+		return fmt.Errorf("make file: %w", err)
+	}
+	defer func() {
+		_ = file.Close()
+		_ = os.Remove(file.Name())
+	}()
+	stated, err := s.render(ctx, actor, ids.Dashboard(row.DashboardID), spec, file, func(phase string, done, of int) {
+		job.Report(jobs.Progress{Phase: phase, Rows: int64(done), RowsTotal: int64(of)})
+	})
+	if err != nil {
+		return err
+	}
+	return s.store(ctx, job, file, stated)
+}
+
+// store publishes the file before the row names it. A second attempt writes a
+// second file; the first is then nobody's and is deleted here.
+func (s *Service) store(ctx context.Context, job jobs.Job[RenderArgs], file *os.File, stated Stated) error {
+	prefix, err := s.prefix(ctx, ids.Tenant(job.TenantID))
+	if err != nil {
+		return err
+	}
+	key := prefix + folder + job.Args.ReportID.String() + "/" + uuid.NewString()
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	if _, err := s.deps.Blobs.Publish(ctx, key, file); err != nil {
+		return err
+	}
+	text, err := json.Marshal(stated)
+	if err != nil {
+		return fmt.Errorf("encode report: %w", err)
+	}
+	now := s.deps.Clock()
+	expiry := now.Add(keepFor)
+	err = s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.ReportSetCompleted(ctx, db.ReportSetCompletedParams{TenantID: job.TenantID, ReportID: job.Args.ReportID.UUID(),
+			DownloadUrl: key, Name: stated.Name, Stated: text, Now: &now, ExpiresAt: &expiry}); err != nil {
+			return fmt.Errorf("complete report: %w", err)
+		}
+		return job.Complete(ctx, tx)
+	})
+	if err != nil {
+		return errors.Join(err, s.deps.Blobs.Delete(context.WithoutCancel(ctx), key))
+	}
+	return nil
+}
+
+// RenderFailed says in the row why there is no file.
+func (s *Service) RenderFailed(ctx context.Context, job jobs.Job[RenderArgs], cause error) error {
+	public := apperr.Describe(cause)
+	status := Failed
+	if errors.Is(cause, jobs.ErrCancelled) {
+		status = Cancelled
+	}
+	now := s.deps.Clock()
+	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.ReportSetFailed(ctx, db.ReportSetFailedParams{TenantID: job.TenantID, ReportID: job.Args.ReportID.UUID(),
+			Status: db.ReportStatus(status), ErrorCode: public.Code, ErrorText: public.Sentence, Now: &now}); err != nil {
+			return fmt.Errorf("record failure: %w", err)
+		}
+		return nil
+	})
+}
+
+// RunPrune deletes files that are kept no longer.
+func (s *Service) RunPrune(ctx context.Context, job jobs.Job[PruneArgs]) error {
+	for {
+		var rows []db.ReportListExpiredRow
+		err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+			rows, err = tx.ReportListExpired(ctx, job.TenantID, s.deps.Clock(), listed)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("list expired reports: %w", err)
+		}
+		for _, row := range rows {
+			if err := s.deps.Blobs.Delete(ctx, row.DownloadUrl); err != nil {
+				return err
+			}
+		}
+		err = s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+			for _, row := range rows {
+				if err := tx.ReportSetExpired(ctx, job.TenantID, row.ReportID); err != nil {
+					return fmt.Errorf("forget file: %w", err)
+				}
+			}
+			if len(rows) < listed {
+				return job.Complete(ctx, tx)
+			}
+			return nil
+		})
+		if err != nil || len(rows) < listed {
+			return err
+		}
+	}
+}
+
+// prefix answers where the workspace's files lie, with a slash at its end.
+func (s *Service) prefix(ctx context.Context, tenant ids.Tenant) (string, error) {
+	var prefix []byte
+	err := s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		placement, err := tx.PlacementByTenant(ctx, tenant.UUID())
+		prefix = []byte(placement.StoragePrefix)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("find placement of %s: %w", tenant, err)
+	}
+	return string(bytes.TrimRight(prefix, "/")) + "/", nil
+}
