@@ -276,11 +276,11 @@ func TestFilterChangeIsOneAnswer(t *testing.T) {
 		return targets
 	}
 	same := b.request(http.MethodGet, s.path(""), asked(have, snapshot, s.url+s.path(""))).want(http.StatusOK)
-	if got := strings.Join(parts(same), " "); got != "#filters #dash-status #dash-meta" || same.header.Get("HX-Push-Url") != "false" {
+	if got := strings.Join(parts(same), " "); got != "#filters #dash-status #dash-tabs #dash-empty #dash-meta" || same.header.Get("HX-Push-Url") != "false" {
 		t.Errorf("nothing changed: %s, address %q", got, same.header.Get("HX-Push-Url"))
 	}
 	clicked := b.request(http.MethodGet, s.path("?x.bars=web"), asked(have, snapshot, s.url+s.path(""))).want(http.StatusOK)
-	if got := strings.Join(parts(clicked), " "); got != "#filters #dash-status #dash-meta #w-sum #w-bars #w-mix #w-line #w-table #w-gone" {
+	if got := strings.Join(parts(clicked), " "); got != "#filters #dash-status #dash-tabs #dash-empty #dash-meta #w-sum #w-bars #w-mix #w-line #w-table #w-gone" {
 		t.Errorf("a click: %s", got)
 	}
 	if got := clicked.header.Get("HX-Push-Url"); got != s.path("?x.bars=web") {

@@ -27,6 +27,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/secrets"
@@ -76,6 +77,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.Sharing = sharing.New(pool)
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
+	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
 		f(&s.Deps)
 	}

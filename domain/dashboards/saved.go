@@ -140,7 +140,7 @@ func (s *Service) ofPerson(ctx context.Context, actor access.Actor, id ids.Dashb
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return err
 	}
-	return s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	return s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
 		if _, err := get(ctx, tx, actor, id); err != nil {
 			return err
 		}
