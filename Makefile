@@ -25,7 +25,7 @@ ASSET_SOURCES := $(shell find static views -type d \( -name node_modules -o -nam
 ASSETS        := static/dist/manifest.json
 NODE_MODULES  := static/node_modules/.installed
 
-TEST_TIMEOUT ?= 9m
+TEST_TIMEOUT ?= 25m
 
 .PHONY: help
 help: ## list the targets

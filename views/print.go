@@ -128,17 +128,30 @@ func (p PrintProps) scope(ctx context.Context) string {
 	}
 	for _, c := range v.Controls {
 		if len(c.Values) > 0 {
-			var words []string
-			for _, value := range c.Values {
-				words = append(words, value.Text)
-			}
-			parts = append(parts, c.Label+" "+strings.Join(words, ", "))
+			parts = append(parts, c.Label+" "+printedValues(ctx, c.Values))
+		} else if c.Summary != "" {
+			parts = append(parts, c.Label+" "+c.Summary)
 		}
 	}
 	for _, x := range v.Cross {
 		parts = append(parts, x.Field+" "+x.Text)
 	}
 	return strings.Join(parts, " · ")
+}
+
+// printedNames is how many values of a filter are named on paper.
+const printedNames = 12
+
+func printedValues(ctx context.Context, values []dashboards.PickView) string {
+	var words []string
+	for _, value := range values[:min(len(values), printedNames)] {
+		words = append(words, value.Text)
+	}
+	text := strings.Join(words, ", ")
+	if rest := len(values) - len(words); rest > 0 {
+		text += " " + messages.T(ctx, "print.and_more", "Count", rest)
+	}
+	return text
 }
 
 // Limits of the summary.

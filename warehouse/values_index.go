@@ -109,10 +109,10 @@ func appendFolded(to []byte, text string) []byte {
 }
 
 // maxIndexed bounds an index: of a column with more values the most frequent
-// ones are found. maxIndexBytes bounds its texts.
+// ones are found. maxIndexBytes bounds its texts, both ways that they are held.
 const (
-	maxIndexed    = 5_000_000
-	maxIndexBytes = 1 << 30
+	maxIndexed    = 2_000_000
+	maxIndexBytes = 128 << 20
 )
 
 // newValueIndex takes an answer of two columns, values and their numbers of
@@ -126,7 +126,7 @@ func newValueIndex(r *Result) *valueIndex {
 			continue
 		}
 		text := value.valueText(i)
-		if len(x.texts.data)+len(text) > maxIndexBytes {
+		if len(x.texts.data)+len(x.folded.data)+len(text) > maxIndexBytes {
 			x.more = true
 			break
 		}

@@ -35,11 +35,16 @@ type keptIndex struct {
 	ready *buildingIndex
 }
 
-// buildingIndex has its index, or why there is none, once done is closed.
+// buildingIndex has its index, or why there is none, once done is closed. One
+// that only those who wait need is given up with the last of them.
 type buildingIndex struct {
-	done  chan struct{}
-	index *valueIndex
-	err   error
+	done   chan struct{}
+	index  *valueIndex
+	err    error
+	cancel context.CancelFunc // nil where it is built to its end
+
+	waiting int // guarded by valueIndexes.mu
+	gone    bool
 }
 
 // Room for indexes in memory and, for all engines of a directory, in files.
@@ -77,6 +82,7 @@ func (e *Engine) SearchValues(ctx context.Context, q Query, column, term string,
 	select {
 	case <-b.done:
 	case <-wait.Done():
+		e.values.leave(b)
 		return FoundValues{}, e.explainError(ctx, wait, wait.Err())
 	}
 	if b.err != nil {
@@ -86,12 +92,12 @@ func (e *Engine) SearchValues(ctx context.Context, q Query, column, term string,
 }
 
 // PrepareValues begins to build the index that SearchValues needs, where it is
-// not there, and does not wait for it.
+// not there and everybody needs it, and does not wait for it.
 //
 // Errors: the query.* codes that speak of specs.
 func (e *Engine) PrepareValues(ctx context.Context, q Query, column string) error {
 	p, keepFile, err := e.valuesPlan(ctx, q, column)
-	if err == nil {
+	if err == nil && keepFile {
 		e.valueIndex(p, keepFile)
 	}
 	return err
@@ -118,8 +124,8 @@ func (e *Engine) valuesPlan(ctx context.Context, q Query, column string) (p *pla
 }
 
 // valueIndex finds the index in memory, or begins to read its file or to build
-// it. Who types on gives up the question before; what is built for it is built
-// to its end.
+// it. Who types on gives up the question before; an index of all rows is built
+// to its end all the same.
 func (e *Engine) valueIndex(p *plan, keepFile bool) *buildingIndex {
 	v := e.values
 	v.mu.Lock()
@@ -129,33 +135,62 @@ func (e *Engine) valueIndex(p *plan, keepFile bool) *buildingIndex {
 		return at.Value.(*keptIndex).ready
 	}
 	b := v.building[p.digest]
-	if b != nil {
+	if b != nil && !b.gone {
+		b.waiting++
 		return b
 	}
-	b = &buildingIndex{done: make(chan struct{})}
+	b = &buildingIndex{done: make(chan struct{}), waiting: 1}
 	if v.closed {
 		b.err = ErrClosed
 		close(b.done)
 		return b
 	}
 	v.building[p.digest] = b
+	ctx, cancel := context.WithTimeout(e.closing, buildTime)
+	if !keepFile {
+		b.cancel = cancel
+	}
 	e.background.Add(1)
 	go func() {
 		defer e.background.Done()
-		index, err := e.buildValues(p, keepFile)
+		defer cancel()
+		index, err := e.buildGuarded(ctx, p, keepFile)
 		v.finish(p.digest, b, index, err)
 	}()
 	return b
+}
+
+// buildGuarded turns a mistake in building into an error of those who wait: it
+// must not end the process.
+func (e *Engine) buildGuarded(ctx context.Context, p *plan, keepFile bool) (index *valueIndex, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			index, err = nil, fmt.Errorf("build index of values: panic: %v", cause)
+		}
+	}()
+	return e.buildValues(ctx, p, keepFile)
+}
+
+// leave is for who waits no longer.
+func (v *valueIndexes) leave(b *buildingIndex) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if b.waiting--; b.waiting == 0 && b.cancel != nil {
+		b.gone = true
+		b.cancel()
+	}
 }
 
 // finish keeps what was built and lets everybody have it.
 func (v *valueIndexes) finish(key string, b *buildingIndex, index *valueIndex, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.building, key)
+	if v.building[key] == b {
+		delete(v.building, key)
+	}
 	b.index, b.err = index, err
 	close(b.done)
-	if err != nil {
+	if err != nil || v.byKey[key] != nil {
 		return
 	}
 	v.byKey[key] = v.recent.PushFront(&keptIndex{key, b})
@@ -176,9 +211,7 @@ func (v *valueIndexes) close() {
 	v.closed = true
 }
 
-func (e *Engine) buildValues(p *plan, keepFile bool) (*valueIndex, error) {
-	ctx, cancel := context.WithTimeout(e.closing, buildTime)
-	defer cancel()
+func (e *Engine) buildValues(ctx context.Context, p *plan, keepFile bool) (*valueIndex, error) {
 	path := e.valuesPath(p.digest)
 	if keepFile {
 		if x := readIndex(path); x != nil {

@@ -89,7 +89,7 @@ func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool
 		}
 		// It may be newer than the epoch, which does no harm: whoever finds it
 		// asked before the change was there.
-		if a := known.identity.Actor; a.TenantID.UUID() == session.TenantID && a.UserID.UUID() == session.UserID {
+		if a := known.identity.Actor; a.TenantID.UUID() == session.TenantID && a.UserID.UUID() == session.UserID && len(known.text) <= knownText {
 			s.known.Add(key, known)
 		}
 	}
@@ -103,8 +103,12 @@ func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool
 	return i, known.text, nil
 }
 
-// knownIdentities is how many people and asides are remembered.
-const knownIdentities = 20_000
+// knownIdentities is how many people and asides are remembered, knownText how
+// long the text of an aside may be.
+const (
+	knownIdentities = 20_000
+	knownText       = 4 << 10
+)
 
 type knownKey struct {
 	tenant, user, person uuid.UUID

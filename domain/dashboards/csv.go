@@ -81,6 +81,9 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 	if c.head, err = s.ask(ctx, v, &copied, *spec); err != nil {
 		return nil, err
 	}
+	if c.step == 0 && c.head.More && spec.Limit == csvRows {
+		return nil, warehouse.ErrTooManyRows.With("The widget has more than %d groups. Filter it, or group more coarsely.", csvRows)
+	}
 	for i := range c.head.Columns {
 		c.Columns = append(c.Columns, c.column(&c.head.Columns[i]))
 	}

@@ -199,7 +199,10 @@ func (s *State) parseLevels(id string, values []string) error {
 	if len(list) > maxLevels {
 		return ErrFilters.With("A widget is drilled down at most %d levels.", maxLevels)
 	}
-	*s = s.withLevels(id, list)
+	if s.Levels == nil {
+		s.Levels = map[string][]string{}
+	}
+	s.Levels[id] = list
 	return nil
 }
 

@@ -198,7 +198,11 @@ func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, si
 		if name == "" {
 			name = sc.measureLabel(m)
 		}
-		e.Values = append(e.Values, ExplainedValue{Name: name, Text: texts[measureName(m)], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
+		text := texts[measureName(m)]
+		if e.Mark != "" && m.Show != "" {
+			text = "" // one mark alone has no share and no running total
+		}
+		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
 	}
 	return nil
 }
@@ -229,7 +233,13 @@ func (v *View) rowsPlan(widget, mark string, page int) (*Plan, error) {
 	filters = slices.DeleteFunc(append(slices.Clone(p.main.Filters), filters...), func(f warehouse.Filter) bool { return f.Measure != "" })
 	if len(p.main.Measures) == 1 {
 		resolved, _ := sc.measure(p.main.Measures[0])
-		filters = append(append(filters, resolved.Filters...), p.main.Measures[0].Filters...)
+		filters = append(filters, resolved.Filters...)
+		if m := p.main.Measures[0]; m.Measure != "" {
+			filters = append(filters, m.Filters...)
+		}
+		if resolved.Fn == "count" && resolved.Column != "" {
+			filters = append(filters, warehouse.Filter{Column: resolved.Column, Op: "not_in", Values: []json.RawMessage{json.RawMessage("null")}})
+		}
 	}
 	title := p.Widget.Title
 	if text != "" {
@@ -342,6 +352,9 @@ func (s *schema) definition(fields map[string]string, m warehouse.Measure) strin
 		switch m.Fn {
 		case "count":
 			text = "number of rows"
+			if m.Column != "" {
+				text += " with a value in " + m.Column
+			}
 		case "count_distinct":
 			text = "number of different values of " + m.Column
 		case "percentile":

@@ -253,6 +253,9 @@ func (v *View) filterOf(p *Plan, sc *schema, c *ControlView) (f warehouse.Filter
 		days, bounded := c.Range.Resolve(v.dayOf())
 		return warehouse.Filter{Column: name, Op: "between", From: quoted(days.From.String()), To: quoted(days.To.String())}, bounded
 	case KindTop:
+		if len(c.top) == 0 { // nothing is on top, so no row is
+			return warehouse.Filter{Column: name, Op: "in", Values: []json.RawMessage{}}, true
+		}
 		return v.in(p, sc, warehouse.Dimension{Column: name}, c.top)
 	}
 	return v.in(p, sc, warehouse.Dimension{Column: name}, c.picks)

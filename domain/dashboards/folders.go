@@ -121,9 +121,6 @@ func (s *Service) DeleteFolder(ctx context.Context, actor access.Actor, id ids.F
 		if err != nil {
 			return 0, err
 		}
-		if before.Restricted && len(before.DashboardIds)+len(before.FolderIds) > 0 {
-			return 0, ErrFolderRestricted
-		}
 		value := folderValue{Name: before.Name, User: before.UserID, Parent: before.ParentID, Restricted: before.Restricted,
 			Dashboards: before.DashboardIds, Folders: before.FolderIds}
 		grants, err := tx.GrantList(ctx, tx.TenantID, id.UUID())
@@ -255,12 +252,16 @@ type grantValue struct {
 // putFolder takes a folder away, or brings it back as it was.
 func (s *Service) putFolder(ctx context.Context, tx *db.Tx, id uuid.UUID, f *folderValue) (int64, error) {
 	if f == nil {
-		current, err := tx.FolderGet(ctx, tx.TenantID, id)
+		current, err := tx.FolderContent(ctx, tx.TenantID, id)
 		if db.IsNoRows(err) {
 			return 0, nil
 		}
 		if err != nil {
 			return 0, err
+		}
+		// What lies in it would be everybody's.
+		if current.Restricted && len(current.DashboardIds)+len(current.FolderIds) > 0 {
+			return 0, ErrFolderRestricted
 		}
 		if err := tx.FolderEmpty(ctx, current.ParentID, tx.TenantID, &id); err != nil {
 			return 0, err
@@ -270,7 +271,7 @@ func (s *Service) putFolder(ctx context.Context, tx *db.Tx, id uuid.UUID, f *fol
 	parent := f.Parent
 	if parent != nil {
 		if err := intoFolder(ctx, tx, ids.Folder(*parent)); err != nil {
-			parent = nil // it is gone, or not theirs any more
+			return 0, err // at the top it might be everybody's
 		}
 	}
 	if err := tx.FolderInsert(ctx, db.FolderInsertParams{TenantID: tx.TenantID, FolderID: id, ParentID: parent, Name: f.Name, UserID: f.User,

@@ -52,8 +52,12 @@ func (r *ReadState) DefaultView() string {
 	return link
 }
 
-// knownViews is how many views are kept.
-const knownViews = 512
+// knownViews is how many views are kept, knownLink how long the choices of one
+// may be.
+const (
+	knownViews = 512
+	knownLink  = 2 << 10
+)
 
 type knownView struct {
 	views *lru.Cache[string, *View]
@@ -82,8 +86,12 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 	if state.Text == "" {
 		return nil, ErrNotFound
 	}
+	if r.State.From != nil {
+		return s.Open(ctx, actor, r) // it names another dashboard, which the state does not
+	}
+	link := r.State.Encode()
 	key := strings.Join([]string{actor.TenantID.String(), actor.UserID.String(), string(actor.Role), actor.Locale, actor.Location().String(),
-		r.ID.String(), state.Text, r.Snapshot, language, r.Now.Format(time.RFC3339), r.State.Encode()}, "\x00")
+		r.ID.String(), state.Text, r.Snapshot, language, r.Now.Format(time.RFC3339), link}, "\x00")
 	if v, ok := s.known.views.Get(key); ok {
 		return v, nil
 	}
@@ -97,7 +105,9 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 		s.known.asked.Add(r.ID, now)
 		return v, nil
 	}
-	s.known.views.Add(key, v)
+	if len(link) <= knownLink {
+		s.known.views.Add(key, v)
+	}
 	return v, nil
 }
 

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -127,11 +128,12 @@ func (v *View) clock(sc *schema, q *Query) int64 {
 
 // versionsOf are content and definition of all that the dataset's answers
 // depend on.
-func (v *View) versionsOf(sc *schema) []int64 {
-	var list []int64
+func (v *View) versionsOf(sc *schema) []string {
+	var list []string
 	add := func(d *datasets.Dataset) {
 		version, _ := v.Snapshot.Version(d.ID)
-		list = append(list, version, d.Revision)
+		// With their ids: not everybody sees the same lookups.
+		list = append(list, fmt.Sprintf("%s:%d:%d", d.ID, version, d.Revision))
 	}
 	add(&sc.Dataset)
 	for _, name := range sortedKeys(sc.targets) {

@@ -34,6 +34,7 @@ const (
 	// maxCombinations bounds what marks over several dimensions select.
 	maxCombinations = 5000
 	maxStateBytes   = 32 << 10
+	maxStateParams  = 500
 )
 
 // Parameters of a link, beside "<letter>.<id>".
@@ -61,7 +62,7 @@ func ParseState(query url.Values) (State, error) {
 			total += len(name) + len(v)
 		}
 	}
-	if total > maxStateBytes {
+	if total > maxStateBytes || len(query) > maxStateParams {
 		return State{}, ErrFilters.With("The link holds more filters than fit into one. Reset the filters.")
 	}
 	if text := rangeOf(query); text != "" {
@@ -104,7 +105,7 @@ func idList(lists []string) []string {
 	var found []string
 	for _, list := range lists {
 		for id := range strings.SplitSeq(list, ",") {
-			if idPattern.MatchString(id) && !slices.Contains(found, id) {
+			if len(found) < maxStateValues && idPattern.MatchString(id) && !slices.Contains(found, id) {
 				found = append(found, id)
 			}
 		}
@@ -145,11 +146,11 @@ func (s *State) parse(letter, id string, values []string) error {
 				if slices.Contains(s.Picks[id], value) {
 					continue
 				}
+				if len(s.Picks[id]) == maxStateValues {
+					return ErrFilters.With("A filter takes at most %d values.", maxStateValues)
+				}
 				s.pick(id, append(s.Picks[id], value))
 			}
-		}
-		if len(s.Picks[id]) > maxStateValues {
-			return ErrFilters.With("A filter takes at most %d values.", maxStateValues)
 		}
 	case "x":
 		if !idPattern.MatchString(id) {
@@ -164,13 +165,14 @@ func (s *State) parse(letter, id string, values []string) error {
 				if err != nil {
 					return ErrFilters.Wrap(err)
 				}
-				if !slices.ContainsFunc(s.Cross[id], func(m charts.Mark) bool { return slices.Equal(m, mark) }) {
-					s.cross(id, append(s.Cross[id], mark))
+				if slices.ContainsFunc(s.Cross[id], func(m charts.Mark) bool { return slices.Equal(m, mark) }) {
+					continue
 				}
+				if len(s.Cross[id]) == maxStateValues {
+					return ErrFilters.With("At most %d marks can be selected.", maxStateValues)
+				}
+				s.cross(id, append(s.Cross[id], mark))
 			}
-		}
-		if len(s.Cross[id]) > maxStateValues {
-			return ErrFilters.With("At most %d marks can be selected.", maxStateValues)
 		}
 	case "s":
 		if text := values[0]; text != "" && text != "-" && idPattern.MatchString(id) {

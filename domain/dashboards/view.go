@@ -498,13 +498,13 @@ func (v *View) resolveCross() error {
 		if sc == nil {
 			continue
 		}
+		// Marks of before the author changed how the widget is divided are left out.
+		marks = slices.DeleteFunc(slices.Clone(marks), func(m charts.Mark) bool { return len(m) != len(dims) })
+		if len(marks) == 0 {
+			continue
+		}
 		view := CrossView{Widget: id, Title: w.Title, Type: w.Type, columns: dims, dataset: dataset}
 		combinations := 1
-		for _, m := range marks {
-			if len(m) != len(dims) {
-				return ErrFilters
-			}
-		}
 		for n := range dims {
 			if combinations *= len(distinct(marks, n)); combinations > maxCombinations {
 				return ErrFilters.With("At most %d combinations of marks can be selected.", maxCombinations)

@@ -229,7 +229,7 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		n := int64(0)
 		if same {
 			n, err = kind.put(ctx, s, tx, row.ObjectID, row.Before)
-			for _, gone := range []error{ErrFolderNotFound, ErrFolderInside, ErrFolderDeep, access.ErrViewOnly} {
+			for _, gone := range []error{ErrFolderNotFound, ErrFolderInside, ErrFolderDeep, ErrFolderRestricted, access.ErrViewOnly} {
 				if errors.Is(err, gone) {
 					n, err = 0, nil
 				}

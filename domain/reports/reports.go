@@ -206,6 +206,8 @@ func (s *Service) render(ctx context.Context, actor access.Actor, id ids.Dashboa
 	if err != nil {
 		return Stated{}, err
 	}
+	// A report holds all of the dashboard, whatever tab was open.
+	state.Tab = dashboards.AllTabs
 	now := s.deps.Clock()
 	request := dashboards.OpenRequest{ID: id, State: state, Snapshot: spec.Snapshot, Now: now.Truncate(time.Minute), Words: s.deps.Words(ctx, actor.Locale)}
 	if spec.Format.printed() {

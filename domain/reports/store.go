@@ -329,14 +329,19 @@ func (s *Service) store(ctx context.Context, job jobs.Job[RenderArgs], file *os.
 	}
 	now := s.deps.Clock()
 	expiry := now.Add(keepFor)
+	stored := int64(0)
 	err = s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.ReportSetCompleted(ctx, db.ReportSetCompletedParams{TenantID: job.TenantID, ReportID: job.Args.ReportID.UUID(),
+		var err error
+		if stored, err = tx.ReportSetCompleted(ctx, db.ReportSetCompletedParams{TenantID: job.TenantID, ReportID: job.Args.ReportID.UUID(),
 			DownloadUrl: key, Name: stated.Name, Stated: text, Now: &now, ExpiresAt: &expiry}); err != nil {
 			return fmt.Errorf("complete report: %w", err)
 		}
 		return job.Complete(ctx, tx)
 	})
-	if err != nil {
+	if errors.Is(err, db.ErrOutcomeUnknown) {
+		return err // the row may name the file
+	}
+	if err != nil || stored == 0 { // it was cancelled meanwhile
 		return errors.Join(err, s.deps.Blobs.Delete(context.WithoutCancel(ctx), key))
 	}
 	return nil
