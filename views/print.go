@@ -258,7 +258,7 @@ func (p PrintProps) lines() []printLine {
 			}
 			lines = append(lines, figureLines(tiles[i:n], landscape)...)
 			i = n
-		case t.Type == charts.Divider || t.Type == charts.Text || t.Drawing != nil && t.Drawing.Table != nil || t.Drawing != nil && t.Drawing.Words != nil:
+		case t.Type == charts.Divider || t.Type == charts.Section || t.Type == charts.Text || t.Drawing != nil && t.Drawing.Table != nil || t.Drawing != nil && t.Drawing.Words != nil:
 			lines = append(lines, printLine{kind: lineFlow, tiles: []printPlace{{t, 12}}})
 			i++
 		default:
@@ -282,7 +282,7 @@ func (p PrintProps) lines() []printLine {
 }
 
 func isCanvas(t *dashboards.Tile) bool {
-	return t.Type != charts.KPI && t.Type != charts.Divider && t.Type != charts.Text &&
+	return t.Type != charts.KPI && t.Type != charts.Divider && t.Type != charts.Section && t.Type != charts.Text &&
 		(t.Drawing == nil || t.Drawing.Table == nil && t.Drawing.Words == nil)
 }
 

@@ -313,11 +313,17 @@ func (s *Service) Asked(ctx context.Context, v *View, widget string) (took time.
 	return result.Elapsed, result.Rows, true
 }
 
-// files are what a statement reads: where they lie is nobody's business.
-var files = regexp.MustCompile(`read_parquet\(\[[^\]]*\][^)]*\)`)
+// files are what a statement reads: where they lie is nobody's business. What a
+// lookup reads has an alias of its own.
+var files = regexp.MustCompile(`read_parquet\(\[[^\]]*\][^)]*\)( AS l(\d+)\b)?`)
 
 func withoutFiles(sql, dataset string) string {
-	return files.ReplaceAllLiteralString(sql, `"`+strings.ReplaceAll(dataset, `"`, `""`)+`"`)
+	return files.ReplaceAllStringFunc(sql, func(read string) string {
+		if m := files.FindStringSubmatch(read); m[1] != "" {
+			return "lookup_" + m[2] + m[1]
+		}
+		return `"` + strings.ReplaceAll(dataset, `"`, `""`) + `"`
+	})
 }
 
 func specText(spec warehouse.Spec) string {
