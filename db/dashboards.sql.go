@@ -1406,10 +1406,12 @@ const objectName = `-- name: ObjectName :one
 SELECT name FROM dashboards d WHERE d.tenant_id = $1 AND d.dashboard_id = $2
 UNION ALL
 SELECT name FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
+UNION ALL
+SELECT name FROM dashboard_templates t WHERE t.tenant_id = $1 AND t.template_id = $2
 LIMIT 1
 `
 
-// ObjectName is the name of a dashboard, deleted or not, or of a folder.
+// ObjectName is the name of a dashboard or template, deleted or not, or of a folder.
 func (q *Queries) ObjectName(ctx context.Context, tenantID uuid.UUID, objectID uuid.UUID) (string, error) {
 	row := q.db.QueryRow(ctx, objectName, tenantID, objectID)
 	var name string

@@ -504,6 +504,23 @@ CREATE TABLE public.dashboard_saved_views (
 
 ALTER TABLE ONLY public.dashboard_saved_views FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.dashboard_templates (
+    tenant_id uuid NOT NULL,
+    template_id uuid NOT NULL,
+    user_id uuid,
+    name text NOT NULL,
+    about text DEFAULT ''::text NOT NULL,
+    config jsonb NOT NULL,
+    sources jsonb NOT NULL,
+    titles text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT dashboard_templates_about_check CHECK ((length(about) <= 300)),
+    CONSTRAINT dashboard_templates_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
+);
+
+ALTER TABLE ONLY public.dashboard_templates FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.dashboard_versions (
     tenant_id uuid NOT NULL,
     dashboard_id uuid NOT NULL,
@@ -969,6 +986,9 @@ ALTER TABLE ONLY public.dashboard_operations
 ALTER TABLE ONLY public.dashboard_saved_views
     ADD CONSTRAINT dashboard_saved_views_pkey PRIMARY KEY (tenant_id, view_id);
 
+ALTER TABLE ONLY public.dashboard_templates
+    ADD CONSTRAINT dashboard_templates_pkey PRIMARY KEY (tenant_id, template_id);
+
 ALTER TABLE ONLY public.dashboard_versions
     ADD CONSTRAINT dashboard_versions_pkey PRIMARY KEY (tenant_id, dashboard_id, number);
 
@@ -1103,6 +1123,10 @@ CREATE UNIQUE INDEX dashboard_saved_views_default_idx ON public.dashboard_saved_
 CREATE UNIQUE INDEX dashboard_saved_views_name_idx ON public.dashboard_saved_views USING btree (tenant_id, dashboard_id, user_id, name);
 
 CREATE INDEX dashboard_saved_views_user_idx ON public.dashboard_saved_views USING btree (tenant_id, user_id);
+
+CREATE INDEX dashboard_templates_deleted_idx ON public.dashboard_templates USING btree (tenant_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX dashboard_templates_user_idx ON public.dashboard_templates USING btree (tenant_id, user_id);
 
 CREATE INDEX dashboard_versions_user_idx ON public.dashboard_versions USING btree (tenant_id, user_id);
 
@@ -1248,6 +1272,9 @@ ALTER TABLE ONLY public.dashboard_saved_views
 ALTER TABLE ONLY public.dashboard_saved_views
     ADD CONSTRAINT dashboard_saved_views_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.dashboard_templates
+    ADD CONSTRAINT dashboard_templates_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
 ALTER TABLE ONLY public.dashboard_versions
     ADD CONSTRAINT dashboard_versions_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
 
@@ -1382,6 +1409,8 @@ ALTER TABLE public.dashboard_operations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_saved_views ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.dashboard_templates ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dashboard_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_views ENABLE ROW LEVEL SECURITY;
@@ -1451,6 +1480,8 @@ CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (
 CREATE POLICY tenant_rows ON public.dashboard_operations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_saved_views USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dashboard_templates USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_versions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1589,6 +1620,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO data
 GRANT SELECT,INSERT ON TABLE public.dashboard_operations TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_saved_views TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_templates TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dashboard_versions TO dataflow_app;
 

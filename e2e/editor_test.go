@@ -43,9 +43,15 @@ var shop = sync.OnceValue(func() error {
 func (v *visitor) editShop(start string) string {
 	v.t.Helper()
 	v.must(shop())
+	return v.editNew("shop", start)
+}
+
+// editNew does so with another dataset.
+func (v *visitor) editNew(dataset, start string) string {
+	v.t.Helper()
 	v.open("/dashboards/new")
 	v.must(v.tab.Locator("select[name=dataset]").WaitFor())
-	_, err := v.tab.Locator("select[name=dataset]").SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice("shop")})
+	_, err := v.tab.Locator("select[name=dataset]").SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice(dataset)})
 	v.must(err)
 	_, err = v.tab.Locator("select[name=start]").SelectOption(playwright.SelectOptionValues{Values: playwright.StringSlice(start)})
 	v.must(err)

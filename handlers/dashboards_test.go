@@ -365,7 +365,11 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 	t.Parallel()
 	s := newBoardSite(t)
 	nobody := s.browser(t)
-	checked := s.walk(t, s.as(t, "foreign"), map[string]string{"/dashboards/{id}": s.board.ID.String(), "/folders/{id}": s.folder.ID.String()},
+	template, err := s.Dashboards.SaveTemplate(t.Context(), s.editor(), s.board.ID, "Trading template", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := s.walk(t, s.as(t, "foreign"), map[string]string{"/dashboards/{id}": s.board.ID.String(), "/folders/{id}": s.folder.ID.String(), "/templates/{id}": template.String()},
 		func(t *testing.T, method, path string) {
 			nobody.t = t
 			out := nobody.request(method, path, nil, "name", "Mine")

@@ -42,6 +42,7 @@ func (h home) routes(r chi.Router) {
 	r.Post("/dashboards/{id}/restore", handle(h.restore))
 	r.Post("/dashboards/undo", handle(h.undo))
 	r.Post("/dashboards/redo", handle(h.redo))
+	h.templateRoutes(r)
 	r.Post("/folders", handle(h.createFolder))
 	r.Get("/folders/{id}/rename", handle(h.renameFolderForm))
 	r.Get("/folders/{id}/move", handle(h.moveFolderForm))
@@ -371,6 +372,10 @@ func (h home) newForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	templates, err := h.Dashboards.ListTemplates(r.Context(), actor(r))
+	if err != nil {
+		return err
+	}
 	wanted := r.URL.Query().Get("dataset")
 	var options []ui.Option
 	for _, d := range list {
@@ -379,7 +384,7 @@ func (h home) newForm(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return h.form(w, r, http.StatusOK, messages.T(r.Context(), "boards.new_title"),
-		views.NewDashboardForm(views.BoardForm{Action: views.PathDashboards}, options))
+		views.NewDashboardForm(views.BoardForm{Action: views.PathDashboards}, options, templates))
 }
 
 // create makes a first dashboard out of a dataset's columns, or an empty one

@@ -350,11 +350,13 @@ SELECT f.name, f.user_id, f.parent_id, f.restricted,
 FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
 FOR UPDATE OF f;
 
--- ObjectName is the name of a dashboard, deleted or not, or of a folder.
+-- ObjectName is the name of a dashboard or template, deleted or not, or of a folder.
 -- name: ObjectName :one
 SELECT name FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @object_id
 UNION ALL
 SELECT name FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @object_id
+UNION ALL
+SELECT name FROM dashboard_templates t WHERE t.tenant_id = @tenant_id AND t.template_id = @object_id
 LIMIT 1;
 
 -- DashboardPlace is where a dashboard lies and how it is tagged.

@@ -65,6 +65,15 @@ func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 	return p.widgetPath("") + "?" + values.Encode()
 }
 
+// kpiName reads a KPI out: what is shown, and the whole number where that is
+// shorter.
+func kpiName(k *charts.Figure) string {
+	if k.Text == k.Full {
+		return k.Full
+	}
+	return k.Text + " (" + k.Full + ")"
+}
+
 // statusText is the word beside the icon: the threshold's own, what there is of
 // the target, or the target.
 func statusText(ctx context.Context, s *charts.Status) string {

@@ -21,6 +21,14 @@ var (
 		"The name of a view has 1 to 80 characters.")
 	ErrTooManyViews = apperr.Define(apperr.Invalid, "dashboards.too_many_views",
 		"You have as many views of this dashboard as there can be. Delete one first.")
+	ErrTemplateNotFound = apperr.Define(apperr.NotFound, "dashboards.template_not_found",
+		"This template does not exist or was removed.")
+	ErrTemplateAbout = apperr.Define(apperr.Invalid, "dashboards.template_about_invalid",
+		"The description of a template has at most 300 characters.")
+	ErrTemplateFit = apperr.Define(apperr.Invalid, "dashboards.template_fit_invalid",
+		"The fields that were chosen do not fit the template.")
+	ErrTooManyTemplates = apperr.Define(apperr.Invalid, "dashboards.too_many_templates",
+		"This workspace has as many templates as there can be. Delete one first.")
 	ErrFolderNotFound = apperr.Define(apperr.NotFound, "dashboards.folder_not_found",
 		"This folder does not exist or was removed.")
 	ErrStale = apperr.Define(apperr.Conflict, "dashboards.stale",

@@ -478,7 +478,12 @@ func (s *Service) Purge(ctx context.Context, actor access.Actor, keep time.Durat
 		return 0, err
 	}
 	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		removed, err = tx.DashboardPurge(ctx, tx.TenantID, ptr(s.clock().Add(-keep)))
+		before := ptr(s.clock().Add(-keep))
+		if removed, err = tx.DashboardPurge(ctx, tx.TenantID, before); err != nil {
+			return err
+		}
+		templates, err := tx.TemplatePurge(ctx, tx.TenantID, before)
+		removed += templates
 		return err
 	})
 	return removed, err

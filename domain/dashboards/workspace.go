@@ -62,6 +62,12 @@ var deedKinds = map[string]deedKind{
 		}
 		return tx.DashboardUndelete(ctx, tx.TenantID, id)
 	}},
+	"template": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
+		if len(value) == 0 {
+			return tx.TemplateDelete(ctx, ptr(s.clock()), tx.TenantID, id)
+		}
+		return tx.TemplateUndelete(ctx, tx.TenantID, id)
+	}},
 	"dashboard.folder": {put: func(ctx context.Context, _ *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		var folder *uuid.UUID
 		if err := json.Unmarshal(value, &folder); err != nil {
@@ -169,7 +175,7 @@ func valueOf(v any) (json.RawMessage, error) {
 // Done is a deed that was taken back or done again.
 type Done struct {
 	// Kind is "dashboard", "dashboard.folder", "dashboard.tags", "folder",
-	// "folder.name" or "folder.parent"; Gone tells that the object is not there
+	// "folder.name", "folder.parent" or "template"; Gone tells that the object is not there
 	// now.
 	Kind string
 	Name string // of the dashboard or folder

@@ -29,6 +29,7 @@ type (
 	report    struct{}
 	message   struct{}
 	savedView struct{}
+	template  struct{}
 )
 
 // One type an entity.
@@ -49,6 +50,7 @@ type (
 	Report    = ID[report]
 	Message   = ID[message]
 	SavedView = ID[savedView]
+	Template  = ID[template]
 )
 
 // New makes an id that sorts after all earlier ones.
