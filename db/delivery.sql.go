@@ -7,28 +7,30 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 )
 
 const deliveryGet = `-- name: DeliveryGet :one
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
 FROM delivery_messages WHERE tenant_id = $1 AND message_id = $2
 `
 
 type DeliveryGetRow struct {
-	MessageID uuid.UUID
-	Kind      string
-	ToAddress string
-	ToName    string
-	Subject   string
-	Body      []byte
-	State     string
-	Attempts  int32
-	LastError string
-	CreatedAt time.Time
-	SentAt    *time.Time
+	MessageID   uuid.UUID
+	Kind        string
+	ToAddress   string
+	ToName      string
+	Subject     string
+	Body        []byte
+	State       string
+	Attempts    int32
+	LastError   string
+	CreatedAt   time.Time
+	SentAt      *time.Time
+	Attachments json.RawMessage
 }
 
 // DeliveryGet reads one message.
@@ -47,25 +49,27 @@ func (q *Queries) DeliveryGet(ctx context.Context, tenantID uuid.UUID, messageID
 		&i.LastError,
 		&i.CreatedAt,
 		&i.SentAt,
+		&i.Attachments,
 	)
 	return i, err
 }
 
 const deliveryInsert = `-- name: DeliveryInsert :exec
 
-INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id, attachments)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type DeliveryInsertParams struct {
-	TenantID  uuid.UUID
-	MessageID uuid.UUID
-	Kind      string
-	ToAddress string
-	ToName    string
-	Subject   string
-	Body      []byte
-	JobID     *uuid.UUID
+	TenantID    uuid.UUID
+	MessageID   uuid.UUID
+	Kind        string
+	ToAddress   string
+	ToName      string
+	Subject     string
+	Body        []byte
+	JobID       *uuid.UUID
+	Attachments json.RawMessage
 }
 
 // Messages to send and messages sent.
@@ -80,28 +84,30 @@ func (q *Queries) DeliveryInsert(ctx context.Context, arg DeliveryInsertParams) 
 		arg.Subject,
 		arg.Body,
 		arg.JobID,
+		arg.Attachments,
 	)
 	return err
 }
 
 const deliveryListNewest = `-- name: DeliveryListNewest :many
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
 FROM delivery_messages WHERE tenant_id = $1
 ORDER BY created_at DESC, message_id DESC LIMIT $2
 `
 
 type DeliveryListNewestRow struct {
-	MessageID uuid.UUID
-	Kind      string
-	ToAddress string
-	ToName    string
-	Subject   string
-	Body      []byte
-	State     string
-	Attempts  int32
-	LastError string
-	CreatedAt time.Time
-	SentAt    *time.Time
+	MessageID   uuid.UUID
+	Kind        string
+	ToAddress   string
+	ToName      string
+	Subject     string
+	Body        []byte
+	State       string
+	Attempts    int32
+	LastError   string
+	CreatedAt   time.Time
+	SentAt      *time.Time
+	Attachments json.RawMessage
 }
 
 // DeliveryListNewest reads the newest messages; uses delivery_messages_newest_idx.
@@ -126,6 +132,7 @@ func (q *Queries) DeliveryListNewest(ctx context.Context, tenantID uuid.UUID, ro
 			&i.LastError,
 			&i.CreatedAt,
 			&i.SentAt,
+			&i.Attachments,
 		); err != nil {
 			return nil, err
 		}

@@ -732,6 +732,7 @@ CREATE TABLE public.delivery_messages (
     job_id uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
+    attachments jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT delivery_messages_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text])))
 );
 
@@ -791,6 +792,105 @@ CREATE TABLE public.loads (
 );
 
 ALTER TABLE ONLY public.loads FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report_contents (
+    tenant_id uuid NOT NULL,
+    content_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    digest text NOT NULL,
+    key text DEFAULT ''::text NOT NULL,
+    picture_key text DEFAULT ''::text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    stated jsonb DEFAULT '{}'::jsonb NOT NULL,
+    empty boolean DEFAULT false NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.report_contents FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report_deliveries (
+    tenant_id uuid NOT NULL,
+    delivery_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    recipient_id uuid,
+    user_id uuid,
+    address text NOT NULL,
+    content_id uuid,
+    state text DEFAULT 'due'::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    resent boolean DEFAULT false NOT NULL,
+    again boolean DEFAULT false NOT NULL,
+    handed_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    opened_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text])))
+);
+
+ALTER TABLE ONLY public.report_deliveries FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report_recipients (
+    tenant_id uuid NOT NULL,
+    recipient_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    user_id uuid,
+    address text DEFAULT ''::text NOT NULL,
+    unsubscribed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT report_recipients_check CHECK (((user_id IS NULL) = (address <> ''::text)))
+);
+
+ALTER TABLE ONLY public.report_recipients FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report_runs (
+    tenant_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    slot text NOT NULL,
+    cause text NOT NULL,
+    asked_by uuid,
+    state text DEFAULT 'due'::text NOT NULL,
+    snapshot text DEFAULT ''::text NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    alarmed boolean DEFAULT false NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT report_runs_cause_check CHECK ((cause = ANY (ARRAY['time'::text, 'data'::text, 'person'::text, 'test'::text]))),
+    CONSTRAINT report_runs_state_check CHECK ((state = ANY (ARRAY['due'::text, 'sending'::text, 'done'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.report_runs FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.report_schedules (
+    tenant_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    name text NOT NULL,
+    spec jsonb NOT NULL,
+    on_data boolean DEFAULT false NOT NULL,
+    rule text DEFAULT ''::text NOT NULL,
+    zone text DEFAULT ''::text NOT NULL,
+    only_if_rows boolean DEFAULT false NOT NULL,
+    resend_unknown boolean DEFAULT true NOT NULL,
+    link_above bigint DEFAULT 10485760 NOT NULL,
+    next_at timestamp with time zone,
+    seen text DEFAULT ''::text NOT NULL,
+    alarmed_for timestamp with time zone,
+    paused_at timestamp with time zone,
+    paused_by uuid,
+    paused_why text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT report_schedules_name_check CHECK (((length(name) >= 1) AND (length(name) <= 300))),
+    CONSTRAINT report_schedules_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text, 'dashboard_gone'::text])))
+);
+
+ALTER TABLE ONLY public.report_schedules FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.reports (
     tenant_id uuid NOT NULL,
@@ -1037,6 +1137,27 @@ ALTER TABLE ONLY public.leases
 ALTER TABLE ONLY public.loads
     ADD CONSTRAINT loads_pkey PRIMARY KEY (tenant_id, load_id);
 
+ALTER TABLE ONLY public.report_contents
+    ADD CONSTRAINT report_contents_pkey PRIMARY KEY (tenant_id, content_id);
+
+ALTER TABLE ONLY public.report_contents
+    ADD CONSTRAINT report_contents_tenant_id_run_id_digest_key UNIQUE (tenant_id, run_id, digest);
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_pkey PRIMARY KEY (tenant_id, delivery_id);
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_pkey PRIMARY KEY (tenant_id, recipient_id);
+
+ALTER TABLE ONLY public.report_runs
+    ADD CONSTRAINT report_runs_pkey PRIMARY KEY (tenant_id, run_id);
+
+ALTER TABLE ONLY public.report_runs
+    ADD CONSTRAINT report_runs_tenant_id_schedule_id_slot_key UNIQUE (tenant_id, schedule_id, slot);
+
+ALTER TABLE ONLY public.report_schedules
+    ADD CONSTRAINT report_schedules_pkey PRIMARY KEY (tenant_id, schedule_id);
+
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (tenant_id, report_id);
 
@@ -1165,6 +1286,32 @@ CREATE INDEX leases_expiry_idx ON public.leases USING btree (tenant_id, expires_
 CREATE INDEX loads_dataset_idx ON public.loads USING btree (tenant_id, dataset_id, created_at DESC);
 
 CREATE INDEX loads_upload_idx ON public.loads USING btree (tenant_id, upload_id);
+
+CREATE INDEX report_contents_expiry_idx ON public.report_contents USING btree (tenant_id, expires_at) WHERE (key <> ''::text);
+
+CREATE INDEX report_deliveries_content_idx ON public.report_deliveries USING btree (tenant_id, content_id);
+
+CREATE UNIQUE INDEX report_deliveries_once_idx ON public.report_deliveries USING btree (tenant_id, run_id, lower(address));
+
+CREATE INDEX report_deliveries_recipient_idx ON public.report_deliveries USING btree (tenant_id, recipient_id);
+
+CREATE INDEX report_deliveries_user_idx ON public.report_deliveries USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX report_recipients_address_idx ON public.report_recipients USING btree (tenant_id, schedule_id, lower(address)) WHERE (user_id IS NULL);
+
+CREATE INDEX report_recipients_person_idx ON public.report_recipients USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX report_recipients_user_idx ON public.report_recipients USING btree (tenant_id, schedule_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX report_runs_newest_idx ON public.report_runs USING btree (tenant_id, schedule_id, due_at DESC);
+
+CREATE INDEX report_runs_open_idx ON public.report_runs USING btree (tenant_id, due_at) WHERE (state = ANY (ARRAY['due'::text, 'sending'::text]));
+
+CREATE INDEX report_schedules_dashboard_idx ON public.report_schedules USING btree (tenant_id, dashboard_id);
+
+CREATE INDEX report_schedules_due_idx ON public.report_schedules USING btree (tenant_id, next_at) WHERE (paused_at IS NULL);
+
+CREATE INDEX report_schedules_owner_idx ON public.report_schedules USING btree (tenant_id, owner_id);
 
 CREATE INDEX reports_dashboard_idx ON public.reports USING btree (tenant_id, dashboard_id, created_at DESC);
 
@@ -1335,6 +1482,36 @@ ALTER TABLE ONLY public.loads
 ALTER TABLE ONLY public.loads
     ADD CONSTRAINT loads_tenant_id_upload_id_fkey FOREIGN KEY (tenant_id, upload_id) REFERENCES public.uploads(tenant_id, upload_id);
 
+ALTER TABLE ONLY public.report_contents
+    ADD CONSTRAINT report_contents_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_content_id_fkey FOREIGN KEY (tenant_id, content_id) REFERENCES public.report_contents(tenant_id, content_id) ON DELETE SET NULL (content_id);
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_recipient_id_fkey FOREIGN KEY (tenant_id, recipient_id) REFERENCES public.report_recipients(tenant_id, recipient_id) ON DELETE SET NULL (recipient_id);
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_tenant_id_schedule_id_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES public.report_schedules(tenant_id, schedule_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_runs
+    ADD CONSTRAINT report_runs_tenant_id_schedule_id_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES public.report_schedules(tenant_id, schedule_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_schedules
+    ADD CONSTRAINT report_schedules_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_schedules
+    ADD CONSTRAINT report_schedules_tenant_id_owner_id_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
 
@@ -1443,6 +1620,16 @@ ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.report_contents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.report_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.report_recipients ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.report_runs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.report_schedules ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.reports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
@@ -1514,6 +1701,16 @@ CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_
 CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.report_contents USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.report_deliveries USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.report_recipients USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.report_runs USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.report_schedules USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.reports USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1654,6 +1851,16 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_contents TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_deliveries TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_recipients TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_runs TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_schedules TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reports TO dataflow_app;
 

@@ -2,13 +2,17 @@ package handlers
 
 import (
 	"context"
+	"io"
+	"mime"
 	"net/http"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/views"
@@ -60,12 +64,46 @@ func mailRows(list []delivery.Message, l *locale.Locale, zone *time.Location) []
 	rows := make([]views.MailRow, len(list))
 	now := time.Now().In(zone)
 	for i, m := range list {
+		var files []views.MailFile
+		for n, f := range m.Files {
+			files = append(files, views.MailFile{Name: f.Name, Size: l.FileSize(f.Bytes), Href: views.PathMailFile(m.ID.String(), n)})
+		}
 		rows[i] = views.MailRow{
 			ID: m.ID.String(), To: m.To, Subject: m.Subject, State: views.MailState(m.State), Attempts: m.Attempts, Error: m.LastError,
-			At: views.When{At: m.CreatedAt.In(zone), Now: now, Locale: l}, Text: m.Text, Link: linkInText.FindString(m.Text),
+			At: views.When{At: m.CreatedAt.In(zone), Now: now, Locale: l}, Text: m.Text, Link: linkInText.FindString(m.Text), Files: files,
 		}
 	}
 	return rows
+}
+
+// file sends a file of a mail, in a demo.
+func (h mailFiles) file(w http.ResponseWriter, r *http.Request) error {
+	id, err := ids.Parse[ids.Message](chi.URLParam(r, "mail"))
+	if err != nil {
+		return errNoPage.Wrap(err)
+	}
+	n, err := strconv.Atoi(chi.URLParam(r, "n"))
+	if err != nil {
+		return errNoPage.Wrap(err)
+	}
+	f, body, err := h.Delivery.OpenAttachment(r.Context(), actor(r), id, n)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	header := w.Header()
+	header.Set("Content-Type", f.MediaType)
+	header.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": f.Name}))
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	_, _ = io.Copy(w, body) // whoever went away gets no more
+	return nil
+}
+
+// mailFiles are the files of mails that were not sent.
+type mailFiles struct{ *core }
+
+func (h mailFiles) routes(r chi.Router) {
+	r.Get(views.PathOutbox+"/{mail}/{n}", handle(h.file))
 }
 
 type localKey struct{}

@@ -123,12 +123,15 @@ func newRouter(deps Deps) (chi.Router, error) {
 	public := []feature{
 		signIn{c},
 		outbox{c},
+		sentReports{c},
 	}
 	signedIn := []feature{
 		home{c},
 		shares{c},
 		newBoards(c),
 		reportPages{c},
+		schedules{c},
+		mailFiles{c},
 		datasetPages{c},
 		uploadPages{c},
 		search{c},

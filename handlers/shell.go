@@ -27,6 +27,7 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 	s.User = views.ShellUser{ID: i.Actor.UserID.String(), Name: i.Name, Email: i.Email, Role: messages.T(r.Context(), "role."+string(i.Actor.Role)+"_long")}
 	s.Nav = views.NavAccess{
 		Data:     access.Can(i.Actor, access.ViewContent) == nil,
+		Reports:  access.Can(i.Actor, access.EditContent) == nil,
 		New:      access.Can(i.Actor, access.EditContent) == nil,
 		Load:     access.Can(i.Actor, access.ManageData) == nil,
 		Search:   views.PathSearch,

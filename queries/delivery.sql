@@ -2,17 +2,17 @@
 
 -- DeliveryInsert adds a message to send.
 -- name: DeliveryInsert :exec
-INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id)
-VALUES (@tenant_id, @message_id, @kind, @to_address, @to_name, @subject, @body, sqlc.narg(job_id));
+INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id, attachments)
+VALUES (@tenant_id, @message_id, @kind, @to_address, @to_name, @subject, @body, sqlc.narg(job_id), @attachments);
 
 -- DeliveryGet reads one message.
 -- name: DeliveryGet :one
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
 FROM delivery_messages WHERE tenant_id = @tenant_id AND message_id = @message_id;
 
 -- DeliveryListNewest reads the newest messages; uses delivery_messages_newest_idx.
 -- name: DeliveryListNewest :many
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
 FROM delivery_messages WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, message_id DESC LIMIT @row_limit;
 

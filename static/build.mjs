@@ -79,6 +79,8 @@ async function styles() {
   // Only the editor needs these. They join the layer that app.css has laid down.
   const editor = `@layer components {\n${read("css/grid.css")}\n${read("css/editor.css")}\n}`;
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
+  const schedules = `@layer components {\n${read("css/schedules.css")}\n}`;
+  addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
   const print = `@layer components {\n${read("css/print.css")}\n}`.replace(/url\("(inter-\d+\.woff2)"\)/g, (_, name) => `url("./${entries[name].file}")`);
   addHashed("print.css", transform({ filename: "print.css", code: Buffer.from(print), minify: true, targets }).code);
 }
@@ -228,7 +230,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "uploads.js"]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "uploads.js"]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

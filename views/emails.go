@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ type Letters struct {
 // email is one letter in words, in parts that text and HTML share.
 type email struct {
 	Brand, Subject, Greeting, Text, Button, Link, Until, Hint, Foot string
+
+	Lines []string // between Text and Button
 }
 
 // RenderLetter writes a letter in the language of the locale.
@@ -40,6 +43,17 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Button = t("email.reset.button")
 		e.Until = t("email.reset.until", "Until", until(m.Until))
 		e.Link = m.Link
+	case delivery.Report:
+		return l.report(ctx, tag, m)
+	case delivery.ReportTrouble:
+		e.Subject = t("email.trouble.subject_"+string(m.Trouble), "Name", m.Name)
+		e.Text = t("email.trouble.text_"+string(m.Trouble), "Name", m.Name, "At", until(m.At), "Owner", m.Owner)
+		for _, line := range m.Lines {
+			e.Lines = append(e.Lines, strings.TrimPrefix(line.Address+": "+line.Text, ": "))
+		}
+		e.Button = t("email.trouble.button")
+		e.Until = t("email.trouble.until")
+		e.Link = m.Link
 	case delivery.Invitation:
 		e.Subject = t("email.invitation.subject", "Inviter", m.Inviter, "Workspace", m.Workspace)
 		e.Text = t("email.invitation.text", "Inviter", m.Inviter, "Workspace", m.Workspace, "Role", m.Role)
@@ -53,6 +67,47 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 	if err := emailHTML(e).Render(ctx, &html); err != nil {
 		return delivery.Words{}, err
 	}
-	text := strings.Join([]string{e.Greeting, e.Text, e.Button + ":\n" + e.Link, e.Until, e.Foot}, "\n\n") + "\n"
+	text := strings.Join(slices.Concat([]string{e.Greeting, e.Text}, e.Lines, []string{e.Button + ":\n" + e.Link, e.Until, e.Foot}), "\n\n") + "\n"
 	return delivery.Words{Subject: e.Subject, Text: text, HTML: html.String()}, nil
+}
+
+// reportMail is the mail that carries a scheduled report.
+type reportMail struct {
+	delivery.Report
+	Brand, Subject, Text, Facts, Failed, Until, Foot string
+}
+
+func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (delivery.Words, error) {
+	t := func(key string, args ...any) string { return messages.T(ctx, key, args...) }
+	loc := locale.For(tag)
+	brand := orElse(l.Brand, "DataFlow")
+	r := reportMail{Report: m, Brand: brand, Subject: t("email.report.subject", "Name", m.Name, "Date", loc.Date(m.At)),
+		Text: t("email.report.text", "Dashboard", m.Dashboard, "Workspace", m.Workspace, "At", loc.DateTimeZone(m.At)),
+		Foot: t("email.report.foot", "Brand", brand, "Workspace", m.Workspace, "Address", l.Address())}
+	r.Facts = m.File + " · " + loc.FileSize(m.Bytes)
+	if m.Rows > 0 {
+		r.Facts += " · " + t("reports.rows", "Count", m.Rows, "Rows", loc.Integer(m.Rows))
+	}
+	parts := []string{m.Name, r.Text}
+	if m.Failed > 0 {
+		r.Failed = t("email.report.failed", "Count", m.Failed, "All", m.Widgets)
+		parts = append(parts, r.Failed)
+	}
+	if m.FileLink != "" {
+		r.Until = t("email.report.until", "Until", loc.DateTimeZone(m.FileUntil))
+		parts = append(parts, t("email.report.linked")+"\n"+r.Facts+"\n"+m.FileLink, r.Until)
+	} else {
+		parts = append(parts, t("email.report.attached")+"\n"+r.Facts)
+	}
+	if m.Link != "" {
+		parts = append(parts, t("email.report.open")+":\n"+m.Link)
+	}
+	if m.Unsubscribe != "" {
+		parts = append(parts, t("email.report.unsubscribe")+":\n"+m.Unsubscribe)
+	}
+	var html strings.Builder
+	if err := reportHTML(r).Render(ctx, &html); err != nil {
+		return delivery.Words{}, err
+	}
+	return delivery.Words{Subject: r.Subject, Text: strings.Join(append(parts, r.Foot), "\n\n") + "\n", HTML: html.String()}, nil
 }

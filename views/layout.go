@@ -28,6 +28,9 @@ func (s Shell) entries(ctx context.Context) []navEntry {
 	if s.Nav.Data {
 		list = append(list, navEntry{NavData, messages.T(ctx, "shell.data"), "database", PathDatasets, "G S"})
 	}
+	if s.Nav.Reports {
+		list = append(list, navEntry{NavReports, messages.T(ctx, "shell.reports"), "mail-check", PathSchedules, ""})
+	}
 	return list
 }
 

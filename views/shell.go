@@ -60,6 +60,7 @@ type ShellUser struct {
 // NavAccess says which entries of the navigation the person may use.
 type NavAccess struct {
 	Data     bool   // datasets
+	Reports  bool   // scheduled reports
 	New      bool   // make dashboards
 	Load     bool   // load files
 	Settings bool   // workspace settings and members
@@ -85,6 +86,7 @@ const (
 	NavHome       NavID = "home"
 	NavDashboards NavID = "dashboards"
 	NavData       NavID = "data"
+	NavReports    NavID = "reports"
 	NavSettings   NavID = "settings"
 	NavAccount    NavID = "account"
 	NavOutbox     NavID = "outbox"

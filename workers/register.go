@@ -29,6 +29,13 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.OnFailed(r, d.Reports.RenderFailed)
 	jobs.Bind(r, jobs.Options{}, d.Reports.RunPrune) // daily, for each workspace
 
+	jobs.Bind(r, reports.StartOptions, d.Reports.RunStart) // each asks for the next one of its schedule
+	jobs.Bind(r, reports.RunOptions, d.Reports.RunRun)     // from RunStart, RunWatch, SendNow, RetryDelivery
+	jobs.OnFailed(r, d.Reports.RunFailed)
+	jobs.Bind(r, reports.DeliverOptions, d.Reports.RunDeliver) // from RunRun, RetryDelivery
+	jobs.OnFailed(r, d.Reports.DeliverFailed)
+	jobs.Bind(r, reports.WatchOptions, d.Reports.RunWatch) // every five minutes and when data changed, for each workspace
+
 	jobs.Bind(r, jobs.Options{MaxAttempts: 3}, housekeeping{d}.run) // hourly
 }
 

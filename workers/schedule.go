@@ -28,6 +28,7 @@ func schedules() []schedule {
 		{every: time.Hour, args: pruneArgs{}, queue: jobs.Short},
 		{every: 24 * time.Hour, args: delivery.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
+		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: time.Hour, args: datasets.SweepArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: datasets.OrphansArgs{}, queue: jobs.Bulk, perTenant: true},
 	}

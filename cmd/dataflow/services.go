@@ -88,7 +88,7 @@ func (a *app) openServices() (*services, error) {
 // openPeople wires sign-in and the mail that goes with it.
 func (a *app) openPeople(s *services) error {
 	address := func() string { return a.baseURL }
-	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, ShowBodies: a.demo}
+	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, Blobs: a.blobs, ShowBodies: a.demo}
 	if smtp := a.cfg.SMTP; smtp.Configured() {
 		sender, err := mail.New(mail.Config{Host: smtp.Host, Port: smtp.Port, Username: smtp.Username,
 			Password: smtp.Password.Reveal(), From: smtp.From, TLS: smtp.TLS})

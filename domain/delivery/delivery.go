@@ -16,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/mail"
 )
@@ -31,6 +32,8 @@ const (
 // Sender hands a message to a mail server.
 type Sender interface {
 	Send(ctx context.Context, m mail.Message) error
+	// Hand is Send that answers what the server said; see mail.Sender.
+	Hand(ctx context.Context, m mail.Message, before func() error) (answer string, err error)
 }
 
 // Deps are what the service works with.
@@ -39,6 +42,8 @@ type Deps struct {
 	Tenants  *tenants.Service
 	Renderer Renderer
 	Sender   Sender // nil: nothing is sent
+	// Blobs hold what kept messages carry.
+	Blobs *blob.Store
 	// ShowBodies lets admins read what messages say: in a demo, where they go
 	// nowhere else. They hold links that open accounts.
 	ShowBodies bool
@@ -98,7 +103,7 @@ func (s *Service) Queue(ctx context.Context, tx *db.Tx, to Recipient, letter Let
 		return ids.Message{}, err
 	}
 	m := db.DeliveryInsertParams{TenantID: tx.TenantID, MessageID: ids.New[ids.Message]().UUID(), Kind: letter.kind(),
-		ToAddress: to.Address, ToName: to.Name, Subject: words.Subject, Body: sealed}
+		ToAddress: to.Address, ToName: to.Name, Subject: words.Subject, Body: sealed, Attachments: []byte("[]")}
 	if s.deps.Sender != nil {
 		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: SendArgs{MessageID: ids.Message(m.MessageID)}})
 		if err != nil {
@@ -246,6 +251,7 @@ type Message struct {
 	SentAt    time.Time // zero unless Sent
 	Text      string    // only in a demo
 	HTML      string    // only in a demo
+	Files     []Attachment
 }
 
 // ListOutbox reads the newest messages.
@@ -272,6 +278,9 @@ func (s *Service) ListOutbox(ctx context.Context, actor access.Actor) ([]Message
 		}
 		if m.State == Pending && s.deps.Sender == nil {
 			m.State = Kept
+		}
+		if err := json.Unmarshal(row.Attachments, &m.Files); err != nil {
+			return nil, fmt.Errorf("read attachments of %s: %w", m.ID, err)
 		}
 		if s.deps.ShowBodies && len(row.Body) > 0 {
 			b, err := s.open(ctx, actor.TenantID, row.Body)

@@ -24,6 +24,55 @@ type Invitation struct {
 	Until     time.Time
 }
 
+// Report carries a scheduled report, or a link to it.
+type Report struct {
+	Name        string // of the schedule
+	Dashboard   string
+	Workspace   string
+	Link        string // to the dashboard, with its filters; empty for who can't open it
+	File        string // name of the attached file, or of the linked one
+	FileLink    string // to the file, where it is too large to attach
+	FileUntil   time.Time
+	Bytes       int64
+	Rows        int64 // of data; 0 where the file is none of rows
+	Failed      int   // widgets that could not be drawn
+	Widgets     int
+	At          time.Time // with the zone in which it is to be shown
+	Picture     string    // name of the inline picture; empty for none
+	Unsubscribe string    // page; empty for a test
+}
+
+// ReportTrouble tells what became of a schedule that its owner has to see to.
+type ReportTrouble struct {
+	Name    string // of the schedule
+	Trouble Trouble
+	At      time.Time // when the run was due
+	Owner   string    // who left
+	Lines   []TroubleLine
+	Link    string // to the schedule
+}
+
+// Trouble is what went wrong.
+type Trouble string
+
+// The troubles.
+const (
+	RunMissed     Trouble = "missed" // nothing happened when it was due
+	RunLate       Trouble = "late"   // it began and did not end
+	RunFailed     Trouble = "failed" // it ended, and not all was sent
+	OwnerLeft     Trouble = "owner_left"
+	DashboardGone Trouble = "dashboard_gone"
+)
+
+// TroubleLine is what became of one recipient's mail.
+type TroubleLine struct {
+	Address string
+	Text    string // a sentence
+}
+
+func (Report) kind() string        { return "report" }
+func (ReportTrouble) kind() string { return "report_trouble" }
+
 func (PasswordReset) kind() string { return "password_reset" }
 func (Invitation) kind() string    { return "invitation" }
 

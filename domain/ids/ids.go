@@ -30,6 +30,10 @@ type (
 	message   struct{}
 	savedView struct{}
 	template  struct{}
+	schedule  struct{}
+	recipient struct{}
+	run       struct{}
+	delivery  struct{}
 )
 
 // One type an entity.
@@ -51,6 +55,10 @@ type (
 	Message   = ID[message]
 	SavedView = ID[savedView]
 	Template  = ID[template]
+	Schedule  = ID[schedule]
+	Recipient = ID[recipient]
+	Run       = ID[run]
+	Delivery  = ID[delivery]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -16,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -160,6 +161,10 @@ type Deps struct {
 	Words func(ctx context.Context, locale string) dashboards.Words
 	// Key signs links to files; 32 bytes.
 	Key []byte
+	// Mail brings scheduled reports; Address is how people reach this
+	// installation, "https://bi.example.com".
+	Mail    *delivery.Service
+	Address func() string
 	// WidgetTimeout is how long a report waits for one widget (default 45 s).
 	WidgetTimeout time.Duration
 	Log           *slog.Logger
@@ -199,12 +204,21 @@ func (s *Service) Render(ctx context.Context, actor access.Actor, id ids.Dashboa
 type progress func(phase string, done, of int)
 
 func (s *Service) render(ctx context.Context, actor access.Actor, id ids.Dashboard, spec Spec, out io.Writer, tell progress) (Stated, error) {
-	if err := spec.clean(); err != nil {
+	v, plans, err := s.bind(ctx, actor, id, &spec)
+	if err != nil {
 		return Stated{}, err
+	}
+	return s.write(ctx, v, plans, spec, out, tell)
+}
+
+// bind opens what a report shows, without asking a widget yet.
+func (s *Service) bind(ctx context.Context, actor access.Actor, id ids.Dashboard, spec *Spec) (*dashboards.View, []*dashboards.Plan, error) {
+	if err := spec.clean(); err != nil {
+		return nil, nil, err
 	}
 	state, err := parseFilters(spec.Filters)
 	if err != nil {
-		return Stated{}, err
+		return nil, nil, err
 	}
 	// A report holds all of the dashboard, whatever tab was open.
 	state.Tab = dashboards.AllTabs
@@ -215,18 +229,20 @@ func (s *Service) render(ctx context.Context, actor access.Actor, id ids.Dashboa
 	}
 	v, err := s.deps.Dashboards.Open(ctx, actor, request)
 	if err != nil {
-		return Stated{}, err
+		return nil, nil, err
 	}
 	// A filter that is left out would make the file silently wrong.
 	for name := range state.Picks {
 		if !slices.ContainsFunc(v.Controls, func(c dashboards.ControlView) bool { return c.ID == name }) {
-			return Stated{}, dashboards.ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
+			return nil, nil, dashboards.ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
 		}
 	}
 	plans, err := chosen(v, spec.Widgets)
-	if err != nil {
-		return Stated{}, err
-	}
+	return v, plans, err
+}
+
+// write makes the file of what bind opened.
+func (s *Service) write(ctx context.Context, v *dashboards.View, plans []*dashboards.Plan, spec Spec, out io.Writer, tell progress) (Stated, error) {
 	stated := Stated{Name: dashboards.FileName(v.Dashboard.Name) + spec.Format.extension(), DatasetVersions: map[string]int64{}, Widgets: len(plans)}
 	if len(spec.Widgets) == 1 && plans[0].Widget.Title != "" {
 		stated.Name = dashboards.FileName(plans[0].Widget.Title) + spec.Format.extension()
@@ -235,6 +251,7 @@ func (s *Service) render(ctx context.Context, actor access.Actor, id ids.Dashboa
 		stated.DatasetVersions[dataset.String()] = version
 	}
 	sum := &summer{out: out, hash: sha256.New()}
+	var err error
 	if spec.Format.printed() {
 		err = s.print(ctx, v, plans, spec, sum, &stated, tell)
 	} else {

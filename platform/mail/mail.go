@@ -2,10 +2,13 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/mail"
 	"net/textproto"
@@ -30,7 +33,11 @@ var (
 	ErrRefused = apperr.Define(apperr.Invalid, "mail.refused", "The mail server refused the message.")
 	// ErrUnavailable is worth another attempt.
 	ErrUnavailable = apperr.Define(apperr.Unavailable, "mail.unavailable", "The mail server can't take the message now.")
-	errConfig      = apperr.Define(apperr.Invalid, "mail.config", "The settings of the mail server can't be used.")
+	// ErrUnknown is a connection that ended after the whole message was given and
+	// before the server answered: nobody can know whether it has the message.
+	ErrUnknown = apperr.Define(apperr.Unavailable, "mail.unknown",
+		"The connection to the mail server broke off after the message was handed over, so nobody can know whether it was taken.")
+	errConfig = apperr.Define(apperr.Invalid, "mail.config", "The settings of the mail server can't be used.")
 )
 
 // The ways to protect the connection.
@@ -61,6 +68,19 @@ type Message struct {
 	Text    string
 	HTML    string
 	Date    time.Time
+	// Unsubscribe is the address of a page that takes the recipient off with one
+	// POST (RFC 8058); empty for none.
+	Unsubscribe string
+	Files       []File
+	// Pictures are shown in HTML as "cid:NAME".
+	Pictures []File
+}
+
+// File is what a message carries.
+type File struct {
+	Name      string
+	MediaType string
+	Body      []byte
 }
 
 // Sender sends messages, each over a connection of its own. It is safe for
@@ -120,33 +140,41 @@ func CheckHeader(text string) error {
 
 func hasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
 
-// Send hands one message over. A context that ends stops it only before the
+// Send is Hand for who needs no answer.
+func (s *Sender) Send(ctx context.Context, m Message) error {
+	_, err := s.Hand(ctx, m, func() error { return nil })
+	return err
+}
+
+// Hand hands one message over and answers what the server said to it. Before
+// is called when all is agreed and the message itself follows; its error ends
+// the attempt with nothing sent. A context that ends stops it only before the
 // message is on its way: after that, an orderly answer is worth the wait.
 //
 // Errors: mail.address, mail.header and mail.refused, which another attempt
-// does not mend; mail.unavailable.
-func (s *Sender) Send(ctx context.Context, m Message) error {
+// does not mend; mail.unavailable; mail.unknown.
+func (s *Sender) Hand(ctx context.Context, m Message, before func() error) (answer string, err error) {
 	msg, err := s.compose(m)
 	if err != nil {
-		return err
+		return "", err
 	}
 	client, err := s.client()
 	if err != nil {
-		return err
+		return "", err
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return s.unreachable(err)
+		return "", s.unreachable(err)
 	}
 	defer conn.Close()
 	if err := ctx.Err(); err != nil {
-		return ErrUnavailable.Wrap(err)
+		return "", ErrUnavailable.Wrap(err)
 	}
-	if err := s.transfer(conn, msg, m.To); err != nil {
-		return err
+	if answer, err = s.transfer(conn, msg, m.To, before); err != nil {
+		return "", err
 	}
 	_ = conn.Quit() // the message is taken, whatever comes of this
-	return nil
+	return answer, nil
 }
 
 func (s *Sender) client() (*gomail.Client, error) {
@@ -195,12 +223,30 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	if m.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
 	}
+	if m.Unsubscribe != "" {
+		if err := CheckHeader(m.Unsubscribe); err != nil {
+			return nil, err
+		}
+		msg.SetGenHeaderPreformatted("List-Unsubscribe", "<"+m.Unsubscribe+">") // folding would break the address
+		msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
+	for _, f := range m.Files {
+		if err := msg.AttachReader(f.Name, bytes.NewReader(f.Body), gomail.WithFileContentType(gomail.ContentType(f.MediaType))); err != nil {
+			return nil, fmt.Errorf("attach %s: %w", f.Name, err)
+		}
+	}
+	for _, f := range m.Pictures {
+		if err := msg.EmbedReader(f.Name, bytes.NewReader(f.Body), gomail.WithFileContentType(gomail.ContentType(f.MediaType)),
+			gomail.WithFileContentID(f.Name)); err != nil {
+			return nil, fmt.Errorf("embed %s: %w", f.Name, err)
+		}
+	}
 	return msg, nil
 }
 
 // transfer speaks the protocol itself, since only so the server's own words
 // are known where it refuses something.
-func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string) error {
+func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string, before func() error) (answer string, err error) {
 	step := func(do func() error) error {
 		if err := conn.UpdateDeadline(s.cfg.Timeout); err != nil {
 			return ErrUnavailable.Wrap(err)
@@ -211,21 +257,34 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string) error {
 		return nil
 	}
 	if err := step(func() error { return conn.Mail(s.from.Address) }); err != nil {
-		return err
+		return "", err
 	}
 	if err := step(func() error { return conn.Rcpt(to) }); err != nil {
-		return err
+		return "", err
 	}
-	return step(func() error {
-		data, err := conn.Data()
-		if err != nil {
-			return err
+	if err := before(); err != nil {
+		return "", err
+	}
+	// Without its last line the server must not take what it was given.
+	var data io.WriteCloser
+	err = step(func() (err error) {
+		if data, err = conn.Data(); err == nil {
+			_, err = msg.WriteTo(data)
 		}
-		if _, err := msg.WriteTo(data); err != nil {
-			return err
-		}
-		return data.Close()
+		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	err = step(data.Close)
+	var reply *textproto.Error
+	if err != nil && !errors.As(err, &reply) {
+		return "", ErrUnknown.Wrap(err)
+	}
+	if said, ok := data.(*smtp.DataCloser); ok {
+		answer = "250 " + printable(said.ServerResponse())
+	}
+	return answer, err
 }
 
 // answered tells a refusal for good from one for now.

@@ -30,6 +30,9 @@ type Options struct {
 	Username, Password string
 	// Answer may refuse a recipient, with a *smtp.SMTPError or by ErrDrop.
 	Answer func(to string) error
+	// Taken may answer a message that the server keeps, likewise: by ErrDrop
+	// the connection ends without a word.
+	Taken func(to string) error
 }
 
 // ErrDrop makes the server end the connection in the midst of a message.
@@ -178,7 +181,14 @@ func (s *session) Data(r io.Reader) error {
 	s.server.taken = append(s.server.taken, m)
 	s.server.mu.Unlock()
 	s.server.arrived <- m
-	return nil
+	if s.server.options.Taken == nil {
+		return nil
+	}
+	err = s.server.options.Taken(s.to)
+	if errors.Is(err, ErrDrop) {
+		_ = s.conn.Conn().Close()
+	}
+	return err
 }
 
 func (s *session) Reset()        {}

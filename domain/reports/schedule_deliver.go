@@ -1,0 +1,398 @@
+package reports
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/blob"
+	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/platform/mail"
+)
+
+// DeliverOptions are for the binding of DeliverArgs: about six hours of attempts.
+var DeliverOptions = jobs.Options{Timeout: 5 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
+
+// DeliverArgs brings a report to one recipient. Idempotent by Delivery, which
+// is also the Message-ID that mail servers see.
+type DeliverArgs struct {
+	Delivery ids.Delivery `json:"delivery"`
+}
+
+// Kind names the job.
+func (DeliverArgs) Kind() string { return "reports:deliver" }
+
+// pictureName is what the picture is called within a mail.
+const pictureName = "dashboard.png"
+
+// Paths that mails hold: whoever has such a link need not be signed in, or may
+// have to be.
+const (
+	PathSent        = "/reports/sent/"        // {tenant}/{delivery}
+	PathUnsubscribe = "/reports/unsubscribe/" // {tenant}/{recipient}
+)
+
+// RunDeliver sends one mail. That it is about to be handed over is written down
+// first, and the server's answer after: where a process dies in between, or the
+// line drops, the line of the ledger becomes unknown, and is sent once more
+// under the same Message-ID, or never, as the schedule says.
+func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) error {
+	row, err := s.line(ctx, job)
+	if err != nil {
+		return err
+	}
+	if row.HandedAt != nil {
+		if err := s.setUnknown(ctx, job, mail.ErrUnknown, row.ResendUnknown && !row.Resent); err != nil {
+			return err
+		}
+		row.State = string(LineUnknown)
+	}
+	sends := row.State == string(LineRendered) || row.State == string(LineUnknown) && row.ResendUnknown && !row.Resent
+	if !sends {
+		return s.over(ctx, job, row.RunID, func(context.Context, *db.Tx) error { return nil })
+	}
+	// Somebody who left or unsubscribed since gets nothing.
+	if row.Removed || row.Unsubscribed {
+		state, cause := LineFailed, errRecipientLeft
+		if row.Unsubscribed {
+			state, cause = LineSkipped, errUnsubscribed
+		}
+		return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.LedgerClose(ctx, db.LedgerCloseParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(state),
+				ErrorCode: cause.Code(), ErrorText: cause.Sentence()})
+			return err
+		})
+	}
+	to, words, m, err := s.compose(ctx, job.TenantID, row)
+	if err != nil {
+		return err
+	}
+	if !s.deps.Mail.SendsMail() {
+		return s.keep(ctx, job, row, to, words)
+	}
+	answer, err := s.deps.Mail.Hand(ctx, m, func() error { return s.hand(ctx, job) })
+	// What the mail server said is written down even if our time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	switch {
+	case errors.Is(err, mail.ErrUnknown):
+		again := row.ResendUnknown && row.State == string(LineRendered) && !job.Last()
+		if markErr := s.setUnknown(ctx, job, err, again); markErr != nil {
+			return markErr
+		}
+		if again {
+			return err // later
+		}
+		return s.over(ctx, job, row.RunID, func(context.Context, *db.Tx) error { return nil })
+	case errors.Is(err, jobs.ErrLeaseLost):
+		return err // another attempt is at it
+	case err != nil:
+		public := apperr.Describe(err)
+		return errors.Join(err, s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.LedgerSetTried(ctx, db.LedgerSetTriedParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, ErrorCode: public.Code, ErrorText: public.Sentence})
+			return err
+		}))
+	}
+	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineSent), Answer: answer})
+		return err
+	})
+}
+
+func (s *Service) inTx(ctx context.Context, job jobs.Job[DeliverArgs], work func(context.Context, *db.Tx) error) error {
+	return s.deps.DB.InTenantTx(ctx, job.TenantID, work)
+}
+
+func (s *Service) line(ctx context.Context, job jobs.Job[DeliverArgs]) (row db.LedgerGetRow, err error) {
+	err = s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) (err error) {
+		row, err = tx.LedgerGet(ctx, tx.TenantID, job.Args.Delivery.UUID())
+		return err
+	})
+	if db.IsNoRows(err) {
+		return row, jobs.Permanent(ErrScheduleNotFound.Wrap(err)) // the schedule was deleted
+	}
+	if err != nil {
+		return row, fmt.Errorf("read delivery: %w", err)
+	}
+	return row, nil
+}
+
+// hand notes that the message is about to go over the line. A job that lost
+// its lease must not get that far twice.
+func (s *Service) hand(ctx context.Context, job jobs.Job[DeliverArgs]) error {
+	return s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+		n, err := tx.LedgerHand(ctx, tx.TenantID, job.Args.Delivery.UUID())
+		if err != nil {
+			return fmt.Errorf("note hand-over: %w", err)
+		}
+		if n == 0 {
+			return jobs.ErrLeaseLost
+		}
+		return nil
+	})
+}
+
+func (s *Service) setUnknown(ctx context.Context, job jobs.Job[DeliverArgs], cause error, again bool) error {
+	public := apperr.Describe(cause)
+	return s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.LedgerSetUnknown(ctx, db.LedgerSetUnknownParams{TenantID: tx.TenantID, DeliveryID: job.Args.Delivery.UUID(), Again: again,
+			ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+			return fmt.Errorf("note unknown outcome: %w", err)
+		}
+		return nil
+	})
+}
+
+// over ends the job in the transaction that writes its outcome, and the run
+// with the last of its mails.
+func (s *Service) over(ctx context.Context, job jobs.Job[DeliverArgs], run uuid.UUID, record func(context.Context, *db.Tx) error) error {
+	return s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.RunLock(ctx, tx.TenantID, run); err != nil {
+			return fmt.Errorf("read run: %w", err)
+		}
+		if err := record(ctx, tx); err != nil {
+			return fmt.Errorf("record delivery: %w", err)
+		}
+		if err := s.settle(ctx, tx, run); err != nil {
+			return err
+		}
+		return job.Complete(ctx, tx)
+	})
+}
+
+// DeliverFailed gives a mail up and says why.
+func (s *Service) DeliverFailed(ctx context.Context, job jobs.Job[DeliverArgs], cause error) error {
+	public := apperr.Describe(cause)
+	state := LineFailed
+	if errors.Is(cause, mail.ErrRefused) {
+		state = LineBounced
+	}
+	return s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.LedgerGet(ctx, tx.TenantID, job.Args.Delivery.UUID())
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read delivery: %w", err)
+		}
+		if _, err := tx.RunLock(ctx, tx.TenantID, row.RunID); err != nil {
+			return fmt.Errorf("read run: %w", err)
+		}
+		if _, err := tx.LedgerClose(ctx, db.LedgerCloseParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(state),
+			ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+			return fmt.Errorf("close delivery: %w", err)
+		}
+		return s.settle(ctx, tx, row.RunID)
+	})
+}
+
+// keep puts the mail into the outbox of an installation that sends none.
+func (s *Service) keep(ctx context.Context, job jobs.Job[DeliverArgs], row db.LedgerGetRow, to delivery.Recipient, words delivery.Words) error {
+	var stated Stated
+	if err := json.Unmarshal(row.Stated, &stated); err != nil {
+		return jobs.Permanent(fmt.Errorf("read content: %w", err))
+	}
+	files := []delivery.Attachment{{Name: row.FileName, MediaType: formatOf(row.FileName).MediaType(), Key: row.Key, Bytes: stated.Bytes}}
+	if row.PictureKey != "" {
+		size, err := s.deps.Blobs.Attributes(ctx, row.PictureKey)
+		if err != nil {
+			return err
+		}
+		files = append(files, delivery.Attachment{Name: pictureName, MediaType: PNG.MediaType(), Key: row.PictureKey, Bytes: size.Bytes})
+	}
+	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
+		if err := s.deps.Mail.Keep(ctx, tx, ids.New[ids.Message](), to, "report", words, files); err != nil {
+			return err
+		}
+		_, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineKept)})
+		return err
+	})
+}
+
+func formatOf(name string) Format {
+	for _, f := range Formats {
+		if strings.HasSuffix(name, f.extension()) {
+			return f
+		}
+	}
+	return NDJSON
+}
+
+// compose writes the mail of a line.
+func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGetRow) (to delivery.Recipient, words delivery.Words, m mail.Message, err error) {
+	if row.Key == "" {
+		return to, words, m, errFileGone
+	}
+	var stated Stated
+	var spec Spec
+	if err := errors.Join(json.Unmarshal(row.Stated, &stated), json.Unmarshal(row.Spec, &spec)); err != nil {
+		return to, words, m, jobs.Permanent(fmt.Errorf("read content: %w", err))
+	}
+	reader := ids.User(row.OwnerID)
+	if row.UserID != nil {
+		reader = ids.User(*row.UserID)
+	}
+	actor, err := s.deps.Tenants.GetActor(ctx, ids.Tenant(tenant), reader)
+	if err != nil {
+		return to, words, m, err
+	}
+	settings, err := s.deps.Tenants.GetSettings(ctx, actor)
+	if err != nil {
+		return to, words, m, err
+	}
+	to = delivery.Recipient{Address: row.Address, Name: row.UserName, Locale: actor.Locale}
+	letter := delivery.Report{Name: row.Name, Workspace: settings.Name, File: row.FileName, Bytes: stated.Bytes, Rows: stated.Rows, Failed: stated.FailedWidgets,
+		Widgets: stated.Widgets, At: row.DueAt.In(actor.Location())}
+	letter.Dashboard = strings.TrimSuffix(row.FileName, formatOf(row.FileName).extension())
+	if row.UserID != nil {
+		letter.Link = s.deps.Address() + "/dashboards/" + row.DashboardID.String()
+		if spec.Filters != "" {
+			letter.Link += "?" + spec.Filters
+		}
+	}
+	attached := stated.Bytes <= row.LinkAbove
+	if !attached {
+		letter.FileUntil = row.ExpiresAt.In(actor.Location())
+		letter.FileLink = s.sentLink(tenant, row.DeliveryID, row.ExpiresAt)
+	}
+	if row.RecipientID != nil {
+		letter.Unsubscribe = s.deps.Address() + PathUnsubscribe + tenant.String() + "/" + row.RecipientID.String() + "?signature=" + s.signature("unsubscribe", tenant, *row.RecipientID, "")
+	}
+	m = mail.Message{ID: row.DeliveryID.String(), To: row.Address, ToName: row.UserName, Date: row.CreatedAt, Unsubscribe: letter.Unsubscribe}
+	if attached {
+		body, err := s.readAll(ctx, row.Key)
+		if err != nil {
+			return to, words, m, err
+		}
+		m.Files = []mail.File{{Name: row.FileName, MediaType: formatOf(row.FileName).MediaType(), Body: body}}
+	}
+	if row.PictureKey != "" {
+		body, err := s.readAll(ctx, row.PictureKey)
+		if err != nil {
+			return to, words, m, err
+		}
+		letter.Picture = pictureName
+		m.Pictures = []mail.File{{Name: pictureName, MediaType: PNG.MediaType(), Body: body}}
+	}
+	if words, err = s.deps.Mail.Write(ctx, to.Locale, letter); err != nil {
+		return to, words, m, err
+	}
+	m.Subject, m.Text, m.HTML = words.Subject, words.Text, words.HTML
+	return to, words, m, nil
+}
+
+func (s *Service) readAll(ctx context.Context, key string) ([]byte, error) {
+	file, err := s.deps.Blobs.Read(ctx, key)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, errFileGone.Wrap(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	body, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	return body, nil
+}
+
+// signature proves that a link of a mail is ours.
+func (s *Service) signature(purpose string, tenant, id uuid.UUID, until string) string {
+	mac := hmac.New(sha256.New, s.deps.Key)
+	fmt.Fprintf(mac, "%s\n%s\n%s\n%s", purpose, tenant, id, until) // never fails
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (s *Service) signed(given, purpose string, tenant, id uuid.UUID, until string) bool {
+	return hmac.Equal([]byte(given), []byte(s.signature(purpose, tenant, id, until)))
+}
+
+func (s *Service) sentLink(tenant, line uuid.UUID, until time.Time) string {
+	expiry := strconv.FormatInt(until.Unix(), 10)
+	query := url.Values{"until": {expiry}, "signature": {s.signature("sent", tenant, line, expiry)}}
+	return s.deps.Address() + PathSent + tenant.String() + "/" + line.String() + "?" + query.Encode()
+}
+
+// OpenSent answers the file behind the link of a mail. One that was sent to a
+// person is for that person alone; one that was sent to an address for whoever
+// has the link. viewer is who is signed in, the zero Actor for nobody.
+//
+// Errors: reports.link_invalid, reports.expired, access.forbidden.
+func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.Tenant, id ids.Delivery, until, signature string) (*File, error) {
+	seconds, err := strconv.ParseInt(until, 10, 64)
+	if err != nil || !s.signed(signature, "sent", tenant.UUID(), id.UUID(), until) {
+		return nil, ErrLink.Wrap(err)
+	}
+	if s.deps.Clock().After(time.Unix(seconds, 0)) {
+		return nil, ErrExpired
+	}
+	var row db.LedgerGetRow
+	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		if row, err = tx.LedgerGet(ctx, tx.TenantID, id.UUID()); err != nil {
+			return err
+		}
+		if row.UserID != nil && (viewer.TenantID != tenant || viewer.UserID.UUID() != *row.UserID) {
+			return access.ErrForbidden
+		}
+		return tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID())
+	})
+	if db.IsNoRows(err) || err == nil && row.Key == "" {
+		return nil, ErrExpired.Wrap(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := Report{Name: row.FileName, Format: formatOf(row.FileName), Status: Completed, CompletedAt: row.DueAt, ExpiresAt: row.ExpiresAt, key: row.Key}
+	if err := json.Unmarshal(row.Stated, &r.Stated); err != nil {
+		return nil, fmt.Errorf("read content: %w", err)
+	}
+	return &File{Report: r, open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return s.deps.Blobs.ReadRange(ctx, r.key, offset, length)
+	}}, nil
+}
+
+// Subscription names the schedule behind a link that unsubscribes.
+//
+// Errors: reports.link_invalid.
+func (s *Service) Subscription(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string) (name string, err error) {
+	return s.subscription(ctx, tenant, id, signature, (*db.Tx).RecipientSchedule)
+}
+
+// Unsubscribe stops a schedule's mail to one recipient and names the schedule.
+//
+// Errors: reports.link_invalid.
+func (s *Service) Unsubscribe(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string) (name string, err error) {
+	return s.subscription(ctx, tenant, id, signature, (*db.Tx).RecipientUnsubscribe)
+}
+
+func (s *Service) subscription(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string,
+	ask func(*db.Tx, context.Context, uuid.UUID, uuid.UUID) (string, error)) (name string, err error) {
+	if !s.signed(signature, "unsubscribe", tenant.UUID(), id.UUID(), "") {
+		return "", ErrLink
+	}
+	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		name, err = ask(tx, ctx, tx.TenantID, id.UUID())
+		return err
+	})
+	if db.IsNoRows(err) {
+		return "", ErrLink.Wrap(err)
+	}
+	return name, err
+}

@@ -1,0 +1,262 @@
+-- Schedules of reports, their runs, and the ledger of what reached whom.
+
+-- ScheduleInsert adds one.
+-- name: ScheduleInsert :exec
+INSERT INTO report_schedules (tenant_id, schedule_id, dashboard_id, owner_id, name, spec, on_data, rule, zone, only_if_rows, resend_unknown, link_above, next_at, seen)
+VALUES (@tenant_id, @schedule_id, @dashboard_id, @owner_id, @name, @spec, @on_data, @rule, @zone, @only_if_rows, @resend_unknown, @link_above, sqlc.narg(next_at), @seen);
+
+-- ScheduleUpdate changes all that its form has; 0 rows where it is gone.
+-- name: ScheduleUpdate :execrows
+UPDATE report_schedules SET name = @name, spec = @spec, on_data = @on_data, rule = @rule, zone = @zone, only_if_rows = @only_if_rows,
+       resend_unknown = @resend_unknown, link_above = @link_above, next_at = sqlc.narg(next_at), seen = @seen, updated_at = now()
+WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
+
+-- ScheduleGet reads one with the names that belong to it.
+-- name: ScheduleGet :one
+SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+       s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
+       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+FROM report_schedules s
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
+WHERE s.tenant_id = @tenant_id AND s.schedule_id = @schedule_id;
+
+-- ScheduleList reads all of a workspace, or one owner's where only_owner is set.
+-- name: ScheduleList :many
+SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+       s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
+       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+FROM report_schedules s
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
+WHERE s.tenant_id = @tenant_id AND (sqlc.narg(only_owner)::uuid IS NULL OR s.owner_id = sqlc.narg(only_owner))
+ORDER BY lower(s.name), s.schedule_id LIMIT 1000;
+
+-- ScheduleLock reads what its next run needs and keeps others from it.
+-- name: ScheduleLock :one
+SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id FOR UPDATE;
+
+-- ScheduleSetNext says when it is due.
+-- name: ScheduleSetNext :exec
+UPDATE report_schedules SET next_at = sqlc.narg(next_at) WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
+
+-- ScheduleSetSeen keeps the moment of the data that was sent.
+-- name: ScheduleSetSeen :exec
+UPDATE report_schedules SET seen = @seen WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
+
+-- SchedulePause stops it; 0 rows where it is stopped already.
+-- name: SchedulePause :execrows
+UPDATE report_schedules SET paused_at = now(), paused_by = sqlc.narg(paused_by), paused_why = @why, next_at = NULL
+WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND paused_at IS NULL;
+
+-- ScheduleResume starts it again, under the person who does so where its owner has gone.
+-- name: ScheduleResume :execrows
+UPDATE report_schedules SET paused_at = NULL, paused_by = NULL, paused_why = '', next_at = sqlc.narg(next_at), seen = @seen, owner_id = @owner_id
+WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
+
+-- ScheduleDelete removes it with its history.
+-- name: ScheduleDelete :execrows
+DELETE FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
+
+-- ScheduleListOnData reads those that wait for new data.
+-- name: ScheduleListOnData :many
+SELECT schedule_id, dashboard_id, owner_id, seen, spec FROM report_schedules
+WHERE tenant_id = @tenant_id AND on_data AND paused_at IS NULL ORDER BY schedule_id LIMIT 1000;
+
+-- ScheduleWaitsForData tells whether there is any.
+-- name: ScheduleWaitsForData :one
+SELECT EXISTS (SELECT 1 FROM report_schedules WHERE tenant_id = @tenant_id AND on_data AND paused_at IS NULL);
+
+-- ScheduleTakeOverdue finds those whose moment passed without a run, and
+-- remembers which moment their owner is told of.
+-- name: ScheduleTakeOverdue :many
+UPDATE report_schedules SET alarmed_for = next_at
+WHERE tenant_id = @tenant_id AND paused_at IS NULL AND next_at < @before::timestamptz AND alarmed_for IS DISTINCT FROM next_at
+RETURNING schedule_id, owner_id, name, next_at::timestamptz AS due_at;
+
+-- RecipientInsert adds one, once.
+-- name: RecipientInsert :exec
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address)
+VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address) ON CONFLICT DO NOTHING;
+
+-- RecipientKeep removes those that are in neither list.
+-- name: RecipientKeep :exec
+DELETE FROM report_recipients WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id
+  AND NOT (COALESCE(user_id = ANY(@users::uuid[]), false) OR (user_id IS NULL AND lower(address) = ANY(@addresses::text[])));
+
+-- RecipientList reads those of some schedules, with what is known of each person.
+-- name: RecipientList :many
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.unsubscribed_at, COALESCE(u.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
+       (u.removed_at IS NOT NULL)::boolean AS removed
+FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
+WHERE r.tenant_id = @tenant_id AND r.schedule_id = ANY(@schedules::uuid[])
+ORDER BY r.created_at, r.recipient_id;
+
+-- RecipientUnsubscribe stops the mail to one.
+-- name: RecipientUnsubscribe :one
+UPDATE report_recipients r SET unsubscribed_at = COALESCE(unsubscribed_at, now())
+FROM report_schedules s WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id AND r.tenant_id = @tenant_id AND r.recipient_id = @recipient_id
+RETURNING s.name;
+
+-- RecipientSchedule names the schedule of one.
+-- name: RecipientSchedule :one
+SELECT s.name FROM report_recipients r JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+WHERE r.tenant_id = @tenant_id AND r.recipient_id = @recipient_id;
+
+-- RunInsert adds the run of a slot; 0 rows where it was there.
+-- name: RunInsert :execrows
+INSERT INTO report_runs (tenant_id, run_id, schedule_id, slot, cause, asked_by, due_at)
+VALUES (@tenant_id, @run_id, @schedule_id, @slot, @cause, sqlc.narg(asked_by), @due_at) ON CONFLICT (tenant_id, schedule_id, slot) DO NOTHING;
+
+-- RunLock reads a run and keeps others from it.
+-- name: RunLock :one
+SELECT run_id, schedule_id, cause, asked_by, state, snapshot, due_at, alarmed FROM report_runs
+WHERE tenant_id = @tenant_id AND run_id = @run_id FOR UPDATE;
+
+-- RunSetSnapshot fixes the moment of the data.
+-- name: RunSetSnapshot :exec
+UPDATE report_runs SET snapshot = @snapshot WHERE tenant_id = @tenant_id AND run_id = @run_id;
+
+-- RunSetState says how far it is; a time ends it.
+-- name: RunSetState :exec
+UPDATE report_runs SET state = @state, error_code = @error_code, error_text = @error_text, finished_at = sqlc.narg(finished_at)
+WHERE tenant_id = @tenant_id AND run_id = @run_id;
+
+-- RunTakeAlarm tells the one caller that its owner has to hear of it.
+-- name: RunTakeAlarm :execrows
+UPDATE report_runs SET alarmed = true WHERE tenant_id = @tenant_id AND run_id = @run_id AND NOT alarmed;
+
+-- RunTakeLate finds runs that began and never ended, once.
+-- name: RunTakeLate :many
+UPDATE report_runs r SET alarmed = true
+FROM report_schedules s
+WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+  AND r.tenant_id = @tenant_id AND r.state IN ('due', 'sending') AND r.due_at < @before::timestamptz AND NOT r.alarmed
+RETURNING r.run_id, r.due_at, s.schedule_id, s.owner_id, s.name;
+
+-- RunListNewest reads the newest runs of some schedules.
+-- name: RunListNewest :many
+SELECT r.run_id, r.schedule_id, r.cause, r.state, r.error_code, r.error_text, r.due_at, r.finished_at
+FROM unnest(@schedules::uuid[]) AS asked(schedule_id)
+CROSS JOIN LATERAL (
+    SELECT n.run_id, n.schedule_id, n.cause, n.state, n.error_code, n.error_text, n.due_at, n.finished_at FROM report_runs n
+    WHERE n.tenant_id = @tenant_id AND n.schedule_id = asked.schedule_id ORDER BY n.due_at DESC, n.run_id DESC LIMIT @per_schedule
+) r
+ORDER BY r.due_at DESC, r.run_id DESC;
+
+-- RunPrune forgets runs of long ago whose files are gone.
+-- name: RunPrune :execrows
+DELETE FROM report_runs r WHERE r.tenant_id = @tenant_id AND r.due_at < @before AND r.state IN ('done', 'failed')
+  AND NOT EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = r.tenant_id AND c.run_id = r.run_id AND c.key <> '');
+
+-- ContentInsert keeps what was rendered, once; the id is that of the row that stays.
+-- name: ContentInsert :one
+INSERT INTO report_contents (tenant_id, content_id, run_id, digest, key, picture_key, name, stated, empty, expires_at)
+VALUES (@tenant_id, @content_id, @run_id, @digest, @key, @picture_key, @name, @stated, @empty, @expires_at)
+ON CONFLICT (tenant_id, run_id, digest) DO UPDATE SET
+    picture_key = CASE WHEN report_contents.key = '' THEN excluded.picture_key ELSE report_contents.picture_key END,
+    expires_at = CASE WHEN report_contents.key = '' THEN excluded.expires_at ELSE report_contents.expires_at END,
+    key = CASE WHEN report_contents.key = '' THEN excluded.key ELSE report_contents.key END
+RETURNING content_id, empty, key;
+
+-- ContentFind tells what was rendered already.
+-- name: ContentFind :one
+SELECT content_id, empty FROM report_contents WHERE tenant_id = @tenant_id AND run_id = @run_id AND digest = @digest AND (key <> '' OR empty);
+
+-- ContentListExpired returns files that are kept no longer.
+-- name: ContentListExpired :many
+SELECT content_id, key, picture_key FROM report_contents
+WHERE tenant_id = @tenant_id AND expires_at < @now::timestamptz AND key <> '' ORDER BY expires_at LIMIT @row_limit;
+
+-- ContentListOfSchedule returns all files of a schedule.
+-- name: ContentListOfSchedule :many
+SELECT c.key, c.picture_key FROM report_contents c JOIN report_runs r ON r.tenant_id = c.tenant_id AND r.run_id = c.run_id
+WHERE c.tenant_id = @tenant_id AND r.schedule_id = @schedule_id AND c.key <> '';
+
+-- ContentSetExpired says that the files are gone.
+-- name: ContentSetExpired :exec
+UPDATE report_contents SET key = '', picture_key = '' WHERE tenant_id = @tenant_id AND content_id = @content_id;
+
+-- LedgerInsert adds a line for one recipient of a run, once.
+-- name: LedgerInsert :exec
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address)
+VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address) ON CONFLICT DO NOTHING;
+
+-- LedgerListDue reads the lines of a run that wait for their content.
+-- name: LedgerListDue :many
+SELECT delivery_id, user_id, address FROM report_deliveries
+WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due' ORDER BY created_at, delivery_id;
+
+-- LedgerSetRendered gives a line its content; 0 rows where it has one.
+-- name: LedgerSetRendered :execrows
+UPDATE report_deliveries SET state = 'rendered', content_id = @content_id, error_code = '', error_text = ''
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state = 'due';
+
+-- LedgerClose ends a line that is not sent (again); what is unknown stays so.
+-- name: LedgerClose :execrows
+UPDATE report_deliveries SET state = CASE WHEN state = 'unknown' THEN 'unknown' ELSE @state::text END, again = false, error_code = @error_code, error_text = @error_text, handed_at = NULL
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due', 'rendered', 'unknown');
+
+-- LedgerGet reads a line with all that its mail needs.
+-- name: LedgerGet :one
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
+       r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
+       COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
+       COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
+       COALESCE(u.name, '')::text AS user_name, COALESCE(u.locale, '')::text AS user_locale, (u.removed_at IS NOT NULL)::boolean AS removed,
+       (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed
+FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
+LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
+LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
+WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id;
+
+-- LedgerHand notes, before a mail server is given the message, that it will be.
+-- name: LedgerHand :execrows
+UPDATE report_deliveries SET handed_at = now(), attempts = attempts + 1, resent = (state = 'unknown')
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rendered', 'unknown') AND handed_at IS NULL AND NOT resent;
+
+-- LedgerSetSent keeps the mail server's yes.
+-- name: LedgerSetSent :execrows
+UPDATE report_deliveries SET state = @state, answer = @answer, again = false, error_code = '', error_text = '', handed_at = NULL, sent_at = now()
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rendered', 'unknown');
+
+-- LedgerSetTried keeps why an attempt failed that the server surely did not take.
+-- name: LedgerSetTried :execrows
+UPDATE report_deliveries SET error_code = @error_code, error_text = @error_text, handed_at = NULL, resent = false,
+       attempts = attempts + CASE WHEN handed_at IS NULL THEN 1 ELSE 0 END
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rendered', 'unknown');
+
+-- LedgerSetUnknown says that nobody can know.
+-- name: LedgerSetUnknown :execrows
+UPDATE report_deliveries SET state = 'unknown', again = @again, error_code = @error_code, error_text = @error_text, handed_at = NULL
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rendered', 'unknown');
+
+-- LedgerRetry opens a line again; it is rendered again where its file is gone.
+-- name: LedgerRetry :one
+UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, attempts = 0,
+       state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
+WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state IN ('bounced', 'failed', 'unknown')
+RETURNING l.run_id, l.state;
+
+-- LedgerSetOpened notes the first time that the link was followed.
+-- name: LedgerSetOpened :exec
+UPDATE report_deliveries SET opened_at = COALESCE(opened_at, now()) WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id;
+
+-- LedgerCount says how the lines of a run stand.
+-- name: LedgerCount :many
+SELECT state, again, count(*) AS lines FROM report_deliveries WHERE tenant_id = @tenant_id AND run_id = @run_id GROUP BY state, again;
+
+-- LedgerList reads the lines of some runs.
+-- name: LedgerList :many
+SELECT l.delivery_id, l.run_id, l.user_id, l.address, l.state, l.answer, l.error_code, l.error_text, l.attempts, l.resent, l.sent_at, l.opened_at,
+       COALESCE(u.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
+FROM report_deliveries l
+LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
+LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
+WHERE l.tenant_id = @tenant_id AND l.run_id = ANY(@runs::uuid[]) ORDER BY l.created_at, l.delivery_id;

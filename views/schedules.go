@@ -1,0 +1,267 @@
+package views
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dataflowhq/dataflow/domain/reports"
+	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// Paths of scheduled reports.
+const (
+	PathSchedules   = "/schedules"
+	PathNewSchedule = PathSchedules + "/new" // ?dashboard=, filters
+)
+
+// PathSchedule is one of them; POST changes it.
+func PathSchedule(id string) string { return PathSchedules + "/" + id }
+
+func pathEditSchedule(id string) string { return PathSchedule(id) + "/edit" }
+
+// pathScheduleAct is POST: send, test, pause, resume, delete.
+func pathScheduleAct(id, act string) string { return PathSchedule(id) + "/" + act }
+
+func pathScheduleFor(dashboard, filters string) string {
+	path := PathNewSchedule + "?dashboard=" + dashboard
+	if filters != "" {
+		path += "&" + filters
+	}
+	return path
+}
+
+// SchedulesProps is the page of scheduled reports.
+type SchedulesProps struct {
+	List   []reports.Schedule
+	Chosen *reports.Schedule // beside the list; nil for none
+	Show   string            // "", "active" or "paused"
+	Search string
+	Zone   *time.Location // of the viewer
+	Zones  map[string]string
+	Locale *locale.Locale
+}
+
+func (p SchedulesProps) isChosen(s reports.Schedule) bool {
+	return p.Chosen != nil && p.Chosen.ID == s.ID
+}
+
+func (p SchedulesProps) segments(ctx context.Context) []ui.Segment {
+	var list []ui.Segment
+	for _, show := range []string{"", "active", "paused"} {
+		list = append(list, ui.Segment{Label: messages.T(ctx, "schedules.show_"+orElse(show, "all")), Value: show, Href: withQuery(PathSchedules, "show="+show), Selected: show == p.Show})
+	}
+	return list
+}
+
+// when is a schedule's rule as it was written.
+func (p SchedulesProps) when(ctx context.Context, s reports.Schedule) string {
+	if s.OnData {
+		return messages.T(ctx, "schedules.on_data")
+	}
+	first, n := utf8.DecodeRuneInString(s.When)
+	text := string(unicode.ToUpper(first)) + s.When[n:]
+	if s.Zone != "" && s.Zone != p.Zone.String() {
+		text += " (" + strings.ReplaceAll(s.Zone, "_", " ") + ")"
+	}
+	return text
+}
+
+// next is the next run on the viewer's clock.
+func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
+	switch {
+	case s.PausedWhy == "person":
+		return messages.T(ctx, "schedules.paused_by", "Name", s.PausedBy)
+	case s.PausedWhy != "":
+		return messages.T(ctx, "schedules.paused_"+s.PausedWhy, "Name", s.OwnerName)
+	case s.OnData:
+		return messages.T(ctx, "schedules.next_data")
+	case s.Next.IsZero():
+		return ""
+	}
+	return p.moment(s.Next)
+}
+
+// moment is a time on the viewer's clock, with its day.
+func (p SchedulesProps) moment(at time.Time) string {
+	at = at.In(p.Zone)
+	day := (int(at.Weekday())+6)%7 + 1
+	return p.Locale.Weekday(day) + " " + p.Locale.DateTime(at)
+}
+
+// result is how the last run went, in a word or two.
+func (p SchedulesProps) result(ctx context.Context, s reports.Schedule) ui.TagProps {
+	if !s.PausedAt.IsZero() {
+		return ui.TagProps{Label: messages.T(ctx, "schedules.paused"), Icon: "pause"}
+	}
+	if len(s.Runs) == 0 {
+		return ui.TagProps{Label: messages.T(ctx, "schedules.never")}
+	}
+	return resultOf(ctx, s.Runs[0])
+}
+
+func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
+	counts := map[reports.LineState]int{}
+	for _, l := range r.Lines {
+		counts[l.State]++
+	}
+	bad := counts[reports.LineFailed] + counts[reports.LineBounced] + counts[reports.LineUnknown]
+	good := counts[reports.LineSent] + counts[reports.LineKept]
+	switch {
+	case r.State == reports.RunDue || r.State == reports.RunSending:
+		return ui.TagProps{Label: messages.T(ctx, "schedules.running"), Icon: "clock"}
+	case r.State == reports.RunFailed || bad > 0 && good == 0 && bad == counts[reports.LineFailed]:
+		return ui.TagProps{Label: messages.T(ctx, "schedules.failed"), Icon: "x", Tone: ui.Negative, Title: r.ErrorText}
+	case bad > 0:
+		return ui.TagProps{Label: messages.T(ctx, "schedules.some_bad", "Count", bad), Icon: "triangle-alert", Tone: ui.Warning}
+	case good == 0:
+		return ui.TagProps{Label: messages.T(ctx, "schedules.nothing"), Icon: "minus"}
+	}
+	return ui.TagProps{Label: messages.T(ctx, "schedules.delivered"), Icon: "check", Tone: ui.Positive}
+}
+
+func lineTag(ctx context.Context, l reports.Line) ui.TagProps {
+	tag := ui.TagProps{Label: messages.T(ctx, "schedules.line_"+string(l.State)), Icon: "clock"}
+	switch l.State {
+	case reports.LineSent, reports.LineKept:
+		tag.Icon, tag.Tone = "check", ui.Positive
+	case reports.LineUnknown:
+		tag.Icon, tag.Tone = "circle-help", ui.Warning
+	case reports.LineBounced, reports.LineFailed:
+		tag.Icon, tag.Tone = "x", ui.Negative
+	case reports.LineSkipped:
+		tag.Icon = "minus"
+	}
+	return tag
+}
+
+// why says what became of a line, in plain words.
+func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
+	var parts []string
+	switch l.State {
+	case reports.LineSent:
+		parts = append(parts, messages.T(ctx, "schedules.why_sent", "At", p.Locale.DateTime(l.SentAt.In(p.Zone)), "Answer", l.Answer))
+	case reports.LineKept:
+		parts = append(parts, messages.T(ctx, "schedules.why_kept"))
+	case reports.LineDue:
+		parts = append(parts, messages.T(ctx, "schedules.why_due"))
+	case reports.LineRendered:
+		if l.ErrorText == "" {
+			parts = append(parts, messages.T(ctx, "schedules.why_rendered"))
+		} else {
+			parts = append(parts, l.ErrorText, messages.T(ctx, "schedules.why_again", "Count", l.Attempts))
+		}
+	default:
+		parts = append(parts, l.ErrorText)
+	}
+	if l.Resent {
+		parts = append(parts, messages.T(ctx, "schedules.why_resent"))
+	}
+	if !l.OpenedAt.IsZero() {
+		parts = append(parts, messages.T(ctx, "schedules.why_opened", "At", p.Locale.DateTime(l.OpenedAt.In(p.Zone))))
+	}
+	return strings.Join(parts, " ")
+}
+
+// size is that of the file, with its rows.
+func (p SchedulesProps) size(r reports.ScheduleRun) string {
+	for _, l := range r.Lines {
+		if l.Stated.Bytes > 0 {
+			return p.Locale.FileSize(l.Stated.Bytes)
+		}
+	}
+	return ""
+}
+
+// trouble is the newest run of a schedule that somebody has to look at.
+func trouble(s reports.Schedule) (reports.ScheduleRun, bool) {
+	if len(s.Runs) == 0 {
+		return reports.ScheduleRun{}, false
+	}
+	r := s.Runs[0]
+	for _, l := range r.Lines {
+		if l.Bad() {
+			return r, true
+		}
+	}
+	return r, r.State == reports.RunFailed
+}
+
+// reason is why a run went wrong: its own, or that of its first bad line.
+func reason(r reports.ScheduleRun) string {
+	if r.ErrorText != "" {
+		return r.ErrorText
+	}
+	for _, l := range r.Lines {
+		if l.Bad() {
+			return l.Address + ": " + l.ErrorText
+		}
+	}
+	return ""
+}
+
+// ScheduleFormProps asks for a schedule.
+type ScheduleFormProps struct {
+	ID         string // "" for a new one
+	Dashboard  string
+	Dashboards []ui.Option // to choose from; none where it is given
+	Form       reports.ScheduleForm
+	Addresses  string // one a line
+	Members    []reports.Member
+	Zones      []ui.Option
+	Errors     map[string]string
+}
+
+func (p ScheduleFormProps) action() string {
+	if p.ID == "" {
+		return PathSchedules
+	}
+	return PathSchedule(p.ID)
+}
+
+func (p ScheduleFormProps) formats(ctx context.Context) []ui.Option {
+	var options []ui.Option
+	for _, f := range []reports.Format{reports.PDF, reports.XLSX, reports.CSV} {
+		options = append(options, ui.Option{Value: string(f), Label: messages.T(ctx, "reports.format_"+string(f)), Selected: f == p.Form.Spec.Format})
+	}
+	return options
+}
+
+func (p ScheduleFormProps) papers(ctx context.Context) []ui.Option {
+	s := p.Form.Spec
+	return []ui.Option{
+		{Value: "a4", Label: messages.T(ctx, "reports.paper_a4"), Selected: s.Paper != reports.Letter && !s.Landscape},
+		{Value: "a4 landscape", Label: messages.T(ctx, "reports.paper_a4_landscape"), Selected: s.Paper != reports.Letter && s.Landscape},
+		{Value: "letter", Label: messages.T(ctx, "reports.paper_letter"), Selected: s.Paper == reports.Letter && !s.Landscape},
+		{Value: "letter landscape", Label: messages.T(ctx, "reports.paper_letter_landscape"), Selected: s.Paper == reports.Letter && s.Landscape},
+	}
+}
+
+func (p ScheduleFormProps) triggers(ctx context.Context) []ui.Option {
+	return []ui.Option{
+		{Value: "clock", Label: messages.T(ctx, "schedules.trigger_clock"), Selected: !p.Form.OnData},
+		{Value: "data", Label: messages.T(ctx, "schedules.trigger_data"), Selected: p.Form.OnData},
+	}
+}
+
+func (p ScheduleFormProps) limits(ctx context.Context) []ui.Option {
+	var options []ui.Option
+	for _, mb := range []int64{1, 5, 10, 20} {
+		options = append(options, ui.Option{Value: strconv.FormatInt(mb<<20, 10), Label: messages.T(ctx, "schedules.megabytes", "Size", mb), Selected: p.Form.LinkAbove == mb<<20})
+	}
+	return options
+}
+
+func (p ScheduleFormProps) picked(m reports.Member) bool {
+	for _, id := range p.Form.Users {
+		if id == m.ID {
+			return true
+		}
+	}
+	return false
+}
