@@ -262,6 +262,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.is_among(list uuid[], tenant uuid, person uuid, person_role public.user_role) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT list IS NULL OR person_role IN ('owner', 'admin') OR person = ANY (list)
+        OR '00000000-0000-0000-0000-000000000001' = ANY (list)
+        OR (person_role = 'editor' AND '00000000-0000-0000-0000-000000000002' = ANY (list))
+        OR EXISTS (SELECT 1 FROM user_group_members m WHERE m.tenant_id = tenant AND m.user_id = person AND m.group_id = ANY (list))
+$$;
+
 CREATE FUNCTION public.may_access(list uuid[]) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$ SELECT list IS NULL OR access_subjects() IS NULL OR list && access_subjects() $$;
@@ -462,6 +471,36 @@ CREATE TABLE public.audit_events (
 );
 
 ALTER TABLE ONLY public.audit_events FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.comment_threads (
+    tenant_id uuid NOT NULL,
+    thread_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    widget_id text DEFAULT ''::text NOT NULL,
+    state text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by uuid,
+    CONSTRAINT comment_threads_state_check CHECK ((octet_length(state) <= 32768)),
+    CONSTRAINT comment_threads_widget_id_check CHECK ((length(widget_id) <= 64))
+);
+
+ALTER TABLE ONLY public.comment_threads FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.comments (
+    tenant_id uuid NOT NULL,
+    comment_id uuid NOT NULL,
+    thread_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    text text NOT NULL,
+    mentions uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    edited_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    CONSTRAINT comments_text_check CHECK (((length(text) >= 1) AND (length(text) <= 4000)))
+);
+
+ALTER TABLE ONLY public.comments FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.dashboard_data_sources (
     tenant_id uuid NOT NULL,
@@ -793,6 +832,40 @@ CREATE TABLE public.loads (
 
 ALTER TABLE ONLY public.loads FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.notification_settings (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    in_app boolean NOT NULL,
+    by_mail boolean NOT NULL,
+    CONSTRAINT notification_settings_kind_check CHECK (((length(kind) >= 1) AND (length(kind) <= 40)))
+);
+
+ALTER TABLE ONLY public.notification_settings FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.notifications (
+    tenant_id uuid NOT NULL,
+    notification_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    kind text NOT NULL,
+    actor_id uuid,
+    dashboard_id uuid,
+    dataset_id uuid,
+    subject text DEFAULT ''::text NOT NULL,
+    excerpt text DEFAULT ''::text NOT NULL,
+    path text NOT NULL,
+    in_app boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT notifications_excerpt_check CHECK ((length(excerpt) <= 300)),
+    CONSTRAINT notifications_kind_check CHECK (((length(kind) >= 1) AND (length(kind) <= 40))),
+    CONSTRAINT notifications_path_check CHECK ((octet_length(path) <= 40000)),
+    CONSTRAINT notifications_subject_check CHECK ((length(subject) <= 200))
+);
+
+ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.report_contents (
     tenant_id uuid NOT NULL,
     content_id uuid NOT NULL,
@@ -1077,6 +1150,12 @@ ALTER TABLE ONLY public.access_grants
 ALTER TABLE ONLY public.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (tenant_id, audit_id);
 
+ALTER TABLE ONLY public.comment_threads
+    ADD CONSTRAINT comment_threads_pkey PRIMARY KEY (tenant_id, thread_id);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_pkey PRIMARY KEY (tenant_id, comment_id);
+
 ALTER TABLE ONLY public.dashboard_data_sources
     ADD CONSTRAINT dashboard_data_sources_pkey PRIMARY KEY (tenant_id, dashboard_id, dataset_id);
 
@@ -1136,6 +1215,12 @@ ALTER TABLE ONLY public.leases
 
 ALTER TABLE ONLY public.loads
     ADD CONSTRAINT loads_pkey PRIMARY KEY (tenant_id, load_id);
+
+ALTER TABLE ONLY public.notification_settings
+    ADD CONSTRAINT notification_settings_pkey PRIMARY KEY (tenant_id, user_id, kind);
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (tenant_id, notification_id);
 
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_pkey PRIMARY KEY (tenant_id, content_id);
@@ -1229,6 +1314,14 @@ CREATE INDEX access_grants_user_idx ON public.access_grants USING btree (tenant_
 
 CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC);
 
+CREATE INDEX comment_threads_dashboard_idx ON public.comment_threads USING btree (tenant_id, dashboard_id, created_at);
+
+CREATE INDEX comment_threads_resolved_by_idx ON public.comment_threads USING btree (tenant_id, resolved_by) WHERE (resolved_by IS NOT NULL);
+
+CREATE INDEX comments_thread_idx ON public.comments USING btree (tenant_id, thread_id, created_at);
+
+CREATE INDEX comments_user_idx ON public.comments USING btree (tenant_id, user_id);
+
 CREATE INDEX dashboard_data_sources_dataset_idx ON public.dashboard_data_sources USING btree (tenant_id, dataset_id);
 
 CREATE INDEX dashboard_data_sources_ds_idx ON public.dashboard_data_sources USING btree (tenant_id, ds_id);
@@ -1286,6 +1379,18 @@ CREATE INDEX leases_expiry_idx ON public.leases USING btree (tenant_id, expires_
 CREATE INDEX loads_dataset_idx ON public.loads USING btree (tenant_id, dataset_id, created_at DESC);
 
 CREATE INDEX loads_upload_idx ON public.loads USING btree (tenant_id, upload_id);
+
+CREATE INDEX notifications_actor_idx ON public.notifications USING btree (tenant_id, actor_id) WHERE (actor_id IS NOT NULL);
+
+CREATE INDEX notifications_dashboard_idx ON public.notifications USING btree (tenant_id, dashboard_id) WHERE (dashboard_id IS NOT NULL);
+
+CREATE INDEX notifications_dataset_idx ON public.notifications USING btree (tenant_id, dataset_id) WHERE (dataset_id IS NOT NULL);
+
+CREATE UNIQUE INDEX notifications_event_idx ON public.notifications USING btree (tenant_id, event_id, user_id);
+
+CREATE INDEX notifications_unread_idx ON public.notifications USING btree (tenant_id, user_id) WHERE ((read_at IS NULL) AND in_app);
+
+CREATE INDEX notifications_user_idx ON public.notifications USING btree (tenant_id, user_id, created_at DESC);
 
 CREATE INDEX report_contents_expiry_idx ON public.report_contents USING btree (tenant_id, expires_at) WHERE (key <> ''::text);
 
@@ -1401,6 +1506,18 @@ ALTER TABLE ONLY public.access_grants
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.comment_threads
+    ADD CONSTRAINT comment_threads_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.comment_threads
+    ADD CONSTRAINT comment_threads_tenant_id_resolved_by_fkey FOREIGN KEY (tenant_id, resolved_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (resolved_by);
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_tenant_id_thread_id_fkey FOREIGN KEY (tenant_id, thread_id) REFERENCES public.comment_threads(tenant_id, thread_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT comments_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.dashboard_data_sources
     ADD CONSTRAINT dashboard_data_sources_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
 
@@ -1481,6 +1598,21 @@ ALTER TABLE ONLY public.loads
 
 ALTER TABLE ONLY public.loads
     ADD CONSTRAINT loads_tenant_id_upload_id_fkey FOREIGN KEY (tenant_id, upload_id) REFERENCES public.uploads(tenant_id, upload_id);
+
+ALTER TABLE ONLY public.notification_settings
+    ADD CONSTRAINT notification_settings_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_tenant_id_actor_id_fkey FOREIGN KEY (tenant_id, actor_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (actor_id);
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
@@ -1580,6 +1712,10 @@ ALTER TABLE public.access_grants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.comment_threads ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.comments ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_operations ENABLE ROW LEVEL SECURITY;
@@ -1620,6 +1756,10 @@ ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.notification_settings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.report_contents ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.report_deliveries ENABLE ROW LEVEL SECURITY;
@@ -1648,6 +1788,14 @@ CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING
 
 CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
 
+CREATE POLICY shared_rows ON public.comment_threads AS RESTRICTIVE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
+   FROM public.dashboards d
+  WHERE ((d.tenant_id = comment_threads.tenant_id) AND (d.dashboard_id = comment_threads.dashboard_id))))));
+
+CREATE POLICY shared_rows ON public.comments AS RESTRICTIVE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
+   FROM public.comment_threads t
+  WHERE ((t.tenant_id = comments.tenant_id) AND (t.thread_id = comments.thread_id))))));
+
 CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
 
 CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
@@ -1658,9 +1806,19 @@ CREATE POLICY shared_rows ON public.loads AS RESTRICTIVE FOR SELECT USING (((dat
    FROM public.datasets d
   WHERE ((d.tenant_id = loads.tenant_id) AND (d.dataset_id = loads.dataset_id))))));
 
+CREATE POLICY shared_rows ON public.notifications AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (((dashboard_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM public.dashboards d
+  WHERE ((d.tenant_id = notifications.tenant_id) AND (d.dashboard_id = notifications.dashboard_id))))) AND ((dataset_id IS NULL) OR (EXISTS ( SELECT 1
+   FROM public.datasets s
+  WHERE ((s.tenant_id = notifications.tenant_id) AND (s.dataset_id = notifications.dataset_id))))))));
+
 CREATE POLICY tenant_rows ON public.access_grants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.comment_threads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.comments USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1701,6 +1859,10 @@ CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_
 CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.notification_settings USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.notifications USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.report_contents USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1780,6 +1942,9 @@ REVOKE ALL ON FUNCTION public.apply_grant() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.derive_access() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.is_among(list uuid[], tenant uuid, person uuid, person_role public.user_role) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_among(list uuid[], tenant uuid, person uuid, person_role public.user_role) TO dataflow_app;
+
 REVOKE ALL ON FUNCTION public.may_access(list uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_access(list uuid[]) TO dataflow_app;
 
@@ -1811,6 +1976,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.throttles TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_grants TO dataflow_app;
 
 GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comment_threads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comments TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO dataflow_app;
 
@@ -1851,6 +2020,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_settings TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notifications TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_contents TO dataflow_app;
 

@@ -52,6 +52,9 @@ func (h account) page(w http.ResponseWriter, r *http.Request, status int, with f
 	for _, one := range sessions {
 		props.Sessions = append(props.Sessions, sessionRow(r, one, l, now))
 	}
+	if props.Notices, err = h.Notify.ListSettings(r.Context(), i.Actor); err != nil {
+		return err
+	}
 	with(&props)
 	s, err := shell(w, r)
 	if err != nil {

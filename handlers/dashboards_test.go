@@ -26,6 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -76,7 +77,8 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 	s.Datasets = datasets.New(datasets.Deps{DB: s.pool, Blobs: blobs, Engine: engine, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: s.pool, Boxes: s.Tenants}), Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: s.pool, Datasets: s.Datasets, Log: slog.Default()})
-	s.Sharing = sharing.New(s.pool)
+	s.Sharing = sharing.New(s.pool, s.Notify)
+	s.Comments = comments.New(comments.Deps{DB: s.pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.blobs = blobs
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
@@ -389,7 +391,8 @@ func TestEveryBoardRouteIsClosedToOthers(t *testing.T) {
 // somebody for whom there is no such thing.
 func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]string, also func(t *testing.T, method, path string)) (checked int) {
 	t.Helper()
-	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum", "{column}", "1", "{version}", "1", "{name}", "x", "{load}", uuid.NewString(), "{view}", uuid.NewString())
+	fill := strings.NewReplacer("{filter}", "channel", "{widget}", "sum", "{column}", "1", "{version}", "1", "{name}", "x", "{load}", uuid.NewString(), "{view}", uuid.NewString(),
+		"{thread}", uuid.NewString(), "{comment}", uuid.NewString())
 	walk := func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		path := ""
 		for beginning, id := range objects {
@@ -420,7 +423,7 @@ func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]str
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				got = stranger.do(r)
 			} else {
-				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer", "format", "PDF")
+				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer", "format", "PDF", "text", "Mine")
 			}
 			got.want(http.StatusNotFound)
 			if strings.Contains(got.body, "Trading") || strings.Contains(got.body, "7,260") {

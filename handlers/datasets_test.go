@@ -57,7 +57,7 @@ func newDataSite(t testing.TB) *dataSite {
 	s.Datasets = datasets.New(datasets.Deps{DB: s.pool, Blobs: blobs, Engine: engine, Sandbox: &sandbox.Client{}, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: s.pool, Boxes: s.Tenants}), Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: s.pool, Datasets: s.Datasets, Log: slog.Default()})
-	s.Sharing = sharing.New(s.pool)
+	s.Sharing = sharing.New(s.pool, s.Notify)
 	if s.routes, err = newRouter(s.Deps); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,8 @@ const (
 //	event: versions
 //	data: {"at": "<snapshot>", "rev": 7}
 //
-// That of an editor also tells the revision of the draft ("edits", {"rev": 9})
+// "comments" and "notified", without data, say that there is something new to
+// ask for. That of an editor also tells the revision of the draft ("edits", {"rev": 9})
 // and who else is there ("presence", a list).
 func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 	id, err := dashboardID(r)
@@ -72,6 +73,8 @@ type eventStream struct {
 	// draft is the stream of an editor; people is who it was told is there.
 	draft  bool
 	people string
+	// said are the names of events without data that are due.
+	said []string
 }
 
 func (s *eventStream) current(ctx context.Context) (dashboards.Moment, error) {
@@ -152,12 +155,23 @@ func (s *eventStream) concerns(e events.Event, m dashboards.Moment) bool {
 		return true
 	case events.DashboardChanged:
 		return e.ID == s.id.UUID()
+	case events.CommentsChanged:
+		return e.ID == s.id.UUID() && s.due("comments")
+	case events.Notified:
+		return e.ID == s.actor.UserID.UUID() && s.due("notified")
 	case events.DashboardEdited:
 		return s.draft && e.ID == s.id.UUID()
 	case events.DatasetChanged:
 		return slices.ContainsFunc(m.Datasets, func(d ids.Dataset) bool { return uuid.UUID(d) == e.ID })
 	}
 	return false
+}
+
+func (s *eventStream) due(name string) bool {
+	if !slices.Contains(s.said, name) {
+		s.said = append(s.said, name)
+	}
+	return true
 }
 
 // allowed tells whether the session still is what it was when the stream began.
@@ -180,8 +194,17 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 
 // tell says which moment and which revisions are current.
 func (s *eventStream) tell(m dashboards.Moment) error {
-	if err := s.send("versions", map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil || !s.draft {
+	if err := s.send("versions", map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil {
 		return err
+	}
+	for _, name := range s.said {
+		if err := s.send(name, nil); err != nil {
+			return err
+		}
+	}
+	s.said = nil
+	if !s.draft {
+		return nil
 	}
 	return s.send("edits", map[string]any{"rev": m.DraftRev})
 }

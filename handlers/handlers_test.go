@@ -23,10 +23,12 @@ import (
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -75,7 +77,9 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	s.Datasets = datasets.New(datasets.Deps{DB: pool, Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
-	s.Sharing = sharing.New(pool)
+	s.Notify = notify.New(notify.Deps{DB: pool, Mailer: s.Delivery, Address: address})
+	s.Sharing = sharing.New(pool, s.Notify)
+	s.Comments = comments.New(comments.Deps{DB: pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
 	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {

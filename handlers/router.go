@@ -21,9 +21,11 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -44,6 +46,8 @@ type Deps struct {
 	Datasets   *datasets.Service
 	Dashboards *dashboards.Service
 	Sharing    *sharing.Service
+	Comments   *comments.Service
+	Notify     *notify.Service
 	// Reports makes files of dashboards; a worker does the work.
 	Reports *reports.Service
 	Events  *events.Bus
@@ -129,6 +133,8 @@ func newRouter(deps Deps) (chi.Router, error) {
 		home{c},
 		shares{c},
 		newBoards(c),
+		commentPages{c},
+		notifications{c},
 		reportPages{c},
 		schedules{c},
 		mailFiles{c},

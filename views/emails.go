@@ -60,6 +60,18 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Button = t("email.invitation.button")
 		e.Until = t("email.invitation.until", "Until", until(m.Until))
 		e.Link = m.Link
+	case delivery.Notice:
+		if m.Name != "" {
+			e.Greeting = t("email.greeting", "Name", m.Name)
+		}
+		e.Subject = t("notify."+m.Kind, "By", m.By, "Subject", m.Subject)
+		e.Text = e.Subject + "."
+		if m.Excerpt != "" {
+			e.Text = t("email.notice.text", "What", e.Subject, "Excerpt", m.Excerpt)
+		}
+		e.Button = t("email.notice.button")
+		e.Until = t("email.notice.settings")
+		e.Link = m.Link
 	default:
 		return delivery.Words{}, fmt.Errorf("no words for a letter of type %T", letter)
 	}

@@ -48,6 +48,7 @@ func (s Shell) lowEntries(ctx context.Context) []navEntry {
 
 func (s Shell) everyEntry(ctx context.Context) []navEntry {
 	list := append(s.entries(ctx), s.lowEntries(ctx)...)
+	list = append(list, navEntry{NavNotices, messages.T(ctx, "notify.title"), "bell", PathNotices, ""})
 	return append(list, navEntry{NavAccount, messages.T(ctx, "shell.account"), "circle-user-round", PathAccount, ""})
 }
 
@@ -86,6 +87,7 @@ func (s Shell) shortcuts() []shortcut {
 
 var dashboardShortcuts = []shortcut{
 	{"shortcuts.refresh", []string{"R"}, false},
+	{"shortcuts.comments", []string{"C"}, false},
 	{"shortcuts.filter", []string{"F"}, false},
 	{"shortcuts.previous", []string{"["}, false},
 	{"shortcuts.next", []string{"]"}, false},

@@ -11,6 +11,7 @@ const (
 	PathMembers    = "/settings/members"
 	PathAccount    = "/account"
 	PathOutbox     = "/outbox"
+	PathNotices    = "/notifications"
 	PathSignIn     = "/signin"
 	PathSignOut    = "/signout" // POST
 	PathForgot     = "/forgot"

@@ -90,6 +90,7 @@ const (
 	NavSettings   NavID = "settings"
 	NavAccount    NavID = "account"
 	NavOutbox     NavID = "outbox"
+	NavNotices    NavID = "notifications"
 )
 
 // PageProps is what a page tells the shell about itself.

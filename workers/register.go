@@ -17,6 +17,8 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.OnFailed(r, d.Delivery.RecordFailure)
 	jobs.Bind(r, jobs.Options{}, d.Delivery.RunPrune) // daily, for each workspace
 
+	jobs.Bind(r, jobs.Options{}, d.Notify.RunPrune) // daily, for each workspace
+
 	jobs.Bind(r, datasets.InspectOptions, d.Datasets.RunInspect) // from StartUpload, InspectUpload
 	jobs.OnFailed(r, d.Datasets.InspectFailed)
 	jobs.Bind(r, datasets.LoadOptions, d.Datasets.RunLoad) // from StartLoad

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
@@ -27,6 +28,7 @@ func schedules() []schedule {
 	return []schedule{
 		{every: time.Hour, args: pruneArgs{}, queue: jobs.Short},
 		{every: 24 * time.Hour, args: delivery.PruneArgs{}, queue: jobs.Short, perTenant: true},
+		{every: 24 * time.Hour, args: notify.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: time.Hour, args: datasets.SweepArgs{}, queue: jobs.Bulk, perTenant: true},

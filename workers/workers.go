@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
@@ -48,6 +49,7 @@ type Deps struct {
 	Tenants  *tenants.Service
 	Datasets *datasets.Service
 	Delivery *delivery.Service
+	Notify   *notify.Service
 	Reports  *reports.Service
 }
 

@@ -9,9 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
@@ -35,6 +37,8 @@ type services struct {
 	datasets   *datasets.Service
 	dashboards *dashboards.Service
 	sharing    *sharing.Service
+	comments   *comments.Service
+	notify     *notify.Service
 	reports    *reports.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
@@ -74,13 +78,14 @@ func (a *app) openServices() (*services, error) {
 	a.onClose(func(context.Context) error { return writer.Close() })
 	s.datasets = datasets.New(datasets.Deps{
 		DB: a.db, Blobs: a.blobs, Engine: s.engine, Sandbox: &sandbox.Client{}, Writer: writer,
-		Sources: sources.New(sources.Deps{DB: a.db, Boxes: s.tenants}),
+		Sources: sources.New(sources.Deps{DB: a.db, Boxes: s.tenants}), Notify: s.notify,
 		Settings: datasets.Settings{VersionAge: limits.VersionAge, RecoveryWindow: limits.RecoveryWindow,
 			MaxUpload: int64(limits.UploadSize)},
 		Log: a.log,
 	})
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Log: a.log})
-	s.sharing = sharing.New(a.db)
+	s.sharing = sharing.New(a.db, s.notify)
+	s.comments = comments.New(comments.Deps{DB: a.db, Dashboards: s.dashboards, Notify: s.notify})
 	s.openPrinting = func() error { return a.openReports(s, true) }
 	return s, a.openReports(s, false)
 }
@@ -98,6 +103,7 @@ func (a *app) openPeople(s *services) error {
 		deps.Sender = sender
 	}
 	s.delivery = delivery.NewService(deps)
+	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
 	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, BaseURL: address})
 	return nil
 }

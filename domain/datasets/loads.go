@@ -13,6 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
@@ -339,7 +340,12 @@ func (s *Service) RunLoad(ctx context.Context, job jobs.Job[LoadArgs]) error {
 	in := loadInput{
 		id: l.ID, path: path, filename: l.Filename, bytes: u.Bytes, dataset: l.Name, mode: l.Mode, choices: l.choices,
 		progress: job.Report,
-		complete: func(ctx context.Context, tx *db.Tx) error { return job.Complete(ctx, tx) },
+		complete: func(ctx context.Context, tx *db.Tx) error {
+			if err := s.tell(ctx, tx, job.Ref, l, notify.LoadDone, ""); err != nil {
+				return err
+			}
+			return job.Complete(ctx, tx)
+		},
 	}
 	if !l.Dataset.IsZero() {
 		in.dataset = l.Dataset.String()
@@ -366,9 +372,32 @@ func (s *Service) LoadFailed(ctx context.Context, job jobs.Job[LoadArgs], cause 
 	if errors.Is(cause, jobs.ErrCancelled) {
 		state, cause = LoadCancelled, ErrLoadCancelled
 	}
-	return s.inTx(ctx, systemActor(job.Ref), func(ctx context.Context, tx *db.Tx) error {
-		return s.closeLoad(ctx, tx, job.Args.LoadID, state, cause)
+	actor := systemActor(job.Ref)
+	l, err := s.GetLoad(ctx, actor, job.Args.LoadID)
+	if errors.Is(err, ErrLoadNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		if err := s.closeLoad(ctx, tx, job.Args.LoadID, state, cause); err != nil {
+			return err
+		}
+		if state == LoadCancelled {
+			return nil // by themselves
+		}
+		return s.tell(ctx, tx, job.Ref, l, notify.LoadFailed, apperr.Describe(cause).Sentence)
 	})
+}
+
+// tell tells who began a load how it ended.
+func (s *Service) tell(ctx context.Context, tx *db.Tx, ref jobs.Ref, l Load, kind notify.Kind, why string) error {
+	if ref.UserID == uuid.Nil {
+		return nil
+	}
+	return s.notify.Tell(ctx, tx, notify.Event{ID: l.ID.UUID(), Kind: kind, To: []ids.User{ids.User(ref.UserID)}, Object: notify.Object{Dataset: l.Dataset},
+		Subject: l.Name, Excerpt: why, Path: "/loads/" + l.ID.String()})
 }
 
 // OpenRejects opens the file of rejected records of a load, a CSV file. The

@@ -18,6 +18,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -85,6 +86,7 @@ type Deps struct {
 	Sandbox  Sandbox
 	Writer   *segments.Writer
 	Sources  *sources.Service
+	Notify   *notify.Service // nil: nobody is told of their loads
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() time.Time // time.Now when nil
@@ -98,6 +100,7 @@ type Service struct {
 	sandbox  Sandbox
 	writer   *segments.Writer
 	sources  *sources.Service
+	notify   *notify.Service
 	settings Settings
 	log      *slog.Logger
 	now      func() time.Time
@@ -116,7 +119,7 @@ type Service struct {
 func New(deps Deps) *Service {
 	s := &Service{
 		db: deps.DB, blobs: deps.Blobs, engine: deps.Engine, sandbox: deps.Sandbox, writer: deps.Writer,
-		sources: deps.Sources, settings: deps.Settings.withDefaults(), log: deps.Log, now: deps.Now,
+		sources: deps.Sources, notify: deps.Notify, settings: deps.Settings.withDefaults(), log: deps.Log, now: deps.Now,
 		published: func() {},
 	}
 	if s.log == nil {

@@ -73,8 +73,19 @@ type TroubleLine struct {
 func (Report) kind() string        { return "report" }
 func (ReportTrouble) kind() string { return "report_trouble" }
 
+// Notice tells a person what concerns them.
+type Notice struct {
+	Kind    string // why: a kind of package notify
+	Name    string // of the person; may be empty
+	By      string // who did it; empty for DataFlow itself
+	Subject string // name of what it is about
+	Excerpt string // what was said; may be empty
+	Link    string // leads to it
+}
+
 func (PasswordReset) kind() string { return "password_reset" }
 func (Invitation) kind() string    { return "invitation" }
+func (Notice) kind() string        { return "notice" }
 
 // Words is a letter in words: the same in plain text and in HTML.
 type Words struct {

@@ -34,6 +34,8 @@ type (
 	recipient struct{}
 	run       struct{}
 	delivery  struct{}
+	thread    struct{}
+	comment   struct{}
 )
 
 // One type an entity.
@@ -59,6 +61,8 @@ type (
 	Recipient = ID[recipient]
 	Run       = ID[run]
 	Delivery  = ID[delivery]
+	Thread    = ID[thread]
+	Comment   = ID[comment]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/events"
 )
@@ -110,10 +111,13 @@ type Sheet struct {
 }
 
 // Service is safe for concurrent use.
-type Service struct{ db *db.DB }
+type Service struct {
+	db   *db.DB
+	tell *notify.Service
+}
 
-// New makes the service.
-func New(d *db.DB) *Service { return &Service{db: d} }
+// New makes the service. With a nil tell nobody hears of what is shared with them.
+func New(d *db.DB, tell *notify.Service) *Service { return &Service{db: d, tell: tell} }
 
 // shared is the row of an object.
 type shared struct {
@@ -269,9 +273,42 @@ func (s *Service) Restrict(ctx context.Context, actor access.Actor, o Object, re
 // access.forbidden, access.view_only.
 func (s *Service) Share(ctx context.Context, actor access.Actor, o Object, to Subject, edit bool) error {
 	detail := map[string]any{"subject": to.ID().String(), "edit": edit}
-	return s.change(ctx, actor, o, "sharing.granted", detail, func(ctx context.Context, tx *db.Tx, _ shared) error {
-		return save(ctx, tx, o, to, edit)
+	return s.change(ctx, actor, o, "sharing.granted", detail, func(ctx context.Context, tx *db.Tx, row shared) error {
+		if err := save(ctx, tx, o, to, edit); err != nil {
+			return err
+		}
+		return s.announce(ctx, tx, actor, o, to, row.name)
 	})
+}
+
+// announce tells the people whom something is shared with by name or by their
+// group; what is shared with a role is no news to anybody in particular.
+func (s *Service) announce(ctx context.Context, tx *db.Tx, actor access.Actor, o Object, to Subject, name string) error {
+	// The same grant is news once, however often its level is changed.
+	e := notify.Event{ID: uuid.NewSHA1(o.ID, []byte(to.ID().String())), Kind: notify.Shared, By: actor.UserID, Subject: name}
+	switch o.Kind {
+	case Dashboard:
+		e.Dashboard, e.Path = ids.Dashboard(o.ID), "/dashboards/"+o.ID.String()
+	case Dataset:
+		e.Dataset, e.Path = ids.Dataset(o.ID), "/datasets/"+o.ID.String()
+	case Folder:
+		e.Path = "/dashboards?folder=" + o.ID.String()
+	}
+	switch {
+	case !to.User.IsZero():
+		e.To = []ids.User{to.User}
+	case !to.Group.IsZero():
+		members, err := tx.GroupMembers(ctx, to.Group.UUID(), tx.TenantID)
+		if err != nil {
+			return fmt.Errorf("list members: %w", err)
+		}
+		for _, m := range members {
+			if m.Member {
+				e.To = append(e.To, ids.User(m.UserID))
+			}
+		}
+	}
+	return s.tell.Tell(ctx, tx, e)
 }
 
 func save(ctx context.Context, tx *db.Tx, o Object, to Subject, edit bool) error {

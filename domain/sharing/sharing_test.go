@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -45,7 +46,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{db: dbtest.New(t)}
-	r.Service = sharing.New(r.db)
+	r.Service = sharing.New(r.db, notify.New(notify.Deps{DB: r.db}))
 	storage := t.TempDir()
 	blobs, err := blob.Open(t.Context(), blob.Options{URL: "file://" + storage})
 	must(t, err)

@@ -21,6 +21,8 @@ const (
 	DatasetChanged   Kind = "dataset.changed"
 	DashboardChanged Kind = "dashboard.changed" // as viewers see it
 	DashboardEdited  Kind = "dashboard.edited"  // its draft
+	CommentsChanged  Kind = "comments.changed"  // ID is the dashboard
+	Notified         Kind = "notified"          // ID is the person
 	JobProgress      Kind = "job.progress"      // also for a job that started or ended
 	Resync           Kind = "resync"
 )

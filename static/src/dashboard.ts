@@ -55,6 +55,8 @@ class Dashboard extends HTMLElement {
     document.addEventListener("htmx:before:history:restore", (event) => this.#restore(event), { signal });
     // What can be done with marks comes after the page: nothing is drawn by it.
     import("./parts/marks.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
+    // So do comments: their numbers are no part of the page.
+    import("./parts/comments.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
     this.addEventListener("df:range", (event) => {
       const query = new URLSearchParams(location.search);
       query.set("d", (event as CustomEvent<string>).detail);

@@ -38,6 +38,7 @@ const singles: Record<string, () => boolean> = {
   "/": () => click("[data-search-open]"),
   r: () => click("[data-key-refresh]"),
   e: () => click("[data-key-edit]"),
+  c: () => click("[data-key-comments]"),
   f: () => {
     const filter = document.querySelector<HTMLElement>("#page-bar button, #page-bar input");
     filter?.focus();

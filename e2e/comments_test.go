@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/playwright-community/playwright-go"
+)
+
+func TestTwoPeopleTalkAboutANumber(t *testing.T) {
+	const email, password = "nora@example.com", "a long enough password"
+	if _, stderr, err := demo.run(t.Context(), password, "user", "create", email, "--name", "Nora Notes", "--role", "viewer", "--password-stdin"); err != nil {
+		t.Fatalf("create a user: %v: %s", err, stderr)
+	}
+	owner, nora := demo.visit(t, desktop), demo.visit(t, desktop)
+	nora.as(email, password)
+	owner.openDashboard(flightsDashboard)
+	path, _, _ := strings.Cut(strings.TrimPrefix(owner.tab.URL(), demo.URL), "?")
+	owner.open(path + "?c=none")
+	owner.drawn()
+	press := func(v *visitor, name string) {
+		t.Helper()
+		v.must(v.tab.Locator("#comments").GetByRole("button", playwright.LocatorGetByRoleOptions{Name: name, Exact: playwright.Bool(true)}).First().Click())
+	}
+
+	// From the menu of a widget, naming somebody by the keyboard.
+	widget := owner.tab.Locator(".dash > .w:has(.w-menu)").First()
+	title, err := widget.Locator(".w-title").TextContent()
+	owner.must(err)
+	owner.must(widget.Locator(".w-menu").Click())
+	owner.must(widget.GetByRole("menuitem", playwright.LocatorGetByRoleOptions{Name: "Comments"}).Click())
+	owner.see("#comments h3", "Comments on "+strings.TrimSpace(title))
+	field := owner.tab.Locator("#comment-new")
+	owner.must(field.PressSequentially("Is this right, @no"))
+	owner.see(".mention-list", "Nora Notes")
+	owner.must(owner.tab.Keyboard().Press("Enter"))
+	owner.must(field.PressSequentially("? <b>see</b> https://example.com/report"))
+	owner.must(owner.tab.Keyboard().Press("Control+Enter"))
+	owner.see("#comments .comment-text", "Is this right, @Nora Notes ? <b>see</b>")
+	owner.see("#announcer", "Comment sent.")
+	owner.see("#comments .thread-head", "As it was filtered")
+	owner.accessible()
+	owner.must(owner.tab.Keyboard().Press("Escape"))
+	owner.see(".w-comments", "1")
+
+	// She hears of it, comes by the notification, and answers.
+	nora.open("/")
+	nora.see(".bell-count b", "1")
+	nora.must(nora.tab.Locator(".side-bell").Click())
+	nora.see(".notice-row", "mentioned you on "+strings.TrimSpace(title))
+	nora.accessible()
+	nora.must(nora.tab.Locator(".notice-open").First().Click())
+	nora.see("#comments .mention", "@Nora Notes")
+	nora.must(nora.tab.Locator("#comments .thread-foot summary").Click())
+	nora.must(nora.tab.Locator("#comments textarea[id^=reply]").Fill("It is."))
+	// Meanwhile the owner writes on; the answer comes by itself and takes nothing away.
+	owner.must(owner.tab.Locator(".w-comments").First().Click())
+	owner.see("#comments .comment-text", "Is this right")
+	owner.must(field.Fill("half a thought"))
+	press(nora, "Send reply")
+	owner.see("#comments .thread", "It is.")
+	if text, _ := field.InputValue(); text != "half a thought" {
+		t.Errorf("what was being written became %q", text)
+	}
+
+	// Deleted and brought back; edited; resolved and open again.
+	press(nora, "Delete")
+	nora.see("#comments", "You deleted this comment.")
+	press(nora, "Undo")
+	nora.see("#comments .thread", "It is.")
+	nora.must(nora.tab.Locator("#comments .comment-acts summary").Last().Click())
+	nora.must(nora.tab.Locator("#comments textarea[id^=edit]").Last().Fill("It is, since May."))
+	press(nora, "Save comment")
+	owner.see("#comments .thread", "It is, since May.")
+	press(owner, "Resolve")
+	owner.until("the number on the widget is gone", `() => !document.querySelector(".w-comments")`, nil)
+	owner.must(owner.tab.Locator("#comments").GetByRole("link", playwright.LocatorGetByRoleOptions{Name: "Resolved", Exact: playwright.Bool(true)}).Click())
+	owner.see("#comments .thread", "Resolved by")
+	press(owner, "Reopen")
+	owner.see(".w-comments", "1")
+	nora.accessible()
+
+	// On a phone in the dark.
+	phone := demo.visit(t, look{width: 390, height: 844, dark: true})
+	phone.as(email, password)
+	phone.open(path + "?comments=all")
+	phone.see("#comments .thread", "It is, since May.")
+	phone.fits()
+	phone.accessible()
+	phone.open("/notifications")
+	phone.fits()
+	phone.accessible()
+}

@@ -1,0 +1,193 @@
+// Comments of a dashboard. The number of open threads is asked for once the
+// page is there, and again when somebody says something: it is no part of what
+// is kept of the page. The panel at the side holds threads of a widget or of
+// the whole dashboard.
+//
+//   [data-comments=WIDGET]     opens the panel ("" for all)
+//   textarea[data-mentions]    "@" lists whom a comment can name
+//   df:comments                asks for numbers and the open panel anew; what is
+//                              being written stays
+import htmx from "htmx.org";
+import { announce } from "../page.ts";
+
+export function listen(root: HTMLElement, signal: AbortSignal): void {
+  const panel = document.getElementById("comments");
+  const dialog = document.getElementById("comments-dialog");
+  if (!panel || !(dialog instanceof HTMLDialogElement)) return;
+  const marks = document.createElement("template");
+  const ask = async (): Promise<void> => {
+    const answer = await fetch(panel.dataset["marks"] ?? "", { headers: { "HX-Request": "true", "HX-Request-Type": "partial" }, signal });
+    if (!answer.ok) return;
+    marks.innerHTML = await answer.text();
+    show(root, marks.content);
+  };
+  const askAnew = (): void => {
+    ask().catch((error: unknown) => {
+      // Without an answer the page has no numbers; a later event asks again.
+      if (!signal.aborted) console.warn(error);
+    });
+  };
+  const open = (widget: string): void => {
+    const query = new URLSearchParams(location.search);
+    query.delete("comments");
+    if (widget) query.set("widget", widget);
+    if (!dialog.open) dialog.showModal();
+    void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" });
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-comments]") : null;
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    link.closest<HTMLElement>("[popover]")?.hidePopover();
+    open(link.dataset["comments"] ?? "");
+  }, { signal, capture: true });
+  document.addEventListener("htmx:after:swap", () => {
+    show(root, marks.content);
+    const shown = panel.querySelector<HTMLElement>("[data-said]");
+    const said = shown?.dataset["said"];
+    if (!shown || !said) return;
+    shown.dataset["said"] = "";
+    announce(said, true);
+    askAnew();
+  }, { signal });
+  root.addEventListener("df:comments", () => {
+    askAnew();
+    const href = panel.querySelector<HTMLElement>("[data-panel-href]")?.dataset["panelHref"];
+    if (href && dialog.open) void refresh(panel, href);
+  }, { signal });
+  mentions(panel, signal);
+
+  askAnew();
+  const wanted = new URLSearchParams(location.search).get("comments");
+  if (wanted !== null) open(wanted === "all" ? "" : wanted);
+}
+
+/** Puts the numbers on the heads of the widgets that are shown. */
+function show(root: HTMLElement, marks: DocumentFragment): void {
+  const shown = [...root.querySelectorAll(".w-comments")];
+  const wanted = [...marks.querySelectorAll<HTMLElement>(".w-comments")];
+  for (const old of shown) {
+    const widget = old.closest<HTMLElement>("[data-widget]")?.dataset["widget"];
+    const next = wanted.find((each) => each.dataset["comments"] === widget);
+    if (next?.textContent !== old.textContent) old.remove();
+  }
+  let all = 0;
+  for (const mark of wanted) {
+    all += Number(mark.textContent);
+    const widget = mark.dataset["comments"];
+    const head = widget && root.querySelector<HTMLElement>(`[data-widget="${CSS.escape(widget)}"] > .w-head`);
+    if (head && !head.querySelector(".w-comments")) head.insertBefore(mark.cloneNode(true), head.querySelector(":scope > .w-names")?.nextSibling ?? null);
+  }
+  const count = document.querySelector<HTMLElement>("[data-comments-count]");
+  if (!count) return;
+  count.textContent = String(all);
+  count.hidden = all === 0;
+}
+
+/** Asks for the panel again. Fields keep their text and the focus. */
+async function refresh(panel: HTMLElement, href: string): Promise<void> {
+  const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
+  if (!answer.ok) return;
+  const fields = [...panel.querySelectorAll<HTMLTextAreaElement>("textarea")]
+    .filter((field) => field.value !== field.defaultValue || field === document.activeElement || field.closest("details")?.open)
+    .map((field) => ({ id: field.id, value: field.value, focus: field === document.activeElement, at: field.selectionStart }));
+  panel.innerHTML = await answer.text();
+  htmx.process(panel);
+  for (const { id, value, focus, at } of fields) {
+    const field = panel.querySelector<HTMLTextAreaElement>(`#${CSS.escape(id)}`);
+    if (!field) continue;
+    field.value = value;
+    const details = field.closest("details");
+    if (details) details.open = true;
+    if (focus) {
+      field.focus();
+      field.setSelectionRange(at, at);
+    }
+  }
+}
+
+/** Lists people while "@name" is being typed. */
+function mentions(panel: HTMLElement, signal: AbortSignal): void {
+  let people: Promise<string> | undefined;
+  let list: HTMLElement | undefined;
+
+  const close = (): void => {
+    list?.remove();
+    list = undefined;
+    for (const field of panel.querySelectorAll("[aria-activedescendant]")) field.removeAttribute("aria-activedescendant");
+  };
+  const select = (field: HTMLTextAreaElement, option: Element | undefined): void => {
+    if (!list || !option) return;
+    for (const each of list.children) each.setAttribute("aria-selected", String(each === option));
+    option.scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", option.id);
+  };
+  const begun = (field: HTMLTextAreaElement): string | undefined =>
+    /(?:^|[^\p{L}\p{N}])@([^@\n]{0,60})$/u.exec(field.value.slice(0, field.selectionStart))?.[1];
+  const take = (field: HTMLTextAreaElement, option: HTMLElement): void => {
+    const typed = begun(field);
+    if (typed === undefined) return;
+    const at = field.selectionStart;
+    field.setRangeText(`${option.dataset["handle"] ?? ""} `, at - typed.length, at, "end");
+    close();
+    field.focus();
+  };
+  const suggest = async (field: HTMLTextAreaElement): Promise<void> => {
+    if (begun(field) === undefined) {
+      close();
+      return;
+    }
+    people ??= fetch(field.dataset["mentions"] ?? "", { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } })
+      .then((answer) => (answer.ok ? answer.text() : ""));
+    const text = await people;
+    const typed = begun(field)?.toLowerCase();
+    close();
+    if (typed === undefined || !field.isConnected) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = text;
+    const found = holder.content.querySelector<HTMLElement>(".mention-list");
+    for (const [i, option] of [...(found?.children ?? [])].entries()) {
+      option.id = `mention-${String(i)}`;
+      const fits = (option.textContent ?? "").toLowerCase().split(/[\s·]+/).some((_, n, words) => words.slice(n).join(" ").startsWith(typed));
+      if (!fits) option.remove();
+    }
+    if (!found?.firstElementChild) return;
+    list = found;
+    field.closest(".field")?.after(found);
+    found.style.top = `${String(field.offsetTop + field.offsetHeight)}px`;
+    field.setAttribute("aria-controls", found.id);
+    select(field, found.firstElementChild);
+  };
+
+  panel.addEventListener("input", (event) => {
+    if (event.target instanceof HTMLTextAreaElement && event.target.dataset["mentions"]) void suggest(event.target);
+  }, { signal });
+  panel.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLTextAreaElement)) return;
+    if (!list) {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        field.form?.requestSubmit();
+      }
+      return;
+    }
+    const options = [...list.children] as HTMLElement[];
+    const at = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown") select(field, options[(at + 1) % options.length]);
+    else if (event.key === "ArrowUp") select(field, options[(at - 1 + options.length) % options.length]);
+    else if ((event.key === "Enter" || event.key === "Tab") && options[at]) take(field, options[at]);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, { signal });
+  panel.addEventListener("pointerdown", (event) => {
+    const option = event.target instanceof Element ? event.target.closest<HTMLElement>(".mention-list > li") : null;
+    const field = option?.closest("form")?.querySelector("textarea");
+    if (!option || !field) return;
+    event.preventDefault();
+    take(field, option);
+  }, { signal });
+}
