@@ -113,7 +113,8 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 				changes = nil
 				continue
 			}
-			if soon == nil && s.concerns(e, moment) {
+			// Asked of every event: it also notes what is to be said.
+			if s.concerns(e, moment) && soon == nil {
 				soon = time.After(streamPause)
 			}
 			continue
