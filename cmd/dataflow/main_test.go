@@ -227,7 +227,7 @@ func (o *output) String() string {
 func start(t *testing.T, environ []string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command("/proc/self/exe", args...), done: make(chan struct{})}
-	p.stdout.wrote = make(chan struct{}, 1)
+	p.stdout.wrote, p.stderr.wrote = make(chan struct{}, 1), make(chan struct{}, 1)
 	p.Env = append([]string{asMain + "=1", "PATH=" + os.Getenv("PATH")}, environ...)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	if err := p.Start(); err != nil {
@@ -245,6 +245,19 @@ func start(t *testing.T, environ []string, args ...string) *process {
 		}
 	})
 	return p
+}
+
+// ready waits until the log says so: a process that is still starting has no
+// handler of signals yet.
+func (p *process) ready(t *testing.T) {
+	t.Helper()
+	for !strings.Contains(p.stderr.String(), `"msg":"ready"`) {
+		select {
+		case <-p.stderr.wrote:
+		case <-p.done:
+			t.Fatalf("ended with %v before it was ready: %s", p.ProcessState, &p.stderr)
+		}
+	}
 }
 
 // url waits until the server says where it is.
@@ -375,6 +388,7 @@ func TestRolesOnSharedServers(t *testing.T) {
 	web := start(t, environ, "web", "--listen", "127.0.0.1:0")
 	worker := start(t, environ, "worker")
 	healthy(t, web.url(t))
+	worker.ready(t)
 	for name, p := range map[string]*process{"web": web, "worker": worker} {
 		if code := p.end(t, syscall.SIGTERM); code != 0 {
 			t.Errorf("%s: status %d", name, code)
