@@ -44,7 +44,7 @@ func victim(databaseURL, redisSocket string) error {
 	jobs.Bind(runner, jobs.Options{}, func(ctx context.Context, job jobs.Job[loadArgs]) error {
 		return pool.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 			err := tx.DeliveryInsert(ctx, db.DeliveryInsertParams{TenantID: job.TenantID, MessageID: uuid.New(),
-				Kind: "effect", ToAddress: "a@example.com", Subject: job.ID.String(), Body: []byte{}})
+				Kind: "effect", ToAddress: "a@example.com", Subject: job.ID.String(), Body: []byte{}, Attachments: []byte("[]")})
 			if err != nil {
 				return err
 			}

@@ -170,7 +170,7 @@ func (w *world) effect(ctx context.Context, job jobs.Ref) error {
 func effect(ctx context.Context, pool *db.DB, job jobs.Ref) error {
 	return pool.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		err := tx.DeliveryInsert(ctx, db.DeliveryInsertParams{TenantID: job.TenantID, MessageID: uuid.New(),
-			Kind: "effect", ToAddress: "a@example.com", Subject: job.ID.String(), Body: []byte{}})
+			Kind: "effect", ToAddress: "a@example.com", Subject: job.ID.String(), Body: []byte{}, Attachments: []byte("[]")})
 		if err != nil {
 			return err
 		}
