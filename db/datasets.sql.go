@@ -427,7 +427,7 @@ type DatasetBindRow struct {
 }
 
 // DatasetBind is DatasetSnapshot for given versions, one a dataset in the same
-// order. asked is 0 for a dataset that was not given; kept tells whether the
+// order. asked is -1 for a dataset that was not given; kept tells whether the
 // version asked for can still be read.
 func (q *Queries) DatasetBind(ctx context.Context, versions []int64, datasetIds []uuid.UUID, tenantID uuid.UUID) ([]DatasetBindRow, error) {
 	rows, err := q.db.Query(ctx, datasetBind, versions, datasetIds, tenantID)

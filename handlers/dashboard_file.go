@@ -3,7 +3,6 @@ package handlers
 import (
 	"mime"
 	"net/http"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -32,20 +31,9 @@ func (h editor) file(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(name) + ".yaml"}))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": dashboards.FileName(name) + ".yaml"}))
 	_, _ = w.Write(file) // somebody who went away gets nothing
 	return nil
-}
-
-// fileName is a name without what file systems do not like.
-func fileName(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
-			return '-'
-		}
-		return r
-	}, name)
-	return strings.Trim(clean, " .")
 }
 
 // applyFile makes the draft what a text says, as one change.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -10,8 +11,6 @@ import (
 	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
-
-	"context"
 )
 
 // NewPrint makes the handler of the print origin: the page of a token, once,

@@ -94,7 +94,7 @@ WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
                            WHERE l.tenant_id = @tenant_id AND l.dataset_id = ANY (@dataset_ids::uuid[])));
 
 -- DatasetBind is DatasetSnapshot for given versions, one a dataset in the same
--- order. asked is 0 for a dataset that was not given; kept tells whether the
+-- order. asked is -1 for a dataset that was not given; kept tells whether the
 -- version asked for can still be read.
 -- name: DatasetBind :many
 SELECT d.dataset_id, d.version, d.revision, d.layout,

@@ -88,7 +88,7 @@ func filterClass(c dashboards.ControlView) string {
 // needsText names the filters that a widget waits for.
 func needsText(t *dashboards.Tile) string { return strings.Join(t.Needs, ", ") }
 
-// levelAttrs make a crumb of a widget go there in place.
+// levelHref is the page with the widget at the level of a crumb.
 func (p TileProps) levelHref(words string) string {
 	values, err := url.ParseQuery(p.Tile.Link)
 	if err != nil {

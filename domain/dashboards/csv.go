@@ -180,7 +180,7 @@ func (c *Rows) WriteCSV(ctx context.Context, out io.Writer, style CSVStyle) (int
 }
 
 func (c *Rows) column(col *warehouse.ResultColumn) RowColumn {
-	base, earlier := strings.CutSuffix(col.Name, ".previous")
+	base, earlier := strings.CutSuffix(col.Name, previousSuffix)
 	format := c.plan.input.Config.Format[base]
 	name := format.Label
 	if name == "" {

@@ -117,7 +117,11 @@ func (t together) add(s *warehouse.Spec, exact bool) {
 // ask answers a question of a widget, with those of other widgets where that
 // reads the rows once.
 func (s *Service) ask(ctx context.Context, v *View, p *Plan, spec warehouse.Spec) (*warehouse.Result, error) {
-	if j := v.together[joinKey(spec, p.exact)]; j != nil && canJoin(&spec) {
+	var j *joint
+	if len(v.together) > 0 && canJoin(&spec) {
+		j = v.together[joinKey(spec, p.exact)]
+	}
+	if j != nil {
 		whole, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: j.spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
 		if r, ok := j.pick(whole, &spec); err == nil && ok {
 			return r, nil
