@@ -137,10 +137,11 @@ func benchServer(ctx context.Context, o *options, out *report) error {
 		p50     float64 // ms; 0 for no target
 	}{
 		{"cached ten-widget page, one viewer", page, 1, 0, 5},
-		{"cached ten-widget page, 16 connections", page, 16, 5000, 0},
-		{"cached ten-widget page, 50 viewers", page, 50, 0, 0},
+		{"cached ten-widget page, 16 connections", page, 16, 0, 0},
+		{"cached ten-widget page, 50 viewers", page, 50, 5000, 0},
 		{"cached single widget, one viewer", widget, 1, 0, 0.5},
-		{"cached single widget, 16 connections", widget, 16, 8000, 0},
+		{"cached single widget, 16 connections", widget, 16, 0, 0},
+		{"cached single widget, 50 viewers", widget, 50, 8000, 0},
 	} {
 		result, err := hammer(ctx, o, client, s, load.path, load.viewers)
 		if err != nil {

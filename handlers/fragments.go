@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"hash/maphash"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/klauspost/compress/flate"
@@ -20,26 +22,63 @@ import (
 // header, the deflated pieces one after another, and the checksum of the whole,
 // which follows from those of the pieces.
 type fragment struct {
-	// deflated are whole DEFLATE blocks that end on a byte and are not the last.
+	// deflated are whole DEFLATE blocks that end on a byte and are not the
+	// last. They share no history with other pieces, so any order works.
 	deflated []byte
-	size     uint32
-	crc      uint32
-	shift    crcShift
+	// sum names the piece by its content, within this process; zero is one of
+	// stored text, which nothing refers to.
+	sum   uint64
+	size  uint32
+	crc   uint32
+	shift crcShift
+	// after are the pieces that this one followed of late.
+	after [2]atomic.Pointer[sequel]
 }
 
-// newFragment compresses a piece. Pieces share no history, so any order works.
+// A sequel is a fragment compressed with what is before it as its history:
+// widgets are much alike, so it is a fraction of the fragment alone.
+type sequel struct {
+	before   uint64 // sum of the piece before
+	gap      int    // bytes of stored text in between, that nothing refers to
+	deflated []byte
+}
+
+var sums = maphash.MakeSeed()
+
+// newFragment compresses a piece.
 func newFragment(html []byte) *fragment {
-	f := &fragment{size: uint32(len(html)), crc: crc32.ChecksumIEEE(html), shift: shiftBy(uint64(len(html)))}
+	return &fragment{deflated: deflate(html, nil), sum: maphash.Bytes(sums, html) | 1,
+		size: uint32(len(html)), crc: crc32.ChecksumIEEE(html), shift: shiftBy(uint64(len(html)))}
+}
+
+func deflate(html, history []byte) []byte {
 	var out bytes.Buffer
 	out.Grow(len(html)/3 + 64)
 	w := writers.Get().(*flate.Writer)
-	w.Reset(&out)
+	w.ResetDict(&out, history)
 	// A Buffer takes everything.
 	_, _ = w.Write(html)
 	_ = w.Flush()
+	w.ResetDict(io.Discard, nil)
 	writers.Put(w)
-	f.deflated = bytes.Clone(out.Bytes())
-	return f
+	return bytes.Clone(out.Bytes())
+}
+
+// following is the fragment compressed for its place after another.
+func (f *fragment) following(before *fragment, gap int) []byte {
+	for i := range f.after {
+		if s := f.after[i].Load(); s != nil && s.before == before.sum && s.gap == gap {
+			return s.deflated
+		}
+	}
+	html, err := f.html()
+	history, failed := before.html()
+	if err != nil || failed != nil {
+		return f.deflated
+	}
+	s := &sequel{before: before.sum, gap: gap, deflated: deflate(html, append(history, make([]byte, gap)...))}
+	f.after[1].Store(f.after[0].Swap(s))
+	return s.deflated
 }
 
 var writers = sync.Pool{New: func() any {
@@ -79,6 +118,11 @@ type stream struct {
 	crc   uint32
 	size  uint32
 	begun bool
+	// linked pieces are compressed for their places, once. An answer that
+	// somebody waits for is not.
+	linked bool
+	before *fragment // the last piece that is no stored text
+	gap    int       // bytes of stored text since
 }
 
 // newStream sets the headers of a compressed answer. Nothing is written yet.
@@ -127,12 +171,29 @@ func (s *stream) write(fragments ...*fragment) error {
 	for _, f := range fragments {
 		s.crc = f.shift.apply(s.crc) ^ f.crc
 		s.size += f.size
-		if _, err := s.out.Write(f.deflated); err != nil {
+		if _, err := s.out.Write(s.place(f)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// place answers the bytes of the next fragment where it stands.
+func (s *stream) place(f *fragment) []byte {
+	if f.sum == 0 {
+		s.gap += int(f.size)
+		return f.deflated
+	}
+	before, gap := s.before, s.gap
+	s.before, s.gap = f, 0
+	if !s.linked || before == nil || gap >= farthest {
+		return f.deflated
+	}
+	return f.following(before, gap)
+}
+
+// farthest is how far back DEFLATE refers.
+const farthest = 32 << 10
 
 // close writes the end of the gzip member.
 func (s *stream) close() error {
@@ -161,7 +222,7 @@ const keptBuffer = 1 << 20
 func sendJoined(w http.ResponseWriter, fragments []*fragment) {
 	buffer := buffers.Get().(*bytes.Buffer)
 	buffer.Reset()
-	s := &stream{out: buffer, gzip: true}
+	s := &stream{out: buffer, gzip: true, linked: true}
 	// A Buffer takes everything.
 	_ = s.write(fragments...)
 	_ = s.close()
@@ -259,7 +320,7 @@ func newFragmentCache(most int) *fragmentCache {
 func weight(list []*fragment) int {
 	n := 200
 	for _, f := range list {
-		n += len(f.deflated) + 250
+		n += 2*len(f.deflated) + 350 // with sequels, which are shorter
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
@@ -36,6 +37,49 @@ func TestFragmentsJoinIntoOneGzipMember(t *testing.T) {
 		got, err := io.ReadAll(r) // checks the checksum and the length
 		if err != nil || !bytes.Equal(got, want.Bytes()) {
 			t.Fatalf("%d bytes, want %d, %v", len(got), want.Len(), err)
+		}
+	}
+}
+
+// Pieces that are known stand in any order, each time with another history.
+func TestFragmentsFollowOneAnother(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var pieces []*fragment
+	for i := range 6 {
+		pieces = append(pieces, newFragment([]byte(strings.Repeat(fmt.Sprintf("<p class=%q>%d</p>", "piece", i), 1+random.IntN(400)))))
+	}
+	for range 200 {
+		var list []*fragment
+		alone := 0
+		var want bytes.Buffer
+		for range 1 + random.IntN(12) {
+			f := pieces[random.IntN(len(pieces))]
+			if random.IntN(3) == 0 {
+				f = newStored(strings.Repeat("n", random.IntN(40)))
+			}
+			html, err := f.html()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want.Write(html)
+			alone += len(f.deflated)
+			list = append(list, f)
+		}
+		body := sent(list)
+		if most := alone + len(gzipHeader) + len(lastBlock) + 8; body.Len() > most {
+			t.Errorf("%d bytes with history, %d without", body.Len(), most)
+		}
+		r, err := gzip.NewReader(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want.Bytes()) {
+			t.Fatalf("%d bytes, want %d, %v", len(got), want.Len(), err)
+		}
+	}
+	for _, f := range pieces {
+		if f.after[0].Load() == nil {
+			t.Error("a piece followed nothing")
 		}
 	}
 }
