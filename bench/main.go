@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 type options struct {
@@ -94,18 +96,39 @@ func run(ctx context.Context, o *options, only, keep string) error {
 	}
 
 	out := &report{}
+	var failed []error
 	for _, s := range sections {
 		if only != "" && !strings.Contains(","+only+",", ","+s.name+",") {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "── %s\n", s.name)
-		out.add(s.name+": load average of the machine at the start", loadAverage(), "processes")
-		if err := s.run(ctx, o, out); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		part := &report{}
+		part.add(s.name+": load average of the machine at the start", loadAverage(), "processes")
+		ctx, cancel := context.WithTimeout(ctx, sectionTimeout)
+		err := s.run(ctx, o, part)
+		cancel()
+		// The others are measured all the same; of what failed the rows of the
+		// last run stay.
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
+			fmt.Fprintf(os.Stderr, "   %s failed: %v\n", s.name, err)
+			continue
+		}
+		out.rows = append(out.rows, part.rows...)
+		if err := out.save(root, true); err != nil {
+			return err
 		}
 	}
 	out.print(os.Stdout)
-	rows, err := out.write(filepath.Join(root, "bench", "results.json"), only != "")
+	return errors.Join(append(failed, out.save(root, only != "" || len(failed) > 0))...)
+}
+
+// sectionTimeout ends a section that hangs.
+const sectionTimeout = 30 * time.Minute
+
+// save writes results.json and the table of the README.
+func (r *report) save(root string, partial bool) error {
+	rows, err := r.write(filepath.Join(root, "bench", "results.json"), partial)
 	if err != nil {
 		return err
 	}
