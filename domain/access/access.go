@@ -53,12 +53,12 @@ type Actor struct {
 	TenantID ids.Tenant
 	UserID   ids.User // zero for Console and System
 	Role     Role
-	Groups   []ids.Group    // that the person is in
+	Groups   []ids.Group // that the person is in
 	// Attributes are what rules on rows compare with, such as region: EMEA, by
 	// name; a person may have several values of one.
 	Attributes map[string][]string
-	Zone     *time.Location // for days and hours; UTC when nil
-	Locale   string         // BCP 47; "en-GB" when empty
+	Zone       *time.Location // for days and hours; UTC when nil
+	Locale     string         // BCP 47; "en-GB" when empty
 }
 
 // Location is the actor's time zone, never nil.
