@@ -208,6 +208,10 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.access_outside() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT COALESCE('00000000-0000-0000-0000-000000000004' = ANY (access_subjects()), false) $$;
+
 CREATE FUNCTION public.access_subjects() RETURNS uuid[]
     LANGUAGE sql STABLE
     AS $$ SELECT NULLIF(current_setting('app.subjects', true), '')::uuid[] $$;
@@ -273,7 +277,7 @@ $$;
 
 CREATE FUNCTION public.may_access(list uuid[]) RETURNS boolean
     LANGUAGE sql STABLE
-    AS $$ SELECT list IS NULL OR access_subjects() IS NULL OR list && access_subjects() $$;
+    AS $$ SELECT access_subjects() IS NULL OR (list IS NULL AND NOT access_outside()) OR COALESCE(list && access_subjects(), false) $$;
 
 CREATE FUNCTION public.pass_access_on() RETURNS trigger
     LANGUAGE plpgsql
@@ -392,6 +396,16 @@ CREATE TABLE control.placements (
     storage_prefix text NOT NULL,
     keyset bytea NOT NULL,
     CONSTRAINT placements_schema_name_check CHECK ((schema_name ~ '^[a-z_][a-z0-9_]{0,62}$'::text))
+);
+
+CREATE TABLE control.portal_hosts (
+    host text NOT NULL,
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    claimed_at timestamp with time zone DEFAULT now() NOT NULL,
+    verified_at timestamp with time zone,
+    failing_at timestamp with time zone,
+    CONSTRAINT portal_hosts_host_check CHECK (((host = lower(host)) AND ((length(host) >= 3) AND (length(host) <= 253))))
 );
 
 CREATE TABLE control.schedules (
@@ -866,6 +880,111 @@ CREATE TABLE public.notifications (
 
 ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_assets (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    kind text NOT NULL,
+    content_type text NOT NULL,
+    sum text NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT portal_assets_content_type_check CHECK ((content_type = ANY (ARRAY['image/png'::text, 'image/svg+xml'::text]))),
+    CONSTRAINT portal_assets_data_check CHECK ((length(data) <= 262144)),
+    CONSTRAINT portal_assets_kind_check CHECK ((kind = ANY (ARRAY['logo'::text, 'logo_dark'::text])))
+);
+
+ALTER TABLE ONLY public.portal_assets FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_dashboards (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    place integer NOT NULL,
+    group_id uuid,
+    CONSTRAINT portal_dashboards_label_check CHECK ((length(label) <= 60))
+);
+
+ALTER TABLE ONLY public.portal_dashboards FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_group_visitors (
+    tenant_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    visitor_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.portal_group_visitors FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_groups (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    name text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT portal_groups_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.portal_groups FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_links (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    visitor_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT portal_links_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.portal_links FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_sessions (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    visitor_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    agent text DEFAULT ''::text NOT NULL,
+    CONSTRAINT portal_sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.portal_sessions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_visitors (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    visitor_id uuid NOT NULL,
+    email text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    company text DEFAULT ''::text NOT NULL,
+    password_hash text DEFAULT ''::text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    theme text DEFAULT 'auto'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    invited_at timestamp with time zone,
+    seen_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    CONSTRAINT portal_visitors_company_check CHECK ((length(company) <= 120)),
+    CONSTRAINT portal_visitors_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
+    CONSTRAINT portal_visitors_name_check CHECK ((length(name) <= 120)),
+    CONSTRAINT portal_visitors_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
+);
+
+ALTER TABLE ONLY public.portal_visitors FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portals (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    name text NOT NULL,
+    brand jsonb NOT NULL,
+    downloads boolean DEFAULT true NOT NULL,
+    zone text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portals_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.portals FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.report_contents (
     tenant_id uuid NOT NULL,
     content_id uuid NOT NULL,
@@ -1126,6 +1245,9 @@ ALTER TABLE ONLY control.placements
 ALTER TABLE ONLY control.placements
     ADD CONSTRAINT placements_storage_prefix_key UNIQUE (storage_prefix);
 
+ALTER TABLE ONLY control.portal_hosts
+    ADD CONSTRAINT portal_hosts_pkey PRIMARY KEY (host, tenant_id);
+
 ALTER TABLE ONLY control.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
@@ -1222,6 +1344,33 @@ ALTER TABLE ONLY public.notification_settings
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_pkey PRIMARY KEY (tenant_id, notification_id);
 
+ALTER TABLE ONLY public.portal_assets
+    ADD CONSTRAINT portal_assets_pkey PRIMARY KEY (tenant_id, portal_id, kind);
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_pkey PRIMARY KEY (tenant_id, portal_id, dashboard_id);
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_pkey PRIMARY KEY (tenant_id, visitor_id, group_id);
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_pkey PRIMARY KEY (tenant_id, group_id);
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_tenant_id_portal_id_group_id_key UNIQUE (tenant_id, portal_id, group_id);
+
+ALTER TABLE ONLY public.portal_links
+    ADD CONSTRAINT portal_links_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.portal_visitors
+    ADD CONSTRAINT portal_visitors_pkey PRIMARY KEY (tenant_id, visitor_id);
+
+ALTER TABLE ONLY public.portals
+    ADD CONSTRAINT portals_pkey PRIMARY KEY (tenant_id, portal_id);
+
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_pkey PRIMARY KEY (tenant_id, content_id);
 
@@ -1295,6 +1444,10 @@ CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) W
 CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
 
 CREATE UNIQUE INDEX people_email_idx ON control.people USING btree (lower(email));
+
+CREATE INDEX portal_hosts_portal_idx ON control.portal_hosts USING btree (tenant_id, portal_id);
+
+CREATE UNIQUE INDEX portal_hosts_verified_idx ON control.portal_hosts USING btree (host) WHERE (verified_at IS NOT NULL);
 
 CREATE INDEX sessions_expires_idx ON control.sessions USING btree (expires_at);
 
@@ -1391,6 +1544,24 @@ CREATE UNIQUE INDEX notifications_event_idx ON public.notifications USING btree 
 CREATE INDEX notifications_unread_idx ON public.notifications USING btree (tenant_id, user_id) WHERE ((read_at IS NULL) AND in_app);
 
 CREATE INDEX notifications_user_idx ON public.notifications USING btree (tenant_id, user_id, created_at DESC);
+
+CREATE INDEX portal_dashboards_dashboard_idx ON public.portal_dashboards USING btree (tenant_id, dashboard_id);
+
+CREATE INDEX portal_dashboards_group_idx ON public.portal_dashboards USING btree (tenant_id, portal_id, group_id) WHERE (group_id IS NOT NULL);
+
+CREATE INDEX portal_group_visitors_group_idx ON public.portal_group_visitors USING btree (tenant_id, group_id);
+
+CREATE UNIQUE INDEX portal_groups_name_idx ON public.portal_groups USING btree (tenant_id, portal_id, lower(name));
+
+CREATE INDEX portal_links_visitor_idx ON public.portal_links USING btree (tenant_id, visitor_id);
+
+CREATE INDEX portal_sessions_expiry_idx ON public.portal_sessions USING btree (tenant_id, expires_at);
+
+CREATE INDEX portal_sessions_visitor_idx ON public.portal_sessions USING btree (tenant_id, visitor_id);
+
+CREATE UNIQUE INDEX portal_visitors_email_idx ON public.portal_visitors USING btree (tenant_id, portal_id, lower(email));
+
+CREATE UNIQUE INDEX portals_name_idx ON public.portals USING btree (tenant_id, lower(name));
 
 CREATE INDEX report_contents_expiry_idx ON public.report_contents USING btree (tenant_id, expires_at) WHERE (key <> ''::text);
 
@@ -1614,6 +1785,36 @@ ALTER TABLE ONLY public.notifications
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.portal_assets
+    ADD CONSTRAINT portal_assets_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_portal_id_group_id_fkey FOREIGN KEY (tenant_id, portal_id, group_id) REFERENCES public.portal_groups(tenant_id, portal_id, group_id);
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.portal_groups(tenant_id, group_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_links
+    ADD CONSTRAINT portal_links_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_visitors
+    ADD CONSTRAINT portal_visitors_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
 
@@ -1670,6 +1871,8 @@ CREATE POLICY control_rows ON control.people USING ((current_setting('app.scope'
 
 CREATE POLICY control_rows ON control.placements USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
+CREATE POLICY control_rows ON control.portal_hosts USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.schedules USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.sessions USING ((current_setting('app.scope'::text, true) = 'control'::text));
@@ -1694,11 +1897,15 @@ CREATE POLICY outbox_tenant ON control.outbox USING (((current_setting('app.scop
 
 CREATE POLICY own_row ON control.placements FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_row ON control.portal_hosts FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_row ON control.tenants FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 ALTER TABLE control.people ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.placements ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.portal_hosts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.schedules ENABLE ROW LEVEL SECURITY;
 
@@ -1760,6 +1967,22 @@ ALTER TABLE public.notification_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.portal_assets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_dashboards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_group_visitors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_visitors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portals ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.report_contents ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.report_deliveries ENABLE ROW LEVEL SECURITY;
@@ -1776,17 +1999,17 @@ ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.segments ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY shared_changes ON public.dashboards AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.dashboards AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_changes ON public.datasets AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.datasets AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_changes ON public.folders AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.folders AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_removals ON public.dashboards AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.dashboards AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
-CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
-CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
 CREATE POLICY shared_rows ON public.comment_threads AS RESTRICTIVE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
    FROM public.dashboards d
@@ -1796,11 +2019,11 @@ CREATE POLICY shared_rows ON public.comments AS RESTRICTIVE USING (((( SELECT pu
    FROM public.comment_threads t
   WHERE ((t.tenant_id = comments.tenant_id) AND (t.thread_id = comments.thread_id))))));
 
-CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (dashboard_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
-CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (dataset_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
-CREATE POLICY shared_rows ON public.folders AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.folders AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (folder_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
 CREATE POLICY shared_rows ON public.loads AS RESTRICTIVE FOR SELECT USING (((dataset_id IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
    FROM public.datasets d
@@ -1863,6 +2086,22 @@ CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_se
 CREATE POLICY tenant_rows ON public.notification_settings USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.notifications USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_assets USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_dashboards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_group_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_groups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_links USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_sessions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portals USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.report_contents USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -1935,6 +2174,9 @@ REVOKE ALL ON FUNCTION control.watch(target regclass, columns text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION control.workspace_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.access_outside() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.access_outside() TO dataflow_app;
+
 REVOKE ALL ON FUNCTION public.access_subjects() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.access_subjects() TO dataflow_app;
 
@@ -1964,6 +2206,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.outbox TO dataflow_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE control.people TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.placements TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.portal_hosts TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.schedules TO dataflow_app;
 
@@ -2024,6 +2268,22 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_settings TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notifications TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_assets TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_dashboards TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_group_visitors TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_groups TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_links TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_sessions TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_visitors TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portals TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_contents TO dataflow_app;
 

@@ -168,7 +168,7 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 
 func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {
 	a := actor(r)
-	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale)}
+	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Visitor: scopeOf(r).portal != nil}
 }
 
 // show answers the page, or under htmx what has changed on it.
@@ -196,7 +196,7 @@ func (h boards) page(w http.ResponseWriter, r *http.Request, v *dashboards.View)
 	missing := 0
 	for i, p := range v.Tiles {
 		var has bool
-		if known[i], has = h.fragments.get(p.Key); !has {
+		if known[i], has = h.fragments.get(tileKey(r.Context(), p)); !has {
 			missing++
 		}
 	}
@@ -315,7 +315,7 @@ func (h boards) drawEach(r *http.Request, v *dashboards.View, plans []*dashboard
 	go func() {
 		free := make(chan struct{}, parallelTiles)
 		for i, p := range plans {
-			if known, ok := h.fragments.get(p.Key); ok {
+			if known, ok := h.fragments.get(tileKey(r.Context(), p)); ok {
 				ready[i] <- outcome{tile: known}
 				continue
 			}
@@ -360,15 +360,34 @@ func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan
 	}
 	tile := []*fragment{newFragment(html)}
 	if t.Err == nil {
-		h.fragments.put(p.Key, tile)
+		h.fragments.put(tileKey(ctx, p), tile)
 	}
 	return tile, nil
+}
+
+// portalOf is the portal that a request visits; nil on the site itself.
+func portalOf(ctx context.Context) *visitedPortal {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s.portal
+	}
+	return nil
+}
+
+// tileKey names a drawn tile. Visitors of portals see other menus.
+func tileKey(ctx context.Context, p *dashboards.Plan) string {
+	if v := portalOf(ctx); v != nil {
+		return strings.Join([]string{"portal", v.ID.String(), strconv.FormatBool(v.Downloads), p.Key}, "\x00")
+	}
+	return p.Key
 }
 
 // tileHTML draws a tile and logs why it failed, if it did.
 func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]byte, error) {
 	l := v.Locale()
 	props := views.TileProps{Tile: t, Locale: l}
+	if visited := portalOf(ctx); visited != nil {
+		props.Visitor, props.Files = true, visited.Downloads
+	}
 	if t.Err != nil {
 		public := apperr.Describe(t.Err)
 		level := slog.LevelInfo
@@ -469,7 +488,7 @@ func (h boards) tile(w http.ResponseWriter, r *http.Request) error {
 		if list, err = h.stale(r, v, p); err != nil {
 			return err
 		}
-	} else if known, has := h.fragments.get(p.Key); has {
+	} else if known, has := h.fragments.get(tileKey(r.Context(), p)); has {
 		list = known
 	} else if list, err = h.draw(r.Context(), v, p); err != nil {
 		return err

@@ -58,6 +58,15 @@ type site struct {
 	users    map[string]ids.User
 }
 
+// newRouter makes the site without its portals.
+func newRouter(deps Deps) (chi.Router, error) {
+	c, err := newCore(deps)
+	if err != nil {
+		return nil, err
+	}
+	return c.router()
+}
+
 func newSite(t testing.TB, change ...func(*Deps)) *site {
 	t.Helper()
 	s := &site{database: dbtest.URL(t), users: map[string]ids.User{}}
@@ -137,6 +146,7 @@ type browser struct {
 	t      testing.TB
 	site   *site
 	client *http.Client
+	host   string // that it asks for; the server's own when empty
 }
 
 func (s *site) browser(t testing.TB) *browser {
@@ -208,6 +218,7 @@ func (b *browser) request(method, path string, headers map[string]string, fields
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
+	r.Host = b.host
 	return b.do(r)
 }
 

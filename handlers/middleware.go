@@ -36,6 +36,7 @@ type scope struct {
 	secure    bool                  // the browser reached us by https
 	identity  *auth.Identity        // nil while nobody is signed in
 	board     *dashboards.ReadState // where it was read with the identity
+	portal    *visitedPortal        // nil on the site itself
 	status    int                   // overrides the status in the access log
 }
 

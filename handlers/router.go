@@ -26,6 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -48,6 +49,8 @@ type Deps struct {
 	Sharing    *sharing.Service
 	Comments   *comments.Service
 	Notify     *notify.Service
+	// Portals are what tenants show to their customers, on hosts of their own.
+	Portals *portals.Service
 	// Reports makes files of dashboards; a worker does the work.
 	Reports *reports.Service
 	Events  *events.Bus
@@ -98,10 +101,22 @@ type core struct {
 //
 // Errors: of a malformed BaseURL or proxy network only.
 func New(deps Deps) (http.Handler, error) {
-	return newRouter(deps)
+	c, err := newCore(deps)
+	if err != nil {
+		return nil, err
+	}
+	site, err := c.router()
+	if err != nil {
+		return nil, err
+	}
+	portal, err := c.portalRouter()
+	if err != nil {
+		return nil, err
+	}
+	return c.byHost(site, portal), nil
 }
 
-func newRouter(deps Deps) (chi.Router, error) {
+func newCore(deps Deps) (*core, error) {
 	if len(deps.SessionKey) < 32 {
 		return nil, fmt.Errorf("session key has %d bytes, want 32", len(deps.SessionKey))
 	}
@@ -111,11 +126,15 @@ func newRouter(deps Deps) (chi.Router, error) {
 	if c.proxies, err = parsePrefixes(deps.TrustedProxies); err != nil {
 		return nil, err
 	}
-	origin, err := c.sameOrigin()
+	return c, nil
+}
+
+// router is the site itself: everything but portals.
+func (c *core) router() (chi.Router, error) {
+	origin, err := c.sameOrigin(c.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-
 	r := chi.NewRouter()
 	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, origin, middleware.GetHead)
 	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
@@ -143,6 +162,7 @@ func newRouter(deps Deps) (chi.Router, error) {
 		search{c},
 		account{c},
 		settings{c},
+		portalSettings{c},
 	}
 	for _, f := range signedIn {
 		if s, ok := f.(selfIdentified); ok {
@@ -178,10 +198,10 @@ func newRouter(deps Deps) (chi.Router, error) {
 var compressible = []string{"text/html", "application/json", "text/csv", "image/svg+xml", "text/plain"}
 
 // sameOrigin refuses what another site makes a browser send.
-func (c *core) sameOrigin() (func(http.Handler) http.Handler, error) {
+func (c *core) sameOrigin(trusted string) (func(http.Handler) http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
-	if c.BaseURL != "" {
-		if err := protection.AddTrustedOrigin(c.BaseURL); err != nil {
+	if trusted != "" {
+		if err := protection.AddTrustedOrigin(trusted); err != nil {
 			return nil, fmt.Errorf("read base url: %w", err)
 		}
 	}

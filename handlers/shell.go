@@ -20,6 +20,10 @@ import (
 func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 	i := identity(r)
 	s := bareShell(w, r)
+	if scopeOf(r).portal != nil {
+		s.Zone = i.Zone
+		return s, nil
+	}
 	s.Workspace = views.WorkspaceLink{ID: i.Actor.TenantID.String(), Name: i.TenantName, Detail: i.Plan}
 	for _, one := range i.Workspaces {
 		s.Workspaces = append(s.Workspaces, views.WorkspaceLink{ID: one.ID.String(), Name: one.Name})
@@ -40,10 +44,14 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 
 // bareShell is the frame of a page for somebody who is not signed in.
 func bareShell(w http.ResponseWriter, r *http.Request) views.Shell {
-	return views.Shell{
+	s := views.Shell{
 		Nonce: scopeOf(r).nonce, Path: r.URL.RequestURI(), Theme: theme(r), Flash: takeFlash(w, r),
 		Locale: locale.For(r.Header.Get("Accept-Language")),
 	}
+	if p := scopeOf(r).portal; p != nil {
+		p.fill(&s, r)
+	}
+	return s
 }
 
 // theme is what the browser was told last; the person's own choice before that.

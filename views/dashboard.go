@@ -27,6 +27,8 @@ type DashboardProps struct {
 	// Waiting are the widgets whose answers are on their way: skeletons stand
 	// in for them.
 	Waiting []*dashboards.Plan
+	// Visitor is a customer in a portal, without ways to what only members have.
+	Visitor bool
 }
 
 func (p DashboardProps) id() string   { return p.View.Dashboard.ID.String() }

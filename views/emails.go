@@ -43,6 +43,20 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Button = t("email.reset.button")
 		e.Until = t("email.reset.until", "Until", until(m.Until))
 		e.Link = m.Link
+	case delivery.PortalLink:
+		e.Brand, e.Foot = m.Portal, t("email.sent_by", "Brand", m.Portal, "Address", m.Address)
+		if m.Name != "" {
+			e.Greeting = t("email.greeting", "Name", m.Name)
+		}
+		which := "email.reset."
+		if m.Invited {
+			which = "email.portal_invitation."
+		}
+		e.Subject = t(which+"subject", "Brand", m.Portal)
+		e.Text = t(which+"text", "Brand", m.Portal)
+		e.Button = t("email.reset.button")
+		e.Until = t(which+"until", "Until", until(m.Until))
+		e.Link = m.Link
 	case delivery.Report:
 		return l.report(ctx, tag, m)
 	case delivery.ReportTrouble:

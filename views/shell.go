@@ -24,6 +24,24 @@ type Shell struct {
 	Path         string         // of this page, to come back to after a change of workspace or theme
 	Flash        Flash          // said once, above the content: "Password changed."
 	ShortcutsOff bool           // single-key shortcuts, turned off by the person
+	Portal       *PortalShell   // where the page is one of a tenant's portal
+}
+
+// PortalShell is what stands around a page in a portal instead of the shell.
+type PortalShell struct {
+	Frame  PortalFrame // without title, scripts and streams, which pages know
+	Header PortalHeaderProps
+	Panel  PortalPanel // of pages before one is signed in
+	// Downloads tells whether visitors may take files of what they see.
+	Downloads bool
+}
+
+// frame is the frame of a page in a portal.
+func (s Shell) frame(title string, scripts, styles []string) PortalFrame {
+	f := s.Portal.Frame
+	f.Title, f.Scripts, f.Styles = title, scripts, styles
+	f.Theme, f.Locale, f.Zone, f.Nonce, f.Path, f.Flash = s.Theme, s.Locale, s.Zone, s.Nonce, s.Path, s.Flash
+	return f
 }
 
 // Flash is a sentence about what the person just did.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
@@ -43,6 +45,7 @@ type Kind string
 // The kinds of actor.
 const (
 	Person  Kind = "person"  // a signed-in user
+	Visitor Kind = "visitor" // a customer of the tenant, in a portal or an embedded dashboard
 	Console Kind = "console" // a command run on the machine by its operator
 	System  Kind = "system"  // DataFlow itself: a schedule, a sweeper
 )
@@ -51,9 +54,13 @@ const (
 type Actor struct {
 	Kind     Kind
 	TenantID ids.Tenant
-	UserID   ids.User // zero for Console and System
-	Role     Role
-	Groups   []ids.Group // that the person is in
+	UserID   ids.User // zero unless a Person acts, or something acts for one
+	// VisitorID and Scope are a Visitor's: the ids of the dashboards and datasets
+	// that they may see, and nothing else.
+	VisitorID ids.Visitor
+	Scope     []uuid.UUID
+	Role      Role
+	Groups    []ids.Group // that the person is in
 	// Attributes are what rules on rows compare with, such as region: EMEA, by
 	// name; a person may have several values of one.
 	Attributes map[string][]string
@@ -91,14 +98,18 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	}
 	subjects := actor.Subjects()
 	for _, o := range objects {
-		if !o.admits(o.Readers, subjects) {
+		if actor.Kind == Visitor {
+			if !slices.Contains(actor.Scope, o.ID) {
+				return ErrHidden
+			}
+		} else if !o.admits(o.Readers, subjects) {
 			return ErrHidden
 		}
 	}
 	if actor.Kind == Console || actor.Kind == System {
 		return nil
 	}
-	if !slices.Contains(rolePermissions[actor.Role], p) {
+	if !slices.Contains(rolePermissions[actor.Role], p) || (actor.Kind == Visitor && p != ViewContent) {
 		return ErrForbidden
 	}
 	if p == ViewContent {

@@ -13,6 +13,7 @@ import (
 // role goes; the zero Object is shared with the whole workspace. The lists are
 // derived by the database, from grants, owner and folder.
 type Object struct {
+	ID               uuid.UUID // what a Visitor's scope names
 	Readers, Writers []uuid.UUID
 }
 
@@ -21,6 +22,9 @@ type Object struct {
 var (
 	Viewers = uuid.UUID{15: 1} // everybody in the workspace
 	Editors = uuid.UUID{15: 2}
+	// outside marks the subjects of a visitor, for whom nothing is shared with
+	// everybody. The database knows it as access_outside.
+	outside = uuid.UUID{15: 4}
 )
 
 // What is wrong with an object.
@@ -35,6 +39,9 @@ var (
 // Subjects are what the actor counts as when lists of readers and writers are
 // looked through; nil for who sees everything.
 func (a Actor) Subjects() []uuid.UUID {
+	if a.Kind == Visitor {
+		return append([]uuid.UUID{outside}, a.Scope...)
+	}
 	if a.Kind != Person || a.Role == Owner || a.Role == Admin {
 		return nil
 	}

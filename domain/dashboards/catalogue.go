@@ -82,7 +82,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 			e := Entry{Dashboard: Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name, Config: config, Rev: row.Rev,
 				Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
 				Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Unpublished: row.Unpublished,
-				Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted},
+				Access: access.Object{ID: row.DashboardID, Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted},
 				OwnerName: row.OwnerName, Live: row.Live && config.Settings.Live}
 			e.CanEdit = access.Can(actor, access.EditContent, e.Access) == nil
 			if e.FolderName == "" { // one that the actor may not see

@@ -25,7 +25,7 @@ func folderTree(actor access.Actor, rows []db.FolderListRow) []Folder {
 	}
 	for _, row := range rows {
 		f := Folder{ID: ids.Folder(row.FolderID), Name: row.Name, Parent: idOf[ids.Folder](row.ParentID), Dashboards: int(row.Dashboards),
-			Restricted: row.Restricted, Access: access.Object{Readers: row.Readers, Writers: row.Writers}}
+			Restricted: row.Restricted, Access: access.Object{ID: row.FolderID, Readers: row.Readers, Writers: row.Writers}}
 		f.CanEdit = access.Can(actor, access.EditContent, f.Access) == nil
 		if !seen[f.Parent] {
 			f.Parent = ids.Folder{}

@@ -176,7 +176,7 @@ func getRow(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard
 	d := Dashboard{ID: id, Name: row.Name, Config: config, Rev: row.Rev, PublishedRev: row.PublishedRev, Unpublished: row.Unpublished,
 		Pending: !row.Same, Owner: idOf[ids.User](row.UserID), Folder: idOf[ids.Folder](row.FolderID), FolderName: row.FolderName,
 		Tags: row.Tags, Starred: row.Starred, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
-		Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted}
+		Access: access.Object{ID: row.DashboardID, Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted}
 	d.CanEdit = access.Can(actor, access.EditContent, d.Access) == nil
 	if row.PublishedAt != nil {
 		d.PublishedAt = *row.PublishedAt

@@ -213,7 +213,7 @@ func datasetOf(row db.DatasetGetRow) Dataset {
 		},
 		Revision: row.Revision, SourceID: fromOptional[ids.Source](row.DsID),
 		TimeColumn: row.TimeColumn, RelativeToNewest: row.RelativeToNewest, KeyColumns: row.KeyColumns,
-		Access: access.Object{Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted,
+		Access: access.Object{ID: row.DatasetID, Readers: row.Readers, Writers: row.Writers}, Restricted: row.Restricted,
 	}
 }
 

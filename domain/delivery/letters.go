@@ -15,6 +15,17 @@ type PasswordReset struct {
 	Until time.Time // with the zone in which it is to be shown
 }
 
+// PortalLink lets a visitor of a portal choose a password. It says nothing of who
+// runs the portal.
+type PortalLink struct {
+	Portal  string // how it calls itself
+	Address string // of the portal
+	Name    string // of the visitor; may be empty
+	Invited bool   // it is the first password
+	Link    string // works once
+	Until   time.Time
+}
+
 // Invitation asks a person into a workspace.
 type Invitation struct {
 	Workspace string
@@ -84,6 +95,7 @@ type Notice struct {
 }
 
 func (PasswordReset) kind() string { return "password_reset" }
+func (PortalLink) kind() string    { return "portal_link" }
 func (Invitation) kind() string    { return "invitation" }
 func (Notice) kind() string        { return "notice" }
 

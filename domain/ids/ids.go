@@ -36,6 +36,8 @@ type (
 	delivery  struct{}
 	thread    struct{}
 	comment   struct{}
+	portal    struct{}
+	visitor   struct{}
 )
 
 // One type an entity.
@@ -63,6 +65,8 @@ type (
 	Delivery  = ID[delivery]
 	Thread    = ID[thread]
 	Comment   = ID[comment]
+	Portal    = ID[portal]
+	Visitor   = ID[visitor]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -143,15 +143,15 @@ func read(ctx context.Context, tx *db.Tx, o Object) (shared, error) {
 	case Folder:
 		var r db.SharedFolderRow
 		r, err = tx.SharedFolder(ctx, tx.TenantID, o.ID)
-		s = shared{r.Name, r.FolderID, r.OwnerID, r.OwnerName, r.Restricted, access.Object{Readers: r.Readers, Writers: r.Writers}}
+		s = shared{r.Name, r.FolderID, r.OwnerID, r.OwnerName, r.Restricted, access.Object{ID: o.ID, Readers: r.Readers, Writers: r.Writers}}
 	case Dashboard:
 		var r db.SharedDashboardRow
 		r, err = tx.SharedDashboard(ctx, tx.TenantID, o.ID)
-		s = shared{r.Name, r.FolderID, r.OwnerID, r.OwnerName, r.Restricted, access.Object{Readers: r.Readers, Writers: r.Writers}}
+		s = shared{r.Name, r.FolderID, r.OwnerID, r.OwnerName, r.Restricted, access.Object{ID: o.ID, Readers: r.Readers, Writers: r.Writers}}
 	case Dataset:
 		var r db.SharedDatasetRow
 		r, err = tx.SharedDataset(ctx, tx.TenantID, o.ID)
-		s = shared{r.Name, nil, r.OwnerID, r.OwnerName, r.Restricted, access.Object{Readers: r.Readers, Writers: r.Writers}}
+		s = shared{r.Name, nil, r.OwnerID, r.OwnerName, r.Restricted, access.Object{ID: o.ID, Readers: r.Readers, Writers: r.Writers}}
 	default:
 		return shared{}, ErrNotFound
 	}

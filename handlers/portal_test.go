@@ -1,0 +1,224 @@
+package handlers
+
+import (
+	"context"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/portals"
+	"github.com/dataflowhq/dataflow/views"
+)
+
+const portalHost = "insights.example.com"
+
+// proven takes every name for the workspace's own.
+type proven struct{}
+
+func (proven) Normalise(host string) (string, error)      { return strings.ToLower(host), nil }
+func (proven) Record(ids.Tenant, string) (string, string) { return "_verify." + portalHost, "value" }
+func (proven) Verify(ctx context.Context, _ ids.Tenant, _ string) error {
+	return ctx.Err()
+}
+
+// visited is a site with a portal that shows one of its dashboards.
+type visited struct {
+	*boardSite
+	portal ids.Portal
+	routes chi.Router // of the portal
+	server *httptest.Server
+}
+
+func newVisited(t testing.TB) *visited {
+	t.Helper()
+	v := &visited{boardSite: newBoardSite(t)}
+	v.Portals = portals.NewService(portals.Deps{DB: v.pool, Tenants: v.Tenants, Passwords: v.Auth, Mailer: v.Delivery, Prover: proven{}})
+	handler, err := New(v.Deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCore(v.Deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.routes, err = c.portalRouter(); err != nil {
+		t.Fatal(err)
+	}
+	v.server = httptest.NewServer(handler)
+	t.Cleanup(v.server.Close)
+	v.url = v.server.URL
+	admin := access.Actor{Kind: access.Person, TenantID: v.one.ID, UserID: v.users["admin"], Role: access.Admin}
+	if v.portal, err = v.Portals.Create(t.Context(), admin, "Ashby & Vale"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Portals.ClaimHost(t.Context(), admin, v.portal, portalHost); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Portals.ProveHost(t.Context(), admin, v.portal, portalHost); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Portals.SetDashboards(t.Context(), admin, v.portal, []portals.Shown{{Dashboard: v.board.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (v *visited) settings(section string) string {
+	return views.PathPortal(v.portal.String(), section)
+}
+
+// at is a browser that reaches the portal's host.
+func (v *visited) at(t testing.TB) *browser {
+	b := v.browser(t)
+	b.host = portalHost
+	return b
+}
+
+var linkInMail = regexp.MustCompile(`http://insights\.example\.com[^ "<]*/reset\?token=[A-Za-z0-9_-]+`)
+
+// invited is a visitor whom an admin invited through the pages, and who chose a
+// password by the link in the mail.
+func (v *visited) invited(t testing.TB, email string, fields ...string) *browser {
+	t.Helper()
+	admin := v.as(t, "admin")
+	admin.post(v.settings("/visitors"), append([]string{"email", email}, fields...)...).leadsTo(v.settings("/visitors"))
+	list, err := v.Delivery.ListOutbox(t.Context(), access.Actor{Kind: access.System, TenantID: v.one.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := ""
+	for _, m := range list {
+		if m.To == email && link == "" {
+			mail := admin.get(views.PathOutbox + "/" + m.ID.String())
+			if strings.Contains(strings.ToLower(mail.page.Find("iframe, pre, article").Text()), "dataflow") {
+				t.Errorf("the mail names the product: %s", mail.text())
+			}
+			link = linkInMail.FindString(html.UnescapeString(mail.body))
+		}
+	}
+	if link == "" {
+		t.Fatal("no mail has a link to the portal")
+	}
+	b := v.at(t)
+	token := link[strings.Index(link, "token=")+len("token="):]
+	b.get(views.PathReset+"?token="+token).want(http.StatusOK).shows("h1", "")
+	b.post(views.PathReset, "token", token, "password", "short").want(http.StatusUnprocessableEntity)
+	b.post(views.PathReset, "token", token, "password", goodPassword).leadsTo(views.PathHome)
+	return b
+}
+
+func TestAPortalIsASiteOfItsOwn(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	stranger := v.at(t)
+	board := views.PathDashboard(v.board.ID.String())
+	stranger.get(board).leadsTo(views.PathSignIn + "?next=" + url.QueryEscape(board))
+	stranger.get(views.PathSignIn).want(http.StatusOK).shows("title", "Ashby & Vale")
+	stranger.post(views.PathSignIn, "email", "admin@example.com", "password", goodPassword).want(http.StatusUnauthorized)
+
+	visitor := v.invited(t, "mara@halden.example", "company", "Halden Knitwear", "attributes", "region: North")
+	visitor.get(views.PathHome).leadsTo(board)
+	page := visitor.get(board).want(http.StatusOK)
+	page.shows("h1", "Trading <b>")
+	page.shows(".portal-visitor", "Halden Knitwear")
+	page.shows("#w-sum", "Net sales")
+	for _, selector := range []string{"[data-key-edit]", "[data-comments]", "a[href*='/explain']", "#sidebar", "[data-search-open]", "a[href*='/share']"} {
+		if page.page.Find(selector).Length() > 0 {
+			t.Errorf("a visitor's page has %s", selector)
+		}
+	}
+	visitor.get(board + "/widgets/bars/table").want(http.StatusOK)
+	visitor.get(board + "/widgets/bars/data.csv").want(http.StatusOK)
+	visitor.get(board+"/filters/channel/values?q=").want(http.StatusOK).shows("*", "web")
+	v.as(t, "admin").post(v.settings(""), "show", v.board.ID.String()).leadsTo(v.settings("")) // without downloads
+	visitor.get(board + "/widgets/bars/data.csv").want(http.StatusNotFound)
+	if visitor.get(board).page.Find("a[href*='data.csv']").Length() > 0 {
+		t.Error("files are offered that nobody may take")
+	}
+	// Sessions are of one site only.
+	member := v.as(t, "owner")
+	member.host = portalHost
+	member.get(board).want(http.StatusSeeOther)
+	visitor.host = ""
+	visitor.get(board).want(http.StatusSeeOther)
+	visitor.host = portalHost
+	visitor.post(views.PathSignOut).leadsTo(views.PathSignIn)
+	visitor.get(board).want(http.StatusSeeOther)
+}
+
+// Of the pages of members a portal has none but the view of a dashboard, and no
+// page of it says what runs it.
+func TestNothingOfMembersIsInAPortal(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	visitor := v.invited(t, "mara@halden.example")
+	stranger := v.at(t)
+	fill := func(route string) string {
+		path := strings.NewReplacer("{id}", v.board.ID.String(), "{widget}", "sum", "{filter}", "channel", "{portal}", v.portal.String(),
+			"{kind}", "mark", "{sum}", "1", "/*", "/").Replace(route)
+		return strings.TrimSuffix(path, "/") + ""
+	}
+	own := map[string]bool{}
+	err := chi.Walk(v.routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		own[method+" "+fill(route)] = true
+		if method != http.MethodGet || strings.HasPrefix(route, "/static") || strings.HasSuffix(route, "/events") {
+			return nil
+		}
+		for who, b := range map[string]*browser{"visitor": visitor, "stranger": stranger} {
+			path := fill(route)
+			if path == "" {
+				path = "/"
+			}
+			a := b.get(path)
+			if a.status >= http.StatusInternalServerError {
+				t.Errorf("%s %s: %d", who, route, a.status)
+			}
+			if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+				continue
+			}
+			var all strings.Builder
+			_ = a.header.Write(&all)
+			if strings.Contains(strings.ToLower(all.String()+a.body), "dataflow") {
+				t.Errorf("%s %s names the product", who, route)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = chi.Walk(v.boardSite.routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		path := fill(route)
+		if own[method+" "+path] || strings.Contains(path, "{") && strings.Contains(path, "/static") {
+			return nil
+		}
+		n++
+		a := visitor.request(method, regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, v.board.ID.String()), nil)
+		if a.status != http.StatusNotFound && a.status != http.StatusMethodNotAllowed {
+			t.Errorf("%s %s answers %d in a portal", method, route, a.status)
+		}
+		return nil
+	})
+	if err != nil || n < 50 {
+		t.Errorf("%d routes of members were tried (%v)", n, err)
+	}
+}
+
+func TestOtherHostsLeadToTheSite(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	b := v.browser(t)
+	for host, want := range map[string]string{"": "DataFlow", "unknown.example.com": "DataFlow", strings.ToUpper(portalHost) + ":8080": "Ashby & Vale"} {
+		b.host = host
+		b.get(views.PathSignIn).want(http.StatusOK).shows("title", want)
+	}
+}

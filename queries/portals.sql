@@ -1,0 +1,198 @@
+-- Portals, their visitors, and the hosts that they are reached by.
+
+-- PortalHostFind answers whose portal a host is, once it is proven.
+-- name: PortalHostFind :one
+SELECT tenant_id, portal_id FROM control.portal_hosts WHERE host = @host AND verified_at IS NOT NULL;
+
+-- name: PortalHostList :many
+SELECT host, claimed_at, verified_at, failing_at FROM control.portal_hosts
+WHERE tenant_id = @tenant_id AND portal_id = @portal_id ORDER BY host;
+
+-- name: PortalHostClaim :execrows
+INSERT INTO control.portal_hosts (host, tenant_id, portal_id, claimed_at) VALUES (@host, @tenant_id, @portal_id, @now)
+ON CONFLICT (host, tenant_id) DO NOTHING;
+
+-- name: PortalHostTaken :one
+SELECT EXISTS (SELECT 1 FROM control.portal_hosts WHERE host = @host AND tenant_id <> @tenant_id AND verified_at IS NOT NULL);
+
+-- name: PortalHostProve :execrows
+UPDATE control.portal_hosts SET verified_at = COALESCE(verified_at, @now::timestamptz), failing_at = NULL
+WHERE host = @host AND tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalHostRemove :execrows
+DELETE FROM control.portal_hosts WHERE host = @host AND tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalHostsRemove :exec
+DELETE FROM control.portal_hosts WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalList :many
+SELECT p.portal_id, p.name, p.brand, p.updated_at,
+       (SELECT count(*) FROM portal_dashboards d WHERE d.tenant_id = p.tenant_id AND d.portal_id = p.portal_id)::bigint AS dashboards,
+       (SELECT count(*) FROM portal_visitors v WHERE v.tenant_id = p.tenant_id AND v.portal_id = p.portal_id)::bigint AS visitors
+FROM portals p WHERE p.tenant_id = @tenant_id ORDER BY lower(p.name);
+
+-- name: PortalGet :one
+SELECT portal_id, name, brand, downloads, zone, updated_at FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalInsert :exec
+INSERT INTO portals (tenant_id, portal_id, name, brand) VALUES (@tenant_id, @portal_id, @name, @brand);
+
+-- name: PortalUpdate :execrows
+UPDATE portals SET name = @name, brand = @brand, downloads = @downloads, zone = @zone, updated_at = @now
+WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalTouch :exec
+UPDATE portals SET updated_at = @now WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalDelete :execrows
+DELETE FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalAssetSave :exec
+INSERT INTO portal_assets (tenant_id, portal_id, kind, content_type, sum, data)
+VALUES (@tenant_id, @portal_id, @kind, @content_type, @sum, @data)
+ON CONFLICT (tenant_id, portal_id, kind) DO UPDATE SET content_type = excluded.content_type, sum = excluded.sum, data = excluded.data;
+
+-- name: PortalAssetGet :one
+SELECT content_type, sum, data FROM portal_assets WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = @kind;
+
+-- name: PortalAssetRemove :exec
+DELETE FROM portal_assets WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = @kind;
+
+-- PortalDashboardList lists what a portal shows; deleted dashboards wait in case
+-- that they are restored.
+-- name: PortalDashboardList :many
+SELECT p.dashboard_id, p.label, p.group_id, d.name, COALESCE(g.name, '')::text AS group_name
+FROM portal_dashboards p
+JOIN dashboards d ON d.tenant_id = p.tenant_id AND d.dashboard_id = p.dashboard_id AND d.deleted_at IS NULL
+LEFT JOIN portal_groups g ON g.tenant_id = p.tenant_id AND g.group_id = p.group_id
+WHERE p.tenant_id = @tenant_id AND p.portal_id = @portal_id ORDER BY p.place, p.dashboard_id;
+
+-- name: PortalDashboardsClear :exec
+DELETE FROM portal_dashboards WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- name: PortalDashboardAdd :exec
+INSERT INTO portal_dashboards (tenant_id, portal_id, dashboard_id, label, place, group_id)
+VALUES (@tenant_id, @portal_id, @dashboard_id, @label, @place, sqlc.narg(group_id));
+
+-- name: PortalGroupList :many
+SELECT g.group_id, g.name, g.attributes,
+       (SELECT count(*) FROM portal_group_visitors v WHERE v.tenant_id = g.tenant_id AND v.group_id = g.group_id)::bigint AS visitors
+FROM portal_groups g WHERE g.tenant_id = @tenant_id AND g.portal_id = @portal_id ORDER BY lower(g.name);
+
+-- name: PortalGroupInsert :exec
+INSERT INTO portal_groups (tenant_id, portal_id, group_id, name, attributes) VALUES (@tenant_id, @portal_id, @group_id, @name, @attributes);
+
+-- name: PortalGroupUpdate :execrows
+UPDATE portal_groups SET name = @name, attributes = @attributes WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND group_id = @group_id;
+
+-- name: PortalGroupDelete :execrows
+DELETE FROM portal_groups WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND group_id = @group_id;
+
+-- name: PortalVisitorList :many
+SELECT v.visitor_id, v.email, v.name, v.company, v.attributes, v.created_at, v.invited_at, v.seen_at, v.blocked_at,
+       (v.password_hash <> '')::boolean AS active,
+       ARRAY(SELECT m.group_id FROM portal_group_visitors m WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id ORDER BY m.group_id)::uuid[] AS group_ids
+FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.portal_id = @portal_id
+ORDER BY lower(v.company), lower(v.email) LIMIT @row_limit;
+
+-- name: PortalVisitorGet :one
+SELECT v.visitor_id, v.email, v.name, v.company, v.attributes, v.password_hash, v.blocked_at FROM portal_visitors v
+WHERE v.tenant_id = @tenant_id AND v.portal_id = @portal_id AND v.visitor_id = @visitor_id;
+
+-- name: PortalVisitorByEmail :one
+SELECT v.visitor_id, v.email, v.name, v.password_hash, v.blocked_at FROM portal_visitors v
+WHERE v.tenant_id = @tenant_id AND v.portal_id = @portal_id AND lower(v.email) = lower(@email);
+
+-- name: PortalVisitorInsert :exec
+INSERT INTO portal_visitors (tenant_id, portal_id, visitor_id, email, name, company, attributes, invited_at)
+VALUES (@tenant_id, @portal_id, @visitor_id, @email, @name, @company, @attributes, @now);
+
+-- name: PortalVisitorUpdate :execrows
+UPDATE portal_visitors SET name = @name, company = @company, attributes = @attributes,
+       blocked_at = CASE WHEN @blocked::boolean THEN COALESCE(blocked_at, @now::timestamptz) END
+WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND visitor_id = @visitor_id;
+
+-- name: PortalVisitorDelete :execrows
+DELETE FROM portal_visitors WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND visitor_id = @visitor_id;
+
+-- name: PortalVisitorPassword :execrows
+UPDATE portal_visitors SET password_hash = @password_hash WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- name: PortalVisitorTheme :exec
+UPDATE portal_visitors SET theme = @theme WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- name: PortalVisitorGroupsClear :exec
+DELETE FROM portal_group_visitors WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- PortalVisitorGroupAdd adds only groups of the visitor's own portal.
+-- name: PortalVisitorGroupAdd :execrows
+INSERT INTO portal_group_visitors (tenant_id, group_id, visitor_id)
+SELECT g.tenant_id, g.group_id, v.visitor_id FROM portal_groups g
+JOIN portal_visitors v ON v.tenant_id = g.tenant_id AND v.portal_id = g.portal_id
+WHERE g.tenant_id = @tenant_id AND g.group_id = @group_id AND v.visitor_id = @visitor_id;
+
+-- name: PortalLinkInsert :exec
+INSERT INTO portal_links (tenant_id, token_hash, visitor_id, expires_at) VALUES (@tenant_id, @token_hash, @visitor_id, @expires_at);
+
+-- name: PortalLinkPeek :one
+SELECT v.visitor_id, v.email FROM portal_links l
+JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
+WHERE l.tenant_id = @tenant_id AND v.portal_id = @portal_id AND l.token_hash = @token_hash AND l.expires_at > @now AND v.blocked_at IS NULL;
+
+-- PortalLinksEnd ends all links of a visitor: one was used.
+-- name: PortalLinksEnd :exec
+DELETE FROM portal_links WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- name: PortalSessionInsert :exec
+INSERT INTO portal_sessions (tenant_id, token_hash, visitor_id, created_at, seen_at, expires_at, address, agent)
+VALUES (@tenant_id, @token_hash, @visitor_id, @now, @now, @expires_at, @address, @agent);
+
+-- name: PortalVisitorSeen :exec
+UPDATE portal_visitors SET seen_at = @now WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- name: PortalSessionEnd :exec
+DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND token_hash = @token_hash;
+
+-- name: PortalSessionsEnd :exec
+DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- PortalSessionsPrune removes what is over, a visitor's own.
+-- name: PortalSessionsPrune :exec
+DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id AND expires_at <= @now;
+
+-- PortalSessionTouch keeps an open session alive, at most once a minute.
+-- name: PortalSessionTouch :exec
+UPDATE portal_sessions SET seen_at = @now, expires_at = @expires_at
+WHERE tenant_id = @tenant_id AND token_hash = @token_hash AND seen_at < @stale;
+
+-- PortalVisit is the live session of a token with its visitor. The names of
+-- groups' attributes and the visitor's own are put together by the caller.
+-- name: PortalVisit :one
+SELECT v.visitor_id, v.email, v.name, v.company, v.theme, v.attributes, s.expires_at, s.seen_at,
+       COALESCE((SELECT jsonb_agg(g.attributes ORDER BY g.group_id) FROM portal_group_visitors m
+                 JOIN portal_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id
+                 WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id), '[]')::jsonb AS group_attributes
+FROM portal_sessions s
+JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.visitor_id
+WHERE s.tenant_id = @tenant_id AND s.token_hash = @token_hash AND v.portal_id = @portal_id
+  AND s.expires_at > @now AND v.blocked_at IS NULL;
+
+-- PortalScope is what a visitor may open: published dashboards, in the portal's
+-- order. A visitor without an id, for a preview, sees what is for everybody.
+-- name: PortalScope :many
+SELECT p.dashboard_id, COALESCE(NULLIF(p.label, ''), d.name)::text AS name
+FROM portal_dashboards p
+JOIN dashboards d ON d.tenant_id = p.tenant_id AND d.dashboard_id = p.dashboard_id AND d.deleted_at IS NULL
+WHERE p.tenant_id = @tenant_id AND p.portal_id = @portal_id
+  AND (p.group_id IS NULL OR EXISTS (SELECT 1 FROM portal_group_visitors m
+       WHERE m.tenant_id = p.tenant_id AND m.group_id = p.group_id AND m.visitor_id = @visitor_id))
+ORDER BY p.place, p.dashboard_id;
+
+-- DashboardDatasets are the datasets that dashboards ask, with those that they
+-- look up.
+-- name: DashboardDatasets :many
+SELECT s.dataset_id FROM dashboard_data_sources s WHERE s.tenant_id = @tenant_id AND s.dashboard_id = ANY (@dashboards::uuid[])
+UNION
+SELECT l.target_id FROM dashboard_data_sources s
+JOIN dataset_lookups l ON l.tenant_id = s.tenant_id AND l.dataset_id = s.dataset_id
+WHERE s.tenant_id = @tenant_id AND s.dashboard_id = ANY (@dashboards::uuid[]);
