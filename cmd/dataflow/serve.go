@@ -237,6 +237,13 @@ func serve(ctx context.Context, e *env, cfg *config.Config, log *slog.Logger, s 
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		}
+		secure, err := a.openHTTPS(a.allowHost(parts))
+		if err != nil {
+			return err
+		}
+		if secure != nil {
+			group.Go(func() error { return secure.serve(running, server) })
+		}
 		group.Go(func() error {
 			if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve pages: %w", err)

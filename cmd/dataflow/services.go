@@ -14,11 +14,13 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/rediscache"
 	"github.com/dataflowhq/dataflow/platform/secrets"
@@ -40,6 +42,7 @@ type services struct {
 	comments   *comments.Service
 	notify     *notify.Service
 	reports    *reports.Service
+	portals    *portals.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
 	// openPrinting makes reports print too: a command that needs it calls it.
@@ -105,6 +108,8 @@ func (a *app) openPeople(s *services) error {
 	s.delivery = delivery.NewService(deps)
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
 	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, BaseURL: address})
+	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, Mailer: s.delivery, Log: a.log,
+		Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil
 }
 

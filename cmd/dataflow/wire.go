@@ -186,7 +186,7 @@ func (a *app) close(timeout time.Duration) error {
 func (a *app) handler(stopping context.Context, s *services) (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Auth: s.auth, Tenants: s.tenants, Delivery: s.delivery,
-		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Comments: s.comments, Notify: s.notify, Reports: s.reports,
+		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Comments: s.comments, Notify: s.notify, Reports: s.reports, Portals: s.portals,
 		Events: s.bus, Presence: presence.New(a.redis), Stopping: stopping.Done(),
 		Health: []telemetry.Check{
 			{Name: "database", Ask: a.db.Ping},

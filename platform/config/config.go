@@ -43,6 +43,11 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For and -Proto count.
 	TrustedProxies []string `env:"DATAFLOW_TRUSTED_PROXIES"`
 
+	HTTPS HTTPS `envPrefix:"DATAFLOW_"`
+	// DNSServer is the recursive name server, host or host:port, that proofs of
+	// host names are looked up at. Empty: that of the machine.
+	DNSServer string `env:"DATAFLOW_DNS_SERVER"`
+
 	// MasterKey wraps the key of every workspace: 32 random bytes in base64 or hex.
 	MasterKey     Secret `env:"DATAFLOW_MASTER_KEY"`
 	MasterKeyFile string `env:"DATAFLOW_MASTER_KEY_FILE"`
@@ -305,6 +310,9 @@ func (c *Config) check() error {
 	if err := c.SMTP.check(); err != nil {
 		return err
 	}
+	if err := c.HTTPS.check(c.BaseURL); err != nil {
+		return err
+	}
 	return c.Limits.check()
 }
 
@@ -374,6 +382,10 @@ func (c *Config) LogAttrs() []slog.Attr {
 		slog.String("listen", c.Listen),
 		slog.String("base_url", c.BaseURL),
 		slog.Any("trusted_proxies", c.TrustedProxies),
+		slog.Group("https", slog.String("listen", c.HTTPS.Listen), slog.String("http_listen", c.HTTPS.HTTPListen),
+			slog.String("authority", c.HTTPS.Directory), slog.String("email", c.HTTPS.Email),
+			slog.String("roots", c.HTTPS.RootsFile), slog.String("key_id", c.HTTPS.KeyID)),
+		slog.String("dns_server", c.DNSServer),
 		slog.String("session_key", key),
 		slog.Group("smtp", slog.String("host", c.SMTP.Host), slog.Int("port", c.SMTP.Port),
 			slog.String("from", c.SMTP.From), slog.String("tls", c.SMTP.TLS)),

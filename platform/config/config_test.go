@@ -92,6 +92,8 @@ func TestRefusedSettings(t *testing.T) {
 		"DATAFLOW_VERSION_AGE=1h":                         "DATAFLOW_VERSION_AGE",
 		"DATAFLOW_DATABASE_CONNS=1":                       "DATAFLOW_DATABASE_CONNS",
 		"DATAFLOW_DATABASE_CONNS=99999999999999999999999": "DATAFLOW_DATABASE_CONNS",
+		"DATAFLOW_HTTP_LISTEN=:80":                        "DATAFLOW_HTTP_LISTEN is set but DATAFLOW_TLS_LISTEN is not",
+		"DATAFLOW_ACME_EMAIL=ada@example.com":             "DATAFLOW_ACME_EMAIL is set but DATAFLOW_TLS_LISTEN is not",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +105,36 @@ func TestRefusedSettings(t *testing.T) {
 				t.Errorf("%q does not say %q", said, says)
 			}
 		})
+	}
+}
+
+func TestHTTPSIsSetWhollyOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	whole := []string{"DATAFLOW_TLS_LISTEN=:443", "DATAFLOW_HTTP_LISTEN=:80", "DATAFLOW_BASE_URL=https://bi.example.com",
+		"DATAFLOW_ACME_DIRECTORY=https://ca.example.com/dir", "DATAFLOW_ACME_EMAIL=ada@example.com",
+		"DATAFLOW_ACME_EAB_KEY_ID=k", "DATAFLOW_ACME_EAB_KEY=c2VjcmV0"}
+	if cfg := load(t, whole...); !cfg.HTTPS.On() {
+		t.Error("https is off")
+	}
+	if load(t).HTTPS.On() {
+		t.Error("https is on by itself")
+	}
+	for change, says := range map[string]string{
+		"DATAFLOW_ACME_DIRECTORY=":                      "needs DATAFLOW_ACME_DIRECTORY",
+		"DATAFLOW_ACME_DIRECTORY=http://ca.example.com": "needs DATAFLOW_ACME_DIRECTORY",
+		"DATAFLOW_ACME_EMAIL=":                          "needs DATAFLOW_ACME_EMAIL",
+		"DATAFLOW_ACME_EMAIL=ada":                       "needs DATAFLOW_ACME_EMAIL",
+		"DATAFLOW_BASE_URL=":                            "needs DATAFLOW_BASE_URL",
+		"DATAFLOW_BASE_URL=http://bi.example.com":       "beginning with https://",
+		"DATAFLOW_ACME_EAB_KEY=":                        "both, or none",
+		"DATAFLOW_ACME_EAB_KEY_ID=":                     "both, or none",
+		"DATAFLOW_TLS_LISTEN=443":                       "DATAFLOW_TLS_LISTEN must be",
+		"DATAFLOW_HTTP_LISTEN=80":                       "DATAFLOW_HTTP_LISTEN must be",
+	} {
+		_, err := Load(append(append([]string{"HOME=/home/ada"}, whole...), change))
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(apperr.Describe(err).Sentence, says) {
+			t.Errorf("%s: got %v, want %q", change, err, says)
+		}
 	}
 }
 

@@ -44,6 +44,16 @@ type Box struct {
 	key    tink.AEAD
 }
 
+// NewBox encrypts for the installation itself, with a key of 32 bytes that was
+// derived from the master key for this alone.
+func NewBox(key []byte) (*Box, error) {
+	master, err := NewMaster(key)
+	if err != nil {
+		return nil, err
+	}
+	return &Box{tenant: uuid.Nil[:], key: master.key}, nil
+}
+
 // NewKeyset makes a tenant's keyset and answers it wrapped, ready to be stored.
 func (m *Master) NewKeyset(tenantID uuid.UUID) ([]byte, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
