@@ -214,12 +214,9 @@ func (p *visitedPortal) fill(s *views.Shell, r *http.Request) {
 func (h portal) style(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, err := w.Write(scopeOf(r).portal.Brand.CSS(static.URL))
-	return ignoreGone(err)
+	_, _ = w.Write(scopeOf(r).portal.Brand.CSS(static.URL)) // somebody who went away gets nothing
+	return nil
 }
-
-// ignoreGone: somebody who went away gets nothing, and that is no error of ours.
-func ignoreGone(error) error { return nil }
 
 func (h portal) logo(w http.ResponseWriter, r *http.Request) error {
 	p := scopeOf(r).portal
@@ -231,12 +228,16 @@ func (h portal) logo(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	// It is a picture and nothing else, also when it is opened alone.
+	sendLogo(w, asset)
+	return nil
+}
+
+// sendLogo answers a picture and nothing else, also when it is opened alone.
+func sendLogo(w http.ResponseWriter, asset portals.Asset) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	w.Header().Set("Content-Type", asset.ContentType)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, err := w.Write(asset.Data)
-	return ignoreGone(err)
+	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	_, _ = w.Write(asset.Data) // somebody who went away gets nothing
 }
 
 func (h portal) home(w http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
@@ -34,6 +37,9 @@ func (h portalSettings) routes(r chi.Router) {
 		r.Get("/", handle(h.shows))
 		r.Post("/", handle(h.saveShows))
 		r.Post("/delete", handle(h.remove))
+		r.Get("/brand", handle(h.look))
+		r.Post("/brand/preview", handle(h.previewLook))
+		r.Get("/logo/{kind}/{sum}", handle(h.logo))
 		r.Get("/visitors", handle(h.people))
 		r.Post("/visitors", handle(h.invite))
 		r.Post("/visitors/change", handle(h.changeVisitor))
@@ -259,6 +265,130 @@ func (h portalSettings) again(w http.ResponseWriter, r *http.Request, problem er
 		return page(w, r, class.Status(), problem)
 	}
 	return problem
+}
+
+// streams takes the look of a portal, which comes with pictures.
+func (h portalSettings) streams(r chi.Router) {
+	r.Post(views.PathPortals+"/{portal}/brand", handle(h.saveLook))
+}
+
+func (h portalSettings) look(w http.ResponseWriter, r *http.Request) error {
+	p, head, err := h.head(r)
+	if err != nil {
+		return err
+	}
+	_, notes, err := p.Brand.Checked()
+	if err != nil {
+		return err
+	}
+	return h.lookPage(w, r, http.StatusOK, p, head, views.BrandFormProps{Brand: p.Brand, Notes: notes})
+}
+
+func (h portalSettings) lookPage(w http.ResponseWriter, r *http.Request, status int, p portals.Portal, head views.PortalHead, form views.BrandFormProps) error {
+	form.Action, form.Preview = views.PathPortal(head.ID, "/brand"), views.PathPortal(head.ID, "/brand/preview")
+	form.LogoURL, form.LogoDark = logoPath(p, "logo", p.Brand.Logo), logoPath(p, "logo_dark", p.Brand.LogoDark)
+	form.Locales = localeOptions(form.Brand.Locale, messages.T(r.Context(), "portals.workspace_zone"))
+	if base, err := h.base(r, p.ID); err == nil {
+		_, form.Host, _ = strings.Cut(base, "://")
+	}
+	s, err := shell(w, r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, status, views.PortalLookPage(s, head, form))
+}
+
+func logoPath(p portals.Portal, kind, sum string) string {
+	if sum == "" {
+		return ""
+	}
+	return views.PathPortal(p.ID.String(), "/logo/"+kind+"/"+sum)
+}
+
+// previewLook answers how a portal would look. Nothing is kept.
+func (h portalSettings) previewLook(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	p, _, err := h.head(r)
+	if err != nil {
+		return err
+	}
+	props := views.BrandPreviewProps{Live: true, LogoURL: logoPath(p, "logo", p.Brand.Logo), LogoDark: logoPath(p, "logo_dark", p.Brand.LogoDark)}
+	asked := brand.FromForm(r.PostForm)
+	asked.Logo, asked.LogoDark = p.Brand.Logo, p.Brand.LogoDark
+	props.Brand, props.Notes, err = asked.Checked()
+	if fields, invalid := apperr.Fields(err); invalid {
+		props.Errors = fields
+	} else if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.BrandPreview(props))
+}
+
+// maxLook bounds a form with two pictures.
+const maxLook = 2 << 20
+
+func (h portalSettings) saveLook(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLook)
+	if err := r.ParseMultipartForm(maxLook); err != nil {
+		return errForm.Wrap(err)
+	}
+	p, head, err := h.head(r)
+	if err != nil {
+		return err
+	}
+	look := brand.FromForm(r.PostForm)
+	edit := portals.Edit{Brand: &look}
+	for field, to := range map[string]**portals.Logo{"logo": &edit.Logo, "logo_dark": &edit.LogoDark} {
+		data, err := uploaded(r, field)
+		if err != nil {
+			return err
+		}
+		if len(data) > 0 || r.PostForm.Has("remove_"+field) {
+			*to = &portals.Logo{Data: data}
+		}
+	}
+	notes, err := h.Portals.Change(r.Context(), actor(r), p.ID, edit)
+	if err != nil {
+		public := apperr.Describe(err)
+		fields, invalid := apperr.Fields(err)
+		if !invalid && public.Class != apperr.Invalid {
+			return err
+		}
+		form := views.BrandFormProps{Brand: look, Notes: notes, Errors: fields}
+		if fields == nil {
+			form.Error = public.Sentence
+		}
+		return h.lookPage(w, r, http.StatusUnprocessableEntity, p, head, form)
+	}
+	return flashAndGo(w, r, "portals.saved", views.PathPortal(head.ID, "/brand"))
+}
+
+// uploaded reads a file of a form; nothing where none was chosen.
+func uploaded(r *http.Request, field string) ([]byte, error) {
+	file, _, err := r.FormFile(field)
+	if errors.Is(err, http.ErrMissingFile) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, errForm.Wrap(err)
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(file)
+}
+
+func (h portalSettings) logo(w http.ResponseWriter, r *http.Request) error {
+	p, _, err := h.head(r)
+	if err != nil {
+		return err
+	}
+	asset, err := h.Portals.Asset(r.Context(), p, chi.URLParam(r, "kind"), chi.URLParam(r, "sum"))
+	if err != nil {
+		return err
+	}
+	sendLogo(w, asset)
+	return nil
 }
 
 func (h portalSettings) remove(w http.ResponseWriter, r *http.Request) error {

@@ -81,24 +81,42 @@ async function styles() {
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
   const schedules = `@layer components {\n${read("css/schedules.css")}\n}`;
   addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
+  // A portal's pages, and the form in which its brand is chosen.
+  for (const name of ["portal.css", "brand.css"]) {
+    const sheet = `@layer components {\n${read(`css/${name}`)}\n}`;
+    addHashed(name, transform({ filename: name, code: Buffer.from(sheet), minify: true, targets }).code);
+  }
+  const faces = Object.entries(brandFonts).map(([name, family]) => `@font-face{font-family:"${family} Variable";font-style:normal;font-weight:400 700;font-display:swap;src:url("./${entries[`${name}.woff2`].file}") format("woff2");unicode-range:${latin}}`);
+  addHashed("brand-fonts.css", transform({ filename: "brand-fonts.css", code: Buffer.from(faces.join("\n")), minify: true, targets }).code);
   const print = `@layer components {\n${read("css/print.css")}\n}`.replace(/url\("(inter-\d+\.woff2)"\)/g, (_, name) => `url("./${entries[name].file}")`);
   addHashed("print.css", transform({ filename: "print.css", code: Buffer.from(print), minify: true, targets }).code);
 }
 
-/** The weights and features that the style sheets use: half of the file. */
-async function fonts() {
-  const whole = readFileSync(require.resolve("@fontsource-variable/inter/files/inter-latin-wght-normal.woff2"));
-  const { latin } = JSON.parse(readFileSync(require.resolve("@fontsource-variable/inter/unicode.json"), "utf8"));
+/** Fonts that a tenant's brand may choose, by the package's name; the brand's
+ * own sheet names the files (domain/brand), and brand-fonts.css all of them. */
+const brandFonts = { figtree: "Figtree", fraunces: "Fraunces", "public-sans": "Public Sans", "source-serif-4": "Source Serif 4" };
+
+const { latin } = JSON.parse(readFileSync(require.resolve("@fontsource-variable/inter/unicode.json"), "utf8"));
+
+/** The weights and features that the style sheets use: half of a file. */
+async function variableFont(name) {
+  const folder = `@fontsource-variable/${name}`;
+  const whole = readFileSync(require.resolve(`${folder}/files/${name}-latin-wght-normal.woff2`));
   let characters = "";
   for (const range of latin.split(",")) {
     const [first, last = first] = range.trim().slice(2).split("-").map((hex) => parseInt(hex, 16));
     for (let each = first; each <= last; each++) characters += String.fromCodePoint(each);
   }
-  addHashed("inter.woff2", await subset(whole, characters, {
+  addHashed(`${name}.woff2`, await subset(whole, characters, {
     targetFormat: "woff2",
-    keepFeatures: ["calt", "ccmp", "kern", "locl", "mark", "mkmk", "tnum"],
+    // Those that browsers turn on by themselves decide the shapes of Fraunces.
+    keepFeatures: ["calt", "ccmp", "kern", "locl", "mark", "mkmk", "tnum", ...(name in brandFonts ? ["clig", "liga", "rclt", "rlig", "rvrn"] : [])],
     variationAxes: { wght: { min: 400, max: 700, default: 400 } },
   }));
+}
+
+async function fonts() {
+  for (const name of ["inter", ...Object.keys(brandFonts)]) await variableFont(name);
   // A PDF can embed a font of one weight only; of others it draws outlines.
   for (const weight of [400, 500, 600]) addHashed(`inter-${weight}.woff2`, readFileSync(require.resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`)));
 }
@@ -139,7 +157,7 @@ async function scripts() {
   const assets = Object.fromEntries(["map.css", "map-worker.js", "world.json", "states.json"].map((name) => [name, `./${entries[name].file}`]));
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: { app: "src/app.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
+    entryPoints: { app: "src/app.ts", brand: "src/brand.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -174,7 +192,7 @@ async function scripts() {
 
 /** The licences of what is in the bundles, as those ask for. */
 function licences(metafile) {
-  const packages = new Set(["@fontsource-variable/inter", "@fontsource/inter", "lucide-static", "daisyui", "tailwindcss", "world-atlas", "us-atlas"]);
+  const packages = new Set(["@fontsource-variable/inter", ...Object.keys(brandFonts).map((name) => `@fontsource-variable/${name}`), "@fontsource/inter", "lucide-static", "daisyui", "tailwindcss", "world-atlas", "us-atlas"]);
   for (const input of Object.keys(metafile.inputs)) {
     const found = input.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/);
     if (found) packages.add(found[1]);
@@ -230,7 +248,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "uploads.js"]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "uploads.js", "portal.css", "brand.css", "brand.js", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,10 +16,12 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
@@ -99,7 +102,7 @@ func galleryPages() map[string]templ.Component {
 	members := galleryMembers()
 	invite := members
 	invite.Invite = InviteForm{Email: "nobody", Role: "viewer", Open: true, Errors: map[string]string{"email": "Enter an address like name@example.com."}}
-	return map[string]templ.Component{
+	pages := map[string]templ.Component{
 		"signin":      SignInPage(out, SignInProps{Email: "j.marsh@partner-labs.example", CanReset: true}),
 		"signin-bad":  SignInPage(out, SignInProps{Email: "j.marsh@partner-labs.example", CanReset: true, Error: "Email and password do not match.", Code: "signin.mismatch", Demo: "Demo: sign in as demo@example.com with the password printed on the console."}),
 		"choose":      WorkspaceChoicePage(out, WorkspaceChoiceProps{Workspaces: s.Workspaces}),
@@ -124,6 +127,138 @@ func galleryPages() map[string]templ.Component {
 		"widgets":     galleryWidgets(s),
 		"charts":      galleryCharts(s),
 		"states":      galleryStates(s),
+		"brand":       within(Page(s, PageProps{Title: "Look", Active: NavSettings, Styles: BrandStyles, Scripts: BrandScripts}), BrandForm(galleryBrand(ashbyBrand))),
+		"brand-bad":   within(Page(s, PageProps{Title: "Look", Active: NavSettings, Styles: BrandStyles, Scripts: BrandScripts}), BrandForm(galleryBrandBad())),
+	}
+	maps.Copy(pages, galleryPortal())
+	return pages
+}
+
+var (
+	ashbyBrand = brand.Brand{Name: "Ashby & Vale", Colour: "#6D1F3B", Tone: brand.Warm, Corners: brand.Sharp, Font: "Figtree", HeadFont: "Fraunces", Charts: brand.Charts{Preset: "heritage"},
+		Footer: "Ashby & Vale Ltd, 12 Mill Lane, Leeds", Links: []brand.Link{{Label: "Legal", URL: "https://ashby.example/legal"}, {Label: "Privacy", URL: "https://ashby.example/privacy"}}}
+	northlakeBrand = brand.Brand{Name: "Northlake Health", Colour: "#0B5F63", Corners: brand.Round,
+		Tagline: "Bed occupancy, waiting times and theatre use, updated every five seconds.", Subline: "9 hospitals and 214 wards. Access is logged and limited to your role."}
+	sunBrand = brand.Brand{Name: "Sonnenhof Reisen", Colour: "#FFC400", Tone: brand.Cool, Corners: brand.Soft, Font: "Public Sans", HeadFont: "Source Serif 4", Tagline: "Every booking, by the hour.", Subline: "For partners of Sonnenhof."}
+)
+
+func galleryBrand(b brand.Brand) BrandFormProps {
+	checked, notes, err := b.Checked()
+	if err != nil {
+		panic(err)
+	}
+	return BrandFormProps{Action: "/portals/1/brand", Preview: "/portals/1/brand/preview", Brand: checked, Notes: notes, LogoDark: "ashby.svg", Host: "insights.ashby.example",
+		Locales: []ui.Option{{Label: "As the workspace"}, {Value: "en-GB", Label: "English (United Kingdom)"}}}
+}
+
+func galleryBrandBad() BrandFormProps {
+	p := galleryBrand(brand.Brand{Name: "Sonnenhof Reisen", Colour: "#7A7A7A", Corners: brand.Round, LiveColour: "#FFC400", Charts: brand.Charts{Colours: []string{"#C0392B", "#8B7A1B", "#F4F4F4"}}})
+	p.LogoURL, p.LogoDark = "", ""
+	p.Errors = map[string]string{"name": "Enter the name that visitors know you by.", "logo": "The SVG contains <script>, which a logo can't have. Save it with shapes alone.", "links.0.url": "Enter an address that begins with https://."}
+	p.Error = "Some fields of the brand need a change."
+	return p
+}
+
+// galleryFrame is a page of a portal; TestGallery writes the sheet.
+func galleryFrame(b brand.Brand, sheet, title string) PortalFrame {
+	return PortalFrame{Name: b.Name, Title: title, Stylesheet: sheet, Fonts: b.Fonts(), IconURL: "mark.svg", Nonce: "n0nce", Path: "/"}
+}
+
+func galleryPortal() map[string]templ.Component {
+	theme := PortalTheme{Action: "/theme", Next: "/"}
+	header := PortalHeaderProps{Logo: PortalLogo{Name: ashbyBrand.Name, URL: "ashby.svg"}, Home: "/", Downloads: "/downloads",
+		Nav:     []PortalLink{{Label: "Trading", Href: "/d/1", Current: true}, {Label: "Stock", Href: "/d/2"}, {Label: "Returns", Href: "/d/3"}, {Label: "Downloads", Href: "/downloads"}},
+		Visitor: PortalMenu{Kind: "Concession partner", Name: "Halden Knitwear", Email: "mari@halden.example", Account: "/account", SignOut: "/signout", Theme: theme}}
+	footer := PortalFooterProps{Text: ashbyBrand.Footer, Links: brandLinks(ashbyBrand)}
+	sun := header
+	sun.Logo, sun.Visitor.Kind = PortalLogo{Name: sunBrand.Name}, ""
+	panel := func(b brand.Brand) PortalPanel {
+		return PortalPanel{Logo: PortalLogo{Name: b.Name}, Tagline: b.Tagline, Subline: b.Subline, Theme: theme, Footer: PortalFooterProps{Text: "Data held in Frankfurt", Links: []PortalLink{{Label: "Privacy", Href: "https://example.com/privacy"}, {Label: "Status", Href: "https://example.com/status"}}}}
+	}
+	return map[string]templ.Component{
+		"portal":          within(PortalPage(galleryFrame(ashbyBrand, "ashby.css", "Trading & delivery"), header, footer), galleryPortalBoard()),
+		"portal-sun":      within(PortalPage(galleryFrame(sunBrand, "sun.css", "Trading & delivery"), sun, footer), galleryPortalBoard()),
+		"portal-signin":   PortalSignIn(galleryFrame(northlakeBrand, "northlake.css", "Sign in"), PortalSignInProps{Panel: panel(northlakeBrand), Host: "insights.northlake.health", Action: "/signin", Forgot: "/forgot", Email: "j.marsh@partner-labs.example", SSO: "/sso", SSOLabel: "Continue with Northlake SSO", SSOHint: "Required for staff accounts"}),
+		"portal-password": PortalSignIn(galleryFrame(sunBrand, "sun.css", "Sign in"), PortalSignInProps{Panel: panel(sunBrand), Action: "/signin", Error: "Email and password do not match.", Code: "signin.mismatch"}),
+		"portal-message":  PortalMessage(galleryFrame(ashbyBrand, "ashby.css", "Nothing here"), PortalMessageProps{Header: PortalHeaderProps{Logo: header.Logo, Home: "/"}, Footer: footer, Icon: "search-x", Title: "Nothing here", Text: "This page does not exist or was removed.", Code: "portal.not_found", RequestID: "01J9", ActionLabel: "To the dashboards", ActionHref: "/"}),
+	}
+}
+
+func galleryPortalBoard() templ.Component {
+	tile := func(t dashboards.Tile, x, y, w, h int) templ.Component {
+		t.ID, t.Layout = fmt.Sprint("w", x, "-", y), dashboards.Layout{X: x, Y: y, W: w, H: h}
+		if t.Drawing != nil {
+			t.Type = t.Drawing.Type
+		}
+		return DashboardTile(TileProps{Locale: locale.Default(), Tile: &t})
+	}
+	return templ.Join(
+		PortalHeading(PortalHeadingProps{Title: "Trading & delivery", Status: templ.Join(ui.LiveMark("Live"), templ.Raw(`<span>Data as of 14:32:07 BST</span>`)),
+			Actions: templ.Join(ui.Button(ui.ButtonProps{Label: "18 May – 14 Jun 2026", Icon: "calendar", IconEnd: "chevron-down"}), templ.Raw(`<span class="chip"><span class="chip-text">Region <b>North</b></span><button class="chip-remove" aria-label="Remove Region North">×</button></span>`), ui.Button(ui.ButtonProps{Label: "PDF", Icon: "download"}))}),
+		templ.Raw(`<div class="dash">`),
+		tile(dashboards.Tile{Title: "Net sales", Drawing: goldenDrawing("kpi")}, 0, 0, 3, 3),
+		tile(dashboards.Tile{Title: "Net sales and 14-day forecast", Subtitle: "Daily, all channels", Drawing: goldenDrawing("line")}, 3, 0, 9, 9),
+		tile(dashboards.Tile{Title: "Sales by channel", Subtitle: "£k per week, ISO weeks 17–24", Drawing: goldenDrawing("stacked_bar")}, 0, 9, 8, 8),
+		tile(dashboards.Tile{Title: "Orders by hour", Drawing: goldenDrawing("heatmap")}, 8, 9, 4, 8),
+		templ.Raw(`</div>`))
+}
+
+// Nothing that a portal's visitor is sent names the product.
+func TestPortalsDoNotNameTheProduct(t *testing.T) {
+	t.Parallel()
+	pages := galleryPortal()
+	pages["preview"] = BrandPreview(BrandPreviewProps{Brand: ashbyBrand, Live: true})
+	for name, page := range pages {
+		var b strings.Builder
+		if err := page.Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ToLower(b.String()), "dataflow") {
+			t.Errorf("%s names the product", name)
+		}
+	}
+	for _, b := range []brand.Brand{ashbyBrand, northlakeBrand, sunBrand, {}} {
+		if text := string(b.CSS(static.URL)) + string(brand.Mark(b.Name, b.Colour)); strings.Contains(strings.ToLower(text), "dataflow") {
+			t.Errorf("the sheet of %q names the product", b.Name)
+		}
+	}
+}
+
+// What was typed stays text, and out of styles.
+func TestHostileBrand(t *testing.T) {
+	t.Parallel()
+	const bad = `"><img src=x onerror=alert(1)>;}body{display:none}`
+	b := brand.Brand{Name: bad, Colour: bad, Tone: bad, Corners: bad, Font: bad, HeadFont: bad, Charts: brand.Charts{Preset: bad, Colours: []string{bad}}, LiveColour: bad, Tagline: bad, Footer: bad, Links: []brand.Link{{Label: bad, URL: "javascript:alert(1)"}}}
+	for name, page := range map[string]templ.Component{
+		"form": BrandForm(BrandFormProps{Brand: b, Action: "/x", Preview: "/y"}), "preview": BrandPreview(BrandPreviewProps{Brand: b, Live: true}),
+		"header": PortalHeader(PortalHeaderProps{Logo: PortalLogo{Name: bad, URL: bad}, Home: "javascript:alert(1)", Visitor: PortalMenu{Name: bad, Kind: bad}}),
+	} {
+		var out strings.Builder
+		if err := page.Render(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); strings.Contains(text, "<img src=x") || strings.Contains(text, `href="javascript:`) || strings.Contains(text, "display:none}") && strings.Contains(text, `style="`+bad) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+// Live previews renew the notes beside the fields.
+func TestBrandPreviewNotes(t *testing.T) {
+	t.Parallel()
+	p := galleryBrandBad().preview()
+	p.Live, p.Errors = true, map[string]string{"charts": "Give at most 7 chart colours."}
+	var out strings.Builder
+	if err := BrandPreview(p).Render(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "&amp;#34;") || !strings.Contains(out.String(), `--df-font:&#34;Inter Variable&#34;`) {
+		t.Error("the style's quotes are not escaped once")
+	}
+	for _, want := range []string{`<hx-partial hx-target="#brand-notes-colour"`, "Darkened a little, to #", "Colour 3 (#F4F4F4) is hard to see", "Give at most 7 chart colours."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s", want)
+		}
 	}
 }
 
@@ -308,6 +443,14 @@ func within(page, children templ.Component) templ.Component {
 func TestGallery(t *testing.T) {
 	if *galleryDir == "" {
 		return
+	}
+	for name, content := range map[string][]byte{
+		"ashby.css": ashbyBrand.CSS(static.URL), "northlake.css": northlakeBrand.CSS(static.URL), "sun.css": sunBrand.CSS(static.URL), "mark.svg": brand.Mark("Ashby & Vale", "#6D1F3B"),
+		"ashby.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 34 34" fill="none" stroke="#FFF9F2" stroke-width="1.6"><circle cx="17" cy="17" r="16"/><path d="M17 6v22M17 12 8 26M17 12l9 14"/></svg>`),
+	} {
+		if err := os.WriteFile(filepath.Join(*galleryDir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, page := range galleryPages() {
 		var b strings.Builder

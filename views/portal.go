@@ -1,6 +1,8 @@
 package views
 
 import (
+	"slices"
+
 	"github.com/a-h/templ"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -59,6 +61,11 @@ type PortalHeaderProps struct {
 
 func (p PortalHeaderProps) id(part string) string { return orElse(p.ID, "portal") + "-" + part }
 
+// leadsTo tells whether the navigation has a path already.
+func (p PortalHeaderProps) leadsTo(path string) bool {
+	return slices.ContainsFunc(p.Nav, func(l PortalLink) bool { return l.Href == path })
+}
+
 // PortalMenu is the menu of the person who visits; none without a name.
 type PortalMenu struct {
 	Kind    string // before the name: "Concession partner"
@@ -66,7 +73,14 @@ type PortalMenu struct {
 	Email   string
 	Account string // path
 	SignOut string // POST
-	Theme   string // POST theme, next; "" leaves the choice out
+	Theme   PortalTheme
+}
+
+// PortalTheme is the choice of light or dark; left out without an action.
+type PortalTheme struct {
+	Action string // POST theme, next
+	Next   string
+	Chosen Theme
 }
 
 // PortalFooterProps is the line at the foot of a portal.
@@ -81,7 +95,7 @@ type PortalPanel struct {
 	Tagline string
 	Subline string
 	Footer  PortalFooterProps
-	Theme   string // POST theme, next; "" leaves the choice out
+	Theme   PortalTheme
 }
 
 // PortalSignInProps is the sign-in form. Field errors are by name: "email",

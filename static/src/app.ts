@@ -28,6 +28,7 @@ const lazy: Record<string, () => Promise<unknown>> = {
   "df-dashboard": () => import("./dashboard.ts"),
   "df-editor": () => import("./editor/editor.ts"),
   "df-map": () => import("./map.ts"),
+  "df-colour": () => import("./brand.ts"),
   "df-copy": () => import("./elements/copy.ts"),
   "df-dropzone": () => import("./uploads.ts"),
 };
