@@ -13,40 +13,338 @@ import (
 	"github.com/google/uuid"
 )
 
-const auditInsert = `-- name: AuditInsert :exec
-INSERT INTO audit_events (tenant_id, audit_id, actor_kind, user_id, action, target_kind, target_id, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+const auditBatches = `-- name: AuditBatches :many
+SELECT batch, entries, sealed_at, hash FROM audit_batches
+WHERE tenant_id = $1 AND batch > $2 ORDER BY batch LIMIT $3
 `
 
-type AuditInsertParams struct {
-	TenantID   uuid.UUID
+type AuditBatchesRow struct {
+	Batch    int64
+	Entries  int32
+	SealedAt time.Time
+	Hash     []byte
+}
+
+func (q *Queries) AuditBatches(ctx context.Context, tenantID uuid.UUID, afterBatch int64, rowLimit int32) ([]AuditBatchesRow, error) {
+	rows, err := q.db.Query(ctx, auditBatches, tenantID, afterBatch, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditBatchesRow
+	for rows.Next() {
+		var i AuditBatchesRow
+		if err := rows.Scan(
+			&i.Batch,
+			&i.Entries,
+			&i.SealedAt,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditChain = `-- name: AuditChain :one
+SELECT batch, hash, checkpoint, checkpoint_hash, checkpoint_at FROM audit_chains WHERE tenant_id = $1
+`
+
+type AuditChainRow struct {
+	Batch          int64
+	Hash           []byte
+	Checkpoint     int64
+	CheckpointHash []byte
+	CheckpointAt   *time.Time
+}
+
+func (q *Queries) AuditChain(ctx context.Context, tenantID uuid.UUID) (AuditChainRow, error) {
+	row := q.db.QueryRow(ctx, auditChain, tenantID)
+	var i AuditChainRow
+	err := row.Scan(
+		&i.Batch,
+		&i.Hash,
+		&i.Checkpoint,
+		&i.CheckpointHash,
+		&i.CheckpointAt,
+	)
+	return i, err
+}
+
+const auditCountOpen = `-- name: AuditCountOpen :one
+SELECT count(*) FROM audit_events WHERE tenant_id = $1 AND batch IS NULL
+`
+
+func (q *Queries) AuditCountOpen(ctx context.Context, tenantID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, auditCountOpen, tenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const auditDays = `-- name: AuditDays :one
+SELECT audit_days FROM tenants WHERE tenant_id = $1
+`
+
+func (q *Queries) AuditDays(ctx context.Context, tenantID uuid.UUID) (int32, error) {
+	row := q.db.QueryRow(ctx, auditDays, tenantID)
+	var audit_days int32
+	err := row.Scan(&audit_days)
+	return audit_days, err
+}
+
+const auditErase = `-- name: AuditErase :one
+SELECT audit_erase($1::uuid, $2::text[])::bigint AS parts
+`
+
+// AuditErase takes a person out of the log.
+func (q *Queries) AuditErase(ctx context.Context, userID uuid.UUID, words []string) (int64, error) {
+	row := q.db.QueryRow(ctx, auditErase, userID, words)
+	var parts int64
+	err := row.Scan(&parts)
+	return parts, err
+}
+
+const auditForwardDelete = `-- name: AuditForwardDelete :execrows
+DELETE FROM audit_forwards WHERE tenant_id = $1
+`
+
+func (q *Queries) AuditForwardDelete(ctx context.Context, tenantID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, auditForwardDelete, tenantID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const auditForwardDue = `-- name: AuditForwardDue :one
+SELECT EXISTS (SELECT FROM audit_forwards f JOIN audit_chains c ON c.tenant_id = f.tenant_id WHERE f.tenant_id = $1 AND f.sent < c.batch)
+`
+
+// AuditForwardDue tells whether batches wait to be sent.
+func (q *Queries) AuditForwardDue(ctx context.Context, tenantID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, auditForwardDue, tenantID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const auditForwardFailed = `-- name: AuditForwardFailed :exec
+UPDATE audit_forwards SET error = $1, failed_at = now() WHERE tenant_id = $2
+`
+
+func (q *Queries) AuditForwardFailed(ctx context.Context, error string, tenantID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, auditForwardFailed, error, tenantID)
+	return err
+}
+
+const auditForwardGet = `-- name: AuditForwardGet :one
+SELECT kind, address, secret, sent, sent_at, error, failed_at FROM audit_forwards WHERE tenant_id = $1
+`
+
+type AuditForwardGetRow struct {
+	Kind     string
+	Address  string
+	Secret   []byte
+	Sent     int64
+	SentAt   *time.Time
+	Error    string
+	FailedAt *time.Time
+}
+
+func (q *Queries) AuditForwardGet(ctx context.Context, tenantID uuid.UUID) (AuditForwardGetRow, error) {
+	row := q.db.QueryRow(ctx, auditForwardGet, tenantID)
+	var i AuditForwardGetRow
+	err := row.Scan(
+		&i.Kind,
+		&i.Address,
+		&i.Secret,
+		&i.Sent,
+		&i.SentAt,
+		&i.Error,
+		&i.FailedAt,
+	)
+	return i, err
+}
+
+const auditForwardPut = `-- name: AuditForwardPut :exec
+INSERT INTO audit_forwards (tenant_id, kind, address, secret, sent)
+VALUES ($1, $2, $3, $4, COALESCE((SELECT c.batch FROM audit_chains c WHERE c.tenant_id = $1), 0))
+ON CONFLICT (tenant_id) DO UPDATE SET kind = $2, address = $3, secret = COALESCE($4, audit_forwards.secret),
+    error = '', failed_at = NULL, changed_at = now()
+`
+
+type AuditForwardPutParams struct {
+	TenantID uuid.UUID
+	Kind     string
+	Address  string
+	Secret   []byte
+}
+
+// AuditForwardPut begins with what is sealed from now on.
+func (q *Queries) AuditForwardPut(ctx context.Context, arg AuditForwardPutParams) error {
+	_, err := q.db.Exec(ctx, auditForwardPut,
+		arg.TenantID,
+		arg.Kind,
+		arg.Address,
+		arg.Secret,
+	)
+	return err
+}
+
+const auditForwardSent = `-- name: AuditForwardSent :exec
+UPDATE audit_forwards SET sent = $1, sent_at = now(), error = '', failed_at = NULL WHERE tenant_id = $2 AND sent < $1
+`
+
+func (q *Queries) AuditForwardSent(ctx context.Context, sent int64, tenantID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, auditForwardSent, sent, tenantID)
+	return err
+}
+
+const auditGet = `-- name: AuditGet :one
+SELECT e.audit_id, e.at, e.actor_kind, e.user_id, e.action, e.target_kind, e.target_id, e.outcome, e.request_id, e.detail, e.batch, d.who, d.what
+FROM audit_events e LEFT JOIN audit_details d ON d.tenant_id = e.tenant_id AND d.audit_id = e.audit_id
+WHERE e.tenant_id = $1 AND e.audit_id = $2
+`
+
+type AuditGetRow struct {
 	AuditID    uuid.UUID
+	At         time.Time
 	ActorKind  string
 	UserID     *uuid.UUID
 	Action     string
 	TargetKind string
 	TargetID   string
+	Outcome    string
+	RequestID  string
 	Detail     json.RawMessage
+	Batch      *int64
+	Who        json.RawMessage
+	What       json.RawMessage
 }
 
+func (q *Queries) AuditGet(ctx context.Context, tenantID uuid.UUID, auditID uuid.UUID) (AuditGetRow, error) {
+	row := q.db.QueryRow(ctx, auditGet, tenantID, auditID)
+	var i AuditGetRow
+	err := row.Scan(
+		&i.AuditID,
+		&i.At,
+		&i.ActorKind,
+		&i.UserID,
+		&i.Action,
+		&i.TargetKind,
+		&i.TargetID,
+		&i.Outcome,
+		&i.RequestID,
+		&i.Detail,
+		&i.Batch,
+		&i.Who,
+		&i.What,
+	)
+	return i, err
+}
+
+const auditInsert = `-- name: AuditInsert :exec
+WITH given AS (
+    SELECT $1::uuid AS tenant_id, $2::uuid AS audit_id, COALESCE($3::timestamptz, now()) AS at,
+        $4::text AS actor_kind, $5::uuid AS user_id, $6::text AS action, $7::text AS target_kind,
+        $8::text AS target_id, $9::uuid AS object_id, $10::text AS outcome, $11::text AS request_id,
+        $12::jsonb AS who, $13::bytea AS who_salt, $14::jsonb AS what, $15::bytea AS what_salt
+), said AS (
+    SELECT g.tenant_id, g.audit_id, g.at, g.actor_kind, g.user_id, g.action, g.target_kind, g.target_id, g.object_id, g.outcome, g.request_id, g.who, g.who_salt, g.what, g.what_salt, jsonb_strip_nulls(COALESCE((SELECT jsonb_build_object('name', NULLIF(u.name, ''), 'email', u.email) FROM users u
+            WHERE u.tenant_id = g.tenant_id AND u.user_id = g.user_id), '{}'::jsonb) || g.who) AS who_said,
+        jsonb_strip_nulls(jsonb_build_object('name', CASE g.target_kind
+            WHEN 'user' THEN (SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u WHERE u.tenant_id = g.tenant_id AND u.user_id = g.object_id)
+            WHEN 'dashboard' THEN (SELECT d.name FROM dashboards d WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.object_id)
+            WHEN 'dataset' THEN (SELECT d.name FROM datasets d WHERE d.tenant_id = g.tenant_id AND d.dataset_id = g.object_id)
+            WHEN 'folder' THEN (SELECT f.name FROM folders f WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.object_id)
+            WHEN 'group' THEN (SELECT c.name FROM user_groups c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.object_id)
+        END) || g.what) AS what_said
+    FROM given g
+), entry AS (
+    INSERT INTO audit_events (tenant_id, audit_id, at, actor_kind, user_id, action, target_kind, target_id, outcome, request_id, who_digest, what_digest)
+    SELECT tenant_id, audit_id, at, actor_kind, user_id, action, target_kind, target_id, outcome, request_id,
+        sha256(who_salt || convert_to(who_said::text, 'UTF8')), sha256(what_salt || convert_to(what_said::text, 'UTF8'))
+    FROM said
+)
+INSERT INTO audit_details (tenant_id, audit_id, who, who_salt, what, what_salt)
+SELECT tenant_id, audit_id, who_said, who_salt, what_said, what_salt FROM said
+`
+
+type AuditInsertParams struct {
+	TenantID   uuid.UUID
+	AuditID    uuid.UUID
+	At         *time.Time
+	ActorKind  string
+	UserID     *uuid.UUID
+	Action     string
+	TargetKind string
+	TargetID   string
+	ObjectID   *uuid.UUID
+	Outcome    string
+	RequestID  string
+	Who        json.RawMessage
+	WhoSalt    []byte
+	What       json.RawMessage
+	WhatSalt   []byte
+}
+
+// AuditInsert writes an entry with what only the database knows: the actor's
+// name, and how the object is called just now. It is one statement, so that an
+// entry costs one round trip.
 func (q *Queries) AuditInsert(ctx context.Context, arg AuditInsertParams) error {
 	_, err := q.db.Exec(ctx, auditInsert,
 		arg.TenantID,
 		arg.AuditID,
+		arg.At,
 		arg.ActorKind,
 		arg.UserID,
 		arg.Action,
 		arg.TargetKind,
 		arg.TargetID,
-		arg.Detail,
+		arg.ObjectID,
+		arg.Outcome,
+		arg.RequestID,
+		arg.Who,
+		arg.WhoSalt,
+		arg.What,
+		arg.WhatSalt,
 	)
 	return err
 }
 
 const auditList = `-- name: AuditList :many
-SELECT audit_id, at, actor_kind, user_id, action, target_kind, target_id, detail FROM audit_events
-WHERE tenant_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3
+SELECT e.audit_id, e.at, e.actor_kind, e.user_id, e.action, e.target_kind, e.target_id, e.outcome, e.request_id, e.detail, e.batch, d.who, d.what
+FROM audit_events e LEFT JOIN audit_details d ON d.tenant_id = e.tenant_id AND d.audit_id = e.audit_id
+WHERE e.tenant_id = $1
+  AND (e.at, e.audit_id) < ($2::timestamptz, $3::uuid)
+  AND e.at >= $4::timestamptz
+  AND ($5::uuid IS NULL OR e.user_id = $5::uuid)
+  AND (cardinality($6::text[]) = 0 OR e.action = ANY ($6::text[]) OR split_part(e.action, '.', 1) = ANY ($6::text[]))
+  AND ($7::text IS NULL OR e.target_id = $7::text)
+  AND ($8::text IS NULL OR e.outcome = $8::text)
+  AND (cardinality($9::text[]) = 0 OR e.action = ANY ($10::text[])
+    OR lower(concat_ws(' ', d.who::text, d.what::text, e.action, e.target_id, e.request_id)) LIKE ALL ($9::text[]))
+ORDER BY e.at DESC, e.audit_id DESC LIMIT $11
 `
+
+type AuditListParams struct {
+	TenantID     uuid.UUID
+	BeforeAt     time.Time
+	BeforeID     uuid.UUID
+	Since        time.Time
+	UserID       *uuid.UUID
+	Actions      []string
+	TargetID     *string
+	Outcome      *string
+	Patterns     []string
+	FoundActions []string
+	RowLimit     int32
+}
 
 type AuditListRow struct {
 	AuditID    uuid.UUID
@@ -56,12 +354,30 @@ type AuditListRow struct {
 	Action     string
 	TargetKind string
 	TargetID   string
+	Outcome    string
+	RequestID  string
 	Detail     json.RawMessage
+	Batch      *int64
+	Who        json.RawMessage
+	What       json.RawMessage
 }
 
 // AuditList is one page, newest first, after the entry of the page before.
-func (q *Queries) AuditList(ctx context.Context, tenantID uuid.UUID, before uuid.UUID, rowLimit int32) ([]AuditListRow, error) {
-	rows, err := q.db.Query(ctx, auditList, tenantID, before, rowLimit)
+// Filters that are null do not count.
+func (q *Queries) AuditList(ctx context.Context, arg AuditListParams) ([]AuditListRow, error) {
+	rows, err := q.db.Query(ctx, auditList,
+		arg.TenantID,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.Since,
+		arg.UserID,
+		arg.Actions,
+		arg.TargetID,
+		arg.Outcome,
+		arg.Patterns,
+		arg.FoundActions,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +393,12 @@ func (q *Queries) AuditList(ctx context.Context, tenantID uuid.UUID, before uuid
 			&i.Action,
 			&i.TargetKind,
 			&i.TargetID,
+			&i.Outcome,
+			&i.RequestID,
 			&i.Detail,
+			&i.Batch,
+			&i.Who,
+			&i.What,
 		); err != nil {
 			return nil, err
 		}
@@ -87,4 +408,226 @@ func (q *Queries) AuditList(ctx context.Context, tenantID uuid.UUID, before uuid
 		return nil, err
 	}
 	return items, nil
+}
+
+const auditLock = `-- name: AuditLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('audit seal ' || current_setting('app.tenant_id'), 0))
+`
+
+// AuditLock lets one process at a time seal a workspace.
+func (q *Queries) AuditLock(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, auditLock)
+	return err
+}
+
+const auditOpen = `-- name: AuditOpen :many
+SELECT audit_id, at, actor_kind, user_id, action, target_kind, target_id, outcome, request_id, detail::text AS detail, who_digest, what_digest
+FROM audit_events
+WHERE tenant_id = $1 AND batch IS NULL
+  AND (xact < pg_snapshot_xmin(pg_current_snapshot()) OR xact > pg_snapshot_xmax(pg_current_snapshot()))
+ORDER BY xact, audit_id LIMIT $2
+`
+
+type AuditOpenRow struct {
+	AuditID    uuid.UUID
+	At         time.Time
+	ActorKind  string
+	UserID     *uuid.UUID
+	Action     string
+	TargetKind string
+	TargetID   string
+	Outcome    string
+	RequestID  string
+	Detail     string
+	WhoDigest  []byte
+	WhatDigest []byte
+}
+
+// AuditOpen are the entries that are in no batch and that no transaction can
+// come before any more. A number beyond all that this server has given out is
+// from the server that a backup was taken of.
+func (q *Queries) AuditOpen(ctx context.Context, tenantID uuid.UUID, rowLimit int32) ([]AuditOpenRow, error) {
+	rows, err := q.db.Query(ctx, auditOpen, tenantID, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditOpenRow
+	for rows.Next() {
+		var i AuditOpenRow
+		if err := rows.Scan(
+			&i.AuditID,
+			&i.At,
+			&i.ActorKind,
+			&i.UserID,
+			&i.Action,
+			&i.TargetKind,
+			&i.TargetID,
+			&i.Outcome,
+			&i.RequestID,
+			&i.Detail,
+			&i.WhoDigest,
+			&i.WhatDigest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditPeople = `-- name: AuditPeople :many
+SELECT u.user_id, COALESCE(NULLIF(u.name, ''), u.email)::text AS name FROM users u
+WHERE u.tenant_id = $1 AND EXISTS (SELECT FROM audit_events e WHERE e.tenant_id = $1 AND e.user_id = u.user_id AND e.at >= $2)
+ORDER BY lower(COALESCE(NULLIF(u.name, ''), u.email)) LIMIT $3
+`
+
+type AuditPeopleRow struct {
+	UserID uuid.UUID
+	Name   string
+}
+
+// AuditPeople are those who have done something since then.
+func (q *Queries) AuditPeople(ctx context.Context, tenantID uuid.UUID, since time.Time, rowLimit int32) ([]AuditPeopleRow, error) {
+	rows, err := q.db.Query(ctx, auditPeople, tenantID, since, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditPeopleRow
+	for rows.Next() {
+		var i AuditPeopleRow
+		if err := rows.Scan(&i.UserID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditPrune = `-- name: AuditPrune :one
+SELECT audit_prune()::bigint AS removed
+`
+
+// AuditPrune removes what is older than the workspace keeps it.
+func (q *Queries) AuditPrune(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, auditPrune)
+	var removed int64
+	err := row.Scan(&removed)
+	return removed, err
+}
+
+const auditSeal = `-- name: AuditSeal :one
+SELECT audit_seal($1::uuid[], $2::bytea, $3::bytea)::bigint AS batch
+`
+
+func (q *Queries) AuditSeal(ctx context.Context, entryIds []uuid.UUID, chainBefore []byte, chainAfter []byte) (int64, error) {
+	row := q.db.QueryRow(ctx, auditSeal, entryIds, chainBefore, chainAfter)
+	var batch int64
+	err := row.Scan(&batch)
+	return batch, err
+}
+
+const auditSealed = `-- name: AuditSealed :many
+SELECT e.audit_id, e.at, e.actor_kind, e.user_id, e.action, e.target_kind, e.target_id, e.outcome, e.request_id, e.detail::text AS detail,
+    e.who_digest, e.what_digest, e.batch::bigint AS batch, e.place::integer AS place,
+    COALESCE(d.who::text, '')::text AS who, d.who_salt, COALESCE(d.what::text, '')::text AS what, d.what_salt
+FROM audit_events e LEFT JOIN audit_details d ON d.tenant_id = e.tenant_id AND d.audit_id = e.audit_id
+WHERE e.tenant_id = $1 AND e.batch > $2::bigint AND e.batch <= $3::bigint
+ORDER BY e.batch, e.place
+`
+
+type AuditSealedRow struct {
+	AuditID    uuid.UUID
+	At         time.Time
+	ActorKind  string
+	UserID     *uuid.UUID
+	Action     string
+	TargetKind string
+	TargetID   string
+	Outcome    string
+	RequestID  string
+	Detail     string
+	WhoDigest  []byte
+	WhatDigest []byte
+	Batch      int64
+	Place      int32
+	Who        string
+	WhoSalt    []byte
+	What       string
+	WhatSalt   []byte
+}
+
+// AuditSealed are entries of batches, in the order of the chain.
+func (q *Queries) AuditSealed(ctx context.Context, tenantID uuid.UUID, afterBatch int64, toBatch int64) ([]AuditSealedRow, error) {
+	rows, err := q.db.Query(ctx, auditSealed, tenantID, afterBatch, toBatch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditSealedRow
+	for rows.Next() {
+		var i AuditSealedRow
+		if err := rows.Scan(
+			&i.AuditID,
+			&i.At,
+			&i.ActorKind,
+			&i.UserID,
+			&i.Action,
+			&i.TargetKind,
+			&i.TargetID,
+			&i.Outcome,
+			&i.RequestID,
+			&i.Detail,
+			&i.WhoDigest,
+			&i.WhatDigest,
+			&i.Batch,
+			&i.Place,
+			&i.Who,
+			&i.WhoSalt,
+			&i.What,
+			&i.WhatSalt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditSetDays = `-- name: AuditSetDays :exec
+UPDATE tenants SET audit_days = $1, updated_at = now() WHERE tenant_id = $2
+`
+
+func (q *Queries) AuditSetDays(ctx context.Context, days int32, tenantID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, auditSetDays, days, tenantID)
+	return err
+}
+
+const auditStrays = `-- name: AuditStrays :one
+SELECT count(*), COALESCE(min(e.batch), 0)::bigint AS batch FROM audit_events e
+WHERE e.tenant_id = $1 AND e.batch IS NOT NULL
+  AND NOT EXISTS (SELECT FROM audit_batches b WHERE b.tenant_id = $1 AND b.batch = e.batch)
+`
+
+type AuditStraysRow struct {
+	Count int64
+	Batch int64
+}
+
+// AuditStrays are entries of batches that the chain does not have.
+func (q *Queries) AuditStrays(ctx context.Context, tenantID uuid.UUID) (AuditStraysRow, error) {
+	row := q.db.QueryRow(ctx, auditStrays, tenantID)
+	var i AuditStraysRow
+	err := row.Scan(&i.Count, &i.Batch)
+	return i, err
 }

@@ -230,6 +230,86 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.audit_erase(person uuid, words text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    one    bigint;
+    two    bigint;
+BEGIN
+    UPDATE public.audit_details d SET who = NULL, who_salt = NULL FROM public.audit_events e
+    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND e.user_id = person AND d.who IS NOT NULL;
+    GET DIAGNOSTICS one = ROW_COUNT;
+    UPDATE public.audit_details d SET what = NULL, what_salt = NULL FROM public.audit_events e
+    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND d.what IS NOT NULL
+      AND (e.target_kind = 'user' AND e.target_id = person::text
+        OR EXISTS (SELECT FROM unnest(words) w WHERE w <> '' AND strpos(lower(d.what::text), lower(w)) > 0));
+    GET DIAGNOSTICS two = ROW_COUNT;
+    RETURN one + two;
+END
+$$;
+
+CREATE FUNCTION public.audit_prune() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant  uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    kept    interval := make_interval(days => (SELECT t.audit_days FROM public.tenants t WHERE t.tenant_id = tenant));
+    waits   bigint := COALESCE((SELECT f.sent FROM public.audit_forwards f WHERE f.tenant_id = tenant), 9223372036854775807);
+    keep    bigint;
+    last    public.audit_batches%ROWTYPE;
+    removed bigint;
+BEGIN
+    PERFORM FROM public.audit_chains c WHERE c.tenant_id = tenant FOR UPDATE;
+    SELECT min(b.batch) INTO keep FROM public.audit_batches b
+    WHERE b.tenant_id = tenant AND (GREATEST(b.last_at, b.sealed_at) >= now() - kept
+        OR b.batch > waits AND GREATEST(b.last_at, b.sealed_at) >= now() - 2 * kept);
+    SELECT * INTO last FROM (SELECT * FROM public.audit_batches b WHERE b.tenant_id = tenant AND (keep IS NULL OR b.batch < keep)
+        ORDER BY b.batch LIMIT 200) old ORDER BY old.batch DESC LIMIT 1;
+    IF last.batch IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM public.audit_events e WHERE e.tenant_id = tenant AND e.batch <= last.batch;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    DELETE FROM public.audit_batches b WHERE b.tenant_id = tenant AND b.batch <= last.batch;
+    UPDATE public.audit_chains c SET checkpoint = last.batch, checkpoint_hash = last.hash, checkpoint_at = now() WHERE c.tenant_id = tenant;
+    RETURN removed;
+END
+$$;
+
+CREATE FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    head   public.audit_chains%ROWTYPE;
+    newest timestamptz;
+    sealed integer;
+BEGIN
+    INSERT INTO public.audit_chains (tenant_id, batch, hash) VALUES (tenant, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT (tenant_id) DO NOTHING;
+    SELECT * INTO head FROM public.audit_chains c WHERE c.tenant_id = tenant FOR UPDATE;
+    IF head.hash <> chain_before THEN
+        RAISE EXCEPTION 'the chain has gone on meanwhile' USING ERRCODE = '40001';
+    END IF;
+    UPDATE public.audit_events e SET batch = head.batch + 1, place = n.place
+    FROM unnest(entry_ids) WITH ORDINALITY n (id, place)
+    WHERE e.tenant_id = tenant AND e.audit_id = n.id AND e.batch IS NULL;
+    GET DIAGNOSTICS sealed = ROW_COUNT;
+    IF sealed = 0 OR sealed <> cardinality(entry_ids) THEN
+        RAISE EXCEPTION 'sealed % of % entries', sealed, cardinality(entry_ids);
+    END IF;
+    SELECT max(e.at) INTO newest FROM public.audit_events e WHERE e.tenant_id = tenant AND e.batch = head.batch + 1;
+    INSERT INTO public.audit_batches (tenant_id, batch, entries, last_at, sealed_at, hash)
+    VALUES (tenant, head.batch + 1, sealed, newest, clock_timestamp(), chain_after);
+    UPDATE public.audit_chains c SET batch = head.batch + 1, hash = chain_after WHERE c.tenant_id = tenant;
+    RETURN head.batch + 1;
+END
+$$;
+
 CREATE FUNCTION public.derive_access() RETURNS trigger
     LANGUAGE plpgsql
     SET "app.subjects" TO ''
@@ -472,6 +552,42 @@ END)))),
 
 ALTER TABLE ONLY public.access_grants FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.audit_batches (
+    tenant_id uuid NOT NULL,
+    batch bigint NOT NULL,
+    entries integer NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT audit_batches_batch_check CHECK ((batch > 0)),
+    CONSTRAINT audit_batches_entries_check CHECK ((entries > 0)),
+    CONSTRAINT audit_batches_hash_check CHECK ((length(hash) = 32))
+);
+
+ALTER TABLE ONLY public.audit_batches FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_chains (
+    tenant_id uuid NOT NULL,
+    batch bigint NOT NULL,
+    hash bytea NOT NULL,
+    checkpoint bigint DEFAULT 0 NOT NULL,
+    checkpoint_hash bytea DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea NOT NULL,
+    checkpoint_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.audit_chains FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_details (
+    tenant_id uuid NOT NULL,
+    audit_id uuid NOT NULL,
+    who jsonb,
+    who_salt bytea,
+    what jsonb,
+    what_salt bytea
+);
+
+ALTER TABLE ONLY public.audit_details FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.audit_events (
     tenant_id uuid NOT NULL,
     audit_id uuid NOT NULL,
@@ -481,10 +597,37 @@ CREATE TABLE public.audit_events (
     action text NOT NULL,
     target_kind text DEFAULT ''::text NOT NULL,
     target_id text DEFAULT ''::text NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    outcome text DEFAULT 'allowed'::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    who_digest bytea,
+    what_digest bytea,
+    xact xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    batch bigint,
+    place integer,
+    CONSTRAINT audit_events_check CHECK (((batch IS NULL) = (place IS NULL))),
+    CONSTRAINT audit_events_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'denied'::text]))),
+    CONSTRAINT audit_events_what_digest_check CHECK ((length(what_digest) = 32)),
+    CONSTRAINT audit_events_who_digest_check CHECK ((length(who_digest) = 32))
 );
 
 ALTER TABLE ONLY public.audit_events FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_forwards (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    address text NOT NULL,
+    secret bytea,
+    sent bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    error text DEFAULT ''::text NOT NULL,
+    failed_at timestamp with time zone,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_forwards_address_check CHECK (((length(address) >= 1) AND (length(address) <= 500))),
+    CONSTRAINT audit_forwards_kind_check CHECK ((kind = ANY (ARRAY['syslog'::text, 'hec'::text])))
+);
+
+ALTER TABLE ONLY public.audit_forwards FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.comment_threads (
     tenant_id uuid NOT NULL,
@@ -1137,7 +1280,9 @@ CREATE TABLE public.tenants (
     plan_type public.plan_type DEFAULT 'Professional'::public.plan_type NOT NULL,
     zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en-GB'::text NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    audit_days integer DEFAULT 90 NOT NULL,
+    CONSTRAINT tenants_audit_days_check CHECK (((audit_days >= 30) AND (audit_days <= 3650)))
 );
 
 ALTER TABLE ONLY public.tenants FORCE ROW LEVEL SECURITY;
@@ -1269,8 +1414,20 @@ ALTER TABLE ONLY control.throttles
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_pkey PRIMARY KEY (tenant_id, object_id, subject_id);
 
+ALTER TABLE ONLY public.audit_batches
+    ADD CONSTRAINT audit_batches_pkey PRIMARY KEY (tenant_id, batch);
+
+ALTER TABLE ONLY public.audit_chains
+    ADD CONSTRAINT audit_chains_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.audit_details
+    ADD CONSTRAINT audit_details_pkey PRIMARY KEY (tenant_id, audit_id);
+
 ALTER TABLE ONLY public.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (tenant_id, audit_id);
+
+ALTER TABLE ONLY public.audit_forwards
+    ADD CONSTRAINT audit_forwards_pkey PRIMARY KEY (tenant_id);
 
 ALTER TABLE ONLY public.comment_threads
     ADD CONSTRAINT comment_threads_pkey PRIMARY KEY (tenant_id, thread_id);
@@ -1465,7 +1622,13 @@ CREATE INDEX access_grants_group_idx ON public.access_grants USING btree (tenant
 
 CREATE INDEX access_grants_user_idx ON public.access_grants USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
-CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC);
+CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC, audit_id DESC);
+
+CREATE UNIQUE INDEX audit_events_batch_idx ON public.audit_events USING btree (tenant_id, batch, place) WHERE (batch IS NOT NULL);
+
+CREATE INDEX audit_events_open_idx ON public.audit_events USING btree (tenant_id, xact, audit_id) WHERE (batch IS NULL);
+
+CREATE INDEX audit_events_user_idx ON public.audit_events USING btree (tenant_id, user_id, at DESC, audit_id DESC);
 
 CREATE INDEX comment_threads_dashboard_idx ON public.comment_threads USING btree (tenant_id, dashboard_id, created_at);
 
@@ -1676,6 +1839,9 @@ ALTER TABLE ONLY public.access_grants
 
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.audit_details
+    ADD CONSTRAINT audit_details_tenant_id_audit_id_fkey FOREIGN KEY (tenant_id, audit_id) REFERENCES public.audit_events(tenant_id, audit_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.comment_threads
     ADD CONSTRAINT comment_threads_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1917,7 +2083,15 @@ ALTER TABLE control.throttles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.access_grants ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.audit_batches ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_chains ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_details ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_forwards ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.comment_threads ENABLE ROW LEVEL SECURITY;
 
@@ -2037,7 +2211,15 @@ CREATE POLICY shared_rows ON public.notifications AS RESTRICTIVE FOR SELECT USIN
 
 CREATE POLICY tenant_rows ON public.access_grants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.audit_batches USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_chains USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_details USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_forwards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.comment_threads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2182,6 +2364,15 @@ GRANT ALL ON FUNCTION public.access_subjects() TO dataflow_app;
 
 REVOKE ALL ON FUNCTION public.apply_grant() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.audit_erase(person uuid, words text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_erase(person uuid, words text[]) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.audit_prune() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_prune() TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) TO dataflow_app;
+
 REVOKE ALL ON FUNCTION public.derive_access() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.is_among(list uuid[], tenant uuid, person uuid, person_role public.user_role) FROM PUBLIC;
@@ -2219,7 +2410,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.throttles TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_grants TO dataflow_app;
 
+GRANT SELECT ON TABLE public.audit_batches TO dataflow_app;
+
+GRANT SELECT ON TABLE public.audit_chains TO dataflow_app;
+
+GRANT SELECT,INSERT ON TABLE public.audit_details TO dataflow_app;
+
 GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit_forwards TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comment_threads TO dataflow_app;
 

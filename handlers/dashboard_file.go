@@ -11,10 +11,10 @@ import (
 
 // fileRoutes are a dashboard as a file: to keep, and to change as text.
 func (h editor) fileRoutes(r chi.Router) {
-	r.Get("/dashboards/{id}/file.yaml", handle(h.file))
+	r.Get("/dashboards/{id}/file.yaml", handle(h.noted("dashboard.file_downloaded", "dashboard", "id", h.file)))
 	r.Group(func(r chi.Router) {
 		r.Use(asDraft)
-		r.Get("/dashboards/{id}/edit/file.yaml", handle(h.file))
+		r.Get("/dashboards/{id}/edit/file.yaml", handle(h.noted("dashboard.file_downloaded", "dashboard", "id", h.file)))
 		r.Post("/dashboards/{id}/edit/file", handle(h.applyFile))
 	})
 }

@@ -70,8 +70,8 @@ func (h boards) ownIdentity(r chi.Router) {
 // streams are the answers that are compressed here or have no end.
 func (h boards) streams(r chi.Router) {
 	editor{h}.streams(r)
-	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
-	r.Get("/dashboards/{id}/widgets/{widget}/rows.csv", handle(h.rowsCSV))
+	r.Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.csv)))
+	r.Get("/dashboards/{id}/widgets/{widget}/rows.csv", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.rowsCSV)))
 	r.Get("/dashboards/{id}/events", handle(h.events))
 }
 
@@ -94,7 +94,8 @@ func (h boards) identifyAndRead(next http.Handler) http.Handler {
 			return err
 		default:
 			state.Text = text
-			scopeOf(r).identity, scopeOf(r).board = &i, state
+			scopeOf(r).identify(&i)
+			scopeOf(r).board = state
 		}
 		next.ServeHTTP(w, r)
 		return nil

@@ -27,7 +27,7 @@ func (h datasetPages) routes(r chi.Router) {
 	r.Route("/datasets/{id}", func(r chi.Router) {
 		r.Get("/", handle(h.columns))
 		r.Get("/profile", handle(h.profile))
-		r.Get("/preview", handle(h.preview))
+		r.Get("/preview", handle(h.noted("datasets.previewed", "dataset", "id", h.preview)))
 		r.Get("/versions", handle(h.versions))
 		r.Post("/versions/{version}/restore", handle(h.restore))
 		r.Get("/lookups", handle(h.lookups))

@@ -32,9 +32,9 @@ type editor struct{ boards }
 func (h editor) routes(r chi.Router) {
 	h.fileRoutes(r)
 	r.Get("/dashboards/{id}/operations", handle(h.listOperations))
-	r.Post("/dashboards/{id}/operations", handle(h.operations))
-	r.Post("/dashboards/{id}/undo", handle(h.undo))
-	r.Post("/dashboards/{id}/redo", handle(h.redo))
+	r.Post("/dashboards/{id}/operations", handle(h.noted("dashboard.edited", "dashboard", "id", h.operations)))
+	r.Post("/dashboards/{id}/undo", handle(h.noted("dashboard.edited", "dashboard", "id", h.undo)))
+	r.Post("/dashboards/{id}/redo", handle(h.noted("dashboard.edited", "dashboard", "id", h.redo)))
 	r.Post("/dashboards/{id}/presence", handle(h.present))
 	r.Post("/dashboards/{id}/publish", handle(h.publish))
 	r.Get("/dashboards/{id}/versions", handle(h.versions))
@@ -42,7 +42,7 @@ func (h editor) routes(r chi.Router) {
 	r.Post("/dashboards/{id}/versions/{version}/restore", handle(h.restoreVersion))
 	r.Group(func(r chi.Router) {
 		r.Use(asDraft)
-		r.Post("/dashboards/{id}/edit/act", handle(h.act))
+		r.Post("/dashboards/{id}/edit/act", handle(h.noted("dashboard.edited", "dashboard", "id", h.act)))
 		r.Get("/dashboards/{id}/edit/inspector", handle(h.inspector))
 		r.Get("/dashboards/{id}/edit/fields", handle(h.fields))
 		r.Get("/dashboards/{id}/edit/filters/{filter}", handle(h.addFilter))
@@ -58,8 +58,8 @@ func (h editor) streams(r chi.Router) {
 		r.Use(asDraft)
 		r.Get("/dashboards/{id}/edit", handle(h.page))
 		r.Get("/dashboards/{id}/edit/widgets/{widget}", handle(h.tile))
-		r.Get("/dashboards/{id}/edit/widgets/{widget}/data.csv", handle(h.csv))
-		r.Get("/dashboards/{id}/edit/widgets/{widget}/rows.csv", handle(h.rowsCSV))
+		r.Get("/dashboards/{id}/edit/widgets/{widget}/data.csv", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.csv)))
+		r.Get("/dashboards/{id}/edit/widgets/{widget}/rows.csv", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.rowsCSV)))
 		r.Get("/dashboards/{id}/edit/events", handle(h.events))
 	})
 }

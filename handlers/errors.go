@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -53,12 +54,29 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	public := apperr.Describe(err)
 	status := public.Class.Status()
 	logFailure(r, err, public, status)
+	noteRefusal(r, public)
 	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil {
 		askToSignIn(w, r)
 		return
 	}
 	setRetryAfter(w, err)
 	writeFailure(w, r, status, public)
+}
+
+// noteRefusal puts what a signed-in person may not do, or may not know of, into
+// the audit log. An address that no route has is nothing that anybody guards.
+func noteRefusal(r *http.Request, public apperr.Public) {
+	i := scopeOf(r).identity
+	if i == nil || scopeOf(r).core.Audit == nil || public.Class != apperr.Forbidden && public.Class != apperr.NotFound ||
+		public.Code == errNoPage.Code() || public.Code == errMethod.Code() {
+		return
+	}
+	action := "access.denied"
+	if public.Class == apperr.NotFound {
+		action = "access.not_found" // or hidden: the answer is the same
+	}
+	scopeOf(r).core.Audit.Note(r.Context(), i.Actor, audit.Entry{Action: action, Target: "address", ID: r.URL.Path, Denied: true,
+		Detail: map[string]any{"method": r.Method, "code": public.Code}})
 }
 
 func setRetryAfter(w http.ResponseWriter, err error) {

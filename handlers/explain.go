@@ -19,7 +19,7 @@ import (
 // path of a dashboard or of its draft.
 func (h boards) explainRoutes(r chi.Router, dashboard string) {
 	r.Get(dashboard+"/widgets/{widget}/explain", handle(h.explain))
-	r.Get(dashboard+"/widgets/{widget}/rows", handle(h.behind))
+	r.Get(dashboard+"/widgets/{widget}/rows", handle(h.noted("dashboard.rows_viewed", "dashboard", "id", h.behind)))
 	r.Get(dashboard+"/widgets/{widget}/actions", handle(h.actions))
 	r.Get(dashboard+"/widgets/{widget}/query", handle(h.queryText))
 }

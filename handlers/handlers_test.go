@@ -22,6 +22,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -89,6 +90,8 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Notify = notify.New(notify.Deps{DB: pool, Mailer: s.Delivery, Address: address})
 	s.Sharing = sharing.New(pool, s.Notify)
 	s.Comments = comments.New(comments.Deps{DB: pool, Dashboards: s.Dashboards, Notify: s.Notify})
+	s.Audit = audit.New(audit.Deps{DB: pool, Boxes: s.Tenants})
+	t.Cleanup(func() { _ = s.Audit.Close(context.WithoutCancel(t.Context())) })
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
 	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
@@ -37,6 +38,7 @@ type scope struct {
 	identity  *auth.Identity        // nil while nobody is signed in
 	board     *dashboards.ReadState // where it was read with the identity
 	portal    *visitedPortal        // nil on the site itself
+	origin    *audit.Origin         // for the audit log
 	status    int                   // overrides the status in the access log
 }
 
@@ -46,6 +48,12 @@ func scopeOf(r *http.Request) *scope {
 		panic("handlers: request outside of the router")
 	}
 	return s
+}
+
+// identify notes who is signed in.
+func (s *scope) identify(i *auth.Identity) {
+	s.identity = i
+	s.origin.Session = i.SessionID.String()
 }
 
 // actor is the signed-in person as services know them. It panics where nobody
@@ -77,7 +85,9 @@ func (c *core) begin(next http.Handler) http.Handler {
 			nonce:     base64.RawStdEncoding.EncodeToString(random[8:]),
 			secure:    c.reachedSecurely(r),
 		}
+		s.origin = &audit.Origin{RequestID: s.requestID, Address: clientAddress(r), Agent: r.UserAgent()}
 		ctx := context.WithValue(telemetry.WithRequestID(r.Context(), s.requestID), scopeKey{}, s)
+		ctx = audit.WithOrigin(ctx, s.origin)
 		ctx = messages.WithLanguage(ctx, r.Header.Get("Accept-Language"))
 		r = r.WithContext(ctx)
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)

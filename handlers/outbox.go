@@ -103,7 +103,7 @@ func (h mailFiles) file(w http.ResponseWriter, r *http.Request) error {
 type mailFiles struct{ *core }
 
 func (h mailFiles) routes(r chi.Router) {
-	r.Get(views.PathOutbox+"/{mail}/{n}", handle(h.file))
+	r.Get(views.PathOutbox+"/{mail}/{n}", handle(h.noted("report.downloaded", "mail", "mail", h.file)))
 }
 
 type localKey struct{}

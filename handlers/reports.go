@@ -35,7 +35,7 @@ func (h reportPages) routes(r chi.Router) {
 
 // streams: a file is sent as it is, with no compression in its way.
 func (h reportPages) streams(r chi.Router) {
-	r.Get("/reports/{report}/file", handle(h.file))
+	r.Get("/reports/{report}/file", handle(h.noted("report.downloaded", "report", "report", h.file)))
 }
 
 func reportID(r *http.Request) (ids.Report, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/gorilla/sessions"
 
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -40,6 +41,7 @@ import (
 // the installation.
 type Deps struct {
 	Auth     *auth.Service
+	Audit    *audit.Service
 	Tenants  *tenants.Service
 	Delivery *delivery.Service
 	// Datasets and Dashboards are the content of a workspace; Events tells open
@@ -163,6 +165,7 @@ func (c *core) router() (chi.Router, error) {
 		account{c},
 		settings{c},
 		portalSettings{c},
+		auditPages{c},
 	}
 	for _, f := range signedIn {
 		if s, ok := f.(selfIdentified); ok {

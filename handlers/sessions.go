@@ -97,7 +97,7 @@ func (c *core) loadIdentity(next http.Handler) http.Handler {
 			return err
 		}
 		if i, ok := session.Values[identityValue].(*auth.Identity); ok {
-			scopeOf(r).identity = i
+			scopeOf(r).identify(i)
 		}
 		next.ServeHTTP(w, r)
 		return nil

@@ -45,9 +45,9 @@ func (h uploadPages) routes(r chi.Router) {
 func (h uploadPages) streams(r chi.Router) {
 	r.Post("/uploads", handle(h.upload))
 	r.Get("/uploads/{id}/events", handle(h.inspectEvents))
-	r.Get("/uploads/{id}/rejects.csv", handle(h.inspectRejects))
+	r.Get("/uploads/{id}/rejects.csv", handle(h.noted("datasets.rejects_downloaded", "upload", "id", h.inspectRejects)))
 	r.Get("/loads/{id}/events", handle(h.loadEvents))
-	r.Get("/loads/{id}/rejects.csv", handle(h.rejects))
+	r.Get("/loads/{id}/rejects.csv", handle(h.noted("datasets.rejects_downloaded", "load", "id", h.rejects)))
 }
 
 func uploadID(r *http.Request) (ids.Upload, error) {

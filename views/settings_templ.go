@@ -22,6 +22,7 @@ const (
 	SettingsMembers SettingsTab = "members"
 	SettingsGroups  SettingsTab = "groups"
 	SettingsPortals SettingsTab = "portals"
+	SettingsAudit   SettingsTab = "audit"
 )
 
 func settingsTabs(active SettingsTab) templ.Component {
@@ -50,6 +51,7 @@ func settingsTabs(active SettingsTab) templ.Component {
 			{Label: messages.T(ctx, "settings.members"), Href: PathMembers, Active: active == SettingsMembers},
 			{Label: messages.T(ctx, "groups.title"), Href: PathGroups, Active: active == SettingsGroups},
 			{Label: messages.T(ctx, "portals.title"), Href: PathPortals, Active: active == SettingsPortals},
+			{Label: messages.T(ctx, "audit.title"), Href: PathAudit, Active: active == SettingsAudit},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/reports"
@@ -37,6 +38,10 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.Bind(r, reports.DeliverOptions, d.Reports.RunDeliver) // from RunRun, RetryDelivery
 	jobs.OnFailed(r, d.Reports.DeliverFailed)
 	jobs.Bind(r, reports.WatchOptions, d.Reports.RunWatch) // every five minutes and when data changed, for each workspace
+
+	jobs.Bind(r, audit.ForwardOptions, d.Audit.RunForward)                                   // from sealing
+	jobs.Bind(r, jobs.Options{MaxAttempts: 1, Timeout: 10 * time.Minute}, auditLog{d}.seal)  // every minute
+	jobs.Bind(r, jobs.Options{MaxAttempts: 3, Timeout: 30 * time.Minute}, auditLog{d}.prune) // daily
 
 	jobs.Bind(r, jobs.Options{MaxAttempts: 3}, housekeeping{d}.run) // hourly
 }

@@ -27,6 +27,8 @@ type schedule struct {
 func schedules() []schedule {
 	return []schedule{
 		{every: time.Hour, args: pruneArgs{}, queue: jobs.Short},
+		{every: time.Minute, args: sealArgs{}, queue: jobs.Short},
+		{every: 24 * time.Hour, args: auditPruneArgs{}, queue: jobs.Bulk},
 		{every: 24 * time.Hour, args: delivery.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: notify.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},

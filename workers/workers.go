@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
@@ -45,6 +46,7 @@ type Deps struct {
 	// BulkConcurrency is how many loads and the like run at once; 0 for the default.
 	BulkConcurrency int
 
+	Audit    *audit.Service
 	Auth     *auth.Service
 	Tenants  *tenants.Service
 	Datasets *datasets.Service
@@ -67,6 +69,9 @@ func New(deps Deps) *Workers {
 	}
 	runner := jobs.NewRunner(jobs.Config{
 		Store: deps.Store, Worker: deps.Name, Log: deps.Log,
+		Enter: func(ctx context.Context, kind string, ref jobs.Ref) context.Context {
+			return audit.WithOrigin(ctx, &audit.Origin{RequestID: ref.ID.String(), Agent: "job " + kind})
+		},
 		Changed: func(ctx context.Context, tenantID, jobID uuid.UUID) {
 			// Lost with Redis: the row has it, and pages look there too.
 			if err := deps.Bus.Publish(ctx, events.Event{TenantID: tenantID, Kind: events.JobProgress, ID: jobID}); err != nil {

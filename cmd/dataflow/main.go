@@ -14,9 +14,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"strings"
 	"syscall"
 
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/config"
 	"github.com/dataflowhq/dataflow/platform/devstack"
@@ -42,6 +46,8 @@ var commands = []command{
 	{"dashboards", "write dashboards as files, and make them what files say", runDashboards},
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},
 	{"user", "add people who can sign in, and make links to reset passwords", runUser},
+	{"audit", "verify the chain of the audit log, export it, take a person out of it", runAudit},
+	{"isolation", "attack a workspace from outside and print what was answered", runIsolation},
 	{"migrate", "bring database and storage up to date", runMigrate},
 	{"version", "print the version", runVersion},
 }
@@ -102,7 +108,7 @@ func run(ctx context.Context, e *env, args []string) int {
 			continue
 		}
 		e.args = args[1:]
-		err := c.run(ctx, e)
+		err := c.run(audit.WithOrigin(ctx, commandOrigin(c.name)), e)
 		if err == nil || errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
@@ -114,6 +120,18 @@ func run(ctx context.Context, e *env, args []string) int {
 	}
 	fmt.Fprintln(e.stderr, line(errUsage.With("There is no command %q. Run “dataflow help” for the list.", args[0])))
 	return statusUsage
+}
+
+// commandOrigin is where a command's changes come from, in the audit log.
+func commandOrigin(name string) *audit.Origin {
+	agent := "dataflow " + name
+	if u, err := user.Current(); err == nil {
+		agent += " by " + u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		agent += " on " + host
+	}
+	return &audit.Origin{RequestID: uuid.NewString(), Agent: agent}
 }
 
 func usage(w io.Writer) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -22,6 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/mail"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/rediscache"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
@@ -35,6 +37,7 @@ import (
 type services struct {
 	tenants    *tenants.Service
 	auth       *auth.Service
+	audit      *audit.Service
 	delivery   *delivery.Service
 	datasets   *datasets.Service
 	dashboards *dashboards.Service
@@ -59,6 +62,8 @@ func (a *app) openServices() (*services, error) {
 	if err := a.openPeople(s); err != nil {
 		return nil, err
 	}
+	s.audit = audit.New(audit.Deps{DB: a.db, Boxes: s.tenants, Dial: outbound.New(a.cfg.OutboundNetworks).DialContext, Log: a.log})
+	a.onClose(s.audit.Close)
 	limits := a.cfg.Limits
 	s.engine = warehouse.New(warehouse.Config{
 		Dir:         filepath.Join(a.cfg.DataDir, "engine"),

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
-
-	"github.com/google/uuid"
+	"time"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -217,7 +216,7 @@ func TestEveryChangeIsInTheAudit(t *testing.T) {
 	}
 	var got []string
 	err = f.db.InTenantTx(t.Context(), f.one.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.AuditList(ctx, f.one.ID.UUID(), uuid.Max, 50)
+		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: f.one.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), Actions: []string{}, FoundActions: []string{}, Patterns: []string{}, RowLimit: 50})
 		for _, row := range rows {
 			got = append([]string{row.Action}, got...)
 		}

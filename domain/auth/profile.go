@@ -25,7 +25,8 @@ func (s *Service) SetName(ctx context.Context, i Identity, name string) error {
 		if err := tx.UserSetName(ctx, name, i.Actor.TenantID.UUID(), i.Actor.UserID.UUID()); err != nil {
 			return fmt.Errorf("write name: %w", err)
 		}
-		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.renamed", Target: "user", ID: i.Actor.UserID.String()})
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.renamed", Target: "user", ID: i.Actor.UserID.String(),
+			Before: map[string]any{"name": i.Name}, After: map[string]any{"name": name}})
 	})
 }
 
@@ -49,7 +50,8 @@ func (s *Service) SetFormats(ctx context.Context, i Identity, zone, locale strin
 		if err != nil {
 			return fmt.Errorf("write formats: %w", err)
 		}
-		return nil
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.formats_changed", Target: "user", ID: i.Actor.UserID.String(),
+			Before: map[string]any{"zone": i.OwnZone, "locale": i.OwnLocale}, After: map[string]any{"zone": zone, "locale": locale}})
 	})
 }
 
@@ -62,7 +64,8 @@ func (s *Service) SetDisplay(ctx context.Context, i Identity, theme string, shor
 		if err != nil {
 			return fmt.Errorf("write display: %w", err)
 		}
-		return nil
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.display_changed", Target: "user", ID: i.Actor.UserID.String(),
+			Before: map[string]any{"theme": i.Theme, "shortcuts": i.Shortcuts}, After: map[string]any{"theme": validTheme(theme), "shortcuts": shortcuts}})
 	})
 }
 
@@ -72,7 +75,8 @@ func (s *Service) SetTheme(ctx context.Context, i Identity, theme string) error 
 		if err := tx.UserSetTheme(ctx, validTheme(theme), i.Actor.TenantID.UUID(), i.Actor.UserID.UUID()); err != nil {
 			return fmt.Errorf("write theme: %w", err)
 		}
-		return nil
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.display_changed", Target: "user", ID: i.Actor.UserID.String(),
+			Before: map[string]any{"theme": i.Theme}, After: map[string]any{"theme": validTheme(theme)}})
 	})
 }
 

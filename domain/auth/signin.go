@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
@@ -43,7 +44,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	}
 	place, several, belongs := choosePlace(places, person.LastTenantID)
 	if !match {
-		return Opened{}, s.recordFailure(ctx, place, belongs, client)
+		return Opened{}, s.recordFailure(ctx, place, belongs)
 	}
 	if !belongs {
 		return Opened{}, ErrNoWorkspace
@@ -105,14 +106,14 @@ func choosePlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place 
 
 // recordFailure answers ErrWrongPassword. Workspaces see failed attempts on
 // the accounts of their members.
-func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPersonRow, belongs bool, client Client) error {
+func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPersonRow, belongs bool) error {
 	if !belongs {
 		return ErrWrongPassword
 	}
-	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
+	// Whoever it was, it is not known to be the member.
+	actor := access.Actor{Kind: access.Person, TenantID: ids.Tenant(place.TenantID)}
 	err := s.deps.DB.InTenantTx(ctx, place.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.sign_in_failed", Target: "user", ID: actor.UserID.String(),
-			Detail: map[string]any{"address": client.Address}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.sign_in_failed", Target: "user", ID: place.UserID.String(), Denied: true})
 	})
 	if err != nil {
 		return err
@@ -145,8 +146,7 @@ func openSession(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.Me
 		return Opened{}, fmt.Errorf("note visit: %w", err)
 	}
 	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
-	return opened, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.signed_in", Target: "user", ID: actor.UserID.String(),
-		Detail: map[string]any{"address": client.Address}})
+	return opened, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.signed_in", Target: "user", ID: actor.UserID.String()})
 }
 
 func value(text *string) string {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
@@ -298,6 +299,9 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, actor access.Actor, d *das
 	if err != nil {
 		return fmt.Errorf("write comment: %w", err)
 	}
+	if err := record(ctx, tx, actor, "comment.added", d.ID, id.String(), text); err != nil {
+		return err
+	}
 	e := s.event(actor, d, id, widget, text)
 	if err := s.tell(ctx, tx, e, notify.Mention, mentions); err != nil {
 		return err
@@ -353,6 +357,9 @@ func (s *Service) Edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 		if err := tx.CommentEdit(ctx, db.CommentEditParams{TenantID: tx.TenantID, CommentID: comment.UUID(), Text: text, Mentions: mentions, Now: &now}); err != nil {
 			return fmt.Errorf("edit comment: %w", err)
 		}
+		if err := record(ctx, tx, actor, "comment.edited", id, comment.String(), text); err != nil {
+			return err
+		}
 		return s.tell(ctx, tx, s.event(actor, d, comment, row.WidgetID, text), notify.Mention, mentions)
 	})
 }
@@ -366,6 +373,9 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Dashboa
 		now := s.now()
 		if err := tx.CommentDelete(ctx, &now, tx.TenantID, comment.UUID()); err != nil {
 			return fmt.Errorf("delete comment: %w", err)
+		}
+		if err := record(ctx, tx, actor, "comment.deleted", id, comment.String(), ""); err != nil {
+			return err
 		}
 		return s.deps.Notify.Forget(ctx, tx, comment.UUID())
 	})
@@ -382,7 +392,7 @@ func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Dashbo
 		if err := tx.CommentRestore(ctx, tx.TenantID, comment.UUID()); err != nil {
 			return fmt.Errorf("restore comment: %w", err)
 		}
-		return nil
+		return record(ctx, tx, actor, "comment.restored", id, comment.String(), "")
 	})
 }
 
@@ -421,8 +431,21 @@ func (s *Service) Resolve(ctx context.Context, actor access.Actor, id ids.Dashbo
 		if err := tx.CommentResolve(ctx, p); err != nil {
 			return fmt.Errorf("resolve thread: %w", err)
 		}
-		return nil
+		action := "comment.reopened"
+		if resolved {
+			action = "comment.resolved"
+		}
+		return record(ctx, tx, actor, action, id, thread.String(), "")
 	})
+}
+
+// record keeps what was done to a comment or thread of a dashboard.
+func record(ctx context.Context, tx *db.Tx, actor access.Actor, action string, dashboard ids.Dashboard, object, text string) error {
+	detail := map[string]any{"comment": object}
+	if text != "" {
+		detail["text"] = text
+	}
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "dashboard", ID: dashboard.String(), Detail: detail})
 }
 
 // tidy checks a text and drops what can't be seen or stored.

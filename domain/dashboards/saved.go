@@ -86,8 +86,8 @@ func (s *Service) SaveView(ctx context.Context, actor access.Actor, id ids.Dashb
 			return fmt.Errorf("save view: %w", err)
 		}
 		saved = ids.SavedView(put)
-		if !v.Default {
-			return nil
+		if err := record(ctx, tx, actor, "view.saved", id.String(), map[string]any{"view": name, "default": v.Default}); err != nil || !v.Default {
+			return err
 		}
 		return setDefault(ctx, tx, actor, id, saved)
 	})
@@ -99,7 +99,12 @@ func (s *Service) SaveView(ctx context.Context, actor access.Actor, id ids.Dashb
 //
 // Errors: dashboards.not_found, dashboards.view_not_found.
 func (s *Service) SetDefaultView(ctx context.Context, actor access.Actor, id ids.Dashboard, view ids.SavedView) error {
-	return s.ofPerson(ctx, actor, id, func(ctx context.Context, tx *db.Tx) error { return setDefault(ctx, tx, actor, id, view) })
+	return s.ofPerson(ctx, actor, id, func(ctx context.Context, tx *db.Tx) error {
+		if err := setDefault(ctx, tx, actor, id, view); err != nil {
+			return err
+		}
+		return record(ctx, tx, actor, "view.default_set", id.String(), map[string]any{"view_id": view.String()})
+	})
 }
 
 func setDefault(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, view ids.SavedView) error {
@@ -131,7 +136,7 @@ func (s *Service) DeleteView(ctx context.Context, actor access.Actor, id ids.Das
 		if n == 0 {
 			return ErrViewNotFound
 		}
-		return nil
+		return record(ctx, tx, actor, "view.deleted", id.String(), map[string]any{"view_id": view.String()})
 	})
 }
 

@@ -423,7 +423,7 @@ func (s *Service) Rename(ctx context.Context, actor access.Actor, id ids.Dashboa
 		if d, err = s.apply(ctx, tx, actor, id, row.Rev, []Operation{op}); err != nil {
 			return err
 		}
-		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"before": row.Name, "after": name})
+		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"was": row.Name, "name": name})
 	})
 	return d, err
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
@@ -250,6 +252,13 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		// The log says so even where nothing could be taken back any more, or
 		// undo would stay at this deed for ever.
 		over = n == 0
+		if !over {
+			target, _, _ := strings.Cut(row.Kind, ".")
+			if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "folder.undone", Target: target, ID: row.ObjectID.String(),
+				Detail: map[string]any{"name": done.Name, "kind": row.Kind}}); err != nil {
+				return err
+			}
+		}
 		return s.logDeed(ctx, tx, db.WorkspaceOperationInsertParams{TenantID: tx.TenantID, OpID: uuid.Must(uuid.NewV7()), Kind: row.Kind,
 			ObjectID: row.ObjectID, Before: row.After, After: row.Before, UserID: optional(actor.UserID), Undoes: &row.OpID, Now: s.clock()})
 	})

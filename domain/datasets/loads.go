@@ -12,6 +12,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -137,7 +138,8 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 		if err != nil {
 			return fmt.Errorf("insert load: %w", err)
 		}
-		return nil
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "datasets.load_asked", Target: "dataset", ID: dataset.String(),
+			Detail: map[string]any{"name": name, "file": u.Filename, "mode": request.Mode, "load": load.String()}})
 	})
 	return load, err
 }
@@ -291,6 +293,9 @@ func (s *Service) CancelLoad(ctx context.Context, actor access.Actor, id ids.Loa
 		}
 		state, err := tx.CancelJob(ctx, *row.JobID)
 		if err != nil {
+			return err
+		}
+		if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "datasets.load_cancelled", Target: "load", ID: id.String()}); err != nil {
 			return err
 		}
 		if state != jobs.Cancelled {

@@ -375,7 +375,10 @@ func (s *Service) RemoveUpload(ctx context.Context, actor access.Actor, id ids.U
 		if u.Inspection != nil {
 			rejects = u.Inspection.RejectsFile
 		}
-		return s.removeUpload(ctx, tx, id, row.Key, rejects)
+		if err := s.removeUpload(ctx, tx, id, row.Key, rejects); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "datasets.upload_removed", Target: "upload", ID: id.String(), Detail: map[string]any{"filename": u.Filename}})
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -110,9 +111,17 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 		}))
 	}
 	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineSent), Answer: answer})
-		return err
+		if _, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineSent), Answer: answer}); err != nil {
+			return err
+		}
+		return recordSent(ctx, tx, row)
 	})
+}
+
+// recordSent keeps that a file has left, to whom.
+func recordSent(ctx context.Context, tx *db.Tx, row db.LedgerGetRow) error {
+	return audit.Record(ctx, tx, access.Actor{Kind: access.System, TenantID: ids.Tenant(tx.TenantID)}, audit.Entry{Action: "report.sent", Target: "delivery",
+		ID: row.DeliveryID.String(), Detail: map[string]any{"name": row.FileName, "address": row.Address}})
 }
 
 func (s *Service) inTx(ctx context.Context, job jobs.Job[DeliverArgs], work func(context.Context, *db.Tx) error) error {
@@ -220,8 +229,10 @@ func (s *Service) keep(ctx context.Context, job jobs.Job[DeliverArgs], row db.Le
 		if err := s.deps.Mail.Keep(ctx, tx, ids.New[ids.Message](), to, "report", words, files); err != nil {
 			return err
 		}
-		_, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineKept)})
-		return err
+		if _, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineKept)}); err != nil {
+			return err
+		}
+		return recordSent(ctx, tx, row)
 	})
 }
 
@@ -351,7 +362,13 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		if row.UserID != nil && (viewer.TenantID != tenant || viewer.UserID.UUID() != *row.UserID) {
 			return access.ErrForbidden
 		}
-		return tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID())
+		if err := tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID()); err != nil {
+			return err
+		}
+		if viewer.TenantID != tenant { // whoever has the link
+			viewer = access.Actor{Kind: access.Person, TenantID: tenant}
+		}
+		return audit.Record(ctx, tx, viewer, audit.Entry{Action: "report.downloaded", Target: "delivery", ID: id.String(), Detail: map[string]any{"name": row.FileName}})
 	})
 	if db.IsNoRows(err) || err == nil && row.Key == "" {
 		return nil, ErrExpired.Wrap(err)
@@ -379,7 +396,14 @@ func (s *Service) Subscription(ctx context.Context, tenant ids.Tenant, id ids.Re
 //
 // Errors: reports.link_invalid.
 func (s *Service) Unsubscribe(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string) (name string, err error) {
-	return s.subscription(ctx, tenant, id, signature, (*db.Tx).RecipientUnsubscribe)
+	return s.subscription(ctx, tenant, id, signature, func(tx *db.Tx, ctx context.Context, tenantID, recipientID uuid.UUID) (string, error) {
+		name, err := tx.RecipientUnsubscribe(ctx, tenantID, recipientID)
+		if err != nil {
+			return "", err
+		}
+		return name, audit.Record(ctx, tx, access.Actor{Kind: access.Person, TenantID: tenant}, audit.Entry{Action: "report.unsubscribed", Target: "recipient",
+			ID: id.String(), Detail: map[string]any{"name": name}})
+	})
 }
 
 func (s *Service) subscription(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string,

@@ -142,7 +142,7 @@ func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.Us
 			return fmt.Errorf("set role: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
-			Detail: map[string]any{"before": member.Role, "after": role}})
+			Before: map[string]any{"role": member.Role}, After: map[string]any{"role": role}})
 	})
 }
 
@@ -180,7 +180,7 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 			return fmt.Errorf("forget person: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.removed", Target: "user", ID: userID.String(),
-			Detail: map[string]any{"role": member.Role}})
+			Before: map[string]any{"role": member.Role}})
 	})
 }
 

@@ -56,6 +56,14 @@ func (s *Service) SetSettings(ctx context.Context, actor access.Actor, n Setting
 		return err
 	}
 	return s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		before, err := tx.TenantByID(ctx, actor.TenantID.UUID())
+		if err != nil {
+			return fmt.Errorf("read tenant: %w", err)
+		}
+		was, err := tx.TenantSettingsGet(ctx, actor.TenantID.UUID())
+		if err != nil {
+			return fmt.Errorf("read settings: %w", err)
+		}
 		if err := tx.TenantRename(ctx, n.Name, actor.TenantID.UUID()); err != nil {
 			return fmt.Errorf("rename tenant: %w", err)
 		}
@@ -63,7 +71,8 @@ func (s *Service) SetSettings(ctx context.Context, actor access.Actor, n Setting
 			return fmt.Errorf("write settings: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "workspace.changed", Target: "workspace", ID: actor.TenantID.String(),
-			Detail: map[string]any{"name": n.Name, "zone": n.Zone, "locale": n.Locale}})
+			Before: map[string]any{"name": before.Name, "zone": was.Zone, "locale": was.Locale},
+			After:  map[string]any{"name": n.Name, "zone": n.Zone, "locale": n.Locale}})
 	})
 }
 
@@ -107,10 +116,14 @@ func (s *Service) SetPlan(ctx context.Context, actor access.Actor, plan plans.Pl
 		return ErrInvalid.WithFields(map[string]string{"plan": "There is no such plan."})
 	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		was, err := tx.TenantSettingsGet(ctx, actor.TenantID.UUID())
+		if err != nil {
+			return fmt.Errorf("read settings: %w", err)
+		}
 		if err := tx.TenantSetPlan(ctx, db.PlanType(plan), actor.TenantID.UUID()); err != nil {
 			return fmt.Errorf("set plan: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "workspace.plan_changed", Target: "workspace", ID: actor.TenantID.String(),
-			Detail: map[string]any{"plan": plan}})
+			Before: map[string]any{"plan": was.PlanType}, After: map[string]any{"plan": plan}})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -47,6 +48,9 @@ type Config struct {
 	// DNSServer is the recursive name server, host or host:port, that proofs of
 	// host names are looked up at. Empty: that of the machine.
 	DNSServer string `env:"DATAFLOW_DNS_SERVER"`
+	// OutboundNetworks are private networks that workspaces may send to, such as
+	// their collector of audit entries: 10.1.0.0/16,10.2.0.5/32.
+	OutboundNetworks []netip.Prefix `env:"DATAFLOW_OUTBOUND_NETWORKS"`
 
 	// MasterKey wraps the key of every workspace: 32 random bytes in base64 or hex.
 	MasterKey     Secret `env:"DATAFLOW_MASTER_KEY"`
@@ -386,6 +390,7 @@ func (c *Config) LogAttrs() []slog.Attr {
 			slog.String("authority", c.HTTPS.Directory), slog.String("email", c.HTTPS.Email),
 			slog.String("roots", c.HTTPS.RootsFile), slog.String("key_id", c.HTTPS.KeyID)),
 		slog.String("dns_server", c.DNSServer),
+		slog.Any("outbound_networks", c.OutboundNetworks),
 		slog.String("session_key", key),
 		slog.Group("smtp", slog.String("host", c.SMTP.Host), slog.Int("port", c.SMTP.Port),
 			slog.String("from", c.SMTP.From), slog.String("tls", c.SMTP.TLS)),

@@ -52,6 +52,10 @@ type Config struct {
 	// Redis; how a job ended goes through the outbox. Optional.
 	Changed func(ctx context.Context, tenantID, jobID uuid.UUID)
 
+	// Enter gives the context of a job what its feature wants to know of it there.
+	// Optional.
+	Enter func(ctx context.Context, kind string, ref Ref) context.Context
+
 	StopTimeout time.Duration // how long Run waits for slow jobs at its end; 20 s when zero
 	Lease       time.Duration // 15 s when zero
 	Heartbeat   time.Duration // a third of Lease when zero
@@ -428,7 +432,7 @@ func (r *Runner) guard(ctx context.Context, b *binding, ref Ref, payload json.Ra
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, ErrTimeout)
 	defer cancel()
 	defer recovered(&err)
-	err = b.run(ctx, ref, payload)
+	err = b.run(r.enter(ctx, b, ref), ref, payload)
 	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
@@ -439,7 +443,14 @@ func (r *Runner) guardFailed(ctx context.Context, b *binding, ref Ref, payload j
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease)
 	defer cancel()
 	defer recovered(&err)
-	return b.failed(ctx, ref, payload, cause)
+	return b.failed(r.enter(ctx, b, ref), ref, payload, cause)
+}
+
+func (r *Runner) enter(ctx context.Context, b *binding, ref Ref) context.Context {
+	if r.cfg.Enter == nil {
+		return ctx
+	}
+	return r.cfg.Enter(ctx, b.kind, ref)
 }
 
 func recovered(err *error) {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -179,4 +180,17 @@ func T(ctx context.Context, key string, args ...any) string {
 		return key
 	}
 	return text
+}
+
+// KeysBelow are the ends of the keys that begin with prefix, in order: of texts
+// without arguments.
+func KeysBelow(prefix string) []string {
+	var ends []string
+	for key := range load().plain[Source.String()] {
+		if end, ok := strings.CutPrefix(key, prefix); ok {
+			ends = append(ends, end)
+		}
+	}
+	slices.Sort(ends)
+	return ends
 }

@@ -1,0 +1,27 @@
+package audit
+
+import (
+	"context"
+	"crypto/x509"
+
+	"github.com/dataflowhq/dataflow/domain/ids"
+)
+
+// Trust has collectors with these certificates trusted.
+func (s *Service) Trust(roots *x509.CertPool) { s.tls = roots }
+
+// ForwardAll sends all that waits.
+func (s *Service) ForwardAll(ctx context.Context, tenant ids.Tenant) error {
+	for {
+		more, err := s.forward(ctx, tenant)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// What tests of notes count with.
+const (
+	NotesMost  = notesMost
+	DeniedFree = deniedFree
+)

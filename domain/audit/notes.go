@@ -1,0 +1,217 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/ids"
+)
+
+var (
+	notesLost = promauto.NewCounter(prometheus.CounterOpts{
+		Name: "dataflow_audit_lost_total",
+		Help: "Audit entries that could not be written anywhere but to the log, because the database did not answer.",
+	})
+	notesWaited = promauto.NewCounter(prometheus.CounterOpts{
+		Name: "dataflow_audit_waited_total",
+		Help: "Requests that wrote their audit entry themselves, because too many were waiting.",
+	})
+)
+
+const (
+	notesMost  = 4096            // that wait; about 2 MB
+	notesEvery = time.Second     // how long one waits at most
+	notesLimit = 5 * time.Second // for one transaction of them
+	// deniedFree is how many refusals of one person in a minute have an entry
+	// each; what is beyond is counted in one, so that nobody fills the log by
+	// guessing ids.
+	deniedFree = 60
+)
+
+// notes gathers entries that belong to no transaction, and writes those of a
+// second together. Equal ones become one with a count. Where more wait than
+// there is room for, a request writes its entry itself: whoever floods the log
+// waits for it, and can't push anything out of it.
+type notes struct {
+	db  *db.DB
+	log *slog.Logger
+
+	mu      sync.Mutex
+	waiting map[string]*note // by what makes two equal
+	order   []*note
+	denied  map[string]int // by person, in this minute
+	minute  time.Time
+
+	writing       sync.Mutex // one writer at a time
+	stop, stopped chan struct{}
+	once          sync.Once
+}
+
+type note struct {
+	actor access.Actor
+	from  Origin
+	entry Entry
+	times int
+}
+
+func newNotes(pool *db.DB, log *slog.Logger) *notes {
+	n := &notes{db: pool, log: log, waiting: map[string]*note{}, denied: map[string]int{},
+		stop: make(chan struct{}), stopped: make(chan struct{})}
+	go n.run()
+	return n
+}
+
+func (n *notes) run() {
+	defer close(n.stopped)
+	ticker := time.NewTicker(notesEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := n.flush(context.Background()); err != nil {
+				n.log.Warn("write audit entries", "error", err)
+			}
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+// close writes what waits, for the last time.
+func (n *notes) close(ctx context.Context) error {
+	n.once.Do(func() { close(n.stop) })
+	<-n.stopped
+	err := n.flush(ctx)
+	n.mu.Lock()
+	left := n.order
+	n.order = nil
+	n.mu.Unlock()
+	for _, one := range left {
+		n.lost(ctx, one, err)
+	}
+	return err
+}
+
+func (n *notes) lost(ctx context.Context, one *note, err error) {
+	notesLost.Inc()
+	n.log.ErrorContext(ctx, "audit entry lost", "action", one.entry.Action, "target", one.entry.ID, "outcome", outcome(one.entry.Denied),
+		"tenant", one.actor.TenantID.String(), "user", one.actor.UserID.String(), "address", one.from.Address, "times", one.times, "error", err)
+}
+
+// add keeps the entry for the next flush. It waits for the database only where
+// there is no room.
+func (n *notes) add(ctx context.Context, actor access.Actor, e Entry) {
+	one := &note{actor: actor, from: OriginOf(ctx), entry: e, times: 1}
+	if one.entry.At.IsZero() {
+		one.entry.At = time.Now()
+	}
+	n.mu.Lock()
+	if e.Denied {
+		n.boundDenied(one)
+	}
+	key := one.key()
+	if before, ok := n.waiting[key]; ok {
+		before.times++
+		n.mu.Unlock()
+		return
+	}
+	if len(n.order) < notesMost {
+		n.waiting[key] = one
+		n.order = append(n.order, one)
+		n.mu.Unlock()
+		return
+	}
+	n.mu.Unlock()
+	notesWaited.Inc()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notesLimit)
+	defer cancel()
+	if err := n.write(ctx, actor.TenantID, []*note{one}); err != nil {
+		n.lost(ctx, one, err)
+	}
+}
+
+// boundDenied makes an entry one of many where its person was refused often.
+func (n *notes) boundDenied(one *note) {
+	if minute := one.entry.At.Truncate(time.Minute); !minute.Equal(n.minute) {
+		n.minute = minute
+		clear(n.denied)
+	}
+	person := one.actor.TenantID.String() + one.actor.UserID.String()
+	if n.denied[person]++; n.denied[person] > deniedFree {
+		one.entry.Action, one.entry.Target, one.entry.ID, one.entry.Detail = "access.denied_often", "", "", nil
+		one.from.RequestID = ""
+		one.entry.At = n.minute.Add(time.Minute - time.Millisecond)
+	}
+}
+
+func (o *note) key() string {
+	detail, _ := json.Marshal(o.entry.Detail) // of strings and numbers
+	return o.actor.TenantID.String() + o.actor.UserID.String() + string(o.actor.Kind) + "\x00" + o.entry.Action + "\x00" + o.entry.Target + "\x00" +
+		o.entry.ID + "\x00" + o.from.Address + "\x00" + o.from.Session + "\x00" + outcome(o.entry.Denied) + "\x00" + string(detail)
+}
+
+// flush writes all that waits. What can't be written waits on.
+func (n *notes) flush(ctx context.Context) error {
+	n.writing.Lock()
+	defer n.writing.Unlock()
+	n.mu.Lock()
+	batch := n.order
+	n.order = nil
+	clear(n.waiting)
+	n.mu.Unlock()
+	byTenant := map[ids.Tenant][]*note{}
+	for _, one := range batch {
+		byTenant[one.actor.TenantID] = append(byTenant[one.actor.TenantID], one)
+	}
+	var failed error
+	for tenant, list := range byTenant {
+		for len(list) > 0 {
+			part := list[:min(len(list), 500)]
+			limited, cancel := context.WithTimeout(ctx, notesLimit)
+			err := n.write(limited, tenant, part)
+			cancel()
+			if err != nil {
+				failed = err
+				n.keep(list)
+				break
+			}
+			list = list[len(part):]
+		}
+	}
+	return failed
+}
+
+// keep puts entries back, before those that came meanwhile.
+func (n *notes) keep(list []*note) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.order = append(list[:len(list):len(list)], n.order...)
+}
+
+func (n *notes) write(ctx context.Context, tenant ids.Tenant, list []*note) error {
+	return n.db.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		for _, one := range list {
+			e := one.entry
+			if one.times > 1 {
+				e.Detail = maps.Clone(e.Detail)
+				if e.Detail == nil {
+					e.Detail = map[string]any{}
+				}
+				e.Detail["times"] = one.times
+			}
+			if err := record(ctx, tx, one.actor, one.from, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,114 @@
+package audit_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/dataflowhq/dataflow/domain/audit"
+)
+
+func (r *rig) flush() {
+	r.t.Helper()
+	if err := r.Flush(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestEqualNotesBecomeOne(t *testing.T) {
+	r := setup(t)
+	ctx := audit.WithOrigin(t.Context(), &audit.Origin{Address: "92.40.18.7"})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			r.Note(ctx, r.actor, audit.Entry{Action: "access.denied", Target: "address", ID: "/settings", Denied: true, Detail: map[string]any{"method": "GET"}})
+		})
+	}
+	all.Wait()
+	r.Note(ctx, r.other, audit.Entry{Action: "access.denied", Denied: true})
+	r.flush()
+	times := 0.0 // the clock may have flushed in the middle
+	for _, line := range r.list(audit.Query{Outcome: audit.Denied}) {
+		if n, ok := line.What.Detail["times"].(float64); ok {
+			times += n
+		} else {
+			times++
+		}
+		if line.Who.Address != "92.40.18.7" || line.TargetID != "/settings" || !line.Denied {
+			t.Errorf("%+v", line)
+		}
+	}
+	if times != 50 {
+		t.Errorf("%g times, want 50", times)
+	}
+}
+
+// Nobody fills the log by guessing ids, and nothing else is lost meanwhile.
+func TestManyRefusalsAreCounted(t *testing.T) {
+	r := setup(t)
+	const asked = 5 * audit.DeniedFree
+	for i := range asked {
+		r.Note(t.Context(), r.actor, audit.Entry{Action: "access.not_found", ID: fmt.Sprintf("/dashboards/%d", i), Denied: true})
+	}
+	r.Note(t.Context(), r.actor, audit.Entry{Action: "dashboard.downloaded"})
+	r.flush()
+	lines, counted := r.list(audit.Query{Limit: 500}), 0.0
+	for _, line := range lines {
+		if line.Action == "access.denied_often" {
+			n, _ := line.What.Detail["times"].(float64)
+			counted += max(n, 1)
+		} else if line.Denied {
+			counted++
+		}
+	}
+	// The minute may turn once, and the clock flushes each second.
+	if len(lines) > 2*audit.DeniedFree+20 || counted != asked {
+		t.Errorf("%d entries that count %g of %d", len(lines), counted, asked)
+	}
+	if len(r.list(audit.Query{Actions: []string{"dashboard"}})) != 1 {
+		t.Error("the download is missing")
+	}
+}
+
+// Where there is no room, whoever asks waits; nothing is dropped.
+func TestFullNotesAreWrittenAtOnce(t *testing.T) {
+	r := setup(t)
+	const n = audit.NotesMost + 40
+	for i := range n {
+		r.Note(t.Context(), r.actor, audit.Entry{Action: "dashboard.downloaded", ID: fmt.Sprint(i)})
+	}
+	r.flush()
+	if got := r.number("SELECT count(*) FROM audit_events"); got != n {
+		t.Errorf("%d entries, want %d", got, n)
+	}
+}
+
+func TestNotesAreWrittenAtTheEnd(t *testing.T) {
+	r := setup(t)
+	r.Note(t.Context(), r.actor, audit.Entry{Action: "dashboard.downloaded"})
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.actions(audit.Query{}); got != "[dashboard.downloaded]" {
+		t.Error(got)
+	}
+}
+
+// A request whose browser has gone has left its entry all the same, and one
+// whose database is away is told of in the log, not in silence.
+func TestNotesOutliveTheirRequest(t *testing.T) {
+	r := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.Note(ctx, r.actor, audit.Entry{Action: "dashboard.downloaded"})
+	cancel()
+	r.flush()
+	if got := r.actions(audit.Query{}); got != "[dashboard.downloaded]" {
+		t.Error(got)
+	}
+	r.db.Close()
+	r.Note(t.Context(), r.actor, audit.Entry{Action: "dashboard.downloaded"})
+	if err := r.Close(t.Context()); err == nil {
+		t.Error("nobody is told")
+	}
+}

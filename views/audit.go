@@ -1,0 +1,203 @@
+package views
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/views/messages"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// Paths of the audit log.
+const (
+	PathAudit        = PathSettings + "/audit"
+	PathAuditEntries = PathAudit + "/entries/"
+	PathAuditExport  = PathAudit + "/export" // GET format=csv|ndjson and the filters
+	PathAuditVerify  = PathAudit + "/verify" // POST
+	PathAuditKeeping = PathAudit + "/keeping"
+	PathAuditForward = PathAudit + "/forward" // POST kind, address, token
+)
+
+// AuditFeatures are what actions can be filtered by: what stands before the
+// full stop of an action, in the order shown.
+var AuditFeatures = []string{"auth", "access", "members", "group", "workspace", "sharing", "dashboard", "folder", "view", "comment", "template",
+	"datasets", "report", "audit"}
+
+// AuditAction says an action in words. One without words of its own is said by
+// its code.
+func AuditAction(ctx context.Context, action string) string {
+	const key = "audit.did."
+	if text := messages.T(ctx, key+action); text != key+action {
+		return text
+	}
+	feature, verb, _ := strings.Cut(action, ".")
+	text := strings.ReplaceAll(feature+": "+verb, "_", " ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// AuditActionsNamed are the actions whose words have all words of the text.
+func AuditActionsNamed(ctx context.Context, text string) []string {
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) == 0 {
+		return nil
+	}
+	const key = "audit.did."
+	var found []string
+	for _, action := range messages.KeysBelow(key) {
+		said := strings.ToLower(messages.T(ctx, key+action))
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(said, word) }) {
+			found = append(found, action)
+		}
+	}
+	return found
+}
+
+// AuditProps is a page of the audit log.
+type AuditProps struct {
+	Zone     string // short name of the time zone
+	Search   string
+	Span     ui.DateRangeProps
+	People   []ui.Option
+	Person   string
+	Actions  []ui.Option
+	Action   string
+	Results  []ui.Option
+	Result   string
+	Sealed   int64 // batches
+	Batches  string
+	Days     int
+	Lines    []AuditLine
+	Filtered bool
+	Newest   string // link to the first page; empty on it
+	Older    string // link to the next page
+	CSV      string // links of the exports
+	NDJSON   string
+	Verified *ui.NoticeProps
+}
+
+// AuditLine is one entry of the list.
+type AuditLine struct {
+	Href    string
+	Time    string
+	ISO     string
+	UserID  string // empty for no person
+	Name    string
+	Icon    string // in place of initials
+	Action  string
+	Object  string
+	Address string
+	Denied  bool
+}
+
+// AuditWho names who acted, and the icon for one that is no person.
+func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
+	switch {
+	case l.Who.Name != "":
+		return l.Who.Name, ""
+	case l.Who.Email != "":
+		return l.Who.Email, ""
+	case l.Kind == access.Console:
+		return messages.T(ctx, "audit.console"), "code-xml"
+	case l.Kind == access.System:
+		return messages.T(ctx, "audit.system"), "settings"
+	case !l.User.IsZero():
+		return messages.T(ctx, "audit.erased"), "user-round-x"
+	}
+	return messages.T(ctx, "audit.unknown"), "circle-user-round"
+}
+
+// AuditObject says what was acted on, and what changed, in one line.
+func AuditObject(ctx context.Context, l audit.Line) string {
+	name := l.What.Name
+	if name == "" && l.Target == "address" {
+		name = text(l.What.Detail["method"]) + " " + l.TargetID
+	}
+	var said []string
+	for _, c := range AuditChanges(l) {
+		if len(said) < 3 && (c.Before != "" || c.After != "") {
+			said = append(said, strings.TrimSpace(c.Before+" → "+c.After))
+		}
+	}
+	if times, ok := l.What.Detail["times"].(float64); ok {
+		said = append(said, messages.T(ctx, "audit.times", "Count", int(times)))
+	}
+	switch {
+	case len(said) == 0:
+		return name
+	case name == "":
+		return strings.Join(said, ", ")
+	}
+	return name + ": " + strings.Join(said, ", ")
+}
+
+// AuditChange is one value before and after.
+type AuditChange struct{ Name, Before, After string }
+
+// AuditChanges are the values that differ, by name.
+func AuditChanges(l audit.Line) []AuditChange {
+	names := map[string]bool{}
+	for _, part := range []map[string]any{l.What.Before, l.What.After} {
+		for name := range part {
+			names[name] = true
+		}
+	}
+	var changes []AuditChange
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		before, after := text(l.What.Before[name]), text(l.What.After[name])
+		if before != after {
+			changes = append(changes, AuditChange{strings.ReplaceAll(name, "_", " "), before, after})
+		}
+	}
+	return changes
+}
+
+// AuditDetails are the values beside the changes, by name.
+func AuditDetails(l audit.Line) []AuditChange {
+	var list []AuditChange
+	for _, name := range slices.Sorted(maps.Keys(l.What.Detail)) {
+		list = append(list, AuditChange{Name: strings.ReplaceAll(name, "_", " "), After: text(l.What.Detail[name])})
+	}
+	return list
+}
+
+// text writes a value that came from JSON.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	said, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(said)
+}
+
+// AuditEntryProps is the page of one entry.
+type AuditEntryProps struct {
+	Line audit.Line
+	Time string
+}
+
+// AuditKeepingProps is the page of how the log is kept.
+type AuditKeepingProps struct {
+	Days    string
+	Kinds   []ui.Option
+	Kind    string
+	Address string
+	Sent    string // in words, where something is sent
+	Failed  string
+	Errors  map[string]string // days, kind, address, secret
+}
