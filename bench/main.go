@@ -40,6 +40,7 @@ var sections = []section{
 	{"browser", benchBrowser},
 	{"forecast", benchForecast},
 	{"values", benchValues},
+	{"sso", benchSSO},
 }
 
 func main() {
@@ -52,7 +53,7 @@ func main() {
 	}
 	var o options
 	var only string
-	flag.StringVar(&only, "only", "", "comma separated sections: load, flights, sales, server, browser, forecast, values (default: all)")
+	flag.StringVar(&only, "only", "", "comma separated sections: load, flights, sales, server, browser, forecast, values, sso (default: all)")
 	flag.StringVar(&o.binary, "binary", "bin/dataflow", "the built binary")
 	flag.IntVar(&o.salesRows, "sales-rows", 10_000_000, "rows of the generated sales table")
 	flag.IntVar(&o.seconds, "seconds", 10, "length of each load test over HTTP")

@@ -21,16 +21,21 @@ func (q *Queries) MembershipDelete(ctx context.Context, tenantID uuid.UUID, user
 }
 
 const membershipGet = `-- name: MembershipGet :one
-SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
-JOIN control.tenants t ON t.tenant_id = m.tenant_id
+SELECT m.tenant_id, m.user_id, t.slug, t.name,
+    COALESCE(p.sso_only AND p.break_glass_user_id <> m.user_id, false)::boolean AS closed,
+    COALESCE(p.sso_only AND p.break_glass_user_id = m.user_id, false)::boolean AS break_glass
+FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
+LEFT JOIN control.sign_in_policies p ON p.tenant_id = m.tenant_id
 WHERE m.person_id = $1 AND m.tenant_id = $2
 `
 
 type MembershipGetRow struct {
-	TenantID uuid.UUID
-	UserID   uuid.UUID
-	Slug     string
-	Name     string
+	TenantID   uuid.UUID
+	UserID     uuid.UUID
+	Slug       string
+	Name       string
+	Closed     bool
+	BreakGlass bool
 }
 
 func (q *Queries) MembershipGet(ctx context.Context, personID uuid.UUID, tenantID uuid.UUID) (MembershipGetRow, error) {
@@ -41,6 +46,8 @@ func (q *Queries) MembershipGet(ctx context.Context, personID uuid.UUID, tenantI
 		&i.UserID,
 		&i.Slug,
 		&i.Name,
+		&i.Closed,
+		&i.BreakGlass,
 	)
 	return i, err
 }
@@ -55,19 +62,26 @@ func (q *Queries) MembershipInsert(ctx context.Context, personID uuid.UUID, tena
 }
 
 const membershipListByPerson = `-- name: MembershipListByPerson :many
-SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
-JOIN control.tenants t ON t.tenant_id = m.tenant_id
+SELECT m.tenant_id, m.user_id, t.slug, t.name,
+    COALESCE(p.sso_only AND p.break_glass_user_id <> m.user_id, false)::boolean AS closed,
+    COALESCE(p.sso_only AND p.break_glass_user_id = m.user_id, false)::boolean AS break_glass
+FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
+LEFT JOIN control.sign_in_policies p ON p.tenant_id = m.tenant_id
 WHERE m.person_id = $1 ORDER BY lower(t.name), t.slug
 `
 
 type MembershipListByPersonRow struct {
-	TenantID uuid.UUID
-	UserID   uuid.UUID
-	Slug     string
-	Name     string
+	TenantID   uuid.UUID
+	UserID     uuid.UUID
+	Slug       string
+	Name       string
+	Closed     bool
+	BreakGlass bool
 }
 
 // MembershipListByPerson lists the workspaces somebody can switch to.
+// Closed are those whose members sign in elsewhere; break_glass tells that the
+// person is the one who need not.
 func (q *Queries) MembershipListByPerson(ctx context.Context, personID uuid.UUID) ([]MembershipListByPersonRow, error) {
 	rows, err := q.db.Query(ctx, membershipListByPerson, personID)
 	if err != nil {
@@ -82,6 +96,8 @@ func (q *Queries) MembershipListByPerson(ctx context.Context, personID uuid.UUID
 			&i.UserID,
 			&i.Slug,
 			&i.Name,
+			&i.Closed,
+			&i.BreakGlass,
 		); err != nil {
 			return nil, err
 		}

@@ -81,10 +81,10 @@ func TestPeopleAreOutOfReachOfATenant(t *testing.T) {
 				if list, err := tx.MembershipListByPerson(ctx, w.person); err != nil || len(list) > 0 {
 					t.Errorf("memberships: got %v, %v", list, err)
 				}
-				if list, err := tx.SessionListByPerson(ctx, w.person); err != nil || len(list) > 0 {
+				if list, err := tx.SessionListByPerson(ctx, w.person, nil); err != nil || len(list) > 0 {
 					t.Errorf("sessions: got %v, %v", list, err)
 				}
-				if n, err := tx.SessionRevokeOthers(ctx, w.person, uuid.Nil); err != nil || n > 0 {
+				if n, err := tx.SessionRevokeOthers(ctx, w.person, uuid.Nil, nil); err != nil || n > 0 {
 					t.Errorf("ended %d sessions, %v", n, err)
 				}
 				if _, err := tx.PlacementByTenant(ctx, w.tenant); (err == nil) != (tenant == w.tenant) {

@@ -32,6 +32,12 @@ var outsideTenants = map[string]string{
 	"control.outbox":          "the relay sends the events of all tenants; a transaction bound to one sees its own (policy)",
 	"control.epochs":          "read with the session, before the tenant is known; only functions reach it",
 	"control.schedules":       "what the installation runs when",
+
+	"control.sign_in_policies": "whether a password opens a workspace: read before anybody is in it; a transaction bound to one sees its own (policy)",
+	"control.domains":          "leads from an address to the workspace; a transaction bound to one sees its own (policy)",
+	"control.sign_in_requests": "questions to providers, before anybody is in a workspace",
+	"control.sign_in_replays":  "answers of providers that were used, before anybody is in a workspace",
+	"control.pending_sign_ins": "sign-ins that are half done, before anybody is in a workspace",
 }
 
 func owner(t *testing.T) *pgx.Conn {

@@ -82,10 +82,10 @@ func (d *DB) SessionRead(ctx context.Context, tokenHash []byte, workspaces bool,
 		b     Batch
 	)
 	b.queue(sessionOpen, []any{tokenHash}, &s.SessionID, &s.PersonID, &s.TenantID, &s.UserID, &s.CreatedAt, &s.LastSeenAt,
-		&s.ExpiresAt, &s.Remembered, &s.Slug, &s.TenantName)
+		&s.ExpiresAt, &s.Remembered, &s.Slug, &s.TenantName, &s.Method)
 	u := &s.User
 	b.queue(sessionUser, nil, &u.UserID, &u.TenantID, &u.Email, &u.Name, &u.Role, &u.PlanType,
-		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale, &u.GroupIds)
+		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale, &u.MustEnrol, &u.GroupIds)
 	if workspaces {
 		b.queueMany(sessionWorkspaces, nil, func() { s.Workspaces = append(s.Workspaces, place) },
 			&place.TenantID, &place.Slug, &place.Name)

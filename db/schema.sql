@@ -61,13 +61,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION control.check_sessions(tokens bytea[]) RETURNS TABLE(n bigint, session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, epoch bigint)
+CREATE FUNCTION control.check_sessions(tokens bytea[]) RETURNS TABLE(n bigint, session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, epoch bigint, method text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
     RETURN QUERY SELECT t.place, s.session_id, s.person_id, s.tenant_id, s.user_id, s.last_seen_at, s.expires_at, s.remembered,
-        COALESCE(e.epoch, 0)
+        COALESCE(e.epoch, 0), s.method
     FROM unnest(tokens) WITH ORDINALITY t (token, place) JOIN control.sessions s ON s.token_hash = t.token
         LEFT JOIN control.epochs e ON e.tenant_id = s.tenant_id
     WHERE s.expires_at > now() AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
@@ -88,19 +88,20 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text)
+CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text, method text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-    SELECT s.session_id, s.person_id, s.tenant_id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.remembered, t.slug, t.name
-    INTO session_id, person_id, tenant_id, user_id, created_at, last_seen_at, expires_at, remembered, slug, tenant_name
+    SELECT s.session_id, s.person_id, s.tenant_id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.remembered, t.slug, t.name, s.method
+    INTO session_id, person_id, tenant_id, user_id, created_at, last_seen_at, expires_at, remembered, slug, tenant_name, method
     FROM control.sessions s JOIN control.tenants t ON t.tenant_id = s.tenant_id
     WHERE s.token_hash = token AND s.expires_at > now()
       AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
     PERFORM set_config('app.tenant_id', COALESCE(open_session.tenant_id::text, ''), true),
         set_config('app.user_id', COALESCE(open_session.user_id::text, ''), true),
-        set_config('app.person_id', COALESCE(open_session.person_id::text, ''), true);
+        set_config('app.person_id', COALESCE(open_session.person_id::text, ''), true),
+        set_config('app.method', COALESCE(open_session.method, ''), true);
     IF open_session.session_id IS NOT NULL THEN
         RETURN NEXT;
     END IF;
@@ -154,6 +155,8 @@ BEGIN
     RETURN QUERY SELECT t.tenant_id, t.slug, t.name
     FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
     WHERE m.person_id = NULLIF(current_setting('app.person_id', true), '')::uuid
+      AND (current_setting('app.method', true) = 'password'
+        OR m.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
     ORDER BY lower(t.name), t.slug;
 END
 $$;
@@ -384,6 +387,16 @@ BEGIN
 END
 $$;
 
+CREATE TABLE control.domains (
+    tenant_id uuid NOT NULL,
+    domain text NOT NULL,
+    token text NOT NULL,
+    verified_at timestamp with time zone,
+    sign_up_role public.user_role,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT domains_domain_check CHECK (((domain = lower(domain)) AND ((length(domain) >= 3) AND (length(domain) <= 253))))
+);
+
 CREATE TABLE control.epochs (
     tenant_id uuid NOT NULL,
     epoch bigint NOT NULL
@@ -459,6 +472,21 @@ ALTER TABLE control.outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE control.pending_sign_ins (
+    token_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    remembered boolean DEFAULT false NOT NULL,
+    session_id uuid,
+    payload bytea DEFAULT '\x'::bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT pending_sign_ins_purpose_check CHECK ((purpose = ANY (ARRAY['second_factor'::text, 'link'::text]))),
+    CONSTRAINT pending_sign_ins_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 CREATE TABLE control.people (
     person_id uuid NOT NULL,
     email text NOT NULL,
@@ -507,9 +535,47 @@ CREATE TABLE control.sessions (
     remembered boolean NOT NULL,
     address text DEFAULT ''::text NOT NULL,
     user_agent text DEFAULT ''::text NOT NULL,
+    method text DEFAULT 'password'::text NOT NULL,
+    identity_id uuid,
+    session_index text DEFAULT ''::text NOT NULL,
+    CONSTRAINT sessions_method_check CHECK ((method = ANY (ARRAY['password'::text, 'saml'::text, 'oidc'::text]))),
     CONSTRAINT sessions_token_hash_check CHECK ((length(token_hash) = 32))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE control.sign_in_policies (
+    tenant_id uuid NOT NULL,
+    sso_only boolean DEFAULT false NOT NULL,
+    break_glass_user_id uuid,
+    saml boolean DEFAULT false NOT NULL,
+    oidc boolean DEFAULT false NOT NULL,
+    CONSTRAINT sign_in_policies_check CHECK (((NOT sso_only) OR ((break_glass_user_id IS NOT NULL) AND (saml OR oidc))))
+);
+
+CREATE TABLE control.sign_in_replays (
+    tenant_id uuid NOT NULL,
+    key bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_replays_key_check CHECK ((length(key) = 32))
+);
+
+CREATE TABLE control.sign_in_requests (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    protocol_id text NOT NULL,
+    browser_hash bytea NOT NULL,
+    nonce text DEFAULT ''::text NOT NULL,
+    verifier text DEFAULT ''::text NOT NULL,
+    test_user_id uuid,
+    session_id uuid,
+    invite_hash bytea,
+    next text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_requests_browser_hash_check CHECK ((length(browser_hash) = 32)),
+    CONSTRAINT sign_in_requests_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'saml_logout'::text, 'oidc'::text]))),
+    CONSTRAINT sign_in_requests_protocol_id_check CHECK ((length(protocol_id) <= 200))
+);
 
 CREATE TABLE control.tenants (
     tenant_id uuid NOT NULL,
@@ -950,6 +1016,22 @@ CREATE TABLE public.folders (
 
 ALTER TABLE ONLY public.folders FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.identities (
+    tenant_id uuid NOT NULL,
+    identity_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    format text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 1024))),
+    CONSTRAINT identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 1024)))
+);
+
+ALTER TABLE ONLY public.identities FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.leases (
     tenant_id uuid NOT NULL,
     lease_id uuid NOT NULL,
@@ -1127,6 +1209,14 @@ CREATE TABLE public.portals (
 );
 
 ALTER TABLE ONLY public.portals FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((length(code_hash) = 32))
+);
+
+ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.report_contents (
     tenant_id uuid NOT NULL,
@@ -1249,6 +1339,17 @@ CREATE TABLE public.reports (
 
 ALTER TABLE ONLY public.reports FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.second_factors (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    last_step bigint DEFAULT 0 NOT NULL,
+    confirmed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.second_factors FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.segment_garbage (
     tenant_id uuid NOT NULL,
     key text NOT NULL,
@@ -1275,6 +1376,23 @@ CREATE TABLE public.segments (
 
 ALTER TABLE ONLY public.segments FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.sso_connections (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    kind text NOT NULL,
+    enabled boolean DEFAULT false NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    secret bytea DEFAULT '\x'::bytea NOT NULL,
+    metadata text DEFAULT ''::text NOT NULL,
+    refreshed_at timestamp with time zone,
+    refresh_error text DEFAULT ''::text NOT NULL,
+    last_test jsonb,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sso_connections_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'oidc'::text])))
+);
+
+ALTER TABLE ONLY public.sso_connections FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.tenants (
     tenant_id uuid NOT NULL,
     plan_type public.plan_type DEFAULT 'Professional'::public.plan_type NOT NULL,
@@ -1283,6 +1401,11 @@ CREATE TABLE public.tenants (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     audit_days integer DEFAULT 90 NOT NULL,
     CONSTRAINT tenants_audit_days_check CHECK (((audit_days >= 30) AND (audit_days <= 3650)))
+    session_idle_minutes integer DEFAULT 0 NOT NULL,
+    session_max_hours integer DEFAULT 0 NOT NULL,
+    second_factor_roles text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT tenants_session_idle_minutes_check CHECK (((session_idle_minutes >= 0) AND (session_idle_minutes <= 10080))),
+    CONSTRAINT tenants_session_max_hours_check CHECK (((session_max_hours >= 0) AND (session_max_hours <= 720)))
 );
 
 ALTER TABLE ONLY public.tenants FORCE ROW LEVEL SECURITY;
@@ -1342,6 +1465,7 @@ CREATE TABLE public.users (
     invited_at timestamp with time zone,
     seen_at timestamp with time zone,
     removed_at timestamp with time zone,
+    second_factor_at timestamp with time zone,
     CONSTRAINT users_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
     CONSTRAINT users_name_check CHECK ((length(name) <= 120)),
     CONSTRAINT users_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
@@ -1363,6 +1487,9 @@ CREATE TABLE public.workspace_operations (
 
 ALTER TABLE ONLY public.workspace_operations FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE ONLY control.domains
+    ADD CONSTRAINT domains_pkey PRIMARY KEY (tenant_id, domain);
+
 ALTER TABLE ONLY control.epochs
     ADD CONSTRAINT epochs_pkey PRIMARY KEY (tenant_id);
 
@@ -1380,6 +1507,9 @@ ALTER TABLE ONLY control.one_time_links
 
 ALTER TABLE ONLY control.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (seq);
+
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_pkey PRIMARY KEY (token_hash);
 
 ALTER TABLE ONLY control.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
@@ -1401,6 +1531,15 @@ ALTER TABLE ONLY control.sessions
 
 ALTER TABLE ONLY control.sessions
     ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY control.sign_in_policies
+    ADD CONSTRAINT sign_in_policies_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY control.sign_in_replays
+    ADD CONSTRAINT sign_in_replays_pkey PRIMARY KEY (tenant_id, key);
+
+ALTER TABLE ONLY control.sign_in_requests
+    ADD CONSTRAINT sign_in_requests_pkey PRIMARY KEY (tenant_id, kind, protocol_id);
 
 ALTER TABLE ONLY control.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
@@ -1489,6 +1628,12 @@ ALTER TABLE ONLY public.delivery_messages
 ALTER TABLE ONLY public.folders
     ADD CONSTRAINT folders_pkey PRIMARY KEY (tenant_id, folder_id);
 
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_pkey PRIMARY KEY (tenant_id, identity_id);
+
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_connection_id_issuer_subject_key UNIQUE (tenant_id, connection_id, issuer, subject);
+
 ALTER TABLE ONLY public.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (tenant_id, lease_id, dataset_id);
 
@@ -1527,6 +1672,8 @@ ALTER TABLE ONLY public.portal_visitors
 
 ALTER TABLE ONLY public.portals
     ADD CONSTRAINT portals_pkey PRIMARY KEY (tenant_id, portal_id);
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (tenant_id, user_id, code_hash);
 
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_pkey PRIMARY KEY (tenant_id, content_id);
@@ -1552,11 +1699,20 @@ ALTER TABLE ONLY public.report_schedules
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (tenant_id, report_id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_pkey PRIMARY KEY (tenant_id, user_id);
+
 ALTER TABLE ONLY public.segment_garbage
     ADD CONSTRAINT segment_garbage_pkey PRIMARY KEY (tenant_id, key);
 
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_pkey PRIMARY KEY (tenant_id, segment_id);
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_pkey PRIMARY KEY (tenant_id, connection_id);
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_tenant_id_kind_key UNIQUE (tenant_id, kind);
 
 ALTER TABLE ONLY public.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
@@ -1582,6 +1738,8 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.workspace_operations
     ADD CONSTRAINT workspace_operations_pkey PRIMARY KEY (tenant_id, op_id);
 
+CREATE UNIQUE INDEX domains_verified_idx ON control.domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
 CREATE INDEX jobs_due_idx ON control.jobs USING btree (GREATEST(run_at, lease_until)) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX jobs_finished_idx ON control.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
@@ -1600,6 +1758,10 @@ CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) W
 
 CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
 
+CREATE INDEX pending_sign_ins_expires_idx ON control.pending_sign_ins USING btree (expires_at);
+
+CREATE INDEX pending_sign_ins_person_idx ON control.pending_sign_ins USING btree (person_id);
+
 CREATE UNIQUE INDEX people_email_idx ON control.people USING btree (lower(email));
 
 CREATE INDEX portal_hosts_portal_idx ON control.portal_hosts USING btree (tenant_id, portal_id);
@@ -1608,7 +1770,15 @@ CREATE UNIQUE INDEX portal_hosts_verified_idx ON control.portal_hosts USING btre
 
 CREATE INDEX sessions_expires_idx ON control.sessions USING btree (expires_at);
 
+CREATE INDEX sessions_identity_idx ON control.sessions USING btree (tenant_id, identity_id) WHERE (identity_id IS NOT NULL);
+
 CREATE INDEX sessions_person_idx ON control.sessions USING btree (person_id, last_seen_at DESC);
+
+CREATE INDEX sessions_user_idx ON control.sessions USING btree (tenant_id, user_id);
+
+CREATE INDEX sign_in_replays_expires_idx ON control.sign_in_replays USING btree (expires_at);
+
+CREATE INDEX sign_in_requests_expires_idx ON control.sign_in_requests USING btree (expires_at);
 
 CREATE INDEX throttles_updated_idx ON control.throttles USING btree (updated_at);
 
@@ -1687,6 +1857,8 @@ CREATE UNIQUE INDEX folders_name_idx ON public.folders USING btree (tenant_id, C
 CREATE INDEX folders_parent_idx ON public.folders USING btree (tenant_id, parent_id);
 
 CREATE INDEX folders_user_idx ON public.folders USING btree (tenant_id, user_id);
+
+CREATE INDEX identities_user_idx ON public.identities USING btree (tenant_id, user_id);
 
 CREATE INDEX leases_dataset_idx ON public.leases USING btree (tenant_id, dataset_id, version);
 
@@ -1800,6 +1972,8 @@ CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON publ
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
+CREATE CONSTRAINT TRIGGER advance_epoch_second_factor AFTER UPDATE OF second_factor_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
 CREATE TRIGGER apply_grant AFTER INSERT OR DELETE OR UPDATE ON public.access_grants FOR EACH ROW EXECUTE FUNCTION public.apply_grant();
 
 CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF folder_id, restricted, user_id, readers, writers ON public.dashboards FOR EACH ROW EXECUTE FUNCTION public.derive_access();
@@ -1810,6 +1984,9 @@ CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF parent_id, restricted, u
 
 CREATE TRIGGER pass_access_on AFTER UPDATE ON public.folders FOR EACH ROW WHEN (((old.readers IS DISTINCT FROM new.readers) OR (old.writers IS DISTINCT FROM new.writers))) EXECUTE FUNCTION public.pass_access_on();
 
+ALTER TABLE ONLY control.domains
+    ADD CONSTRAINT domains_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY control.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
@@ -1819,11 +1996,26 @@ ALTER TABLE ONLY control.memberships
 ALTER TABLE ONLY control.one_time_links
     ADD CONSTRAINT one_time_links_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY control.placements
     ADD CONSTRAINT placements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id);
 
 ALTER TABLE ONLY control.sessions
     ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_policies
+    ADD CONSTRAINT sign_in_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_replays
+    ADD CONSTRAINT sign_in_replays_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_requests
+    ADD CONSTRAINT sign_in_requests_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1927,6 +2119,12 @@ ALTER TABLE ONLY public.folders
 ALTER TABLE ONLY public.folders
     ADD CONSTRAINT folders_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES public.sso_connections(tenant_id, connection_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.leases
     ADD CONSTRAINT leases_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
@@ -1980,6 +2178,8 @@ ALTER TABLE ONLY public.portal_sessions
 
 ALTER TABLE ONLY public.portal_visitors
     ADD CONSTRAINT portal_visitors_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
@@ -2017,6 +2217,9 @@ ALTER TABLE ONLY public.reports
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
@@ -2029,9 +2232,13 @@ ALTER TABLE ONLY public.user_group_members
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_tenant_id_plan_type_fkey FOREIGN KEY (tenant_id, plan_type) REFERENCES public.tenants(tenant_id, plan_type) ON UPDATE CASCADE;
 
+CREATE POLICY control_rows ON control.domains USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.memberships USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.one_time_links USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.pending_sign_ins USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.people USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
@@ -2043,9 +2250,17 @@ CREATE POLICY control_rows ON control.schedules USING ((current_setting('app.sco
 
 CREATE POLICY control_rows ON control.sessions USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
+CREATE POLICY control_rows ON control.sign_in_policies USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.sign_in_replays USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.sign_in_requests USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.tenants USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.throttles USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+ALTER TABLE control.domains ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.epochs ENABLE ROW LEVEL SECURITY;
 
@@ -2061,11 +2276,16 @@ ALTER TABLE control.outbox ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY outbox_tenant ON control.outbox USING (((current_setting('app.scope'::text, true) = 'control'::text) OR (tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)));
 
+CREATE POLICY own_row ON control.domains FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_row ON control.placements FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_row ON control.portal_hosts FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+CREATE POLICY own_row ON control.sign_in_policies FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_row ON control.tenants FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+ALTER TABLE control.pending_sign_ins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.people ENABLE ROW LEVEL SECURITY;
 
@@ -2076,6 +2296,12 @@ ALTER TABLE control.portal_hosts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE control.schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_replays ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_requests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.tenants ENABLE ROW LEVEL SECURITY;
 
@@ -2133,6 +2359,8 @@ ALTER TABLE public.delivery_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.identities ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
@@ -2156,6 +2384,7 @@ ALTER TABLE public.portal_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.portal_visitors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.report_contents ENABLE ROW LEVEL SECURITY;
 
@@ -2168,6 +2397,8 @@ ALTER TABLE public.report_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.report_schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.reports ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.second_factors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
 
@@ -2208,6 +2439,8 @@ CREATE POLICY shared_rows ON public.notifications AS RESTRICTIVE FOR SELECT USIN
   WHERE ((d.tenant_id = notifications.tenant_id) AND (d.dashboard_id = notifications.dashboard_id))))) AND ((dataset_id IS NULL) OR (EXISTS ( SELECT 1
    FROM public.datasets s
   WHERE ((s.tenant_id = notifications.tenant_id) AND (s.dataset_id = notifications.dataset_id))))))));
+
+ALTER TABLE public.sso_connections ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant_rows ON public.access_grants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2261,6 +2494,8 @@ CREATE POLICY tenant_rows ON public.delivery_messages USING ((tenant_id = (NULLI
 
 CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.identities USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
@@ -2284,6 +2519,7 @@ CREATE POLICY tenant_rows ON public.portal_sessions USING ((tenant_id = (NULLIF(
 CREATE POLICY tenant_rows ON public.portal_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.portals USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant_rows ON public.recovery_codes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.report_contents USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2297,9 +2533,13 @@ CREATE POLICY tenant_rows ON public.report_schedules USING ((tenant_id = (NULLIF
 
 CREATE POLICY tenant_rows ON public.reports USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.second_factors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.segment_garbage USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.segments USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.sso_connections USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.tenants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2386,6 +2626,8 @@ REVOKE ALL ON FUNCTION public.pass_access_on() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.domains TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.jobs TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE control.memberships TO dataflow_app;
@@ -2393,6 +2635,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE control.memberships TO dataflow_app;
 GRANT SELECT,INSERT,DELETE ON TABLE control.one_time_links TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.outbox TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.pending_sign_ins TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.people TO dataflow_app;
 
@@ -2403,6 +2647,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.portal_hosts TO dataflow_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE control.schedules TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.sessions TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.sign_in_policies TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.sign_in_replays TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.sign_in_requests TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.tenants TO dataflow_app;
 
@@ -2460,6 +2710,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.delivery_messages TO dataflow_
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.identities TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
@@ -2483,6 +2735,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_sessions TO dataflow_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_visitors TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portals TO dataflow_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_contents TO dataflow_app;
 
@@ -2496,9 +2749,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_schedules TO dataflow_a
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reports TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.second_factors TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segment_garbage TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segments TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenants TO dataflow_app;
 

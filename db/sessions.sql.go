@@ -118,7 +118,8 @@ func (q *Queries) LinkUse(ctx context.Context, tokenHash []byte, purpose string)
 
 const sessionCheckMany = `-- name: SessionCheckMany :many
 SELECT n::bigint AS n, session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,
-    last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at, remembered::boolean AS remembered, epoch::bigint AS epoch
+    last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at, remembered::boolean AS remembered, epoch::bigint AS epoch,
+    method::text AS method
 FROM control.check_sessions($1::bytea[])
 `
 
@@ -132,6 +133,7 @@ type SessionCheckManyRow struct {
 	ExpiresAt  time.Time
 	Remembered bool
 	Epoch      int64
+	Method     string
 }
 
 // SessionCheckMany finds live sessions and the epochs of their workspaces; a
@@ -155,6 +157,7 @@ func (q *Queries) SessionCheckMany(ctx context.Context, tokenHashes [][]byte) ([
 			&i.ExpiresAt,
 			&i.Remembered,
 			&i.Epoch,
+			&i.Method,
 		); err != nil {
 			return nil, err
 		}
@@ -166,22 +169,37 @@ func (q *Queries) SessionCheckMany(ctx context.Context, tokenHashes [][]byte) ([
 	return items, nil
 }
 
+const sessionEnd = `-- name: SessionEnd :exec
+DELETE FROM control.sessions WHERE session_id = $1
+`
+
+// SessionEnd ends a session whose owner goes on in another.
+func (q *Queries) SessionEnd(ctx context.Context, sessionID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, sessionEnd, sessionID)
+	return err
+}
+
 const sessionInsert = `-- name: SessionInsert :exec
-INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, remembered, address, user_agent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO control.sessions (session_id, token_hash, person_id, tenant_id, user_id, idle_seconds, expires_at, remembered, address, user_agent,
+    method, identity_id, session_index)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+    COALESCE(NULLIF($11::text, ''), 'password'), $12, $13)
 `
 
 type SessionInsertParams struct {
-	SessionID   uuid.UUID
-	TokenHash   []byte
-	PersonID    uuid.UUID
-	TenantID    uuid.UUID
-	UserID      uuid.UUID
-	IdleSeconds int32
-	ExpiresAt   time.Time
-	Remembered  bool
-	Address     string
-	UserAgent   string
+	SessionID    uuid.UUID
+	TokenHash    []byte
+	PersonID     uuid.UUID
+	TenantID     uuid.UUID
+	UserID       uuid.UUID
+	IdleSeconds  int32
+	ExpiresAt    time.Time
+	Remembered   bool
+	Address      string
+	UserAgent    string
+	Method       string
+	IdentityID   *uuid.UUID
+	SessionIndex string
 }
 
 func (q *Queries) SessionInsert(ctx context.Context, arg SessionInsertParams) error {
@@ -196,13 +214,29 @@ func (q *Queries) SessionInsert(ctx context.Context, arg SessionInsertParams) er
 		arg.Remembered,
 		arg.Address,
 		arg.UserAgent,
+		arg.Method,
+		arg.IdentityID,
+		arg.SessionIndex,
 	)
+	return err
+}
+
+const sessionLimit = `-- name: SessionLimit :exec
+UPDATE control.sessions SET
+    idle_seconds = CASE WHEN $1::integer > 0 THEN LEAST(idle_seconds, $1) ELSE idle_seconds END,
+    expires_at = CASE WHEN $2::integer > 0 THEN LEAST(expires_at, created_at + make_interval(secs => $2)) ELSE expires_at END
+WHERE tenant_id = $3
+`
+
+// SessionLimit makes the sessions of a workspace end as early as its settings say now.
+func (q *Queries) SessionLimit(ctx context.Context, idleSeconds int32, maxSeconds int32, tenantID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, sessionLimit, idleSeconds, maxSeconds, tenantID)
 	return err
 }
 
 const sessionListByPerson = `-- name: SessionListByPerson :many
 SELECT session_id, tenant_id, created_at, last_seen_at, address, user_agent FROM control.sessions
-WHERE person_id = $1 AND expires_at > now()
+WHERE person_id = $1 AND expires_at > now() AND ($2::uuid IS NULL OR tenant_id = $2::uuid)
   AND last_seen_at + make_interval(secs => idle_seconds) > now()
 ORDER BY last_seen_at DESC
 `
@@ -216,8 +250,9 @@ type SessionListByPersonRow struct {
 	UserAgent  string
 }
 
-func (q *Queries) SessionListByPerson(ctx context.Context, personID uuid.UUID) ([]SessionListByPersonRow, error) {
-	rows, err := q.db.Query(ctx, sessionListByPerson, personID)
+// SessionListByPerson lists those of one workspace, or of all without one.
+func (q *Queries) SessionListByPerson(ctx context.Context, personID uuid.UUID, tenantID *uuid.UUID) ([]SessionListByPersonRow, error) {
+	rows, err := q.db.Query(ctx, sessionListByPerson, personID, tenantID)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +281,7 @@ func (q *Queries) SessionListByPerson(ctx context.Context, personID uuid.UUID) (
 const sessionOpen = `-- name: SessionOpen :one
 SELECT session_id::uuid AS session_id, person_id::uuid AS person_id, tenant_id::uuid AS tenant_id, user_id::uuid AS user_id,
     created_at::timestamptz AS created_at, last_seen_at::timestamptz AS last_seen_at, expires_at::timestamptz AS expires_at,
-    remembered::boolean AS remembered, slug::text AS slug, tenant_name::text AS tenant_name
+    remembered::boolean AS remembered, slug::text AS slug, tenant_name::text AS tenant_name, method::text AS method
 FROM control.open_session($1)
 `
 
@@ -261,6 +296,7 @@ type SessionOpenRow struct {
 	Remembered bool
 	Slug       string
 	TenantName string
+	Method     string
 }
 
 // SessionOpen binds the transaction to the session's tenant, user and person.
@@ -278,6 +314,7 @@ func (q *Queries) SessionOpen(ctx context.Context, tokenHash []byte) (SessionOpe
 		&i.Remembered,
 		&i.Slug,
 		&i.TenantName,
+		&i.Method,
 	)
 	return i, err
 }
@@ -296,11 +333,40 @@ func (q *Queries) SessionPrune(ctx context.Context) (int64, error) {
 
 const sessionRevoke = `-- name: SessionRevoke :execrows
 DELETE FROM control.sessions WHERE session_id = $1 AND person_id = $2
+  AND ($3::uuid IS NULL OR tenant_id = $3::uuid)
 `
 
-// SessionRevoke ends one session of a person.
-func (q *Queries) SessionRevoke(ctx context.Context, sessionID uuid.UUID, personID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, sessionRevoke, sessionID, personID)
+// SessionRevoke ends one session of a person, within one workspace where one is given.
+func (q *Queries) SessionRevoke(ctx context.Context, sessionID uuid.UUID, personID uuid.UUID, tenantID *uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, sessionRevoke, sessionID, personID, tenantID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const sessionRevokeByIdentity = `-- name: SessionRevokeByIdentity :execrows
+DELETE FROM control.sessions WHERE tenant_id = $1 AND identity_id = $2
+  AND (cardinality($3::text[]) = 0 OR session_index = ANY ($3::text[]))
+`
+
+// SessionRevokeByIdentity ends the sessions that an identity has opened; those
+// of the given indexes only, where there are some.
+func (q *Queries) SessionRevokeByIdentity(ctx context.Context, tenantID uuid.UUID, identityID *uuid.UUID, sessionIndexes []string) (int64, error) {
+	result, err := q.db.Exec(ctx, sessionRevokeByIdentity, tenantID, identityID, sessionIndexes)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const sessionRevokeMethod = `-- name: SessionRevokeMethod :execrows
+DELETE FROM control.sessions WHERE tenant_id = $1 AND method = $2 AND NOT user_id = ANY ($3::uuid[])
+`
+
+// SessionRevokeMethod ends the sessions of a workspace that were opened in one way, but for some users'.
+func (q *Queries) SessionRevokeMethod(ctx context.Context, tenantID uuid.UUID, method string, exceptUserIds []uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, sessionRevokeMethod, tenantID, method, exceptUserIds)
 	if err != nil {
 		return 0, err
 	}
@@ -309,11 +375,13 @@ func (q *Queries) SessionRevoke(ctx context.Context, sessionID uuid.UUID, person
 
 const sessionRevokeOthers = `-- name: SessionRevokeOthers :execrows
 DELETE FROM control.sessions WHERE person_id = $1 AND session_id <> $2
+  AND ($3::uuid IS NULL OR tenant_id = $3::uuid)
 `
 
-// SessionRevokeOthers ends all sessions of a person but one; pass the zero id to end all.
-func (q *Queries) SessionRevokeOthers(ctx context.Context, personID uuid.UUID, sessionID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, sessionRevokeOthers, personID, sessionID)
+// SessionRevokeOthers ends all sessions of a person but one, within one
+// workspace where one is given; pass the zero id to end all.
+func (q *Queries) SessionRevokeOthers(ctx context.Context, personID uuid.UUID, sessionID uuid.UUID, tenantID *uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, sessionRevokeOthers, personID, sessionID, tenantID)
 	if err != nil {
 		return 0, err
 	}
@@ -345,16 +413,38 @@ func (q *Queries) SessionRotate(ctx context.Context, tokenHash []byte, sessionID
 	return result.RowsAffected(), nil
 }
 
+const sessionSource = `-- name: SessionSource :one
+SELECT method, identity_id, session_index FROM control.sessions WHERE session_id = $1
+`
+
+type SessionSourceRow struct {
+	Method       string
+	IdentityID   *uuid.UUID
+	SessionIndex string
+}
+
+// SessionSource is how a session was opened.
+func (q *Queries) SessionSource(ctx context.Context, sessionID uuid.UUID) (SessionSourceRow, error) {
+	row := q.db.QueryRow(ctx, sessionSource, sessionID)
+	var i SessionSourceRow
+	err := row.Scan(&i.Method, &i.IdentityID, &i.SessionIndex)
+	return i, err
+}
+
 const sessionSwitch = `-- name: SessionSwitch :execrows
-UPDATE control.sessions SET tenant_id = $1, user_id = $2, token_hash = $3, last_seen_at = now()
-WHERE session_id = $4
+UPDATE control.sessions SET tenant_id = $1, user_id = $2, token_hash = $3, last_seen_at = now(),
+    idle_seconds = CASE WHEN $4::integer > 0 THEN LEAST(idle_seconds, $4) ELSE idle_seconds END,
+    expires_at = CASE WHEN $5::integer > 0 THEN LEAST(expires_at, created_at + make_interval(secs => $5)) ELSE expires_at END
+WHERE session_id = $6 AND method = 'password'
 `
 
 type SessionSwitchParams struct {
-	TenantID  uuid.UUID
-	UserID    uuid.UUID
-	TokenHash []byte
-	SessionID uuid.UUID
+	TenantID    uuid.UUID
+	UserID      uuid.UUID
+	TokenHash   []byte
+	IdleSeconds int32
+	MaxSeconds  int32
+	SessionID   uuid.UUID
 }
 
 func (q *Queries) SessionSwitch(ctx context.Context, arg SessionSwitchParams) (int64, error) {
@@ -362,6 +452,8 @@ func (q *Queries) SessionSwitch(ctx context.Context, arg SessionSwitchParams) (i
 		arg.TenantID,
 		arg.UserID,
 		arg.TokenHash,
+		arg.IdleSeconds,
+		arg.MaxSeconds,
 		arg.SessionID,
 	)
 	if err != nil {
@@ -381,7 +473,8 @@ func (q *Queries) SessionTouch(ctx context.Context, sessionID uuid.UUID) error {
 
 const sessionUser = `-- name: SessionUser :one
 SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.locale, u.theme, u.shortcuts,
-    t.zone AS tenant_zone, t.locale AS tenant_locale, see_as(u.user_id, u.role)::uuid[] AS group_ids
+    t.zone AS tenant_zone, t.locale AS tenant_locale,
+    (u.second_factor_at IS NULL AND u.role::text = ANY (t.second_factor_roles))::boolean AS must_enrol, see_as(u.user_id, u.role)::uuid[] AS group_ids
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
   AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL
@@ -400,6 +493,7 @@ type SessionUserRow struct {
 	Shortcuts    bool
 	TenantZone   string
 	TenantLocale string
+	MustEnrol    bool
 	GroupIds     []uuid.UUID
 }
 
@@ -421,6 +515,7 @@ func (q *Queries) SessionUser(ctx context.Context) (SessionUserRow, error) {
 		&i.Shortcuts,
 		&i.TenantZone,
 		&i.TenantLocale,
+		&i.MustEnrol,
 		&i.GroupIds,
 	)
 	return i, err

@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -141,8 +143,15 @@ func startServer(dataDir string, flags ...string) (*server, error) {
 		_ = s.command.Process.Kill()
 		return nil, fmt.Errorf("%w; it printed:\n%s", err, s.output)
 	}
+	if !slices.Contains(flags, "--demo") {
+		s.URL = whereItIs.FindString(s.output.String())
+		return s, nil
+	}
 	return s, s.readSignIn()
 }
+
+// whereItIs is how a server says where it is.
+var whereItIs = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 // readSignIn reads what a demo server left for its operator.
 func (s *server) readSignIn() error {

@@ -52,6 +52,11 @@ func (h account) page(w http.ResponseWriter, r *http.Request, status int, with f
 	for _, one := range sessions {
 		props.Sessions = append(props.Sessions, sessionRow(r, one, l, now))
 	}
+	factor, err := h.Auth.GetFactor(r.Context(), i)
+	if err != nil {
+		return err
+	}
+	props.Factor, props.SSO = factor.On, i.SSO()
 	if props.Notices, err = h.Notify.ListSettings(r.Context(), i.Actor); err != nil {
 		return err
 	}

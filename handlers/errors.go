@@ -29,6 +29,8 @@ var (
 		"Something went wrong. The problem was recorded.")
 	errNoMail = apperr.Define(apperr.Unavailable, "signin.no_mail",
 		"This installation sends no mail. Whoever runs it can make a link to a new password with “dataflow user reset-link”.")
+	errEnrol = apperr.Define(apperr.Forbidden, "signin.enrol",
+		"Your role in this workspace needs two-factor sign-in. Set it up in your account first.")
 	errSignInNeeded = apperr.Define(apperr.Unauthenticated, "signin.required",
 		"Your session has ended. Sign in to go on.")
 )

@@ -33,6 +33,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/safehttp"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse/sandbox"
@@ -84,7 +85,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	address := func() string { return s.url }
 	s.Delivery = delivery.NewService(delivery.Deps{DB: pool, Tenants: s.Tenants, Renderer: views.Letters{Address: address}, ShowBodies: true})
 	s.Auth = auth.NewService(auth.Deps{DB: pool, Tenants: s.Tenants, Mailer: s.Delivery, BaseURL: address,
-		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: safehttp.Client{Private: true}})
 	s.Datasets = datasets.New(datasets.Deps{DB: pool, Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.Notify = notify.New(notify.Deps{DB: pool, Mailer: s.Delivery, Address: address})

@@ -147,6 +147,7 @@ func (c *core) router() (chi.Router, error) {
 
 	public := []feature{
 		signIn{c},
+		sso{c},
 		outbox{c},
 		sentReports{c},
 	}
@@ -166,6 +167,8 @@ func (c *core) router() (chi.Router, error) {
 		settings{c},
 		portalSettings{c},
 		auditPages{c},
+		signInSettings{c},
+		factors{c},
 	}
 	for _, f := range signedIn {
 		if s, ok := f.(selfIdentified); ok {
@@ -208,6 +211,7 @@ func (c *core) sameOrigin(trusted string) (func(http.Handler) http.Handler, erro
 			return nil, fmt.Errorf("read base url: %w", err)
 		}
 	}
+	protection.AddInsecureBypassPattern("POST " + routeACS)
 	protection.SetDenyHandler(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
 	return protection.Handler, nil
 }

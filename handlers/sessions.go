@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/views"
 )
 
 // The names carry no product: portals of tenants use them too. __Host- makes
@@ -104,11 +105,20 @@ func (c *core) loadIdentity(next http.Handler) http.Handler {
 	})
 }
 
-// requireSession lets only signed-in people through.
+// requireSession lets only signed-in people through. Who has to set up a second
+// factor does that before anything else.
 func requireSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if scopeOf(r).identity == nil {
 			askToSignIn(w, r)
+			return
+		}
+		if scopeOf(r).identity.MustEnrol && !mayWithoutFactor(r.URL.Path) {
+			if wantsJSON(r) || r.Method == http.MethodPost && isPartial(r) {
+				fail(w, r, errEnrol)
+				return
+			}
+			_ = redirect(w, r, views.PathFactor)
 			return
 		}
 		next.ServeHTTP(w, r)

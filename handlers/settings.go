@@ -103,8 +103,18 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 		Page: q.Page, Pages: (list.Found + membersOnPage - 1) / membersOnPage, CanManage: true,
 		Invite: views.InviteForm{Role: string(access.Viewer)},
 	}
+	shown := make([]ids.User, len(list.Members))
+	for n, m := range list.Members {
+		shown[n] = m.UserID
+	}
+	ways, err := h.Auth.ListSignInWays(r.Context(), i.Actor, shown)
+	if err != nil {
+		return err
+	}
 	for _, m := range list.Members {
-		props.People = append(props.People, memberRow(r, i, m, l, now))
+		row := memberRow(r, i, m, l, now)
+		row.SSO, row.Factor = ways[m.UserID].SSO, ways[m.UserID].SecondFactor
+		props.People = append(props.People, row)
 	}
 	if first := (q.Page-1)*membersOnPage + 1; len(list.Members) > 0 {
 		props.Summary = messages.T(r.Context(), "members.summary", "From", l.Integer(int64(first)),
@@ -259,7 +269,7 @@ func (h settings) changeMember(w http.ResponseWriter, r *http.Request, done stri
 		return err
 	}
 	if err := change(id); err != nil {
-		if errors.Is(err, tenants.ErrLastOwner) {
+		if errors.Is(err, tenants.ErrLastOwner) || errors.Is(err, tenants.ErrBreakGlass) {
 			return h.refused(w, r, err)
 		}
 		return err

@@ -107,7 +107,7 @@ func (h signIn) submit(w http.ResponseWriter, r *http.Request) error {
 		Email: r.PostForm.Get("email"), Remember: r.PostForm.Get("remember") != "", Next: localPath(r.PostForm.Get("next"), views.PathHome),
 	}
 	opened, err := h.Auth.SignIn(r.Context(), form.Email, r.PostForm.Get("password"), form.Remember, client(r))
-	if errors.Is(err, auth.ErrWrongPassword) || errors.Is(err, auth.ErrThrottled) || errors.Is(err, auth.ErrNoWorkspace) {
+	if errors.Is(err, auth.ErrWrongPassword) || errors.Is(err, auth.ErrThrottled) || errors.Is(err, auth.ErrNoWorkspace) || errors.Is(err, auth.ErrSSORequired) {
 		public := apperr.Describe(err)
 		logFailure(r, err, public, public.Class.Status())
 		form.Error, form.Code = public.Sentence, public.Code
@@ -126,8 +126,12 @@ func (h signIn) submit(w http.ResponseWriter, r *http.Request) error {
 	return h.enter(w, r, opened, form.Next)
 }
 
-// enter goes on as the person whose session was opened.
+// enter goes on as the person whose session was opened, or to what is still
+// missing for that.
 func (h signIn) enter(w http.ResponseWriter, r *http.Request, opened auth.Opened, next string) error {
+	if path := h.pendingSession(w, r, opened, next); path != "" {
+		return redirect(w, r, path)
+	}
 	if err := h.setSession(w, r, opened); err != nil {
 		return err
 	}
@@ -137,14 +141,20 @@ func (h signIn) enter(w http.ResponseWriter, r *http.Request, opened auth.Opened
 	return redirect(w, r, next)
 }
 
+// signOut ends the session here, and then the one at the provider that opened it.
 func (h signIn) signOut(w http.ResponseWriter, r *http.Request) error {
+	leaveTo := ""
 	if i := scopeOf(r).identity; i != nil {
-		if err := h.Auth.SignOut(r.Context(), *i); err != nil {
+		var err error
+		if leaveTo, err = h.Auth.BeginLogOut(r.Context(), *i, browserOf(w, r)); err != nil {
 			return err
 		}
 	}
 	if err := h.clearSession(w, r); err != nil {
 		return err
+	}
+	if leaveTo != "" {
+		return leave(w, r, leaveTo)
 	}
 	return flashAndGo(w, r, "signin.signed_out", views.PathSignIn)
 }
@@ -232,7 +242,14 @@ func (h signIn) invitationForm(w http.ResponseWriter, r *http.Request, status in
 		return err
 	}
 	form.Action, form.Workspace, form.Role, form.Email = pathInvite, inv.Workspace, roleName(r, inv.Role), inv.Email
-	form.HasAccount, form.MinLength = inv.HasAccount, auth.MinPassword
+	form.HasAccount, form.MinLength, form.Only = inv.HasAccount, auth.MinPassword, inv.Only
+	for _, way := range inv.SSO {
+		if way == "saml" {
+			form.SAML = views.PathSAML(inv.Slug, "start")
+		} else {
+			form.OIDC = views.PathOIDC(inv.Slug, "start")
+		}
+	}
 	return render(w, r, status, views.InvitePage(bareShell(w, r), form))
 }
 
@@ -300,6 +317,9 @@ func (h signIn) switchWorkspace(w http.ResponseWriter, r *http.Request) error {
 		return auth.ErrNotMember.Wrap(err)
 	}
 	opened, err := h.Auth.SwitchWorkspace(r.Context(), identity(r), tenantID)
+	if errors.Is(err, auth.ErrSSORequired) {
+		return redirect(w, r, views.PathSSO)
+	}
 	if err != nil {
 		return err
 	}

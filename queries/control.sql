@@ -57,14 +57,22 @@ INSERT INTO control.memberships (person_id, tenant_id, user_id) VALUES (@person_
 DELETE FROM control.memberships WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
 -- MembershipListByPerson lists the workspaces somebody can switch to.
+-- Closed are those whose members sign in elsewhere; break_glass tells that the
+-- person is the one who need not.
 -- name: MembershipListByPerson :many
-SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
-JOIN control.tenants t ON t.tenant_id = m.tenant_id
+SELECT m.tenant_id, m.user_id, t.slug, t.name,
+    COALESCE(p.sso_only AND p.break_glass_user_id <> m.user_id, false)::boolean AS closed,
+    COALESCE(p.sso_only AND p.break_glass_user_id = m.user_id, false)::boolean AS break_glass
+FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
+LEFT JOIN control.sign_in_policies p ON p.tenant_id = m.tenant_id
 WHERE m.person_id = @person_id ORDER BY lower(t.name), t.slug;
 
 -- name: MembershipGet :one
-SELECT m.tenant_id, m.user_id, t.slug, t.name FROM control.memberships m
-JOIN control.tenants t ON t.tenant_id = m.tenant_id
+SELECT m.tenant_id, m.user_id, t.slug, t.name,
+    COALESCE(p.sso_only AND p.break_glass_user_id <> m.user_id, false)::boolean AS closed,
+    COALESCE(p.sso_only AND p.break_glass_user_id = m.user_id, false)::boolean AS break_glass
+FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
+LEFT JOIN control.sign_in_policies p ON p.tenant_id = m.tenant_id
 WHERE m.person_id = @person_id AND m.tenant_id = @tenant_id;
 
 -- PersonForget takes the password of somebody who belongs to no workspace any

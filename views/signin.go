@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
@@ -12,6 +13,14 @@ func newPassword(ctx context.Context, label string, minLength int, problems map[
 		ID: "password", Label: messages.T(ctx, label), Autocomplete: "new-password", Required: true, Autofocus: focus,
 		Hint: messages.T(ctx, "reset.hint", "Count", minLength), Error: problems["password"],
 	}
+}
+
+// withNext adds where to go on to.
+func withNext(path, next string) string {
+	if next == "" || next == PathHome {
+		return path
+	}
+	return path + "?next=" + url.QueryEscape(next)
 }
 
 type cell struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/rediscache"
+	"github.com/dataflowhq/dataflow/platform/safehttp"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -112,7 +114,8 @@ func (a *app) openPeople(s *services) error {
 	}
 	s.delivery = delivery.NewService(deps)
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
-	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, BaseURL: address})
+	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, Notify: s.notify, BaseURL: address,
+		Outbound: safehttp.Client{Private: a.cfg.AllowPrivateAddresses}, Resolver: hosts.NewResolver(a.cfg.DNSServer)})
 	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, Mailer: s.delivery, Log: a.log,
 		Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil

@@ -33,11 +33,12 @@ const (
 	ManageData      Permission = "data.manage"      // load, change and delete datasets
 	ManageMembers   Permission = "members.manage"   // invite, change roles, remove
 	ManageWorkspace Permission = "workspace.manage" // settings, brand, outbox
+	ManageSignIn    Permission = "signin.manage" // single sign-on: whoever sets it up can come in as anybody
 	DeleteWorkspace Permission = "workspace.delete"
 )
 
 // Permissions lists all permissions.
-var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, DeleteWorkspace}
+var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManageSignIn, DeleteWorkspace}
 
 // Kind says what sort of actor acts.
 type Kind string
@@ -81,7 +82,7 @@ var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
 	"Your role in this workspace does not allow this. Ask an owner or an admin.")
 
 var rolePermissions = map[Role][]Permission{
-	Owner:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, DeleteWorkspace},
+	Owner:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManageSignIn, DeleteWorkspace},
 	Admin:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace},
 	Editor: {ViewContent, EditContent, ManageData},
 	Viewer: {ViewContent},

@@ -19,6 +19,7 @@ var (
 		access.ManageData:      {true, true, true, false, false, false},
 		access.ManageMembers:   {true, true, false, false, false, false},
 		access.ManageWorkspace: {true, true, false, false, false, false},
+		access.ManageSignIn:    {true, false, false, false, false, false},
 		access.DeleteWorkspace: {true, false, false, false, false, false},
 	}
 )

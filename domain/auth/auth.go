@@ -1,24 +1,29 @@
-// Package auth lets people in: e-mail and password, sessions, resets,
-// invitations and the first set-up. A person has one e-mail address and one
+// Package auth lets people in: e-mail and password, single sign-on, second
+// factors, sessions, resets, invitations and the first set-up. A person has one e-mail address and one
 // password, and belongs to any number of workspaces; in each they are a user
 // with a role, a name and formats of their own.
 package auth
 
 import (
 	"context"
+	"net"
 	"net/mail"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth/oidc"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/safehttp"
 )
 
 // What can go wrong.
@@ -41,6 +46,12 @@ var (
 	// ErrNotMember also covers workspaces that do not exist.
 	ErrNotMember = apperr.Define(apperr.NotFound, "auth.not_member",
 		"You do not belong to this workspace.")
+	// ErrSSORequired is said only to who has given the right password or link.
+	ErrSSORequired = apperr.Define(apperr.Forbidden, "auth.sso_required",
+		"Your workspace signs in with single sign-on. Use “Sign in with SSO”.")
+	// ErrConfined keeps who signed in at a provider in that provider's workspace.
+	ErrConfined = apperr.Define(apperr.Forbidden, "auth.confined",
+		"You signed in with single sign-on of this workspace. Sign in again to open another one.")
 	ErrSessionNotFound = apperr.Define(apperr.NotFound, "auth.session_not_found",
 		"This session has ended already.")
 )
@@ -71,8 +82,15 @@ type Deps struct {
 	DB      *db.DB
 	Tenants *tenants.Service
 	Mailer  Mailer
+	Notify  *notify.Service
 	BaseURL func() string // of this server, without a slash at its end
-	Hashing Hashing       // DefaultHashing when zero; tests take less
+	// Outbound asks identity providers.
+	Outbound safehttp.Client
+	// Resolver looks domains up; the system's when nil.
+	Resolver Resolver
+	// Attributes takes what a provider says of somebody, for rules on rows; nil: it is not kept.
+	Attributes AttributeSetter
+	Hashing    Hashing // DefaultHashing when zero; tests take less
 }
 
 // Service is safe for concurrent use.
@@ -82,13 +100,19 @@ type Service struct {
 	known  *lru.Cache[knownKey, knownIdentity]
 	// versions counts the identities that were read.
 	versions atomic.Uint64
+	// providers are OIDC providers whose addresses and keys were read, by issuer.
+	providers *expirable.LRU[string, *oidc.Provider]
 }
 
 // NewService makes the service.
 func NewService(deps Deps) *Service {
 	// A size above zero is never refused.
 	known, _ := lru.New[knownKey, knownIdentity](knownIdentities)
-	return &Service{deps: deps, hasher: newHasher(deps.Hashing), known: known}
+	if deps.Resolver == nil {
+		deps.Resolver = net.DefaultResolver
+	}
+	return &Service{deps: deps, hasher: newHasher(deps.Hashing), known: known,
+		providers: expirable.NewLRU[string, *oidc.Provider](knownProviders, nil, providerFor)}
 }
 
 // Client is where a request comes from; kept with the session for its owner.
@@ -101,7 +125,8 @@ type Client struct {
 // calls it.
 func (s *Service) Prune(ctx context.Context) error {
 	return s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		for _, prune := range []func(context.Context) (int64, error){tx.SessionPrune, tx.LinkPrune, tx.ThrottlePrune} {
+		for _, prune := range []func(context.Context) (int64, error){tx.SessionPrune, tx.LinkPrune, tx.ThrottlePrune,
+			tx.RequestPrune, tx.ReplayPrune, tx.PendingPrune} {
 			if _, err := prune(ctx); err != nil {
 				return err
 			}

@@ -253,6 +253,11 @@ type Invitation struct {
 	PersonID  uuid.UUID
 	// HasAccount means that the person has a password: they sign in with it.
 	HasAccount bool
+	// SSO are the providers, "saml" and "oidc", that it can be taken up with;
+	// Only says that there is no other way.
+	SSO  []string
+	Only bool
+	Slug string
 
 	tenantID uuid.UUID
 	userID   uuid.UUID
@@ -291,7 +296,12 @@ func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, er
 		if err != nil {
 			return fmt.Errorf("read tenant: %w", err)
 		}
-		inv.Workspace, inv.Role, inv.Name = tenant.Name, access.Role(user.Role), user.Name
+		inv.Workspace, inv.Role, inv.Name, inv.Slug = tenant.Name, access.Role(user.Role), user.Name, tenant.Slug
+		policy, err := policyOf(ctx, tx, inv.tenantID)
+		if err != nil {
+			return err
+		}
+		inv.Only, inv.SSO = policy.SSOOnly && policy.BreakGlass != ids.User(inv.userID), policy.ways()
 		return nil
 	})
 	return inv, err
@@ -301,11 +311,14 @@ func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, er
 // signed in; who has one is not let in by the link alone: Opened is zero then,
 // and they sign in.
 //
-// Errors: auth.link_used; auth.invalid with fields name, password.
+// Errors: auth.link_used, auth.sso_required; auth.invalid with fields name, password.
 func (s *Service) AcceptInvite(ctx context.Context, token, name, password string, client Client) (Opened, error) {
 	inv, err := s.CheckInvite(ctx, token)
 	if err != nil {
 		return Opened{}, err
+	}
+	if inv.Only {
+		return Opened{}, ErrSSORequired
 	}
 	stored := ""
 	if inv.HasAccount {

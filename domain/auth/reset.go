@@ -26,8 +26,11 @@ const (
 // ChangePassword asks for the old password, ends all other sessions and gives
 // this one another token.
 //
-// Errors: auth.invalid with fields current, password; auth.throttled.
+// Errors: auth.invalid with fields current, password; auth.throttled, auth.confined.
 func (s *Service) ChangePassword(ctx context.Context, i Identity, current, password string) (Opened, error) {
+	if i.SSO() {
+		return Opened{}, ErrConfined.With("You signed in with single sign-on. A password is changed in a session that a password has opened.")
+	}
 	limits := []limit{{key: throttleKey("password", i.PersonID.String()), free: 5, longest: 900}}
 	if err := s.take(ctx, limits); err != nil {
 		return Opened{}, err
@@ -62,7 +65,7 @@ func (s *Service) ChangePassword(ctx context.Context, i Identity, current, passw
 		if err := forgive(ctx, tx, limits); err != nil {
 			return err
 		}
-		if _, err := tx.SessionRevokeOthers(ctx, i.PersonID, i.SessionID); err != nil {
+		if _, err := tx.SessionRevokeOthers(ctx, i.PersonID, i.SessionID, nil); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 		rotated, err := tx.SessionRotate(ctx, tokenHash, i.SessionID)
@@ -92,7 +95,7 @@ func setPassword(ctx context.Context, tx *db.Tx, personID uuid.UUID, hash string
 }
 
 // RequestReset sends a link to set a new password, if somebody has this
-// address. It answers the same either way.
+// address and a workspace that a password opens. It answers the same either way.
 //
 // Errors: auth.throttled.
 func (s *Service) RequestReset(ctx context.Context, email string, client Client) error {
@@ -105,7 +108,7 @@ func (s *Service) RequestReset(ctx context.Context, email string, client Client)
 		return err
 	}
 	_, _, err := s.newReset(ctx, email, true)
-	if errors.Is(err, tenants.ErrMemberNotFound) {
+	if errors.Is(err, tenants.ErrMemberNotFound) || errors.Is(err, ErrSSORequired) {
 		return nil
 	}
 	return err
@@ -113,7 +116,7 @@ func (s *Service) RequestReset(ctx context.Context, email string, client Client)
 
 // ResetLink makes a reset link for the operator's console.
 //
-// Errors: tenants.member_not_found.
+// Errors: tenants.member_not_found, auth.sso_required.
 func (s *Service) ResetLink(ctx context.Context, email string) (link string, until time.Time, err error) {
 	return s.newReset(ctx, strings.TrimSpace(email), false)
 }
@@ -123,9 +126,12 @@ func (s *Service) newReset(ctx context.Context, email string, send bool) (link s
 	if err != nil {
 		return "", until, err
 	}
-	place, _, belongs := choosePlace(places, person.LastTenantID)
-	if !belongs {
+	place, _, err := openPlace(places, person.LastTenantID)
+	if errors.Is(err, ErrNoWorkspace) {
 		return "", until, tenants.ErrMemberNotFound.With("Nobody has the e-mail address %s.", email)
+	}
+	if err != nil {
+		return "", until, err
 	}
 	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
 	if send {
@@ -189,7 +195,8 @@ func (s *Service) CheckReset(ctx context.Context, token string) (email string, e
 // ResetPassword sets a new password by a link, ends all sessions and opens
 // one.
 //
-// Errors: auth.link_used, auth.no_workspace; auth.invalid with field password.
+// Errors: auth.link_used, auth.no_workspace, auth.sso_required; auth.invalid with
+// field password.
 func (s *Service) ResetPassword(ctx context.Context, token, password string, client Client) (Opened, error) {
 	hash, person, err := s.peek(ctx, forReset, token)
 	if err != nil {
@@ -202,9 +209,9 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, cli
 	if err != nil {
 		return Opened{}, err
 	}
-	place, several, belongs := choosePlace(places, person.LastTenantID)
-	if !belongs {
-		return Opened{}, ErrNoWorkspace
+	place, several, err := openPlace(places, person.LastTenantID)
+	if err != nil {
+		return Opened{}, err
 	}
 	stored, err := s.hasher.hash(ctx, password)
 	if err != nil {
@@ -221,14 +228,14 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, cli
 		if err := forgive(ctx, tx, signInLimits(person.Email, client)); err != nil {
 			return err
 		}
-		if _, err := tx.SessionRevokeOthers(ctx, person.PersonID, uuid.Nil); err != nil {
+		if _, err := tx.SessionRevokeOthers(ctx, person.PersonID, uuid.Nil, nil); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 		actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
 		if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.password_reset", Target: "user", ID: actor.UserID.String()}); err != nil {
 			return err
 		}
-		opened, err = openSession(ctx, tx, person.PersonID, place, false, client)
+		opened, err = s.admit(ctx, tx, person.PersonID, place, false, client)
 		return err
 	})
 	opened.Choose = several

@@ -39,7 +39,16 @@ type Identity struct {
 	// Version tells identities of this process apart: equal versions, equal
 	// people and workspaces. The session is not part of it.
 	Version string
+	// Method is how the session was opened: password, saml or oidc. Whoever
+	// signed in at a provider stays in its workspace.
+	Method string
+	// MustEnrol says that the person has to set up a second factor before
+	// anything else.
+	MustEnrol bool
 }
+
+// SSO tells whether an identity provider opened the session.
+func (i Identity) SSO() bool { return i.Method != "password" }
 
 // Workspace is one that a person belongs to.
 type Workspace struct {
@@ -81,7 +90,7 @@ func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool
 	if err != nil {
 		return Identity{}, "", fmt.Errorf("read session: %w", err)
 	}
-	key := knownKey{session.TenantID, session.UserID, session.PersonID, session.Epoch, workspaces, aside.Name}
+	key := knownKey{session.TenantID, session.UserID, session.PersonID, session.Epoch, workspaces, aside.Name, session.Method}
 	known, ok := s.known.Get(key)
 	if !ok {
 		if known, err = s.read(ctx, hash, workspaces, aside); err != nil {
@@ -114,7 +123,7 @@ type knownKey struct {
 	tenant, user, person uuid.UUID
 	epoch                int64
 	workspaces           bool
-	aside                string
+	aside, method        string
 }
 
 type knownIdentity struct {
@@ -149,8 +158,10 @@ func identityOf(session db.OpenSession) Identity {
 		Email: u.Email, Name: u.Name, TenantName: session.TenantName, TenantSlug: session.Slug,
 		Plan: string(u.PlanType), Theme: u.Theme, Shortcuts: u.Shortcuts,
 		Zone: first(u.Zone, u.TenantZone), Locale: first(u.Locale, u.TenantLocale), OwnZone: u.Zone, OwnLocale: u.Locale,
-		WorkspaceZone: u.TenantZone, WorkspaceLocale: u.TenantLocale,
+		WorkspaceZone: u.TenantZone, WorkspaceLocale: u.TenantLocale, Method: session.Method,
 	}
+	// Who signs in at a provider proves there what it asks for.
+	i.MustEnrol = u.MustEnrol && !i.SSO()
 	for _, w := range session.Workspaces {
 		i.Workspaces = append(i.Workspaces, Workspace{ID: ids.Tenant(w.TenantID), Slug: w.Slug, Name: w.Name})
 	}
@@ -181,7 +192,7 @@ func (s *Service) touch(ctx context.Context, session db.SessionCheck) error {
 // SignOut ends the session of the identity.
 func (s *Service) SignOut(ctx context.Context, i Identity) error {
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.SessionRevoke(ctx, i.SessionID, i.PersonID); err != nil {
+		if _, err := tx.SessionRevoke(ctx, i.SessionID, i.PersonID, i.reach()); err != nil {
 			return fmt.Errorf("end session: %w", err)
 		}
 		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "auth.signed_out", Target: "user", ID: i.Actor.UserID.String()})
@@ -191,12 +202,18 @@ func (s *Service) SignOut(ctx context.Context, i Identity) error {
 // SwitchWorkspace moves the session to another workspace of its person and
 // gives it another token.
 //
-// Errors: auth.not_member, auth.session_ended.
+// Where a code is asked for there, Opened is pending and the session stays where
+// it is until the code was right.
+//
+// Errors: auth.not_member, auth.session_ended, auth.confined, auth.sso_required.
 func (s *Service) SwitchWorkspace(ctx context.Context, i Identity, tenantID ids.Tenant) (Opened, error) {
 	if tenantID.IsZero() {
 		return Opened{}, ErrNotMember
 	}
-	token, hash := newToken()
+	if i.SSO() && tenantID != i.Actor.TenantID {
+		return Opened{}, ErrConfined
+	}
+	opened := Opened{KeepFor: keepFor(i)}
 	err := s.deps.DB.InIdentityTx(ctx, tenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		place, err := tx.MembershipGet(ctx, i.PersonID, tenantID.UUID())
 		if db.IsNoRows(err) {
@@ -205,28 +222,66 @@ func (s *Service) SwitchWorkspace(ctx context.Context, i Identity, tenantID ids.
 		if err != nil {
 			return fmt.Errorf("find membership: %w", err)
 		}
-		moved, err := tx.SessionSwitch(ctx, db.SessionSwitchParams{
-			SessionID: i.SessionID, TenantID: place.TenantID, UserID: place.UserID, TokenHash: hash,
-		})
+		if place.Closed {
+			return ErrSSORequired
+		}
+		asks, err := tx.UserHasFactor(ctx, place.TenantID, place.UserID)
 		if err != nil {
-			return fmt.Errorf("switch session: %w", err)
+			return fmt.Errorf("look for second factor: %w", err)
 		}
-		if moved == 0 {
-			return ErrNoSession
+		if asks && tenantID != i.Actor.TenantID {
+			opened, err = pend(ctx, tx, db.PendingInsertParams{Purpose: forSecondFactor, TenantID: place.TenantID, UserID: place.UserID,
+				PersonID: i.PersonID, Remembered: i.Remembered, SessionID: &i.SessionID})
+			return err
 		}
-		if err := tx.PersonSetLastTenant(ctx, place.TenantID, i.PersonID); err != nil {
-			return fmt.Errorf("remember workspace: %w", err)
-		}
-		if err := tx.UserSeen(ctx, place.TenantID, place.UserID); err != nil {
-			return fmt.Errorf("note visit: %w", err)
-		}
-		actor := personActor(tenantID, ids.User(place.UserID))
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.switched_workspace", Target: "user", ID: place.UserID.String()})
+		opened.Token, err = s.moveSession(ctx, tx, i.SessionID, i.PersonID, db.MembershipListByPersonRow(place))
+		return err
 	})
 	if err != nil {
 		return Opened{}, err
 	}
-	return Opened{Token: token, KeepFor: keepFor(i)}, nil
+	return opened, nil
+}
+
+// moveSession takes a session that a password opened to another workspace, and
+// gives it another token.
+func (s *Service) moveSession(ctx context.Context, tx *db.Tx, sessionID, personID uuid.UUID, place db.MembershipListByPersonRow) (token string, err error) {
+	if place.BreakGlass {
+		if err := s.breakGlass(ctx, tx, place, Client{}); err != nil {
+			return "", err
+		}
+	}
+	limits, err := tx.SecurityGet(ctx, place.TenantID)
+	if err != nil {
+		return "", fmt.Errorf("read time limits: %w", err)
+	}
+	token, hash := newToken()
+	moved, err := tx.SessionSwitch(ctx, db.SessionSwitchParams{SessionID: sessionID, TenantID: place.TenantID, UserID: place.UserID, TokenHash: hash,
+		IdleSeconds: limits.SessionIdleMinutes * 60, MaxSeconds: limits.SessionMaxHours * 3600})
+	if err != nil {
+		return "", fmt.Errorf("switch session: %w", err)
+	}
+	if moved == 0 {
+		return "", ErrNoSession
+	}
+	if err := tx.PersonSetLastTenant(ctx, place.TenantID, personID); err != nil {
+		return "", fmt.Errorf("remember workspace: %w", err)
+	}
+	if err := tx.UserSeen(ctx, place.TenantID, place.UserID); err != nil {
+		return "", fmt.Errorf("note visit: %w", err)
+	}
+	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
+	return token, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.switched_workspace", Target: "user", ID: place.UserID.String()})
+}
+
+// reach is the workspace whose sessions the identity may see and end: all of
+// the person's, nil, unless a provider vouches for the person in one alone.
+func (i Identity) reach() *uuid.UUID {
+	if !i.SSO() {
+		return nil
+	}
+	tenant := i.Actor.TenantID.UUID()
+	return &tenant
 }
 
 func keepFor(i Identity) time.Duration {
@@ -250,7 +305,7 @@ type Session struct {
 func (s *Service) ListSessions(ctx context.Context, i Identity) ([]Session, error) {
 	var list []Session
 	err := s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.SessionListByPerson(ctx, i.PersonID)
+		rows, err := tx.SessionListByPerson(ctx, i.PersonID, i.reach())
 		if err != nil {
 			return fmt.Errorf("list sessions: %w", err)
 		}
@@ -268,7 +323,7 @@ func (s *Service) ListSessions(ctx context.Context, i Identity) ([]Session, erro
 // Errors: auth.session_not_found, for somebody else's too.
 func (s *Service) RevokeSession(ctx context.Context, i Identity, id uuid.UUID) error {
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
-		ended, err := tx.SessionRevoke(ctx, id, i.PersonID)
+		ended, err := tx.SessionRevoke(ctx, id, i.PersonID, i.reach())
 		if err != nil {
 			return fmt.Errorf("end session: %w", err)
 		}
@@ -282,7 +337,7 @@ func (s *Service) RevokeSession(ctx context.Context, i Identity, id uuid.UUID) e
 // RevokeOtherSessions ends all of the person's sessions but the current one.
 func (s *Service) RevokeOtherSessions(ctx context.Context, i Identity) error {
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
-		ended, err := tx.SessionRevokeOthers(ctx, i.PersonID, i.SessionID)
+		ended, err := tx.SessionRevokeOthers(ctx, i.PersonID, i.SessionID, i.reach())
 		if err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +22,19 @@ type Opened struct {
 	// Choose says that the person belongs to several workspaces and was in
 	// none of them before.
 	Choose bool
+	// Pending is set in the place of Token where a code of the second factor
+	// is still missing: EnterCode takes it. Link likewise where it has to be
+	// proved that an account is the person's: ConfirmLink takes it.
+	Pending, Link string
 }
 
 // SignIn checks e-mail and password and opens a session in the workspace used
 // last. Every failure costs the same time; after a few, account and address
 // have to wait, each time longer, but no account is ever locked for good.
 //
-// Errors: auth.wrong_password, auth.throttled, auth.no_workspace.
+// Workspaces that sign in elsewhere are left out, but for their break-glass owner.
+//
+// Errors: auth.wrong_password, auth.throttled, auth.no_workspace, auth.sso_required.
 func (s *Service) SignIn(ctx context.Context, email, password string, keep bool, client Client) (Opened, error) {
 	email = strings.TrimSpace(email)
 	limits := signInLimits(email, client)
@@ -42,12 +49,13 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	if err != nil {
 		return Opened{}, err
 	}
-	place, several, belongs := choosePlace(places, person.LastTenantID)
 	if !match {
+		place, _, belongs := choosePlace(places, person.LastTenantID)
 		return Opened{}, s.recordFailure(ctx, place, belongs)
 	}
-	if !belongs {
-		return Opened{}, ErrNoWorkspace
+	place, several, err := openPlace(places, person.LastTenantID)
+	if err != nil {
+		return Opened{}, err
 	}
 	renewed := ""
 	if renew {
@@ -65,7 +73,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 				return fmt.Errorf("renew hash: %w", err)
 			}
 		}
-		opened, err = openSession(ctx, tx, person.PersonID, place, keep, client)
+		opened, err = s.admit(ctx, tx, person.PersonID, place, keep, client)
 		return err
 	})
 	opened.Choose = several
@@ -104,6 +112,21 @@ func choosePlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place 
 	return places[0], len(places) > 1, true
 }
 
+// openPlace is choosePlace among the workspaces that a password opens.
+//
+// Errors: auth.no_workspace; auth.sso_required where there is none but others.
+func openPlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place db.MembershipListByPersonRow, several bool, err error) {
+	open := slices.DeleteFunc(slices.Clone(places), func(p db.MembershipListByPersonRow) bool { return p.Closed })
+	place, several, belongs := choosePlace(open, last)
+	switch {
+	case !belongs && len(places) > 0:
+		return place, false, ErrSSORequired
+	case !belongs:
+		return place, false, ErrNoWorkspace
+	}
+	return place, several, nil
+}
+
 // recordFailure answers ErrWrongPassword. Workspaces see failed attempts on
 // the accounts of their members.
 func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPersonRow, belongs bool) error {
@@ -121,21 +144,77 @@ func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPe
 	return ErrWrongPassword
 }
 
+// admit opens a session by password, unless a code is asked for first.
+func (s *Service) admit(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.MembershipListByPersonRow, keep bool, client Client) (Opened, error) {
+	asks, err := tx.UserHasFactor(ctx, place.TenantID, place.UserID)
+	if err != nil {
+		return Opened{}, fmt.Errorf("look for second factor: %w", err)
+	}
+	if asks {
+		return pend(ctx, tx, db.PendingInsertParams{Purpose: forSecondFactor, TenantID: place.TenantID, UserID: place.UserID, PersonID: personID, Remembered: keep})
+	}
+	return s.enterByPassword(ctx, tx, personID, place, keep, client)
+}
+
+// enterByPassword opens a session. That of a break-glass owner is told to all
+// who look after the workspace.
+func (s *Service) enterByPassword(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.MembershipListByPersonRow, keep bool, client Client) (Opened, error) {
+	if place.BreakGlass {
+		if err := s.breakGlass(ctx, tx, place, client); err != nil {
+			return Opened{}, err
+		}
+	}
+	return openSession(ctx, tx, personID, place, keep, client)
+}
+
 // openSession writes a session in tx, which is bound to the place's tenant and
 // to control.
 func openSession(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.MembershipListByPersonRow, keep bool, client Client) (Opened, error) {
+	return openSessionBy(ctx, tx, personID, place, keep, client, source{})
+}
+
+// source is how a session was opened; zero is by password.
+type source struct {
+	method     string
+	identityID uuid.UUID
+	index      string    // the provider's name for its session
+	until      time.Time // when it has to end at the latest; zero: it need not
+}
+
+func openSessionBy(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.MembershipListByPersonRow, keep bool, client Client, from source) (Opened, error) {
 	idle, whole := idleFor, sessionFor
 	opened := Opened{}
 	if keep {
 		idle, whole = keptIdleFor, keptFor
-		opened.KeepFor = keptFor
+	}
+	limits, err := tx.SecurityGet(ctx, place.TenantID)
+	if err != nil {
+		return Opened{}, fmt.Errorf("read time limits: %w", err)
+	}
+	if m := limits.SessionIdleMinutes; m > 0 {
+		idle = min(idle, time.Duration(m)*time.Minute)
+	}
+	if h := limits.SessionMaxHours; h > 0 {
+		whole = min(whole, time.Duration(h)*time.Hour)
+	}
+	if keep {
+		opened.KeepFor = whole
+	}
+	expires := time.Now().Add(whole)
+	if !from.until.IsZero() && from.until.Before(expires) {
+		expires = from.until
+	}
+	var identityID *uuid.UUID
+	if from.identityID != uuid.Nil {
+		identityID = &from.identityID
 	}
 	var hash []byte
 	opened.Token, hash = newToken()
 	if err := tx.SessionInsert(ctx, db.SessionInsertParams{
 		SessionID: ids.New[uuid.UUID](), TokenHash: hash, PersonID: personID, TenantID: place.TenantID, UserID: place.UserID,
-		IdleSeconds: int32(idle.Seconds()), ExpiresAt: time.Now().Add(whole), Remembered: keep,
+		IdleSeconds: int32(idle.Seconds()), ExpiresAt: expires, Remembered: keep,
 		Address: cut(client.Address, 64), UserAgent: cut(client.UserAgent, 300),
+		Method: from.method, IdentityID: identityID, SessionIndex: from.index,
 	}); err != nil {
 		return Opened{}, fmt.Errorf("insert session: %w", err)
 	}
@@ -146,7 +225,8 @@ func openSession(ctx context.Context, tx *db.Tx, personID uuid.UUID, place db.Me
 		return Opened{}, fmt.Errorf("note visit: %w", err)
 	}
 	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
-	return opened, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.signed_in", Target: "user", ID: actor.UserID.String()})
+	return opened, audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.signed_in", Target: "user", ID: actor.UserID.String(),
+		Detail: map[string]any{"method": first(from.method, "password")}})
 }
 
 func value(text *string) string {

@@ -37,10 +37,11 @@ const (
 	Shared     Kind = "shared"
 	LoadDone   Kind = "load_done"
 	LoadFailed Kind = "load_failed"
+	BreakGlass Kind = "break_glass" // an owner signed in without the single sign-on that is required
 )
 
 // Kinds lists all, in the order of the settings.
-var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed}
+var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, BreakGlass}
 
 // Setting is how somebody is told of a kind.
 type Setting struct {

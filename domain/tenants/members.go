@@ -25,6 +25,8 @@ var (
 		"A workspace needs at least one owner. Make somebody else an owner first.")
 	ErrOwnerOnly = apperr.Define(apperr.Forbidden, "tenants.owner_only",
 		"Only an owner can change who is an owner.")
+	ErrBreakGlass = apperr.Define(apperr.Conflict, "tenants.break_glass",
+		"This owner is the one who can sign in without single sign-on. Choose another one first.")
 	ErrNoSeat = apperr.Define(apperr.Conflict, "tenants.no_seat",
 		"All seats of the plan are taken. Remove somebody first, or change the plan.")
 )
@@ -125,7 +127,7 @@ func pattern(search string) string {
 // owner, and one owner always stays.
 //
 // Errors: tenants.member_not_found, tenants.last_owner, tenants.owner_only,
-// tenants.invalid, access.forbidden.
+// tenants.break_glass, tenants.invalid, access.forbidden.
 func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.User, role access.Role) error {
 	if err := access.Can(actor, access.ManageMembers); err != nil {
 		return err
@@ -204,6 +206,15 @@ func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor,
 	}
 	if isOwner && member.InvitedAt == nil && role != access.Owner && !otherThan(owners, userID.UUID()) {
 		return member, ErrLastOwner
+	}
+	if role != access.Owner {
+		policy, err := tx.PolicyGet(ctx, actor.TenantID.UUID())
+		if err != nil && !db.IsNoRows(err) {
+			return member, fmt.Errorf("read sign-in policy: %w", err)
+		}
+		if policy.SsoOnly && policy.BreakGlassUserID != nil && *policy.BreakGlassUserID == userID.UUID() {
+			return member, ErrBreakGlass
+		}
 	}
 	return member, nil
 }

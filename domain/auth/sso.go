@@ -1,0 +1,558 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/platform/secrets"
+)
+
+// What can go wrong with connections.
+var (
+	// ErrNoSSO says the same for a workspace that does not exist.
+	ErrNoSSO = apperr.Define(apperr.NotFound, "auth.no_sso",
+		"There is no single sign-on here. Check the address, or sign in with your password.")
+	ErrConnection = apperr.Define(apperr.Invalid, "auth.connection",
+		"The connection to the identity provider can't be saved like this.")
+)
+
+// The kinds of connections, which are the ways to sign in besides a password.
+const (
+	kindSAML = "saml"
+	kindOIDC = "oidc"
+)
+
+const (
+	secretPurpose = "sso_connections.secret"
+	maxMetadata   = 1 << 20
+	maxRules      = 200
+)
+
+// Mapping says which of a provider's attributes are what.
+type Mapping struct {
+	Email  string `json:"email"`
+	Name   string `json:"name"`
+	Groups string `json:"groups"`
+	// Roles give a role for a group; the first that fits counts. Others become
+	// DefaultRole.
+	Roles       []RoleRule  `json:"roles,omitempty"`
+	DefaultRole access.Role `json:"default_role"`
+	// Teams put the members of a provider's group into one of the workspace.
+	Teams []TeamRule `json:"teams,omitempty"`
+	// People become attributes of the person, for rules on rows.
+	People []AttributeRule `json:"people,omitempty"`
+}
+
+// RoleRule gives the members of a provider's group a role.
+type RoleRule struct {
+	Group string      `json:"group"`
+	Role  access.Role `json:"role"`
+}
+
+// TeamRule puts the members of a provider's group into a group of the workspace.
+type TeamRule struct {
+	Group string `json:"group"`
+	Team  string `json:"team"` // by name
+}
+
+// AttributeRule keeps an attribute of the provider's under a name of the workspace's.
+type AttributeRule struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// AttributeSetter keeps what a provider says of a person: all values of the
+// attributes named, in the caller's transaction, which is bound to the tenant.
+type AttributeSetter interface {
+	SetAttributes(ctx context.Context, tx *db.Tx, userID ids.User, values map[string][]string) error
+}
+
+// role is what somebody with these groups becomes, and whether a rule says so.
+func (m Mapping) role(groups []string) (role access.Role, ruled bool) {
+	for _, rule := range m.Roles {
+		if slices.Contains(groups, rule.Group) {
+			return rule.Role, true
+		}
+	}
+	if m.DefaultRole == "" {
+		return access.Viewer, false
+	}
+	return m.DefaultRole, len(m.Roles) > 0
+}
+
+func (m Mapping) check(actor access.Actor, fields map[string]string) Mapping {
+	m.Email, m.Name, m.Groups = strings.TrimSpace(m.Email), strings.TrimSpace(m.Name), strings.TrimSpace(m.Groups)
+	if m.DefaultRole == "" {
+		m.DefaultRole = access.Viewer
+	}
+	if !tenants.ValidRole(m.DefaultRole) || m.DefaultRole == access.Owner {
+		fields["default_role"] = "Choose another role: nobody becomes an owner without a rule that says so."
+	}
+	if len(m.Roles) > maxRules || len(m.Teams) > maxRules || len(m.People) > maxRules {
+		fields["roles"] = fmt.Sprintf("There are at most %d rules.", maxRules)
+	}
+	for _, rule := range m.Roles {
+		if rule.Group == "" || !tenants.ValidRole(rule.Role) {
+			fields["roles"] = "Every line is a group, an arrow and a role: bi-owners → owner."
+		} else if tenants.CheckGrant(actor, rule.Role) != nil {
+			fields["roles"] = "Only an owner can let a group become owners."
+		}
+	}
+	for _, rule := range m.Teams {
+		if rule.Group == "" || rule.Team == "" {
+			fields["teams"] = "Every line is a group of the provider, an arrow and a group of the workspace."
+		}
+	}
+	for _, rule := range m.People {
+		if rule.From == "" || rule.To == "" {
+			fields["people"] = "Every line is an attribute of the provider, an arrow and a name."
+		}
+	}
+	return m
+}
+
+// The ways to give a SAML provider's metadata.
+const (
+	FromURL  = "url"
+	FromXML  = "xml"
+	FromHand = "hand"
+)
+
+// SAMLSettings are what an owner sets up for SAML.
+type SAMLSettings struct {
+	Source      string `json:"source"`
+	MetadataURL string `json:"metadata_url"`
+	XML         string `json:"-"` // pasted
+	Issuer      string `json:"issuer,omitempty"`
+	SignIn      string `json:"sign_in,omitempty"`
+	LogOut      string `json:"log_out,omitempty"`
+	Certificate string `json:"certificate,omitempty"`
+	// JustInTime makes accounts for new people of verified domains.
+	JustInTime bool `json:"just_in_time"`
+	// Unsolicited also takes sign-ins that begin at the provider.
+	Unsolicited bool    `json:"unsolicited"`
+	SkewSeconds int     `json:"skew_seconds"`
+	Mapping     Mapping `json:"mapping"`
+}
+
+// Certificate is one of ours, as it is shown.
+type Certificate struct {
+	Until  time.Time
+	Active bool
+	PEM    string
+}
+
+// SAMLConnection is a workspace's SAML as an admin sees it.
+type SAMLConnection struct {
+	Set      bool // something was saved
+	Enabled  bool
+	Settings SAMLSettings
+	// EntityID, Consume and LogOut are ours, for the provider.
+	EntityID, Consume, LogOut string
+	Certificates              []Certificate
+	Provider                  saml.Provider // zero while there is none
+	RefreshedAt               time.Time
+	RefreshError              string
+	LastTest                  *Test
+}
+
+// SSO is all that an admin sets up for sign-in.
+type SSO struct {
+	SAML    SAMLConnection
+	OIDC    OIDCConnection
+	Policy  Policy
+	Domains []Domain
+	Owners  []Owner
+}
+
+// Owner could be the break-glass one.
+type Owner struct {
+	ID   ids.User
+	Name string
+}
+
+// GetSSO reads it.
+//
+// Errors: access.forbidden.
+func (s *Service) GetSSO(ctx context.Context, actor access.Actor) (SSO, error) {
+	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+		return SSO{}, err
+	}
+	box, err := s.deps.Tenants.Box(ctx, actor.TenantID)
+	if err != nil {
+		return SSO{}, err
+	}
+	var found SSO
+	err = s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		tenant, err := tx.TenantByID(ctx, actor.TenantID.UUID())
+		if err != nil {
+			return fmt.Errorf("read tenant: %w", err)
+		}
+		c, err := s.samlConnection(ctx, tx, box, tenant.TenantID, tenant.Slug)
+		if err != nil && !errors.Is(err, ErrNoSSO) {
+			return err
+		}
+		found.SAML = c.shown()
+		if found.OIDC, err = s.shownOIDC(ctx, tx, tenant.TenantID, tenant.Slug); err != nil {
+			return err
+		}
+		if found.Policy, err = policyOf(ctx, tx, tenant.TenantID); err != nil {
+			return err
+		}
+		if found.Domains, err = listDomains(ctx, tx, actor.TenantID); err != nil {
+			return err
+		}
+		owners, err := tx.OwnerList(ctx, tenant.TenantID)
+		if err != nil {
+			return fmt.Errorf("list owners: %w", err)
+		}
+		for _, o := range owners {
+			found.Owners = append(found.Owners, Owner{ids.User(o.UserID), first(o.Name, o.Email)})
+		}
+		return nil
+	})
+	return found, err
+}
+
+// samlRow is a stored connection, opened.
+type samlRow struct {
+	saml.Connection
+	row      db.ConnectionGetRow
+	settings SAMLSettings
+	known    bool
+}
+
+func (c samlRow) shown() SAMLConnection {
+	shown := SAMLConnection{Set: c.known, Enabled: c.row.Enabled, Settings: c.settings, EntityID: c.EntityID, Consume: c.Consume, LogOut: c.LogOut,
+		Provider: c.Provider, RefreshError: c.row.RefreshError, LastTest: readTest(c.row.LastTest)}
+	if shown.Settings.Source == FromXML {
+		shown.Settings.XML = c.row.Metadata
+	}
+	if c.row.RefreshedAt != nil {
+		shown.RefreshedAt = *c.row.RefreshedAt
+	}
+	for n, pair := range c.Keys.Pairs {
+		shown.Certificates = append(shown.Certificates, Certificate{Until: pair.Until, Active: n == c.Keys.Active, PEM: pair.Certificate})
+	}
+	return shown
+}
+
+// samlConnection reads a workspace's connection. Its addresses are there
+// without one too.
+//
+// Errors: auth.no_sso where nothing was saved.
+func (s *Service) samlConnection(ctx context.Context, tx *db.Tx, box *secrets.Box, tenantID uuid.UUID, slug string) (samlRow, error) {
+	base := s.deps.BaseURL() + "/saml/" + slug
+	c := samlRow{Connection: saml.Connection{EntityID: base + "/metadata", Consume: base + "/acs", LogOut: base + "/slo"},
+		settings: SAMLSettings{Source: FromURL, SkewSeconds: 60, Mapping: Mapping{Email: "email", Name: "name", Groups: "groups", DefaultRole: access.Viewer}}}
+	row, err := tx.ConnectionGet(ctx, tenantID, kindSAML)
+	if db.IsNoRows(err) {
+		return c, ErrNoSSO.Wrap(err)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read connection: %w", err)
+	}
+	c.row, c.known = row, true
+	if err := json.Unmarshal(row.Settings, &c.settings); err != nil {
+		return c, fmt.Errorf("read connection's settings: %w", err)
+	}
+	opened, err := box.Decrypt(secretPurpose, row.Secret)
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(opened, &c.Keys); err != nil {
+		return c, fmt.Errorf("read connection's keys: %w", err)
+	}
+	if row.Metadata != "" {
+		// It was read before it was stored; it may have run out since.
+		if c.Provider, err = saml.ParseProvider([]byte(row.Metadata)); err != nil {
+			c.row.RefreshError = apperr.Describe(err).Sentence
+		}
+	}
+	c.AllowUnsolicited, c.Skew = c.settings.Unsolicited, time.Duration(c.settings.SkewSeconds)*time.Second
+	return c, nil
+}
+
+// PrepareSAML makes the keys, so that the provider can be told of us before
+// anything is known of it.
+//
+// Errors: access.forbidden.
+func (s *Service) PrepareSAML(ctx context.Context, i Identity) error {
+	return s.editSAML(ctx, i, "sso.prepared", func(*samlRow, *secrets.Box) error { return nil })
+}
+
+// editSAML changes a connection, which is made where there is none.
+func (s *Service) editSAML(ctx context.Context, i Identity, action string, edit func(*samlRow, *secrets.Box) error) error {
+	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+		return err
+	}
+	box, err := s.deps.Tenants.Box(ctx, i.Actor.TenantID)
+	if err != nil {
+		return err
+	}
+	fresh, err := saml.Keys{}, error(nil)
+	tenant := i.Actor.TenantID.UUID()
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		var c samlRow
+		if c, err = s.samlConnection(ctx, tx, box, tenant, i.TenantSlug); errors.Is(err, ErrNoSSO) {
+			if fresh, err = saml.NewKeys(i.TenantName); err != nil {
+				return err
+			}
+			c.Keys, c.row.ConnectionID = fresh, ids.New[uuid.UUID]()
+		} else if err != nil {
+			return err
+		}
+		if err := edit(&c, box); err != nil {
+			return err
+		}
+		keys, err := json.Marshal(c.Keys)
+		if err != nil {
+			return fmt.Errorf("write connection's keys: %w", err)
+		}
+		sealed, err := box.Encrypt(secretPurpose, keys)
+		if err != nil {
+			return err
+		}
+		settings, err := json.Marshal(c.settings)
+		if err != nil {
+			return fmt.Errorf("write connection's settings: %w", err)
+		}
+		if err := tx.ConnectionPut(ctx, db.ConnectionPutParams{TenantID: tenant, ConnectionID: c.row.ConnectionID, Kind: kindSAML, Enabled: c.row.Enabled,
+			Settings: settings, Secret: sealed, Metadata: c.row.Metadata, RefreshedAt: c.row.RefreshedAt}); err != nil {
+			return fmt.Errorf("write connection: %w", err)
+		}
+		if err := setWays(ctx, tx, tenant, kindSAML, c.row.Enabled); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: action, Target: "connection", ID: c.row.ConnectionID.String(),
+			Detail: map[string]any{"kind": kindSAML, "enabled": c.row.Enabled, "issuer": c.Provider.Issuer, "settings": c.settings}})
+	})
+}
+
+// SaveSAML takes what an owner has set up. Metadata is fetched where it has an
+// address; what is wrong with it stands in the fields.
+//
+// Errors: access.forbidden, auth.enforce; auth.connection with fields
+// metadata_url, xml, hand, skew, default_role, roles, teams, people.
+func (s *Service) SaveSAML(ctx context.Context, i Identity, enabled bool, n SAMLSettings) error {
+	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+		return err
+	}
+	fields := map[string]string{}
+	n.Mapping = n.Mapping.check(i.Actor, fields)
+	if n.SkewSeconds < 0 || time.Duration(n.SkewSeconds)*time.Second > saml.MaxSkew {
+		fields["skew"] = fmt.Sprintf("Clocks may differ by up to %d seconds.", int(saml.MaxSkew.Seconds()))
+	}
+	n.MetadataURL = strings.TrimSpace(n.MetadataURL)
+	metadata, field, err := s.metadata(ctx, n)
+	var provider saml.Provider
+	if err == nil && len(metadata) > 0 {
+		provider, err = saml.ParseProvider(metadata)
+	}
+	if err == nil && provider.Issuer == "" && enabled {
+		err = saml.ErrMetadata.With("Tell first which identity provider it is.")
+	}
+	if err != nil {
+		fields[field] = apperr.Describe(err).Sentence
+	}
+	if len(fields) > 0 {
+		return ErrConnection.WithFields(fields)
+	}
+	now := time.Now()
+	return s.editSAML(ctx, i, "sso.changed", func(c *samlRow, _ *secrets.Box) error {
+		c.settings, c.row.Enabled, c.row.Metadata, c.row.RefreshedAt, c.Provider = n, enabled, string(metadata), nil, provider
+		if n.Source == FromURL && len(metadata) > 0 {
+			c.row.RefreshedAt = &now
+		}
+		return nil
+	})
+}
+
+// metadata is the provider's; field is where it was given.
+func (s *Service) metadata(ctx context.Context, n SAMLSettings) (metadata []byte, field string, err error) {
+	switch n.Source {
+	case FromURL:
+		if n.MetadataURL == "" {
+			return nil, "metadata_url", nil
+		}
+		metadata, err = s.deps.Outbound.Get(ctx, n.MetadataURL, maxMetadata)
+		return metadata, "metadata_url", err
+	case FromXML:
+		return []byte(strings.TrimSpace(n.XML)), "xml", nil
+	case FromHand:
+		if n.Issuer == "" && n.SignIn == "" && n.Certificate == "" {
+			return nil, "hand", nil
+		}
+		metadata, err = saml.ByHand(n.Issuer, n.SignIn, n.LogOut, n.Certificate)
+		return metadata, "hand", err
+	}
+	return nil, "metadata_url", saml.ErrMetadata.With("Say how the metadata is given.")
+}
+
+// KeyStep is a step of the exchange of our certificate.
+type KeyStep string
+
+// The steps, in order: a new one is announced, then it signs, then the old one goes.
+const (
+	KeyAdd    KeyStep = "add"
+	KeySwitch KeyStep = "switch"
+	KeyDrop   KeyStep = "drop"
+)
+
+// RollKeys exchanges our certificate without anybody being kept out: both stand
+// in the metadata and decrypt until the old one is dropped.
+//
+// Errors: access.forbidden, saml.keys.
+func (s *Service) RollKeys(ctx context.Context, i Identity, step KeyStep) error {
+	return s.editSAML(ctx, i, "sso.certificate_"+string(step), func(c *samlRow, _ *secrets.Box) (err error) {
+		switch step {
+		case KeyAdd:
+			c.Keys, err = c.Keys.Add(i.TenantName)
+		case KeySwitch:
+			c.Keys, err = c.Keys.Switch()
+		case KeyDrop:
+			c.Keys, err = c.Keys.Drop()
+		default:
+			err = saml.ErrKeys
+		}
+		return err
+	})
+}
+
+// opened reads a workspace's connection by the name in its address.
+//
+// Errors: auth.no_sso.
+func (s *Service) opened(ctx context.Context, slug string) (tenant db.WaysBySlugRow, c samlRow, err error) {
+	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		tenant, err = tx.WaysBySlug(ctx, cut(slug, 64))
+		return err
+	})
+	if db.IsNoRows(err) {
+		return tenant, c, ErrNoSSO.Wrap(err)
+	}
+	if err != nil {
+		return tenant, c, fmt.Errorf("find workspace: %w", err)
+	}
+	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(tenant.TenantID))
+	if err != nil {
+		return tenant, c, err
+	}
+	err = s.deps.DB.InTenantTx(ctx, tenant.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		c, err = s.samlConnection(ctx, tx, box, tenant.TenantID, tenant.Slug)
+		return err
+	})
+	return tenant, c, err
+}
+
+// SAMLMetadata is what a provider has to know of a workspace.
+//
+// Errors: auth.no_sso.
+func (s *Service) SAMLMetadata(ctx context.Context, slug string) ([]byte, error) {
+	_, c, err := s.opened(ctx, slug)
+	if err != nil {
+		return nil, err
+	}
+	return c.Metadata()
+}
+
+// RefreshArgs asks for a provider's metadata to be fetched again. Idempotent.
+type RefreshArgs struct{}
+
+// Kind names the job.
+func (RefreshArgs) Kind() string { return "auth:refresh" }
+
+// RunRefresh fetches the metadata of the job's workspace, where it has an
+// address. What can't be read changes nothing: the certificates known before
+// stay, and an admin sees what went wrong.
+func (s *Service) RunRefresh(ctx context.Context, job jobs.Job[RefreshArgs]) error {
+	var settings SAMLSettings
+	var before string
+	err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.ConnectionGet(ctx, job.TenantID, kindSAML)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read connection: %w", err)
+		}
+		before = row.Metadata
+		return json.Unmarshal(row.Settings, &settings)
+	})
+	if err != nil {
+		return err
+	}
+	var metadata []byte
+	wrong := error(nil)
+	if settings.Source == FromURL && settings.MetadataURL != "" {
+		if metadata, wrong = s.deps.Outbound.Get(ctx, settings.MetadataURL, maxMetadata); wrong == nil {
+			wrong = sameProvider(before, metadata)
+		}
+	}
+	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if wrong != nil {
+			if err := tx.ConnectionRefreshFailed(ctx, apperr.Describe(wrong).Sentence, job.TenantID); err != nil {
+				return fmt.Errorf("note failed refresh: %w", err)
+			}
+		} else if metadata != nil {
+			if _, err := tx.ConnectionRefreshed(ctx, string(metadata), job.TenantID, settings.MetadataURL); err != nil {
+				return fmt.Errorf("keep metadata: %w", err)
+			}
+			if string(metadata) != before {
+				actor := access.Actor{Kind: access.System, TenantID: ids.Tenant(job.TenantID)}
+				if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "sso.metadata_changed", Target: "connection", ID: kindSAML}); err != nil {
+					return err
+				}
+			}
+		}
+		return job.Complete(ctx, tx)
+	})
+}
+
+// sameProvider refuses metadata that is of another provider all of a sudden:
+// that is an owner's to change.
+func sameProvider(before string, metadata []byte) error {
+	next, err := saml.ParseProvider(metadata)
+	if err != nil {
+		return err
+	}
+	if known, err := saml.ParseProvider([]byte(before)); err == nil && known.Issuer != next.Issuer {
+		return saml.ErrMetadata.With("The address answers with the metadata of another provider, %s. Save the connection again if that is right.", next.Issuer)
+	}
+	return nil
+}
+
+// Test is how a test sign-in, or a pasted answer, looked.
+type Test struct {
+	At     time.Time     `json:"at"`
+	Took   time.Duration `json:"took"` // from the question to the answer; zero for a pasted one
+	Passed bool          `json:"passed"`
+	Checks []saml.Check  `json:"checks"`
+	// Values are what the answer says, by attribute.
+	Values  map[string][]string `json:"values,omitempty"`
+	Subject string              `json:"subject,omitempty"`
+	Email   string              `json:"email,omitempty"`
+	Role    access.Role         `json:"role,omitempty"`
+}
+
+func readTest(stored json.RawMessage) *Test {
+	var t Test
+	if len(stored) == 0 || json.Unmarshal(stored, &t) != nil {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,141 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// finishTest looks at the answer to a test and keeps what was seen.
+func (s *Service) finishTest(ctx context.Context, tenant db.WaysBySlugRow, c samlRow, encoded string, waiting []string, request db.RequestTakeRow) error {
+	now := time.Now()
+	test := s.diagnose(ctx, tenant.TenantID, c, encoded, waiting, now)
+	test.Took = now.Sub(request.CreatedAt)
+	// An answer to a test is used up like any other.
+	if _, err := c.Accept(encoded, waiting, s.consume(ctx, tenant.TenantID)); err != nil && test.Passed {
+		test.Passed = false
+	}
+	return s.keepTest(ctx, tenant.TenantID, kindSAML, *request.TestUserID, test)
+}
+
+func (s *Service) keepTest(ctx context.Context, tenantID uuid.UUID, kind string, userID uuid.UUID, test Test) error {
+	stored, err := json.Marshal(test)
+	if err != nil {
+		return fmt.Errorf("write test: %w", err)
+	}
+	return s.deps.DB.InTenantTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.ConnectionSetTest(ctx, stored, tenantID, kind); err != nil {
+			return fmt.Errorf("keep test: %w", err)
+		}
+		return audit.Record(ctx, tx, personActor(ids.Tenant(tenantID), ids.User(userID)), audit.Entry{Action: "sso.tested", Target: "connection", ID: kind,
+			Detail: map[string]any{"passed": test.Passed}})
+	})
+}
+
+// DiagnoseSAML looks at an answer that an admin has pasted. Nobody is signed in
+// by it, and it is not used up.
+//
+// Errors: access.forbidden, auth.no_sso.
+func (s *Service) DiagnoseSAML(ctx context.Context, i Identity, encoded string) (Test, error) {
+	if err := access.Can(i.Actor, access.ManageWorkspace); err != nil {
+		return Test{}, err
+	}
+	tenant, c, err := s.opened(ctx, i.TenantSlug)
+	if err != nil {
+		return Test{}, err
+	}
+	if c.Provider.Issuer == "" {
+		return Test{}, ErrNoSSO.With("Tell first which identity provider it is.")
+	}
+	return s.diagnose(ctx, tenant.TenantID, c, encoded, nil, time.Now()), nil
+}
+
+func (s *Service) diagnose(ctx context.Context, tenantID uuid.UUID, c samlRow, encoded string, waiting []string, now time.Time) Test {
+	used := func(id string) bool {
+		key := sha256.Sum256([]byte(id))
+		var there bool
+		err := s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			there, err = tx.ReplayExists(ctx, tenantID, key[:])
+			return err
+		})
+		return err != nil || there
+	}
+	d := c.Diagnose(encoded, waiting, used, now)
+	p := proven{Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
+		Email: pick(d.Answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
+	test := Test{At: now, Passed: d.Err == nil, Checks: d.Checks, Subject: d.Answer.Subject, Email: p.Email}
+	if d.Answer.Attributes != nil {
+		s.diagnosePerson(ctx, tenantID, p, &test)
+	}
+	return test
+}
+
+// diagnosePerson says what would become of somebody, without doing it.
+func (s *Service) diagnosePerson(ctx context.Context, tenantID uuid.UUID, p proven, test *Test) {
+	add := func(name string, state saml.State, text, detail string) {
+		test.Checks = append(test.Checks, saml.Check{Name: name, State: state, Text: text, Detail: detail})
+	}
+	test.Values = map[string][]string{}
+	for name, values := range p.Attributes {
+		test.Values[cut(name, 200)] = values[:min(len(values), 20)]
+	}
+	if names := slices.Sorted(maps.Keys(p.Attributes)); len(names) > 0 {
+		add("attributes", saml.Passed, "Attributes found", strings.Join(names[:min(len(names), 30)], ", "))
+	} else {
+		add("attributes", saml.Warned, "There are no attributes", "The identity provider sends neither a name nor groups.")
+	}
+	if _, problem := CheckEmail(p.Email); problem != "" {
+		add("email", saml.Warned, "No e-mail address", fmt.Sprintf("There is no attribute %q with one, so new people can't be given an account.", p.Mapping.Email))
+	}
+	role, ruled := p.Mapping.role(p.groups())
+	test.Role = role
+	why := "No rule fits, so it is the role of all others."
+	if ruled && len(p.groups()) > 0 {
+		why = "By the groups " + strings.Join(p.groups()[:min(len(p.groups()), 10)], ", ") + "."
+	}
+	add("role", saml.Passed, "Mapped role: "+string(role), why)
+
+	var text, detail string
+	state := saml.Passed
+	rollBack := errors.New("only looked")
+	err := s.deps.DB.InIdentityTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		known, err := tx.IdentityFind(ctx, db.IdentityFindParams{TenantID: tenantID, ConnectionID: p.Connection, Issuer: p.Issuer, Subject: p.Subject})
+		if err == nil {
+			text, detail = "Would sign in "+first(known.Name, known.Email), "This identity is connected with an account."
+			if known.RemovedAt != nil {
+				state, text, detail = saml.Failed, "The account was removed", ErrRemoved.Sentence()
+			}
+			return nil
+		}
+		_, _, err = s.place(ctx, tx, ids.Tenant(tenantID), p, nil)
+		var unproved *needsProof
+		switch {
+		case err == nil:
+			text = "Would get a new account"
+		case errors.As(err, &unproved):
+			state, text, detail = saml.Warned, "Would be asked to prove an account", "There is an account with this e-mail address. Its password is asked for once, and connects the two."
+		default:
+			state, text, detail = saml.Failed, "Would not come in", apperr.Describe(err).Sentence
+		}
+		return rollBack
+	})
+	if err != nil && !errors.Is(err, rollBack) {
+		state, text, detail = saml.Failed, "The account could not be looked up", apperr.Describe(err).Sentence
+	}
+	add("account", state, text, detail)
+}

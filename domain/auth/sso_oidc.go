@@ -1,0 +1,274 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth/oidc"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+)
+
+// Providers are remembered for a while: their addresses and keys seldom change,
+// and a key that is new is asked for by itself.
+const (
+	knownProviders = 500
+	providerFor    = time.Hour
+)
+
+// OIDCSettings are what an owner sets up for OpenID Connect.
+type OIDCSettings struct {
+	Issuer     string  `json:"issuer"`
+	ClientID   string  `json:"client_id"`
+	Secret     string  `json:"-"` // empty: the one that is stored
+	Scopes     string  `json:"scopes"`
+	JustInTime bool    `json:"just_in_time"`
+	Mapping    Mapping `json:"mapping"`
+}
+
+// OIDCConnection is a workspace's OpenID Connect as an admin sees it.
+type OIDCConnection struct {
+	Set       bool
+	Enabled   bool
+	Settings  OIDCSettings
+	HasSecret bool
+	Redirect  string // ours, for the provider
+	LastTest  *Test
+}
+
+// oidcRow is a stored connection, opened.
+type oidcRow struct {
+	row      db.ConnectionGetRow
+	settings OIDCSettings
+}
+
+func (s *Service) oidcRedirect(slug string) string {
+	return s.deps.BaseURL() + "/oidc/" + slug + "/callback"
+}
+
+func (s *Service) shownOIDC(ctx context.Context, tx *db.Tx, tenantID uuid.UUID, slug string) (OIDCConnection, error) {
+	shown := OIDCConnection{Redirect: s.oidcRedirect(slug), Settings: OIDCSettings{Mapping: Mapping{Email: "email", Name: "name", Groups: "groups", DefaultRole: access.Viewer}}}
+	row, err := tx.ConnectionGet(ctx, tenantID, kindOIDC)
+	if db.IsNoRows(err) {
+		return shown, nil
+	}
+	if err != nil {
+		return shown, fmt.Errorf("read connection: %w", err)
+	}
+	shown.Set, shown.Enabled, shown.HasSecret, shown.LastTest = true, row.Enabled, len(row.Secret) > 0, readTest(row.LastTest)
+	if err := json.Unmarshal(row.Settings, &shown.Settings); err != nil {
+		return shown, fmt.Errorf("read connection's settings: %w", err)
+	}
+	return shown, nil
+}
+
+// SaveOIDC takes what an owner has set up, once the provider has answered.
+//
+// Errors: access.forbidden, auth.enforce; auth.connection with fields issuer,
+// client_id, default_role, roles, teams, people.
+func (s *Service) SaveOIDC(ctx context.Context, i Identity, enabled bool, n OIDCSettings) error {
+	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+		return err
+	}
+	fields := map[string]string{}
+	n.Mapping = n.Mapping.check(i.Actor, fields)
+	n.Issuer, n.ClientID, n.Scopes = strings.TrimSpace(n.Issuer), strings.TrimSpace(n.ClientID), strings.Join(strings.Fields(n.Scopes), " ")
+	if n.ClientID == "" || len(n.ClientID) > 300 {
+		fields["client_id"] = "Enter the client id that the provider gave you."
+	}
+	if err := s.deps.Outbound.Check(n.Issuer); err != nil {
+		fields["issuer"] = apperr.Describe(err).Sentence
+	} else if _, err := oidc.Discover(ctx, s.deps.Outbound.HTTP(), n.Issuer); err != nil {
+		fields["issuer"] = apperr.Describe(err).Sentence
+	}
+	if len(fields) > 0 {
+		return ErrConnection.WithFields(fields)
+	}
+	box, err := s.deps.Tenants.Box(ctx, i.Actor.TenantID)
+	if err != nil {
+		return err
+	}
+	tenant := i.Actor.TenantID.UUID()
+	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.ConnectionGet(ctx, tenant, kindOIDC)
+		if db.IsNoRows(err) {
+			row.ConnectionID, row.Secret = ids.New[uuid.UUID](), []byte{}
+		} else if err != nil {
+			return fmt.Errorf("read connection: %w", err)
+		}
+		if n.Secret != "" {
+			if row.Secret, err = box.Encrypt(secretPurpose, []byte(n.Secret)); err != nil {
+				return err
+			}
+		}
+		settings, err := json.Marshal(n)
+		if err != nil {
+			return fmt.Errorf("write connection's settings: %w", err)
+		}
+		if err := tx.ConnectionPut(ctx, db.ConnectionPutParams{TenantID: tenant, ConnectionID: row.ConnectionID, Kind: kindOIDC, Enabled: enabled,
+			Settings: settings, Secret: row.Secret}); err != nil {
+			return fmt.Errorf("write connection: %w", err)
+		}
+		if err := setWays(ctx, tx, tenant, kindOIDC, enabled); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "sso.changed", Target: "connection", ID: row.ConnectionID.String(),
+			Detail: map[string]any{"kind": kindOIDC, "enabled": enabled, "settings": n}})
+	})
+}
+
+// openedOIDC reads a workspace's connection and asks its provider.
+//
+// Errors: auth.no_sso, oidc.provider.
+func (s *Service) openedOIDC(ctx context.Context, slug string) (tenant db.WaysBySlugRow, c oidcRow, client oidc.Client, provider *oidc.Provider, err error) {
+	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		tenant, err = tx.WaysBySlug(ctx, cut(slug, 64))
+		return err
+	})
+	if err == nil {
+		err = s.deps.DB.InTenantTx(ctx, tenant.TenantID, func(ctx context.Context, tx *db.Tx) error {
+			c.row, err = tx.ConnectionGet(ctx, tenant.TenantID, kindOIDC)
+			return err
+		})
+	}
+	if db.IsNoRows(err) {
+		return tenant, c, client, nil, ErrNoSSO.Wrap(err)
+	}
+	if err != nil {
+		return tenant, c, client, nil, fmt.Errorf("read connection: %w", err)
+	}
+	if err := json.Unmarshal(c.row.Settings, &c.settings); err != nil {
+		return tenant, c, client, nil, fmt.Errorf("read connection's settings: %w", err)
+	}
+	client = oidc.Client{ID: c.settings.ClientID, Redirect: s.oidcRedirect(tenant.Slug), Scopes: strings.Fields(c.settings.Scopes)}
+	if len(c.row.Secret) > 0 {
+		box, err := s.deps.Tenants.Box(ctx, ids.Tenant(tenant.TenantID))
+		if err != nil {
+			return tenant, c, client, nil, err
+		}
+		secret, err := box.Decrypt(secretPurpose, c.row.Secret)
+		if err != nil {
+			return tenant, c, client, nil, err
+		}
+		client.Secret = string(secret)
+	}
+	if known, ok := s.providers.Get(c.settings.Issuer); ok {
+		return tenant, c, client, known, nil
+	}
+	// Its keys are read with the client of this call for as long as it is known.
+	if provider, err = oidc.Discover(context.WithoutCancel(ctx), s.deps.Outbound.HTTP(), c.settings.Issuer); err != nil {
+		return tenant, c, client, nil, err
+	}
+	s.providers.Add(c.settings.Issuer, provider)
+	return tenant, c, client, provider, nil
+}
+
+// BeginOIDC answers where the browser asks the provider of a workspace.
+//
+// Errors: auth.no_sso, auth.link_used, oidc.provider; access.forbidden for a test.
+func (s *Service) BeginOIDC(ctx context.Context, slug string, b Begin) (address string, err error) {
+	if err := b.allowed(slug); err != nil {
+		return "", err
+	}
+	tenant, c, client, provider, err := s.openedOIDC(ctx, slug)
+	if err != nil {
+		return "", err
+	}
+	if !c.row.Enabled && b.Test == nil {
+		return "", ErrNoSSO
+	}
+	q := oidc.NewQuestion()
+	row, err := b.request(tenant.TenantID, kindOIDC, q.State)
+	if err != nil {
+		return "", err
+	}
+	row.Nonce, row.Verifier = q.Nonce, q.Verifier
+	return provider.SignIn(client, q), s.keepRequest(ctx, row)
+}
+
+// FinishOIDC takes the code that the browser brings from the provider.
+//
+// Errors: auth.no_sso, auth.throttled, saml.request for an answer to nothing
+// that this browser has asked, those of package oidc, those of enter.
+func (s *Service) FinishOIDC(ctx context.Context, slug, state, code, refused, browser string, from Client) (Entered, error) {
+	limits := []limit{{key: throttleKey("sso address", from.Address), free: ssoAttempts, longest: 60}}
+	if err := s.take(ctx, limits); err != nil {
+		return Entered{}, err
+	}
+	tenant, c, client, provider, err := s.openedOIDC(ctx, slug)
+	if err != nil {
+		return Entered{}, err
+	}
+	request, known, err := s.takeRequest(ctx, tenant.TenantID, kindOIDC, state, browser)
+	if err != nil {
+		return Entered{}, err
+	}
+	if !known {
+		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, saml.ErrRequest, from)
+	}
+	test := request.TestUserID != nil
+	if !c.row.Enabled && !test {
+		return Entered{}, ErrNoSSO
+	}
+	var answer oidc.Answer
+	if refused != "" {
+		err = oidc.ErrRefused.With("The identity provider did not let you in (%s).", cut(refused, 60))
+	} else {
+		answer, err = provider.Finish(ctx, s.deps.Outbound.HTTP(), client, oidc.Question{State: state, Nonce: request.Nonce, Verifier: request.Verifier}, cut(code, 4096))
+	}
+	p := proven{Kind: kindOIDC, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject, Attributes: answer.Claims,
+		Email: answer.Email, Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
+	if test {
+		return Entered{Test: true}, s.finishOIDCTest(ctx, tenant.TenantID, p, err, request)
+	}
+	if err != nil {
+		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, err, from)
+	}
+	opened, err := s.enter(ctx, tenant.TenantID, p, request, from)
+	if err != nil {
+		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, err, from)
+	}
+	return Entered{Opened: opened, Next: request.Next}, s.forgive(ctx, limits)
+}
+
+// finishOIDCTest keeps what a test has shown. The checks are those that the
+// answer went through, in order; it stops at the first that fails.
+func (s *Service) finishOIDCTest(ctx context.Context, tenantID uuid.UUID, p proven, fault error, request db.RequestTakeRow) error {
+	now := time.Now()
+	test := Test{At: now, Took: now.Sub(request.CreatedAt), Passed: fault == nil, Subject: p.Subject, Email: p.Email}
+	for _, step := range []struct {
+		name, text string
+		fails      []error
+	}{
+		{"received", "The provider has let you in, and its code was taken", []error{oidc.ErrRefused, oidc.ErrProvider}},
+		{"signature", "Token is signed by the provider, for this workspace, and in time", []error{oidc.ErrToken}},
+		{"nonce", "Answers the request of this browser", []error{oidc.ErrNonce}},
+	} {
+		failed := false
+		for _, kind := range step.fails {
+			failed = failed || errors.Is(fault, kind)
+		}
+		if failed {
+			public := apperr.Describe(fault)
+			test.Checks = append(test.Checks, saml.Check{Name: step.name, State: saml.Failed, Text: "It stops here", Detail: public.Sentence, Code: public.Code})
+			break
+		}
+		test.Checks = append(test.Checks, saml.Check{Name: step.name, State: saml.Passed, Text: step.text})
+	}
+	if fault == nil {
+		s.diagnosePerson(ctx, tenantID, p, &test)
+	} else if apperr.Describe(fault).Class == apperr.Internal {
+		return fault
+	}
+	return s.keepTest(ctx, tenantID, kindOIDC, *request.TestUserID, test)
+}
