@@ -13,6 +13,40 @@ import (
 	"github.com/google/uuid"
 )
 
+const dashboardChangeBefore = `-- name: DashboardChangeBefore :one
+SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes, rev FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3 AND path <> ''
+  AND rev < COALESCE($4::bigint, 9223372036854775807)
+ORDER BY rev DESC LIMIT 1
+`
+
+type DashboardChangeBeforeParams struct {
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+	UserID      *uuid.UUID
+	BeforeRev   *int64
+}
+
+type DashboardChangeBeforeRow struct {
+	ChangeID uuid.UUID
+	Undoes   *uuid.UUID
+	Rev      int64
+}
+
+// DashboardChangeBefore is the last change of one person before a revision, or
+// of all, besides the one that made the dashboard.
+func (q *Queries) DashboardChangeBefore(ctx context.Context, arg DashboardChangeBeforeParams) (DashboardChangeBeforeRow, error) {
+	row := q.db.QueryRow(ctx, dashboardChangeBefore,
+		arg.TenantID,
+		arg.DashboardID,
+		arg.UserID,
+		arg.BeforeRev,
+	)
+	var i DashboardChangeBeforeRow
+	err := row.Scan(&i.ChangeID, &i.Undoes, &i.Rev)
+	return i, err
+}
+
 const dashboardChangeExists = `-- name: DashboardChangeExists :one
 SELECT EXISTS (SELECT 1 FROM dashboard_operations
 WHERE tenant_id = $1 AND dashboard_id = $2 AND change_id = $3::uuid)
@@ -28,15 +62,16 @@ func (q *Queries) DashboardChangeExists(ctx context.Context, tenantID uuid.UUID,
 
 const dashboardChangeGet = `-- name: DashboardChangeGet :many
 SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
-WHERE tenant_id = $1 AND dashboard_id = $2 AND COALESCE(change_id, op_id) = $3::uuid AND user_id = $4
+WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3
+  AND (change_id = $4::uuid OR change_id IS NULL AND op_id = $4::uuid)
 ORDER BY rev
 `
 
 type DashboardChangeGetParams struct {
 	TenantID    uuid.UUID
 	DashboardID uuid.UUID
-	ChangeID    uuid.UUID
 	UserID      *uuid.UUID
+	ChangeID    uuid.UUID
 }
 
 type DashboardChangeGetRow struct {
@@ -57,8 +92,8 @@ func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGet
 	rows, err := q.db.Query(ctx, dashboardChangeGet,
 		arg.TenantID,
 		arg.DashboardID,
-		arg.ChangeID,
 		arg.UserID,
+		arg.ChangeID,
 	)
 	if err != nil {
 		return nil, err
@@ -78,6 +113,81 @@ func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGet
 			&i.ChangeID,
 			&i.Undoes,
 			&i.Schema,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dashboardChangeStart = `-- name: DashboardChangeStart :one
+SELECT rev, undoes FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3
+  AND (change_id = $4::uuid OR change_id IS NULL AND op_id = $4::uuid)
+ORDER BY rev LIMIT 1
+`
+
+type DashboardChangeStartParams struct {
+	TenantID    uuid.UUID
+	DashboardID uuid.UUID
+	UserID      *uuid.UUID
+	ChangeID    uuid.UUID
+}
+
+type DashboardChangeStartRow struct {
+	Rev    int64
+	Undoes *uuid.UUID
+}
+
+// DashboardChangeStart is where a change of one person begins in the log, and
+// what it takes back.
+func (q *Queries) DashboardChangeStart(ctx context.Context, arg DashboardChangeStartParams) (DashboardChangeStartRow, error) {
+	row := q.db.QueryRow(ctx, dashboardChangeStart,
+		arg.TenantID,
+		arg.DashboardID,
+		arg.UserID,
+		arg.ChangeID,
+	)
+	var i DashboardChangeStartRow
+	err := row.Scan(&i.Rev, &i.Undoes)
+	return i, err
+}
+
+const dashboardConfigsByDataset = `-- name: DashboardConfigsByDataset :many
+SELECT d.dashboard_id, d.name, d.config, d.published_config
+FROM dashboard_data_sources s
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+WHERE s.tenant_id = $1 AND s.dataset_id = $2 AND d.deleted_at IS NULL
+ORDER BY lower(d.name), d.dashboard_id
+`
+
+type DashboardConfigsByDatasetRow struct {
+	DashboardID     uuid.UUID
+	Name            string
+	Config          json.RawMessage
+	PublishedConfig json.RawMessage
+}
+
+// DashboardConfigsByDataset reads the configs of the dashboards that ask a
+// dataset, drafts and what viewers see.
+func (q *Queries) DashboardConfigsByDataset(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID) ([]DashboardConfigsByDatasetRow, error) {
+	rows, err := q.db.Query(ctx, dashboardConfigsByDataset, tenantID, datasetID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardConfigsByDatasetRow
+	for rows.Next() {
+		var i DashboardConfigsByDatasetRow
+		if err := rows.Scan(
+			&i.DashboardID,
+			&i.Name,
+			&i.Config,
+			&i.PublishedConfig,
 		); err != nil {
 			return nil, err
 		}
@@ -202,39 +312,6 @@ func (q *Queries) DashboardGet(ctx context.Context, arg DashboardGetParams) (Das
 		&i.Writers,
 	)
 	return i, err
-}
-
-const dashboardHistory = `-- name: DashboardHistory :many
-SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes FROM dashboard_operations
-WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3 AND path <> ''
-GROUP BY 1, 2 ORDER BY max(rev)
-`
-
-type DashboardHistoryRow struct {
-	ChangeID uuid.UUID
-	Undoes   *uuid.UUID
-}
-
-// DashboardHistory lists the changes of one person, oldest first, without the
-// one that made the dashboard.
-func (q *Queries) DashboardHistory(ctx context.Context, tenantID uuid.UUID, dashboardID uuid.UUID, userID *uuid.UUID) ([]DashboardHistoryRow, error) {
-	rows, err := q.db.Query(ctx, dashboardHistory, tenantID, dashboardID, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []DashboardHistoryRow
-	for rows.Next() {
-		var i DashboardHistoryRow
-		if err := rows.Scan(&i.ChangeID, &i.Undoes); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const dashboardInsert = `-- name: DashboardInsert :exec
@@ -467,6 +544,38 @@ func (q *Queries) DashboardLock(ctx context.Context, tenantID uuid.UUID, dashboa
 		&i.Tags,
 	)
 	return i, err
+}
+
+const dashboardNames = `-- name: DashboardNames :many
+SELECT dashboard_id, name FROM dashboards
+WHERE tenant_id = $1 AND deleted_at IS NULL AND (NOT unpublished OR ($2::boolean AND may_access(writers)))
+ORDER BY lower(name), dashboard_id LIMIT $3
+`
+
+type DashboardNamesRow struct {
+	DashboardID uuid.UUID
+	Name        string
+}
+
+// DashboardNames lists the dashboards that the viewer sees, by name.
+func (q *Queries) DashboardNames(ctx context.Context, tenantID uuid.UUID, drafts bool, rowLimit int32) ([]DashboardNamesRow, error) {
+	rows, err := q.db.Query(ctx, dashboardNames, tenantID, drafts, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardNamesRow
+	for rows.Next() {
+		var i DashboardNamesRow
+		if err := rows.Scan(&i.DashboardID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const dashboardOperationFind = `-- name: DashboardOperationFind :many
@@ -1408,10 +1517,13 @@ UNION ALL
 SELECT name FROM folders f WHERE f.tenant_id = $1 AND f.folder_id = $2
 UNION ALL
 SELECT name FROM dashboard_templates t WHERE t.tenant_id = $1 AND t.template_id = $2
+UNION ALL
+SELECT name FROM datasets s WHERE s.tenant_id = $1 AND s.dataset_id = $2
 LIMIT 1
 `
 
-// ObjectName is the name of a dashboard or template, deleted or not, or of a folder.
+// ObjectName is the name of a dashboard, template or dataset, deleted or not, or
+// of a folder.
 func (q *Queries) ObjectName(ctx context.Context, tenantID uuid.UUID, objectID uuid.UUID) (string, error) {
 	row := q.db.QueryRow(ctx, objectName, tenantID, objectID)
 	var name string
@@ -1450,12 +1562,33 @@ func (q *Queries) PersonNames(ctx context.Context, tenantID uuid.UUID, userIds [
 	return items, nil
 }
 
-const workspaceHistory = `-- name: WorkspaceHistory :many
-SELECT op_id, kind, object_id, before, after, undoes FROM workspace_operations
-WHERE tenant_id = $1 AND user_id = $2 ORDER BY op_id
+const workspaceOperationBefore = `-- name: WorkspaceOperationBefore :one
+SELECT op_id, undoes FROM workspace_operations
+WHERE tenant_id = $1 AND user_id = $2
+  AND op_id < COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY op_id DESC LIMIT 1
 `
 
-type WorkspaceHistoryRow struct {
+type WorkspaceOperationBeforeRow struct {
+	OpID   uuid.UUID
+	Undoes *uuid.UUID
+}
+
+// WorkspaceOperationBefore is the last of what one person did before another
+// entry, or of all.
+func (q *Queries) WorkspaceOperationBefore(ctx context.Context, tenantID uuid.UUID, userID *uuid.UUID, beforeID *uuid.UUID) (WorkspaceOperationBeforeRow, error) {
+	row := q.db.QueryRow(ctx, workspaceOperationBefore, tenantID, userID, beforeID)
+	var i WorkspaceOperationBeforeRow
+	err := row.Scan(&i.OpID, &i.Undoes)
+	return i, err
+}
+
+const workspaceOperationGet = `-- name: WorkspaceOperationGet :one
+SELECT op_id, kind, object_id, before, after, undoes FROM workspace_operations
+WHERE tenant_id = $1 AND user_id = $2 AND op_id = $3
+`
+
+type WorkspaceOperationGetRow struct {
 	OpID     uuid.UUID
 	Kind     string
 	ObjectID uuid.UUID
@@ -1464,32 +1597,19 @@ type WorkspaceHistoryRow struct {
 	Undoes   *uuid.UUID
 }
 
-// WorkspaceHistory lists what one person did, oldest first.
-func (q *Queries) WorkspaceHistory(ctx context.Context, tenantID uuid.UUID, userID *uuid.UUID) ([]WorkspaceHistoryRow, error) {
-	rows, err := q.db.Query(ctx, workspaceHistory, tenantID, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []WorkspaceHistoryRow
-	for rows.Next() {
-		var i WorkspaceHistoryRow
-		if err := rows.Scan(
-			&i.OpID,
-			&i.Kind,
-			&i.ObjectID,
-			&i.Before,
-			&i.After,
-			&i.Undoes,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// WorkspaceOperationGet reads one.
+func (q *Queries) WorkspaceOperationGet(ctx context.Context, tenantID uuid.UUID, userID *uuid.UUID, opID uuid.UUID) (WorkspaceOperationGetRow, error) {
+	row := q.db.QueryRow(ctx, workspaceOperationGet, tenantID, userID, opID)
+	var i WorkspaceOperationGetRow
+	err := row.Scan(
+		&i.OpID,
+		&i.Kind,
+		&i.ObjectID,
+		&i.Before,
+		&i.After,
+		&i.Undoes,
+	)
+	return i, err
 }
 
 const workspaceOperationInsert = `-- name: WorkspaceOperationInsert :exec

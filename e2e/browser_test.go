@@ -112,11 +112,43 @@ func (v *visitor) open(path string) {
 	v.must(err)
 }
 
+// sessions are the cookies of who has signed in, by address, so that only the
+// first browser of everybody has to fill in the form.
+var sessions sync.Map
+
 func (v *visitor) signIn() {
 	v.t.Helper()
+	v.as(v.server.Email, v.server.Password)
+}
+
+// as has the browser be somebody's. It shows no page of theirs yet.
+func (v *visitor) as(email, password string) {
+	v.t.Helper()
+	session := v.tab.Context()
+	if kept, has := sessions.Load(email); has {
+		v.must(session.AddCookies(kept.([]playwright.OptionalCookie)))
+		home, err := v.tab.Request().Get("/", playwright.APIRequestContextGetOptions{MaxRedirects: playwright.Int(0)})
+		v.must(err)
+		if home.Status() == 200 {
+			return
+		}
+	}
+	v.enter(email, password)
+	cookies, err := session.Cookies()
+	v.must(err)
+	var kept []playwright.OptionalCookie
+	for _, c := range cookies {
+		kept = append(kept, c.ToOptionalCookie())
+	}
+	sessions.Store(email, kept)
+}
+
+// enter signs in by the form.
+func (v *visitor) enter(email, password string) {
+	v.t.Helper()
 	v.open("/signin")
-	v.must(v.tab.Locator("input[name=email]").Fill(v.server.Email))
-	v.must(v.tab.Locator("input[name=password]").Fill(v.server.Password))
+	v.must(v.tab.Locator("input[name=email]").Fill(email))
+	v.must(v.tab.Locator("input[name=password]").Fill(password))
 	v.must(v.tab.Locator("form:has(input[name=password]) button[type=submit]").Click())
 	v.must(v.tab.WaitForURL(v.server.URL + "/"))
 }
@@ -144,25 +176,34 @@ func (v *visitor) text(selector string) string {
 	return strings.TrimSpace(text)
 }
 
-// until asks the page again and again until expression, a function of argument,
-// answers true. The driver's own way to wait needs eval, which the content
-// policy of our pages forbids.
+// until waits until expression, a function of argument, answers true. It is
+// asked again and again within the page, which is sooner there than by asking
+// from here. The driver's own way to wait needs eval, which the content policy
+// of our pages forbids.
 func (v *visitor) until(what, expression string, argument any) {
 	v.t.Helper()
+	ask := `async argument => {
+		let problem = "";
+		for (const end = performance.now() + 5_000; performance.now() < end; await new Promise(again => setTimeout(again, 10))) {
+			try {
+				if ((` + expression + `)(argument) === true) return true;
+				problem = "";
+			} catch (error) {
+				problem = String(error);
+			}
+		}
+		return problem;
+	}`
 	ctx, cancel := context.WithTimeout(v.t.Context(), 20*time.Second)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
 	for {
-		done, err := v.tab.Evaluate(expression, argument)
 		// A navigation under way takes the page away from the question.
+		done, err := v.tab.Evaluate(ask, argument)
 		if err == nil && done == true {
 			return
 		}
-		select {
-		case <-ctx.Done():
-			v.t.Fatalf("waited in vain until %s (%v)", what, err)
-		case <-tick.C:
+		if ctx.Err() != nil {
+			v.t.Fatalf("waited in vain until %s (%v, %v)", what, done, err)
 		}
 	}
 }
@@ -202,7 +243,7 @@ func (v *visitor) accessible() {
 	_, err = v.tab.Evaluate(string(script) + "\n;undefined")
 	v.must(err)
 	found, err := v.tab.Evaluate(`async () => {
-		const result = await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]});
+		const result = await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], resultTypes: ["violations"]});
 		return JSON.stringify(result.violations.filter(v => v.impact === "serious" || v.impact === "critical")
 			.map(v => ({rule: v.id, where: v.nodes.slice(0, 5).map(n => n.target.join(" ") + " " + (n.failureSummary || "").split("\n").pop())})));
 	}`)

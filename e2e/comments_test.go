@@ -80,6 +80,13 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	owner.see(".w-comments", "1")
 	nora.accessible()
 
+	// The editor has them too, of widgets that only the draft has as well.
+	owner.edit(path)
+	owner.see("df-grid .w-comments", "1")
+	owner.must(owner.tab.Locator("df-grid .w-comments").First().Click())
+	owner.see("#comments .thread", "It is, since May.")
+	owner.accessible()
+
 	// On a phone in the dark.
 	phone := demo.visit(t, look{width: 390, height: 844, dark: true})
 	phone.as(email, password)

@@ -40,6 +40,7 @@ func (v *visitor) load(name string) {
 }
 
 func TestAFileIsDraggedCorrectedLoadedAndShown(t *testing.T) {
+	t.Parallel()
 	var file strings.Builder
 	file.WriteString("sku,store,sold_on,revenue,unit_price\n")
 	for i := range 200 {
@@ -54,6 +55,7 @@ func TestAFileIsDraggedCorrectedLoadedAndShown(t *testing.T) {
 	}
 	v := demo.visit(t, desktop)
 	v.signIn()
+	v.open("/")
 	v.drop("shop_sales.csv", file.String())
 	// Types are inferred from all rows, and one is corrected.
 	v.becomes(".stats > :first-child b, .stats > :first-child .stat-value", "193")
@@ -96,6 +98,7 @@ func TestAFileIsDraggedCorrectedLoadedAndShown(t *testing.T) {
 }
 
 func TestAnEarlierVersionIsRestored(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "stock.csv")
 	for _, rows := range []string{"item,n\na,1\nb,2\nc,3\n", "item,n\nz,9\n"} {
 		if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
@@ -122,6 +125,7 @@ func TestAnEarlierVersionIsRestored(t *testing.T) {
 }
 
 func TestASearchFindsDashboardsDataAndFieldsFromEveryPage(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	v.open("/account")

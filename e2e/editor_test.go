@@ -128,6 +128,7 @@ func (v *visitor) reverse(which string) int {
 }
 
 func TestADashboardIsBuiltWithTheMouse(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	path := v.editShop("blank")
@@ -205,11 +206,12 @@ func (v *visitor) pull(what playwright.Locator, dx, dy float64) {
 	x, y := box.X+box.Width/2, box.Y+box.Height/2
 	v.must(mouse.Move(x, y))
 	v.must(mouse.Down())
-	v.must(mouse.Move(x+dx, y+dy, playwright.MouseMoveOptions{Steps: playwright.Int(12)}))
+	v.must(mouse.Move(x+dx, y+dy, playwright.MouseMoveOptions{Steps: playwright.Int(5)}))
 	v.must(mouse.Up())
 }
 
 func TestADashboardIsBuiltWithTheKeyboard(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	v.editShop("blank")
@@ -276,19 +278,30 @@ func TestADashboardIsBuiltWithTheKeyboard(t *testing.T) {
 	v.tiles(0)
 }
 
+// robin is made once.
+var robin = sync.OnceValues(func() (server, error) {
+	s := server{URL: demo.URL, Email: "robin@example.com", Password: "a long enough phrase 42", dataDir: demo.dataDir}
+	_, stderr, err := demo.run(context.Background(), s.Password+"\n", "user", "create", s.Email, "--name", "Robin Lee", "--role", "editor", "--password-stdin")
+	if err != nil {
+		err = fmt.Errorf("make a colleague: %w: %s", err, stderr)
+	}
+	return s, err
+})
+
 // colleague is a second person of the demo's workspace, with a browser.
 func (s *server) colleague(t *testing.T) *visitor {
 	t.Helper()
-	const email, password = "robin@example.com", "a long enough phrase 42"
-	if _, stderr, err := s.run(t.Context(), password+"\n", "user", "create", email, "--name", "Robin Lee", "--role", "editor", "--password-stdin"); err != nil {
-		t.Fatalf("make a colleague: %v: %s", err, stderr)
+	as, err := robin()
+	if err != nil {
+		t.Fatal(err)
 	}
 	v := s.visit(t, desktop)
-	v.server = &server{URL: s.URL, Email: email, Password: password, dataDir: s.dataDir}
+	v.server = &as
 	return v
 }
 
 func TestTwoPeopleEditAtOnce(t *testing.T) {
+	t.Parallel()
 	a := demo.visit(t, desktop)
 	a.signIn()
 	path := a.editShop("suggested")
@@ -348,8 +361,9 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 }
 
 func TestChangesOfflineAreKept(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
-	v.signIn()
+	v.enter(demo.Email, demo.Password) // a session of its own, which it ends
 	path := v.editShop("suggested")
 	first := v.tab.Locator("df-grid > .grid-stack-item").First()
 	id, err := first.GetAttribute("gs-id")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestADashboardIsKeptAsAFile(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	path := v.editShop("suggested")

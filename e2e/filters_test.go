@@ -44,6 +44,7 @@ func (v *visitor) back() {
 // number comes from, goes down and back up, chooses a stretch of time, and
 // keeps what they found under a name.
 func TestANumberIsFollowedToItsRows(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.openDashboard(flightsDashboard)
 	v.drawn()
@@ -133,6 +134,7 @@ func TestANumberIsFollowedToItsRows(t *testing.T) {
 // Filters of all kinds are set up in the editor; a required one is asked for
 // before its widgets show anything.
 func TestFiltersAreSetUpInTheEditor(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	path := v.editShop("suggested")

@@ -105,6 +105,7 @@ func TestAFilterIsInTheAddressAndBackUndoesIt(t *testing.T) {
 }
 
 func TestADashboardFollowsItsData(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "orders.csv")
 	rows := "ordered_at,region,amount\n2026-06-01 10:00:00,North,10.50\n2026-06-02 11:00:00,South,20.00\n2026-06-03 12:00:00,North,5.25\n"
 	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
@@ -142,6 +143,7 @@ func TestEveryPageIsAccessibleInLightAndDark(t *testing.T) {
 		"dark phone":    {width: 390, height: 844, dark: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			v := demo.visit(t, l)
 			v.open("/signin")
 			v.accessible()
@@ -183,6 +185,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 }
 
 func TestTheShellNeedsNoBrowser(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	s := &server{dataDir: dir}
 	file := filepath.Join(t.TempDir(), "stock.csv")

@@ -86,14 +86,17 @@ type author struct {
 // place is where a widget stands: column, row, columns, rows.
 type place struct{ x, y, w, h int }
 
-// reach focuses something as a person without a mouse does, by Tab.
+// reach focuses something as a person without a mouse does: by F6 to the part
+// of the page, by Tab within it.
 func (a *author) reach(selector string) {
 	a.t.Helper()
 	a.must(a.tab.Locator(selector).First().WaitFor())
-	for range 400 {
+	for range 100 {
 		where, err := a.tab.Evaluate(`selector => {
 			const wanted = document.querySelector(selector), active = document.activeElement;
 			if (wanted === active) return "there";
+			const part = e => e.closest("#page-head, #palette, .canvas-bar, df-grid, #inspector");
+			if (part(wanted) !== part(active)) return "F6";
 			return active.compareDocumentPosition(wanted) & Node.DOCUMENT_POSITION_PRECEDING ? "Shift+Tab" : "Tab";
 		}`, selector)
 		a.must(err)
@@ -158,17 +161,19 @@ func (a *author) pick(selector, label string) {
 		_, err := a.tab.Locator(selector).First().SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice(label)})
 		a.must(err)
 	} else {
-		// The letters find the first that begins so, arrows go on from there.
-		word, _, _ := strings.Cut(label, " ")
+		// A letter finds one that begins so, arrows go on from there.
 		a.reach(selector)
-		a.must(a.tab.Keyboard().Type(word))
-		for range 10 {
-			chosen, err := a.tab.Evaluate(`selector => document.querySelector(selector).selectedOptions[0]?.label`, selector)
+		a.press(label[:1])
+		for range 20 {
+			key, err := a.tab.Evaluate(`([selector, label]) => {
+				const list = document.querySelector(selector), wanted = [...list.options].findIndex(option => option.label === label);
+				return wanted === list.selectedIndex ? "" : wanted > list.selectedIndex ? "ArrowDown" : "ArrowUp";
+			}`, []any{selector, label})
 			a.must(err)
-			if chosen == label {
+			if key == "" {
 				break
 			}
-			a.press("ArrowDown")
+			a.press(key.(string))
 		}
 	}
 	a.until(selector+" is "+label, `([selector, label]) => document.querySelector(selector)?.selectedOptions[0]?.label === label`, []any{selector, label})
@@ -188,24 +193,34 @@ func (a *author) stands() place {
 	return p
 }
 
+// chosen is the id of the selected widget; "" for none.
+func (a *author) chosen() string {
+	a.t.Helper()
+	id, err := a.tab.Evaluate(`selector => document.querySelector(selector)?.getAttribute("gs-id") ?? ""`, selectedItem)
+	a.must(err)
+	return id.(string)
+}
+
 // add puts a new widget of a type at a place; it is the selected one then.
 func (a *author) add(kind string, to place) {
 	a.t.Helper()
 	a.made++
+	before := a.chosen()
 	if a.keys {
 		a.reach("[data-palette-type=" + kind + "]")
 		a.press("Enter")
-		a.tiles(a.made)
 	} else {
 		grid, err := a.tab.Locator("df-grid").BoundingBox()
 		a.must(err)
 		canvas, err := a.tab.Locator("#canvas").BoundingBox()
 		a.must(err)
 		a.drag("[data-palette-type="+kind+"]", grid.X-canvas.X+grid.Width/12*(float64(to.x)+0.5), grid.Y-canvas.Y+40*(float64(to.y)+0.5))
-		a.tiles(a.made)
 	}
+	a.until("the new "+kind+" is there", `([selector, before]) => {
+		const item = document.querySelector(selector);
+		return item !== null && item.getAttribute("gs-id") !== before && !item.querySelector(".w-first");
+	}`, []any{selectedItem, before})
 	a.saved()
-	a.must(a.tab.Locator(selectedItem).WaitFor())
 	// The same twice: first where it is, then how large.
 	at := a.stands()
 	if at == to {
@@ -299,14 +314,23 @@ func (a *author) money() {
 // control adds a filter to the bar.
 func (a *author) control(field string) {
 	a.t.Helper()
+	const filters = "#canvas df-filter"
+	before, err := a.tab.Locator(filters).Count()
+	a.must(err)
 	a.push("[popovertarget=add-control]")
-	a.push(`#add-control .menu-item:has-text("` + field + `")`)
-	a.see("#canvas .filters", field)
+	if a.keys {
+		a.must(a.tab.Locator("#add-control:popover-open .menu-item:focus").WaitFor())
+		a.must(a.tab.Keyboard().Type(field))
+		a.press("Enter")
+	} else {
+		a.must(a.tab.Locator("#add-control .menu-item", playwright.PageLocatorOptions{HasText: field}).First().Click())
+	}
+	a.until("the filter by "+field+" is there", `([filters, before]) => document.querySelectorAll(filters).length > before`, []any{filters, before})
 	a.saved()
 }
 
-// paint builds the dashboard of the picture on an empty canvas.
-func (a *author) paint() {
+// paintTop and paintBottom build the dashboard of the picture on an empty canvas.
+func (a *author) paintTop() {
 	a.t.Helper()
 	a.write("#settings-name", "Trading & delivery")
 	a.pick("#settings-range", "Last 28 days")
@@ -328,7 +352,10 @@ func (a *author) paint() {
 	a.fill("value", "net_sales")
 	a.named("Net sales and 14-day forecast", "Daily, all channels")
 	a.money()
+}
 
+func (a *author) paintBottom() {
+	a.t.Helper()
 	a.add("stacked_bar", place{0, 9, 7, 8})
 	a.fill("x", "order_time")
 	a.fill("value", "net_sales")
@@ -364,28 +391,30 @@ func (a *author) paint() {
 // that were.
 func (a *author) back(which string) int {
 	a.t.Helper()
-	button := a.tab.Locator("#page-head [data-edit=" + which + "]")
+	button := "#page-head [data-edit=" + which + "]"
+	// A title that just came in may have given the head another width.
+	a.saved()
+	box, err := a.tab.Locator(button).BoundingBox()
+	a.must(err)
 	if a.keys {
-		a.reach("df-grid")
+		a.reach("[data-palette-tab][aria-selected=true]")
 	}
 	for n := range 300 {
-		a.saved()
-		enabled, err := button.IsEnabled()
+		before, err := a.tab.Evaluate(`button => document.querySelector(button).disabled ? null : document.querySelector("df-editor").dataset.rev`, button)
 		a.must(err)
-		if !enabled {
+		if before == nil {
 			return n
 		}
-		before, err := a.tab.Locator("df-editor").GetAttribute("data-rev")
-		a.must(err)
 		switch {
 		case !a.keys:
-			a.must(button.Click())
+			a.must(a.tab.Mouse().Click(box.X+box.Width/2, box.Y+box.Height/2))
 		case which == "undo":
 			a.press("Control+z")
 		default:
 			a.press("Control+Shift+z")
 		}
-		a.until("the "+which+" is answered", `before => document.querySelector("df-editor").dataset.rev !== before`, before)
+		a.until("the "+which+" is answered", `before => document.querySelector("df-editor").dataset.rev !== before
+			&& document.getElementById("save-state").dataset.state === "saved"`, before)
 	}
 	a.t.Fatalf("%s does not come to an end", which)
 	return 0
@@ -420,7 +449,8 @@ func paints(t *testing.T, keys bool) *author {
 	a.path = a.editNew(tradingDataset, "blank")
 	a.tiles(0)
 	empty := a.document()
-	a.paint()
+	a.paintTop()
+	a.paintBottom()
 	built := a.document()
 	undone := a.back("undo")
 	a.tiles(0)
@@ -438,6 +468,84 @@ func paints(t *testing.T, keys bool) *author {
 	return a
 }
 
+// Two people build a half each at the same time, take their own work back, and
+// do it again.
+func TestThePictureIsBuiltByTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	ann := &author{visitor: demo.visit(t, look{width: 1440, height: 1560})}
+	ann.signIn()
+	ann.must(trading())
+	ann.path = ann.editNew(tradingDataset, "blank")
+	empty := ann.document()
+	robin := &author{visitor: demo.colleague(t), path: ann.path}
+	robin.must(robin.tab.SetViewportSize(1440, 1560))
+	robin.signIn()
+	robin.edit(ann.path)
+	together := func(name string, half func(*author)) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) {
+			for who, a := range map[string]*author{"Ann": ann, "Robin": robin} {
+				t.Run(who, func(t *testing.T) {
+					t.Parallel()
+					a.t = t
+					half(a)
+				})
+			}
+		})
+		ann.t, robin.t = t, t
+	}
+	// same waits until both see all, and it is the same; it answers the draft.
+	same := func() string {
+		t.Helper()
+		rev, err := ann.tab.Request().Get(ann.path + "/operations?after=0")
+		ann.must(err)
+		var log struct{ Rev int64 }
+		ann.must(rev.JSON(&log))
+		for _, a := range []*author{ann, robin} {
+			a.until("all changes are there", `rev => document.querySelector("df-editor").dataset.rev === rev`, fmt.Sprint(log.Rev))
+		}
+		if a, b := ann.canvas(), robin.canvas(); a != b {
+			t.Errorf("one sees\n%s\nthe other\n%s", a, b)
+		}
+		return ann.document()
+	}
+	together("built", func(a *author) {
+		if a == ann {
+			a.paintTop()
+		} else {
+			a.paintBottom()
+		}
+	})
+	ann.tiles(ann.made + robin.made)
+	robin.tiles(ann.made + robin.made)
+	built := same()
+	var undone, redone [2]int
+	count := func(into *[2]int, which string) func(*author) {
+		return func(a *author) {
+			n := 0
+			if a == robin {
+				n = 1
+			}
+			into[n] += a.back(which)
+		}
+	}
+	// Undo takes back what is one's own, and nothing of the other.
+	undone[0] = ann.back("undo")
+	ann.tiles(robin.made)
+	robin.tiles(robin.made)
+	together("undone", count(&undone, "undo"))
+	if got := same(); got != empty {
+		t.Errorf("all undone, the dashboard is\n%s\nwant\n%s", got, empty)
+	}
+	together("done again", count(&redone, "redo"))
+	if got := same(); got != built {
+		t.Errorf("all done again, the dashboard is\n%s\nwant\n%s", got, built)
+	}
+	if undone != redone {
+		t.Errorf("%v changes were undone, %v done again", undone, redone)
+	}
+}
+
 // shot keeps a picture of the page for people to look at.
 func (v *visitor) shot(name string) {
 	v.t.Helper()
@@ -450,6 +558,7 @@ func (v *visitor) shot(name string) {
 }
 
 func TestThePictureIsBuiltWithTheMouse(t *testing.T) {
+	t.Parallel()
 	a := paints(t, false)
 	for _, dark := range []bool{false, true} {
 		theme := map[bool]string{false: "light", true: "dark"}[dark]

@@ -25,6 +25,7 @@ func (v *visitor) shown() string {
 }
 
 func TestADashboardIsDividedIntoTabsAndSections(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	path := v.editShop("blank")
@@ -129,6 +130,7 @@ func TestADashboardIsDividedIntoTabsAndSections(t *testing.T) {
 }
 
 func TestNarrowScreensShowWhatTheEditorArranged(t *testing.T) {
+	t.Parallel()
 	v := demo.visit(t, desktop)
 	v.signIn()
 	path := v.editShop("blank")

@@ -54,7 +54,7 @@ func (h commentPages) panel(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	d, err := h.Dashboards.Get(r.Context(), actor(r), id)
+	d, err := h.Dashboards.GetWhole(r.Context(), actor(r), id)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (h commentPages) marks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := h.Dashboards.Get(r.Context(), actor(r), id)
+	d, err := h.Dashboards.GetWhole(r.Context(), actor(r), id)
 	if err != nil {
 		return err
 	}

@@ -220,7 +220,7 @@ func TestKeptPageIsTheSamePage(t *testing.T) {
 	if _, err := s.Dashboards.Apply(t.Context(), s.editor(), s.board.ID, 1, []dashboards.Operation{op}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Dashboards.Publish(t.Context(), s.editor(), s.board.ID, ""); err != nil {
+	if _, err := s.Dashboards.Publish(t.Context(), s.editor(), s.board.ID, 0, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.get(s.path("")).shows("#w-sum", "7,260")

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
@@ -15,7 +16,8 @@ import (
 
 // Calculated fields of a dataset.
 
-// fields lists them; ?edit=NAME puts one into the form.
+// fields lists them; ?edit=NAME puts one into the form, ?remove=NAME asks
+// before one is removed.
 func (h datasetPages) fields(w http.ResponseWriter, r *http.Request) error {
 	d, err := h.get(r)
 	if err != nil {
@@ -44,7 +46,12 @@ func (h datasetPages) fieldsPart(w http.ResponseWriter, r *http.Request, status 
 			row.Problem = f.Problem.Sentence
 		}
 		if props.CanManage {
-			row.Edit, row.Remove = tab+"?edit="+url.QueryEscape(f.Name), tab+"/remove"
+			row.Edit, row.Remove = tab+"?edit="+url.QueryEscape(f.Name), tab+"?remove="+url.QueryEscape(f.Name)
+			if f.Name == r.URL.Query().Get("remove") {
+				if props.Removal, err = h.fieldRemoval(r, d.ID, f.Name); err != nil {
+					return err
+				}
+			}
 		}
 		props.Rows = append(props.Rows, row)
 	}
@@ -56,6 +63,18 @@ func (h datasetPages) fieldsPart(w http.ResponseWriter, r *http.Request, status 
 		props.Form.Styles = append(props.Form.Styles, ui.Option{Value: style, Label: messages.T(r.Context(), key), Selected: style == form.Style})
 	}
 	return h.section(w, r, status, d, views.TabFields, views.FieldsPart(props))
+}
+
+func (h datasetPages) fieldRemoval(r *http.Request, dataset ids.Dataset, name string) (*views.FieldRemoval, error) {
+	list, err := h.Dashboards.UsedBy(r.Context(), actor(r), dataset, name)
+	if err != nil {
+		return nil, err
+	}
+	removal := &views.FieldRemoval{Name: name}
+	for _, d := range list {
+		removal.Boards = append(removal.Boards, views.FieldBoard{Name: d.Name, Href: views.PathDashboard(d.ID.String())})
+	}
+	return removal, nil
 }
 
 func fieldForm(r *http.Request) views.FieldForm {

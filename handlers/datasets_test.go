@@ -317,6 +317,7 @@ func TestDatasetIsChangedByForms(t *testing.T) {
 	b.post(fields+"/check", "name", "x", "expression", "sum([late])").want(http.StatusOK).shows(".field-check", "measure")
 	b.post(fields, "name", "x", "expression", "<b> +").want(http.StatusUnprocessableEntity).shows(".field-error", "not expected").shows("#field-expression", "<b> +")
 	b.post(flights+"/columns/2/drop").want(http.StatusUnprocessableEntity).shows(".notice-neg", "hours late")
+	b.get(fields+"?remove=hours+late").shows("h2", "Remove the field hours late?").shows("form p", "No dashboard")
 	b.post(fields+"/remove", "name", "hours late").leadsTo(fields)
 
 	b.get(airports+"/delete").want(http.StatusOK).shows("dialog", "Flights, lookup airport")

@@ -381,14 +381,20 @@ func (h editor) inspectorProps(r *http.Request, v *dashboards.View, widget strin
 	return p, err
 }
 
-// publish makes the draft what viewers see.
+// publish makes the draft what viewers see, as it is at the revision that the
+// form says; without one, whatever it is.
 func (h editor) publish(w http.ResponseWriter, r *http.Request) error {
 	id, err := dashboardID(r)
 	if err != nil {
 		return err
 	}
-	note := r.FormValue("note")
-	d, err := h.Dashboards.Publish(r.Context(), actor(r), id, note)
+	var rev int64
+	if text := r.FormValue("rev"); text != "" {
+		if rev, err = strconv.ParseInt(text, 10, 64); err != nil || rev < 0 {
+			return errForm.Wrap(err)
+		}
+	}
+	d, err := h.Dashboards.Publish(r.Context(), actor(r), id, rev, r.FormValue("note"))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
@@ -56,6 +57,10 @@ func (h boards) explain(w http.ResponseWriter, r *http.Request) error {
 	query, mark := markOf(r)
 	widget := chi.URLParam(r, "widget")
 	explained, err := h.Dashboards.Explain(r.Context(), v, widget, mark)
+	if err != nil && apperr.Describe(err).Class == apperr.Forbidden {
+		title := messages.T(r.Context(), "filters.explain_title", "Title", v.Dashboard.Config.Widgets[widget].Title)
+		return renderPage(w, r, http.StatusForbidden, h.widgetPage(r, v, title), views.ExplainLocked(v.Dashboard.Config.Widgets[widget].Title, err))
+	}
 	if err != nil {
 		return err
 	}
@@ -163,14 +168,14 @@ func sendCSV(w http.ResponseWriter, r *http.Request, v *dashboards.View, rows *d
 
 // otherBoards are the dashboards that a mark can lead to.
 func (h boards) otherBoards(r *http.Request, v *dashboards.View) ([]ui.Option, error) {
-	listing, err := h.Dashboards.List(r.Context(), actor(r), dashboards.ListQuery{Sort: "name", Limit: 200})
+	boards, err := h.Dashboards.ListNames(r.Context(), actor(r), 500)
 	if err != nil {
 		return nil, err
 	}
 	var list []ui.Option
-	for _, e := range listing.Entries {
-		if e.ID != v.Dashboard.ID {
-			list = append(list, ui.Option{Value: e.ID.String(), Label: e.Name})
+	for _, d := range boards {
+		if d.ID != v.Dashboard.ID {
+			list = append(list, ui.Option{Value: d.ID.String(), Label: d.Name})
 		}
 	}
 	return list, nil

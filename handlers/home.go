@@ -423,6 +423,9 @@ func (h home) takeBack(w http.ResponseWriter, r *http.Request, key string, how f
 	if err != nil {
 		return err
 	}
+	if done.Kind == dashboards.DeedShare {
+		key += "_share"
+	}
 	return flashAndGo(w, r, key, localPath(r.PostFormValue("back"), views.PathDashboards), "Name", done.Name)
 }
 

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -14,7 +15,6 @@ import (
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
-	"github.com/dataflowhq/dataflow/views/ui"
 )
 
 // shares are the dialogs in which folders, dashboards and datasets are shared,
@@ -24,6 +24,7 @@ type shares struct{ *core }
 func (h shares) routes(r chi.Router) {
 	for kind, path := range map[sharing.Kind]string{sharing.Dashboard: views.PathDashboards, sharing.Folder: views.PathFolders, sharing.Dataset: views.PathDatasets} {
 		r.Get(path+"/{id}/share", handle(h.of(kind, h.show)))
+		r.Get(path+"/{id}/share/subjects", handle(h.of(kind, h.subjects)))
 		r.Post(path+"/{id}/share", handle(h.of(kind, h.share)))
 		r.Post(path+"/{id}/share/remove", handle(h.of(kind, h.unshare)))
 		r.Post(path+"/{id}/share/restrict", handle(h.of(kind, h.restrict)))
@@ -58,11 +59,9 @@ func (h shares) sheet(w http.ResponseWriter, r *http.Request, o sharing.Object, 
 	}
 	props := views.ShareProps{Sheet: sheet, Path: sharePath(o), Link: h.link(r, o), Error: problem}
 	if sheet.CanShare {
-		people, groups, err := h.Sharing.ListSubjects(r.Context(), actor(r), o)
-		if err != nil {
+		if props.Subjects, err = h.findSubjects(r, o, sheet); err != nil {
 			return err
 		}
-		props.Subjects = subjectOptions(r, sheet, people, groups)
 	}
 	dialog := views.ShareDialog(props)
 	if isPartial(r) {
@@ -100,30 +99,61 @@ func (h shares) link(r *http.Request, o sharing.Object) string {
 	return origin + path
 }
 
-func subjectOptions(r *http.Request, sheet sharing.Sheet, people []sharing.Person, groups []sharing.Group) []ui.Option {
-	var options []ui.Option
+// subjects answers the list of the dialog under a search.
+func (h shares) subjects(w http.ResponseWriter, r *http.Request, o sharing.Object) error {
+	sheet, err := h.Sharing.Get(r.Context(), actor(r), o)
+	if err != nil {
+		return err
+	}
+	found, err := h.findSubjects(r, o, sheet)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.ShareSubjects(found))
+}
+
+// shownSubjects is how many people and groups the dialog lists at a time.
+const shownSubjects = 20
+
+// findSubjects are the roles, groups and people that something is not shared
+// with, whose name or address holds each word of q.
+func (h shares) findSubjects(r *http.Request, o sharing.Object, sheet sharing.Sheet) (views.ShareSubjectsProps, error) {
+	people, groups, err := h.Sharing.ListSubjects(r.Context(), actor(r), o)
+	if err != nil {
+		return views.ShareSubjectsProps{}, err
+	}
+	p := views.ShareSubjectsProps{Search: r.URL.Query().Get("q")}
+	words := strings.Fields(strings.ToLower(p.Search))
+	add := func(s sharing.Subject, name, detail string) {
+		text := strings.ToLower(name + " " + detail)
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				return
+			}
+		}
+		if len(p.Found) == shownSubjects {
+			p.More++
+			return
+		}
+		found := views.ShareSubject{Value: views.SubjectValue(s), Name: name, Detail: detail}
+		if !s.User.IsZero() {
+			found.Person = s.User.String()
+		}
+		p.Found = append(p.Found, found)
+	}
 	for _, role := range []access.Role{access.Viewer, access.Editor} {
 		subject := sharing.Subject{Role: role}
-		given := false
-		for _, g := range sheet.Grants {
-			given = given || g.Subject == subject
-		}
-		if !given {
-			options = append(options, ui.Option{Value: views.SubjectValue(subject), Label: views.SubjectName(r.Context(), sharing.Grant{Subject: subject})})
+		if !slices.ContainsFunc(sheet.Grants, func(g sharing.Grant) bool { return g.Subject == subject }) {
+			add(subject, views.SubjectName(r.Context(), sharing.Grant{Subject: subject}), "")
 		}
 	}
 	for _, g := range groups {
-		options = append(options, ui.Option{Value: views.SubjectValue(sharing.Subject{Group: g.ID}),
-			Label: messages.T(r.Context(), "share.group_option", "Name", g.Name, "Count", g.Members)})
+		add(sharing.Subject{Group: g.ID}, g.Name, messages.T(r.Context(), "groups.members", "Count", g.Members))
 	}
-	for _, p := range people {
-		label := p.Name
-		if p.Name != p.Email {
-			label += " · " + p.Email
-		}
-		options = append(options, ui.Option{Value: views.SubjectValue(sharing.Subject{User: p.ID}), Label: label})
+	for _, one := range people {
+		add(sharing.Subject{User: one.ID}, one.Name, one.Email)
 	}
-	return options
+	return p, nil
 }
 
 // parseSubject reads what views.SubjectValue wrote.

@@ -98,6 +98,12 @@ ORDER BY
   d.updated_at DESC, d.dashboard_id
 LIMIT @row_limit OFFSET @row_offset;
 
+-- DashboardNames lists the dashboards that the viewer sees, by name.
+-- name: DashboardNames :many
+SELECT dashboard_id, name FROM dashboards
+WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND (NOT unpublished OR (@drafts::boolean AND may_access(writers)))
+ORDER BY lower(name), dashboard_id LIMIT @row_limit;
+
 -- DashboardCount is the number of dashboards that are not deleted.
 -- name: DashboardCount :one
 SELECT count(*)::bigint FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at IS NULL AND (NOT unpublished OR (@drafts::boolean AND may_access(writers)));
@@ -125,6 +131,15 @@ JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_
 WHERE s.tenant_id = @tenant_id AND s.dataset_id = @dataset_id AND d.deleted_at IS NULL
 ORDER BY lower(d.name), d.dashboard_id;
 
+-- DashboardConfigsByDataset reads the configs of the dashboards that ask a
+-- dataset, drafts and what viewers see.
+-- name: DashboardConfigsByDataset :many
+SELECT d.dashboard_id, d.name, d.config, d.published_config
+FROM dashboard_data_sources s
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+WHERE s.tenant_id = @tenant_id AND s.dataset_id = @dataset_id AND d.deleted_at IS NULL
+ORDER BY lower(d.name), d.dashboard_id;
+
 -- DashboardOperationInsert appends to the log.
 -- name: DashboardOperationInsert :exec
 INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema)
@@ -144,7 +159,8 @@ ORDER BY rev LIMIT @row_limit;
 -- DashboardChangeGet reads the operations of one change, oldest first.
 -- name: DashboardChangeGet :many
 SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
-WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND COALESCE(change_id, op_id) = @change_id::uuid AND user_id = @user_id
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND user_id = @user_id
+  AND (change_id = @change_id::uuid OR change_id IS NULL AND op_id = @change_id::uuid)
 ORDER BY rev;
 
 -- DashboardChangeExists tells whether the log has a change.
@@ -152,12 +168,21 @@ ORDER BY rev;
 SELECT EXISTS (SELECT 1 FROM dashboard_operations
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND change_id = @change_id::uuid);
 
--- DashboardHistory lists the changes of one person, oldest first, without the
--- one that made the dashboard.
--- name: DashboardHistory :many
-SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes FROM dashboard_operations
+-- DashboardChangeBefore is the last change of one person before a revision, or
+-- of all, besides the one that made the dashboard.
+-- name: DashboardChangeBefore :one
+SELECT COALESCE(change_id, op_id)::uuid AS change_id, undoes, rev FROM dashboard_operations
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND user_id = @user_id AND path <> ''
-GROUP BY 1, 2 ORDER BY max(rev);
+  AND rev < COALESCE(sqlc.narg(before_rev)::bigint, 9223372036854775807)
+ORDER BY rev DESC LIMIT 1;
+
+-- DashboardChangeStart is where a change of one person begins in the log, and
+-- what it takes back.
+-- name: DashboardChangeStart :one
+SELECT rev, undoes FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND user_id = @user_id
+  AND (change_id = @change_id::uuid OR change_id IS NULL AND op_id = @change_id::uuid)
+ORDER BY rev LIMIT 1;
 
 -- DashboardVersionInsert keeps the draft as a version and answers its number.
 -- name: DashboardVersionInsert :one
@@ -193,10 +218,18 @@ SELECT count(*)::bigint FROM dashboard_versions WHERE tenant_id = @tenant_id AND
 INSERT INTO workspace_operations (tenant_id, op_id, kind, object_id, before, after, user_id, undoes, at)
 VALUES (@tenant_id, @op_id, @kind, @object_id, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), sqlc.narg(undoes), @now);
 
--- WorkspaceHistory lists what one person did, oldest first.
--- name: WorkspaceHistory :many
+-- WorkspaceOperationBefore is the last of what one person did before another
+-- entry, or of all.
+-- name: WorkspaceOperationBefore :one
+SELECT op_id, undoes FROM workspace_operations
+WHERE tenant_id = @tenant_id AND user_id = @user_id
+  AND op_id < COALESCE(sqlc.narg(before_id)::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY op_id DESC LIMIT 1;
+
+-- WorkspaceOperationGet reads one.
+-- name: WorkspaceOperationGet :one
 SELECT op_id, kind, object_id, before, after, undoes FROM workspace_operations
-WHERE tenant_id = @tenant_id AND user_id = @user_id ORDER BY op_id;
+WHERE tenant_id = @tenant_id AND user_id = @user_id AND op_id = @op_id;
 
 -- PersonNames are the names of people of the workspace.
 -- name: PersonNames :many
@@ -350,13 +383,16 @@ SELECT f.name, f.user_id, f.parent_id, f.restricted,
 FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @folder_id
 FOR UPDATE OF f;
 
--- ObjectName is the name of a dashboard or template, deleted or not, or of a folder.
+-- ObjectName is the name of a dashboard, template or dataset, deleted or not, or
+-- of a folder.
 -- name: ObjectName :one
 SELECT name FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @object_id
 UNION ALL
 SELECT name FROM folders f WHERE f.tenant_id = @tenant_id AND f.folder_id = @object_id
 UNION ALL
 SELECT name FROM dashboard_templates t WHERE t.tenant_id = @tenant_id AND t.template_id = @object_id
+UNION ALL
+SELECT name FROM datasets s WHERE s.tenant_id = @tenant_id AND s.dataset_id = @object_id
 LIMIT 1;
 
 -- DashboardPlace is where a dashboard lies and how it is tagged.

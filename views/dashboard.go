@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -313,6 +314,21 @@ func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 		Text:  public.Sentence + " " + messages.T(ctx, "widget.error_others"),
 		Code:  messages.T(ctx, "widget.error_code", "Code", public.Code),
 	}
+}
+
+// forbiddenText says why something can't be seen, and who to ask.
+func forbiddenText(ctx context.Context, err error) string {
+	if errors.Is(err, dashboards.ErrDataHidden) {
+		return dashboards.ErrDataHidden.Sentence()
+	}
+	return messages.T(ctx, "widget.forbidden_text")
+}
+
+func forbiddenShort(ctx context.Context, err error) string {
+	if errors.Is(err, dashboards.ErrDataHidden) {
+		return messages.T(ctx, "widget.data_hidden")
+	}
+	return messages.T(ctx, "widget.forbidden")
 }
 
 // emptyText says which filters left nothing.

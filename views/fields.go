@@ -14,7 +14,7 @@ type FieldRow struct {
 	Measure                       bool   // contains aggregates
 	Problem                       string // why it is broken
 	Edit                          string // "" when the person may not
-	Remove                        string // POST name; "" when the person may not
+	Remove                        string // asks; "" when the person may not
 }
 
 // FieldsProps is the section with the calculated fields, and the form.
@@ -23,7 +23,17 @@ type FieldsProps struct {
 	Rows      []FieldRow
 	CanManage bool
 	Form      FieldForm
+	Removal   *FieldRemoval // nil unless the person is about to remove one
 }
+
+// FieldRemoval is the question before a field is removed.
+type FieldRemoval struct {
+	Name   string
+	Boards []FieldBoard // that would break, of those that the person may see
+}
+
+// FieldBoard is a dashboard that asks the field.
+type FieldBoard struct{ Name, Href string }
 
 // FieldForm is a field to be saved.
 type FieldForm struct {

@@ -27,6 +27,9 @@ func (p rulesProps) id(i int, part string) string {
 // act is data-act of one rule, with the place that its control sets.
 func (p rulesProps) act(kind string, i int, set string) templ.Attributes {
 	pairs := []any{"index", i}
+	if i < len(p.Rules) {
+		pairs = append(pairs, "expect", dashboards.RuleName(p.Rules[i]))
+	}
 	if p.Field != "" {
 		pairs = append(pairs, "field", p.Field)
 	}

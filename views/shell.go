@@ -137,6 +137,8 @@ type PageProps struct {
 	Styles []string
 	// Bare leaves out the padding and the width limit of the content.
 	Bare bool
+	// Keys are shortcuts of this page alone.
+	Keys []shortcut
 	// LiveURL is the event stream of the page; "" when it does not follow any.
 	// LiveEvents names its events, separated by spaces; each becomes an event
 	// df:NAME of the page (see static/src/elements/live.ts).

@@ -93,8 +93,8 @@ func (a *app) openServices() (*services, error) {
 			MaxUpload: int64(limits.UploadSize)},
 		Log: a.log,
 	})
-	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Log: a.log})
 	s.sharing = sharing.New(a.db, s.notify)
+	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Sharing: s.sharing, Log: a.log})
 	s.comments = comments.New(comments.Deps{DB: a.db, Dashboards: s.dashboards, Notify: s.notify})
 	s.openPrinting = func() error { return a.openReports(s, true) }
 	return s, a.openReports(s, false)

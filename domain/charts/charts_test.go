@@ -180,6 +180,8 @@ func TestGoldenBar(t *testing.T) {
 	golden(t, "bar_vertical", draw(t, in))
 	golden(t, "bar_bins", draw(t, Input{Config: Config{Type: Bar, Encode: Encode{Vertical: true, Hue: "c2"}, Format: map[string]Format{"delay": delay, "distance": {Unit: "mi"}}},
 		Bins: map[string]float64{"distance": 500}, Result: result(dimension(ints("distance", 0, 500, 1000), ""), floats("delay", 8, 9.5, 7.25))}))
+	golden(t, "bar_edges", draw(t, Input{Config: Config{Type: Bar, Encode: Encode{Vertical: true}, Format: map[string]Format{"delay": delay, "distance": {Unit: "mi"}}},
+		Edges: map[string][]float64{"distance": {0, 250, 1500}}, Result: result(dimension(ints("distance", 0, 250, 1500), ""), floats("delay", 8, 9.5, 7.25))}))
 	golden(t, "bar_weeks", draw(t, Input{Config: Config{Type: Bar, Encode: Encode{Vertical: true}, Format: map[string]Format{"n": {Additive: true}}},
 		Result: result(dates("week", "week", "2026-05-18", "2026-06-08"), ints("n", 3, 4))}))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -231,13 +232,30 @@ func (d *drawing) text(c *warehouse.ResultColumn, i int) string {
 	if !ok {
 		return locale.Missing
 	}
-	if width := d.Bins[c.Name]; width > 0 {
-		f := d.format(c)
-		lower := f
-		lower.Unit = "" // said once
-		return d.Locale.Axis(v, lower) + " – " + d.Locale.Axis(v+width, f)
+	if d.binned(c) {
+		return binText(d.Locale, d.format(c), v, d.Bins[c.Name], d.Edges[c.Name])
 	}
 	return d.Locale.Full(v, d.format(c))
+}
+
+// binned tells whether a dimension is bins of numbers, which have an order.
+func (in *Input) binned(c *warehouse.ResultColumn) bool {
+	return in.Bins[c.Name] > 0 || len(in.Edges[c.Name]) > 0
+}
+
+// binText is a bin by both its ends, as far as it has them.
+func binText(l *locale.Locale, f locale.Format, low, width float64, edges []float64) string {
+	high := low + width
+	if len(edges) > 0 {
+		next := sort.SearchFloat64s(edges, low) + 1
+		if next >= len(edges) {
+			return "≥ " + l.Axis(low, f)
+		}
+		high = edges[next]
+	}
+	lower := f
+	lower.Unit = "" // said once
+	return l.Axis(low, lower) + " – " + l.Axis(high, f)
 }
 
 func (d *drawing) moment(c *warehouse.ResultColumn, i int) string {
@@ -462,6 +480,7 @@ type ValueOf struct {
 	Type  warehouse.Type
 	Grain string
 	Bin   float64
+	Edges []float64 // as of Input
 	Value string
 }
 
@@ -507,8 +526,8 @@ func ValueText(v ValueOf, l *locale.Locale, words Words) string {
 		}
 	case warehouse.Integer, warehouse.Float, warehouse.Decimal:
 		if n, err := strconv.ParseFloat(v.Value, 64); err == nil {
-			if v.Bin > 0 {
-				return l.Axis(n, locale.Format{}) + " – " + l.Axis(n+v.Bin, locale.Format{})
+			if v.Bin > 0 || len(v.Edges) > 0 {
+				return binText(l, locale.Format{}, n, v.Bin, v.Edges)
 			}
 			return l.Full(n, locale.Format{Style: locale.Number})
 		}

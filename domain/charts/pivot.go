@@ -305,7 +305,7 @@ func (p *pivot) side(names, other []string) ([]*header, error) {
 			return
 		}
 		c := columns[depth]
-		ordered := isTime(c) || c.Grain != "" || c.Type == warehouse.Integer || p.Bins[c.Name] > 0
+		ordered := isTime(c) || c.Grain != "" || c.Type == warehouse.Integer || p.binned(c)
 		sort.SliceStable(list, func(i, j int) bool {
 			if ordered && !c.IsNull(list[i].row) && !c.IsNull(list[j].row) {
 				return c.Ints != nil && c.Ints[list[i].row] < c.Ints[list[j].row] || c.Floats != nil && c.Floats[list[i].row] < c.Floats[list[j].row]

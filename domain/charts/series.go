@@ -279,7 +279,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		}
 		return list[i].total > list[j].total
 	})
-	if ordered := s.Grain != "" || d.Bins[s.Name] > 0; ordered && len(list) <= MaxSeries {
+	if ordered := s.Grain != "" || d.binned(s); ordered && len(list) <= MaxSeries {
 		// Days of the week and bins keep their order.
 		sort.SliceStable(list, func(i, j int) bool { return list[i].rank < list[j].rank })
 	}

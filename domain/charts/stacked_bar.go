@@ -205,7 +205,7 @@ func (d *drawing) noteCut(parts split) {
 // adds the others up as "Other". Where the measure does not add up the drawing
 // is too much, and fold answers true.
 func (d *drawing) fold(x, y *warehouse.ResultColumn, labels *[]string, place *func(row int) int) (refused bool) {
-	if isTime(x) || x.Grain != "" || d.Bins[x.Name] > 0 || len(*labels) <= MaxBars && !d.Result.More {
+	if isTime(x) || x.Grain != "" || d.binned(x) || len(*labels) <= MaxBars && !d.Result.More {
 		return false
 	}
 	if !d.settings(y).Additive || d.Result.More {
@@ -260,7 +260,7 @@ func (d *drawing) tooManyPlaces(x *warehouse.ResultColumn, places int) error {
 				break
 			}
 		}
-	} else if d.Bins[x.Name] > 0 {
+	} else if d.binned(x) {
 		d.out.Fit = Message{Key: "charts.fit.bin", Args: []any{"Field", d.name(x)}}
 	} else {
 		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(x)}}

@@ -287,7 +287,7 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 		cell.Text = locale.Missing
 		return cell
 	}
-	if width := d.Bins[p.column.Name]; width > 0 {
+	if d.binned(p.column) {
 		cell.Text = d.text(p.column, i)
 		return cell
 	}

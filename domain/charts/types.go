@@ -306,6 +306,9 @@ type Input struct {
 	Names map[string]string
 	// Bins are the widths of binned dimensions.
 	Bins map[string]float64
+	// Edges are the rising lower edges of dimensions in bins of unlike widths;
+	// the last one has no end.
+	Edges map[string][]float64
 	// Order fixes the series colours of values, so that a category keeps its
 	// colour on every widget: the first is c1. Values that are not in it get
 	// the colours that are free.

@@ -107,9 +107,9 @@ type Place struct {
 	Widget    string
 }
 
-// on works on the comments of a dashboard that the actor may see as published.
+// on works on the comments of a dashboard that the actor may see.
 func (s *Service) on(ctx context.Context, actor access.Actor, id ids.Dashboard, work func(context.Context, *db.Tx, *dashboards.Dashboard) error) error {
-	d, err := s.deps.Dashboards.Get(ctx, actor, id)
+	d, err := s.deps.Dashboards.GetWhole(ctx, actor, id)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ type Act struct {
 	Dataset ids.Dataset       `json:"dataset,omitzero"`
 	Well    string            `json:"well,omitempty"` // "": whichever suits the field
 	Field   string            `json:"field,omitempty"`
-	Index   *int              `json:"index,omitempty"` // within the well, or of a filter
+	Index   *int              `json:"index,omitempty"`  // within the well, or of a filter or rule
+	Expect  *string           `json:"expect,omitempty"` // the name of what the author saw at Index
 	To      *int              `json:"to,omitempty"`
 	From    *Spot             `json:"from,omitempty"` // drop_field of what lies in a well already
 	At      *Layout           `json:"at,omitempty"`   // the type's size where w or h is 0
@@ -42,8 +43,9 @@ type Act struct {
 
 // Spot is a place within a widget.
 type Spot struct {
-	Well  string `json:"well"`
-	Index int    `json:"index"`
+	Well   string  `json:"well"`
+	Index  int     `json:"index"`
+	Expect *string `json:"expect,omitempty"` // as of an act
 }
 
 // FieldSetting changes one field of a widget, a column of a table or a filter;

@@ -27,6 +27,21 @@ func (d *drafter) rulesOf(sc *schema, w *Widget, a Act) (*[]charts.Threshold, er
 	return &w.Encode.Columns[i].Rules, nil
 }
 
+// RuleName is what acts call a rule: no other of the same list begins there.
+func RuleName(t charts.Threshold) string { return strconv.FormatFloat(t.From, 'f', -1, 64) }
+
+func findRule(list []charts.Threshold, a Act) (int, error) {
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = RuleName(t)
+	}
+	at, ok := locate(names, a.index(), a.Expect)
+	if !ok {
+		return 0, ErrAct.With("There is no such rule at that place any more. Somebody else may have changed or removed it.")
+	}
+	return at, nil
+}
+
 // addRule adds a rule above those that are there.
 func (d *drafter) addRule(sc *schema, w *Widget, a Act) error {
 	list, err := d.rulesOf(sc, w, a)
@@ -50,17 +65,18 @@ func (d *drafter) setRule(sc *schema, w *Widget, a Act) error {
 	if err != nil {
 		return err
 	}
-	if a.index() < 0 || a.index() >= len(*list) {
-		return ErrAct.With("There is no rule at that place any more. Somebody else may have removed it.")
+	at, err := findRule(*list, a)
+	if err != nil {
+		return err
 	}
 	next := slices.Clone(*list)
-	one := &next[a.index()]
+	one := &next[at]
 	if a.Set.From != nil {
 		if one.From, err = ruleNumber(*a.Set.From); err != nil {
 			return err
 		}
 		for i, other := range next {
-			if i != a.index() && other.From == one.From {
+			if i != at && other.From == one.From {
 				return ErrAct.With("Another rule begins at %s already.", strings.TrimSpace(*a.Set.From))
 			}
 		}
@@ -109,10 +125,11 @@ func (d *drafter) removeRule(sc *schema, w *Widget, a Act) error {
 	if err != nil {
 		return err
 	}
-	if a.index() < 0 || a.index() >= len(*list) {
-		return ErrAct.With("There is no rule at that place any more. Somebody else may have removed it.")
+	at, err := findRule(*list, a)
+	if err != nil {
+		return err
 	}
-	if *list = slices.Delete(slices.Clone(*list), a.index(), a.index()+1); len(*list) == 0 {
+	if *list = slices.Delete(slices.Clone(*list), at, at+1); len(*list) == 0 {
 		*list = nil
 	}
 	return nil

@@ -212,7 +212,7 @@ func TestActsRefuseInWords(t *testing.T) {
 		"a KPI is not divided":   {[]string{`{"kind":"add_field","field":"net_sales"}`, `{"kind":"drop_field","widget":"$","field":"channel"}`}, "not divided"},
 		"sum of a text":          {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"store"}`, `{"kind":"set_field","widget":"$","well":"value","set":{"fn":"sum"}}`}, "can't be measured"},
 		"week of a text":         {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"set_field","widget":"$","well":"x","set":{"grain":"week"}}`}, "can't be grouped"},
-		"nothing there":          {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"remove_field","widget":"$","well":"x","index":4}`}, "no field at that place"},
+		"nothing there":          {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"remove_field","widget":"$","well":"x","index":4}`}, "no such field at that place"},
 		"no such widget":         {[]string{`{"kind":"remove_field","widget":"w","well":"x"}`}, "does not exist"},
 		"filter by a measure":    {[]string{`{"kind":"add_control","field":"margin"}`}, "measure"},
 		"the same control twice": {[]string{`{"kind":"add_control","field":"channel"}`, `{"kind":"add_control","field":"channel"}`}, "already"},
@@ -345,6 +345,52 @@ func TestFiltersOfAWidget(t *testing.T) {
 		`{"kind":"add_control","field":"at.name"}`)
 	if len(c.Widgets[id].Query.Filters) != 0 || len(c.Filters) != 1 {
 		t.Errorf("%+v %+v", c.Widgets[id].Query.Filters, c.Filters)
+	}
+}
+
+// What an act expects at a place is found where it stands by now, or nowhere:
+// never is another one taken for it.
+func TestActsFindWhatTheyMean(t *testing.T) {
+	t.Parallel()
+	d, sales, _ := shop()
+	c, id := run(t, d, sales, `{"kind":"add_widget","type":"table"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"net_sales","index":0}`,
+		`{"kind":"add_filter","widget":"$","field":"channel"}`, `{"kind":"add_filter","widget":"$","field":"orders"}`, `{"kind":"add_filter","widget":"$","field":"orders","filter":{"op":">","values":[3]}}`)
+	w := c.Widgets[id]
+	values := fillOf(&w)["value"]
+	if len(values) < 2 {
+		t.Fatalf("the table has %d values", len(values))
+	}
+	last := values[len(values)-1].name()
+	act := func(text string) (Config, error) {
+		t.Helper()
+		var a Act
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(text, "$", id)), &a); err != nil {
+			t.Fatal(err)
+		}
+		next, _, err := d.act(c, a)
+		return next, err
+	}
+	next, err := act(`{"kind":"remove_field","widget":"$","well":"value","index":0,"expect":"` + last + `"}`)
+	if w := next.Widgets[id]; err != nil || slices.ContainsFunc(fillOf(&w)["value"], func(s slot) bool { return s.name() == last }) || len(fillOf(&w)["value"]) != len(values)-1 {
+		t.Errorf("removed another field than %s: %v", last, err)
+	}
+	for _, gone := range []string{
+		`{"kind":"remove_field","widget":"$","well":"value","index":0,"expect":"gone"}`,
+		`{"kind":"move_field","widget":"$","well":"value","index":0,"to":1,"expect":"gone"}`,
+		`{"kind":"set_field","widget":"$","well":"value","index":0,"set":{"desc":true},"expect":"gone"}`,
+		`{"kind":"drop_field","widget":"$","well":"rows","from":{"well":"value","index":0,"expect":"gone"}}`,
+		`{"kind":"remove_filter","widget":"$","index":0,"expect":"gone"}`,
+		`{"kind":"remove_filter","widget":"$","index":1,"expect":"orders"}`, // there are two
+		`{"kind":"set_filter","widget":"$","index":1,"set":{"op":"is_empty"},"expect":"orders"}`,
+	} {
+		if _, err := act(gone); !errors.Is(err, ErrAct) {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+	names := w.Query.FilterNames()
+	next, err = act(fmt.Sprintf(`{"kind":"remove_filter","widget":"$","index":0,"expect":%q}`, names[2]))
+	if left := next.Widgets[id].Query.Filters; err != nil || len(left) != 2 || left[1].Op == ">" {
+		t.Errorf("filters %+v, %v", left, err)
 	}
 }
 

@@ -103,6 +103,25 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 	return l, err
 }
 
+// ListNames lists dashboards by name, with nothing but their ids and names.
+func (s *Service) ListNames(ctx context.Context, actor access.Actor, limit int) ([]Dashboard, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return nil, err
+	}
+	var list []Dashboard
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.DashboardNames(ctx, tx.TenantID, access.Can(actor, access.EditContent) == nil, int32(limit))
+		if err != nil {
+			return fmt.Errorf("list names of dashboards: %w", err)
+		}
+		for _, row := range rows {
+			list = append(list, Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name})
+		}
+		return nil
+	})
+	return list, err
+}
+
 // Folder is one folder with the number of its dashboards.
 type Folder struct {
 	ID         ids.Folder
@@ -170,20 +189,30 @@ func (s *Service) ListFacets(ctx context.Context, actor access.Actor) (Facets, e
 	return f, err
 }
 
-// UsedBy lists the dashboards that ask a dataset, for a warning before the
-// dataset is changed or deleted.
-func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Dataset) ([]Dashboard, error) {
+// UsedBy lists the dashboards, of those that the actor may see, whose draft or
+// published page asks a column or field of a dataset, "" for the dataset
+// itself: they break without it.
+func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Dataset, field string) ([]Dashboard, error) {
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return nil, err
 	}
 	var list []Dashboard
 	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.DashboardListByDataset(ctx, tx.TenantID, dataset.UUID())
+		rows, err := tx.DashboardConfigsByDataset(ctx, tx.TenantID, dataset.UUID())
 		if err != nil {
 			return fmt.Errorf("list dashboards of a dataset: %w", err)
 		}
 		for _, row := range rows {
-			list = append(list, Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name})
+			for _, raw := range [][]byte{row.Config, row.PublishedConfig} {
+				config, err := ParseConfig(raw)
+				if err != nil {
+					return fmt.Errorf("read dashboard %s: %w", row.DashboardID, err)
+				}
+				if field == "" || config.asks(dataset, field) {
+					list = append(list, Dashboard{ID: ids.Dashboard(row.DashboardID), Name: row.Name})
+					break
+				}
+			}
 		}
 		return nil
 	})

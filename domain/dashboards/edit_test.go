@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,6 +154,17 @@ func TestUndoAndRedoOverAWholeHistory(t *testing.T) {
 	if got := d.draft(t); !reflect.DeepEqual(got.Config, end.Config) || got.Name != end.Name {
 		t.Fatalf("after doing all again:\n%s\nwant\n%s", got.Config.JSON(), end.Config.JSON())
 	}
+	// Undone and done again several times, what lies below is still reached.
+	for range 3 {
+		for _, way := range []func(context.Context, access.Actor, ids.Dashboard, int64, uuid.UUID, bool) (dashboards.Edited, error){d.Undo, d.Undo, d.Redo, d.Redo} {
+			out, err := way(t.Context(), d.ann, d.id, rev, uuid.Nil, false)
+			must(t, err)
+			rev = out.Rev
+		}
+	}
+	if got := d.draft(t); !reflect.DeepEqual(got.Config, end.Config) || got.Name != end.Name {
+		t.Fatalf("after undoing and doing again:\n%s\nwant\n%s", got.Config.JSON(), end.Config.JSON())
+	}
 	// A new change ends what could be done again.
 	_, err = d.Undo(t.Context(), d.ann, d.id, rev, uuid.Nil, false)
 	must(t, err)
@@ -266,12 +278,15 @@ func TestViewersSeeWhatWasPublished(t *testing.T) {
 	wantError(t, err, access.ErrForbidden)
 	_, err = d.ListOperations(t.Context(), viewer, d.id, 0)
 	wantError(t, err, access.ErrForbidden)
-	_, err = d.Publish(t.Context(), viewer, d.id, "")
+	_, err = d.Publish(t.Context(), viewer, d.id, 0, "")
 	wantError(t, err, access.ErrForbidden)
 	if !d.draft(t).Pending {
 		t.Error("nothing is pending before it is published")
 	}
-	published, err := d.Publish(t.Context(), d.ann, d.id, "Spring")
+	// Only what was looked at is published.
+	_, err = d.Publish(t.Context(), d.ann, d.id, 1, "Spring")
+	wantError(t, err, dashboards.ErrUnreviewed)
+	published, err := d.Publish(t.Context(), d.ann, d.id, 2, "Spring")
 	must(t, err)
 	if seen() != "Draft" || published.Pending || published.PublishedRev != 2 {
 		t.Errorf("after publishing a viewer sees %q; %+v", seen(), published)
@@ -297,7 +312,7 @@ func TestVersionsAreComparedAndRestored(t *testing.T) {
 	must(t, err)
 	rev := d.edit(t, d.ann, 1, change("/widgets/a/layout", dashboards.Layout{X: 8, Y: 0, W: 3, H: 3}), change("/widgets/b", nil),
 		change("/widgets/c", json.RawMessage(`{"type":"kpi","title":"New","layout":{"x":0,"y":0,"w":3,"h":3},"query":{"measures":[{"fn":"count"}]}}`))).Rev
-	_, err = d.Publish(t.Context(), d.bob, d.id, "")
+	_, err = d.Publish(t.Context(), d.bob, d.id, 0, "")
 	must(t, err)
 	list, total, err := d.ListVersions(t.Context(), d.ann, d.id)
 	must(t, err)
@@ -344,7 +359,7 @@ func TestOthersCannotEdit(t *testing.T) {
 		"Undo": func(a access.Actor) error { _, err := d.Undo(t.Context(), a, d.id, 1, uuid.Nil, true); return err },
 		"Redo": func(a access.Actor) error { _, err := d.Redo(t.Context(), a, d.id, 1, uuid.Nil, true); return err },
 		"Publish": func(a access.Actor) error {
-			_, err := d.Publish(t.Context(), a, d.id, "")
+			_, err := d.Publish(t.Context(), a, d.id, 0, "")
 			return err
 		},
 		"NameVersion":     func(a access.Actor) error { _, err := d.NameVersion(t.Context(), a, d.id, "V"); return err },

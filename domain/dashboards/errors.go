@@ -33,6 +33,9 @@ var (
 		"This folder does not exist or was removed.")
 	ErrStale = apperr.Define(apperr.Conflict, "dashboards.stale",
 		"Somebody else changed this dashboard in the meantime. Reload and try again.")
+	// ErrDataHidden also covers a dataset that was deleted: never reveal which.
+	ErrDataHidden = apperr.Define(apperr.Forbidden, "dashboards.data_hidden",
+		"The dataset behind this widget is not shared with you, or it was removed. Ask the owner of the dashboard, or an admin of the workspace.")
 	ErrName = apperr.Define(apperr.Invalid, "dashboards.name_invalid",
 		"A name has 1 to 120 characters.")
 	ErrFolderName = apperr.Define(apperr.Invalid, "dashboards.folder_name_invalid",

@@ -274,6 +274,7 @@ type Applied struct {
 // stays untouched. A file that can't be read changes nothing.
 //
 // Errors: dashboards.file_invalid (with line and column), dashboards.not_found,
+// dashboards.unreviewed where somebody changes it meanwhile,
 // dashboards.name_ambiguous, access.forbidden.
 func (s *Service) ApplyFile(ctx context.Context, actor access.Actor, data []byte, o ApplyOptions) (Applied, error) {
 	if err := access.Can(actor, access.EditContent); err != nil {
@@ -320,22 +321,24 @@ func (s *Service) ApplyFile(ctx context.Context, actor access.Actor, data []byte
 	if o.DryRun || len(out.Diff) == 0 && !waits {
 		return out, nil
 	}
+	rev := draft.Rev
 	if len(out.Diff) > 0 {
-		if err := s.applyFile(ctx, actor, out.ID, o.ChangeID, file, draft.Tags); err != nil {
+		if rev, err = s.applyFile(ctx, actor, out.ID, o.ChangeID, file, draft.Tags); err != nil {
 			return Applied{}, err
 		}
 	}
 	if o.Draft {
 		return out, nil
 	}
-	_, err = s.Publish(ctx, actor, out.ID, "")
+	_, err = s.Publish(ctx, actor, out.ID, rev, "")
 	out.Published = err == nil
 	return out, err
 }
 
-// applyFile stores what a file says as one change, which can be undone.
-func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dashboard, change uuid.UUID, file dashboardFile, tags []string) error {
-	_, err := s.edit(ctx, actor, id, 0, change, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
+// applyFile stores what a file says as one change, which can be undone, and
+// answers the revision that it made.
+func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dashboard, change uuid.UUID, file dashboardFile, tags []string) (int64, error) {
+	edited, err := s.edit(ctx, actor, id, 0, change, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
 		ops, err := difference(d.doc, file.Name, &file.Config)
 		if err != nil || len(ops) == 0 {
 			return err
@@ -346,9 +349,9 @@ func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dash
 		return s.merge(ctx, tx, actor, d, Edit{Rev: d.rev, ChangeID: change, Operations: ops}, uuid.Nil, out)
 	})
 	if err != nil || slices.Equal(tags, file.Tags) {
-		return err
+		return edited.Rev, err
 	}
-	return s.SetTags(ctx, actor, id, file.Tags)
+	return edited.Rev, s.SetTags(ctx, actor, id, file.Tags)
 }
 
 // byName is the dashboard of a name; zero for none.

@@ -40,7 +40,12 @@ func (v *View) plan(id string) *Plan {
 	sc := v.schemas[p.dataset]
 	if sc == nil {
 		p.err = datasets.ErrNotFound
-		p.Key = digest(v.Dashboard.ID, id, w, p.Places, "gone")
+		// It may only not be theirs to see, unless they see everything.
+		limited := v.actor.Subjects() != nil
+		if limited {
+			p.err = ErrDataHidden
+		}
+		p.Key = digest(v.Dashboard.ID, id, w, p.Places, "gone", limited)
 		return p
 	}
 	p.name = sc.Name
@@ -52,7 +57,7 @@ func (v *View) plan(id string) *Plan {
 	v.drill(p, &w)
 	p.main = v.spec(p, sc, &w)
 	p.input = charts.Input{
-		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query),
+		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query), Edges: edges(&w.Query),
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
 		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w),
 	}
@@ -358,6 +363,30 @@ func bins(q *Query) map[string]float64 {
 		}
 	}
 	return widths
+}
+
+func edges(q *Query) map[string][]float64 {
+	var all map[string][]float64
+	for _, d := range q.Dimensions {
+		if len(d.Bins) > 0 {
+			if all == nil {
+				all = map[string][]float64{}
+			}
+			all[dimensionName(d)] = edgesOf(d)
+		}
+	}
+	return all
+}
+
+// edgesOf are the edges of the bins of a dimension, as numbers; none where its
+// bins are of one width.
+func edgesOf(d warehouse.Dimension) []float64 {
+	var list []float64
+	for _, edge := range d.Bins {
+		v, _ := edge.Float64() // the warehouse checks them
+		list = append(list, v)
+	}
+	return list
 }
 
 func pickText(values []PickView) string {

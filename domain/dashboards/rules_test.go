@@ -41,6 +41,14 @@ func TestRulesAndForecastsAreMadeByActs(t *testing.T) {
 	wantError(t, act(set(0, dashboards.FieldSetting{Tone: text("red")})), dashboards.ErrAct)
 	wantError(t, act(set(7, dashboards.FieldSetting{Tone: text("neg")})), dashboards.ErrAct)
 	wantError(t, act(dashboards.Act{Kind: "add_rule", Widget: "mix"}), dashboards.ErrAct)
+	one := 0
+	wantError(t, act(dashboards.Act{Kind: "remove_rule", Widget: "sum", Index: &one, Expect: text("7")}), dashboards.ErrAct)
+	moved := set(0, dashboards.FieldSetting{Tone: text("neg")})
+	moved.Expect = text("1500")
+	must(t, act(moved))
+	if got := widget("sum").Encode.Thresholds; got[0].Tone != charts.Good || got[1].Tone != charts.Bad {
+		t.Errorf("another rule than that from 1500 was changed: %+v", got)
+	}
 
 	// A column of a table has rules and a scale of its own.
 	must(t, act(dashboards.Act{Kind: "add_rule", Widget: "stores", Field: "total"}))

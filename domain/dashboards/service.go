@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type Deps struct {
 	DB       *db.DB
 	Datasets Datasets
 	Log      *slog.Logger
+	// Sharing takes back what is no deed of this package; nil where nothing is shared.
+	Sharing TakesBack
 	// Clock is time.Now when nil.
 	Clock func() time.Time
 }
@@ -49,6 +52,7 @@ type Deps struct {
 type Service struct {
 	db        *db.DB
 	datasets  Datasets
+	sharing   TakesBack
 	log       *slog.Logger
 	clock     func() time.Time
 	lastGood  *memory
@@ -59,7 +63,7 @@ type Service struct {
 
 // New makes the service.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, datasets: d.Datasets, log: d.Log, clock: d.Clock, lastGood: newMemory(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
+	s := &Service{db: d.DB, datasets: d.Datasets, sharing: d.Sharing, log: d.Log, clock: d.Clock, lastGood: newMemory(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -129,6 +133,26 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Dashboard)
 // Errors: dashboards.not_found, access.forbidden.
 func (s *Service) GetDraft(ctx context.Context, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
 	return s.read(ctx, actor, access.EditContent, id, getDraft)
+}
+
+// GetWhole reads a dashboard as it was published and, for those who may edit,
+// the widgets that only its draft has besides: all that can be talked about.
+//
+// Errors: dashboards.not_found.
+func (s *Service) GetWhole(ctx context.Context, actor access.Actor, id ids.Dashboard) (Dashboard, error) {
+	d, err := s.Get(ctx, actor, id)
+	if err != nil || !d.CanEdit || !d.Pending {
+		return d, err
+	}
+	draft, err := s.GetDraft(ctx, actor, id)
+	if err != nil {
+		return Dashboard{}, err
+	}
+	whole := map[string]Widget{}
+	maps.Copy(whole, draft.Config.Widgets)
+	maps.Copy(whole, d.Config.Widgets)
+	d.Config.Widgets = whole
+	return d, nil
 }
 
 func (s *Service) read(ctx context.Context, actor access.Actor, needed access.Permission, id ids.Dashboard,

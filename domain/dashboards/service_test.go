@@ -29,6 +29,7 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 	op := dashboards.Operation{ID: uuid.New(), Path: "/name", Before: raw("Trading"), After: raw("Mine")}
 	for name, call := range map[string]func(ctx context.Context) error{
 		"Get":       func(ctx context.Context) error { _, err := r.Get(ctx, stranger, d.ID); return err },
+		"GetWhole":  func(ctx context.Context) error { _, err := r.GetWhole(ctx, stranger, d.ID); return err },
 		"Open":      func(ctx context.Context) error { _, err := r.Open(ctx, stranger, request(t, d.ID, "", "")); return err },
 		"Current":   func(ctx context.Context) error { _, err := r.Current(ctx, stranger, d.ID); return err },
 		"Rename":    func(ctx context.Context) error { _, err := r.Rename(ctx, stranger, d.ID, "Mine"); return err },
@@ -64,12 +65,17 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 	if list.Total != 1 || list.Entries[0].ID != own.ID {
 		t.Errorf("the stranger lists %+v", list)
 	}
+	names, err := r.ListNames(t.Context(), stranger, 10)
+	must(t, err)
+	if len(names) != 1 || names[0].ID != own.ID || names[0].Name != own.Name {
+		t.Errorf("the stranger reads the names %+v", names)
+	}
 	facets, err := r.ListFacets(t.Context(), stranger)
 	must(t, err)
 	if len(facets.Folders) != 0 || len(facets.Owners) != 1 {
 		t.Errorf("the stranger sees %+v", facets)
 	}
-	used, err := r.UsedBy(t.Context(), stranger, dataset)
+	used, err := r.UsedBy(t.Context(), stranger, dataset, "")
 	must(t, err)
 	if len(used) != 0 {
 		t.Errorf("the stranger sees who uses the dataset: %+v", used)
@@ -243,10 +249,16 @@ func TestDataSourcesAreDerived(t *testing.T) {
 	if got := sources(); !reflect.DeepEqual(got, map[ids.Dataset]bool{dataset: true, other: true}) {
 		t.Fatalf("sources %v", got)
 	}
-	used, err := r.UsedBy(t.Context(), r.actor, other)
+	used, err := r.UsedBy(t.Context(), r.actor, other, "")
 	must(t, err)
 	if len(used) != 1 || used[0].ID != d.ID {
 		t.Errorf("used by %+v", used)
+	}
+	// By a column that only the draft asks it for, and by one that nothing does.
+	for field, want := range map[string]int{"amount": 1, "shop.city": 0, "nothing": 0} {
+		if used, err := r.UsedBy(t.Context(), r.actor, other, field); err != nil || len(used) != want {
+			t.Errorf("%s is used by %+v, %v", field, used, err)
+		}
 	}
 	// A refused change leaves them as they were.
 	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix/query/dataset", After: raw(ids.New[ids.Dataset]())}})
@@ -271,7 +283,7 @@ func TestDeleteAndUndo(t *testing.T) {
 	if list, err := r.List(t.Context(), r.actor, dashboards.ListQuery{}); err != nil || list.Total != 0 || len(list.Entries) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if used, err := r.UsedBy(t.Context(), r.actor, dataset); err != nil || len(used) != 0 {
+	if used, err := r.UsedBy(t.Context(), r.actor, dataset, ""); err != nil || len(used) != 0 {
 		t.Errorf("a deleted dashboard uses %+v, %v", used, err)
 	}
 	must(t, r.Undelete(t.Context(), r.actor, d.ID))

@@ -66,6 +66,17 @@ func (c *Config) mapFields(m fieldMap) map[string][]string {
 	return lacks
 }
 
+// asks tells whether the config names a field of a dataset. It must not be used
+// after.
+func (c *Config) asks(dataset ids.Dataset, field string) bool {
+	found := false
+	c.mapFields(func(of ids.Dataset, name string, _ use) string {
+		found = found || of == dataset && name == field
+		return name
+	})
+	return found
+}
+
 // name is what stands for a field; calculated fields of the dashboard stand for
 // themselves.
 func (c *Config) name(m fieldMap, own ids.Dataset, name string, u use) string {

@@ -52,7 +52,7 @@ func (e *UndoConflict) Unwrap() error { return e.err }
 // Errors: dashboards.not_found, dashboards.nothing_to_undo,
 // dashboards.undo_conflict.
 func (s *Service) Undo(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force bool) (Edited, error) {
-	return s.takeBack(ctx, actor, id, rev, gesture, force, func(h history) []uuid.UUID { return h.undo }, ErrNothingToUndo)
+	return s.takeBack(ctx, actor, id, rev, gesture, force, false, ErrNothingToUndo)
 }
 
 // Redo does again what the actor undid last and did not change since.
@@ -60,20 +60,18 @@ func (s *Service) Undo(ctx context.Context, actor access.Actor, id ids.Dashboard
 // Errors: dashboards.not_found, dashboards.nothing_to_redo,
 // dashboards.undo_conflict.
 func (s *Service) Redo(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force bool) (Edited, error) {
-	return s.takeBack(ctx, actor, id, rev, gesture, force, func(h history) []uuid.UUID { return h.redo }, ErrNothingToRedo)
+	return s.takeBack(ctx, actor, id, rev, gesture, force, true, ErrNothingToRedo)
 }
 
-func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force bool, stack func(history) []uuid.UUID, nothing *apperr.Kind) (Edited, error) {
+func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force, undone bool, nothing *apperr.Kind) (Edited, error) {
 	return s.edit(ctx, actor, id, rev, gesture, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
-		h, err := readHistory(ctx, tx, actor, id)
+		change, err := historyOf(tx, actor, id).top(ctx, undone)
 		if err != nil {
 			return err
 		}
-		list := stack(h)
-		if len(list) == 0 {
+		if change == uuid.Nil {
 			return nothing
 		}
-		change := list[len(list)-1]
 		ops, err := changeOf(ctx, tx, actor, id, change)
 		if err != nil {
 			return err
@@ -172,32 +170,73 @@ func (d document) title(keys []string) string {
 	return ""
 }
 
-// history is what one person can take back and do again, the last at the end.
-type history struct{ undo, redo []uuid.UUID }
-
-func readHistory(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard) (history, error) {
-	rows, err := tx.DashboardHistory(ctx, tx.TenantID, id.UUID(), optional(actor.UserID))
-	if err != nil {
-		return history{}, fmt.Errorf("read history: %w", err)
-	}
-	var h history
-	for _, row := range rows {
-		h.add(row.ChangeID, row.Undoes)
-	}
-	return h, nil
+// history is a log as one person made it: that of a dashboard, by revision, or
+// of the workspace, by id. An entry is undone by another one that names it, and
+// that one is undone again to do it once more. So the log holds two stacks, and
+// the top of each is found from its end: where the last entry took another one
+// back, below it lies what lay there before that one. However long the log is,
+// only what was undone last is read.
+type history[Place any] struct {
+	// before is the last entry before a place, nil for the end of the log; no
+	// rows where there is none.
+	before func(context.Context, *Place) (logged[Place], error)
+	get    func(context.Context, uuid.UUID) (logged[Place], error)
 }
 
-// add follows one change. A change that takes back the last of one stack goes
-// onto the other; any other one is new, and ends what could be done again.
-func (h *history) add(change uuid.UUID, undoes *uuid.UUID) {
-	last := func(list []uuid.UUID) bool { return undoes != nil && len(list) > 0 && list[len(list)-1] == *undoes }
-	switch {
-	case last(h.undo):
-		h.undo, h.redo = h.undo[:len(h.undo)-1], append(h.redo, change)
-	case last(h.redo):
-		h.redo, h.undo = h.redo[:len(h.redo)-1], append(h.undo, change)
-	default:
-		h.undo, h.redo = append(h.undo, change), nil
+type logged[Place any] struct {
+	id     uuid.UUID
+	undoes *uuid.UUID
+	at     Place
+}
+
+// top is the last entry that undo can take back or, with undone, redo; uuid.Nil
+// for none.
+func (h history[Place]) top(ctx context.Context, undone bool) (uuid.UUID, error) {
+	var end *Place
+	for {
+		last, err := h.before(ctx, end)
+		if db.IsNoRows(err) {
+			return uuid.Nil, nil
+		}
+		if err != nil {
+			return uuid.Nil, fmt.Errorf("read history: %w", err)
+		}
+		if last.undoes == nil {
+			if undone {
+				return uuid.Nil, nil // something new ends what could be done again
+			}
+			return last.id, nil
+		}
+		taken, err := h.get(ctx, *last.undoes)
+		if err != nil {
+			return uuid.Nil, fmt.Errorf("read history: %w", err)
+		}
+		below := taken.at
+		end = &below
+		// What takes an undo back does it again.
+		undo := true
+		for ; taken.undoes != nil; undo = !undo {
+			if taken, err = h.get(ctx, *taken.undoes); err != nil {
+				return uuid.Nil, fmt.Errorf("read history: %w", err)
+			}
+		}
+		if undo == undone {
+			return last.id, nil
+		}
+	}
+}
+
+// historyOf is what the actor did to a dashboard, change by change.
+func historyOf(tx *db.Tx, actor access.Actor, id ids.Dashboard) history[int64] {
+	return history[int64]{
+		before: func(ctx context.Context, rev *int64) (logged[int64], error) {
+			row, err := tx.DashboardChangeBefore(ctx, db.DashboardChangeBeforeParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID), BeforeRev: rev})
+			return logged[int64]{row.ChangeID, row.Undoes, row.Rev}, err
+		},
+		get: func(ctx context.Context, change uuid.UUID) (logged[int64], error) {
+			row, err := tx.DashboardChangeStart(ctx, db.DashboardChangeStartParams{TenantID: tx.TenantID, DashboardID: id.UUID(), UserID: optional(actor.UserID), ChangeID: change})
+			return logged[int64]{change, row.Undoes, row.Rev}, err
+		},
 	}
 }
 
@@ -217,25 +256,22 @@ func changeOf(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboa
 
 // deeds describes what the actor can undo and redo.
 func (s *Service) deeds(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft) (undo, redo *Deed, err error) {
-	h, err := readHistory(ctx, tx, actor, d.id)
-	if err != nil {
-		return nil, nil, err
-	}
-	describe := func(list []uuid.UUID, inverted bool) (*Deed, error) {
-		if len(list) == 0 {
-			return nil, nil
+	describe := func(undone bool) (*Deed, error) {
+		change, err := historyOf(tx, actor, d.id).top(ctx, undone)
+		if err != nil || change == uuid.Nil {
+			return nil, err
 		}
-		ops, err := changeOf(ctx, tx, actor, d.id, list[len(list)-1])
+		ops, err := changeOf(ctx, tx, actor, d.id, change)
 		if err != nil {
 			return nil, err
 		}
-		deed := deedOf(d.doc, ops, inverted)
+		deed := deedOf(d.doc, ops, undone)
 		return &deed, nil
 	}
-	if undo, err = describe(h.undo, false); err != nil {
+	if undo, err = describe(false); err != nil {
 		return nil, nil, err
 	}
-	redo, err = describe(h.redo, true)
+	redo, err = describe(true)
 	return undo, redo, err
 }
 

@@ -17,8 +17,10 @@ import (
 	"github.com/dataflowhq/dataflow/platform/events"
 )
 
-// ErrVersionNotFound also covers versions of other dashboards.
 var (
+	ErrUnreviewed = apperr.Define(apperr.Conflict, "dashboards.unreviewed",
+		"Somebody else changed this dashboard meanwhile. Look at the change, then publish.")
+	// ErrVersionNotFound also covers versions of other dashboards.
 	ErrVersionNotFound = apperr.Define(apperr.NotFound, "dashboards.version_not_found",
 		"This version does not exist.")
 	ErrVersionName = apperr.Define(apperr.Invalid, "dashboards.version_name_invalid",
@@ -36,11 +38,13 @@ type Version struct {
 	At        time.Time
 }
 
-// Publish makes the draft what viewers see, and keeps it as a version. note is
-// a name for the version; it may be empty.
+// Publish makes the draft what viewers see, and keeps it as a version. rev is
+// the revision that the actor has looked at: only that is published; 0 for
+// whatever is there. note is a name for the version; it may be empty.
 //
-// Errors: dashboards.not_found, dashboards.version_name_invalid.
-func (s *Service) Publish(ctx context.Context, actor access.Actor, id ids.Dashboard, note string) (Dashboard, error) {
+// Errors: dashboards.not_found, dashboards.unreviewed,
+// dashboards.version_name_invalid.
+func (s *Service) Publish(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, note string) (Dashboard, error) {
 	name, err := versionName(note)
 	if err != nil {
 		return Dashboard{}, err
@@ -53,6 +57,9 @@ func (s *Service) Publish(ctx context.Context, actor access.Actor, id ids.Dashbo
 		current, err := getDraft(ctx, tx, actor, id)
 		if err != nil || !current.Pending && !current.Unpublished {
 			return current, err // viewers see it already
+		}
+		if rev != 0 && rev != d.rev {
+			return Dashboard{}, ErrUnreviewed
 		}
 		now := s.clock()
 		if err := tx.DashboardPublish(ctx, db.DashboardPublishParams{TenantID: tx.TenantID, DashboardID: id.UUID(), Now: now,

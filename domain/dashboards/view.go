@@ -475,7 +475,7 @@ func (v *View) valueText(dataset ids.Dataset, dim warehouse.Dimension, value str
 	if len(dim.Groups) > 0 {
 		c.Type = warehouse.Text
 	}
-	return charts.ValueText(charts.ValueOf{Type: c.Type, Grain: dim.Grain, Bin: dim.Bin, Value: value}, v.locale, v.words.Words)
+	return charts.ValueText(charts.ValueOf{Type: c.Type, Grain: dim.Grain, Bin: dim.Bin, Edges: edgesOf(dim), Value: value}, v.locale, v.words.Words)
 }
 
 // resolveCross reads the marks: which dimensions of which widget they are of.

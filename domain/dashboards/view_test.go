@@ -333,7 +333,8 @@ func TestViewAsTable(t *testing.T) {
 	wantError(t, err, dashboards.ErrWidgetNotFound)
 }
 
-// A dashboard whose dataset was deleted still opens.
+// A dashboard whose dataset was deleted still opens. Who does not see everything
+// is not told whether it is gone or only not theirs.
 func TestDatasetThatIsGone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -343,7 +344,7 @@ func TestDatasetThatIsGone(t *testing.T) {
 	for _, p := range v.Tiles {
 		tile, err := r.Draw(t.Context(), v, p)
 		must(t, err)
-		wantError(t, tile.Err, datasets.ErrNotFound)
+		wantError(t, tile.Err, dashboards.ErrDataHidden)
 	}
 	// It can still be edited.
 	_, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix", Before: raw(d.Config.Widgets["mix"])}})

@@ -174,11 +174,14 @@ func valueOf(v any) (json.RawMessage, error) {
 	return raw, nil
 }
 
+// DeedShare is the kind of what package sharing does.
+const DeedShare = "share"
+
 // Done is a deed that was taken back or done again.
 type Done struct {
 	// Kind is "dashboard", "dashboard.folder", "dashboard.tags", "folder",
-	// "folder.name", "folder.parent" or "template"; Gone tells that the object is not there
-	// now.
+	// "folder.name", "folder.parent", "template" or DeedShare; Gone tells that
+	// the object is not there now.
 	Kind string
 	Name string // of the dashboard or folder
 	Gone bool
@@ -190,59 +193,39 @@ type Done struct {
 // Errors: dashboards.nothing_to_undo, dashboards.deed_over,
 // dashboards.folder_name_taken.
 func (s *Service) UndoDeed(ctx context.Context, actor access.Actor) (Done, error) {
-	return s.takeBackDeed(ctx, actor, func(h history) []uuid.UUID { return h.undo }, ErrNothingToUndo)
+	return s.takeBackDeed(ctx, actor, false, ErrNothingToUndo)
 }
 
 // RedoDeed does again what UndoDeed took back last.
 //
 // Errors: dashboards.nothing_to_redo and those of UndoDeed.
 func (s *Service) RedoDeed(ctx context.Context, actor access.Actor) (Done, error) {
-	return s.takeBackDeed(ctx, actor, func(h history) []uuid.UUID { return h.redo }, ErrNothingToRedo)
+	return s.takeBackDeed(ctx, actor, true, ErrNothingToRedo)
 }
 
-func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack func(history) []uuid.UUID, nothing *apperr.Kind) (Done, error) {
+func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, undone bool, nothing *apperr.Kind) (Done, error) {
 	if err := access.Can(actor, access.EditContent); err != nil {
 		return Done{}, err
 	}
 	var done Done
 	over := false
 	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.WorkspaceHistory(ctx, tx.TenantID, optional(actor.UserID))
+		last, err := deedsOf(tx, actor).top(ctx, undone)
 		if err != nil {
-			return fmt.Errorf("read what was done: %w", err)
+			return err
 		}
-		var h history
-		byID := map[uuid.UUID]db.WorkspaceHistoryRow{}
-		for _, row := range rows {
-			byID[row.OpID] = row
-			h.add(row.OpID, row.Undoes)
-		}
-		list := stack(h)
-		if len(list) == 0 {
+		if last == uuid.Nil {
 			return nothing
 		}
-		row := byID[list[len(list)-1]]
-		kind, known := deedKinds[row.Kind]
-		if !known {
-			return ErrDeedOver
+		row, err := tx.WorkspaceOperationGet(ctx, tx.TenantID, optional(actor.UserID), last)
+		if err != nil {
+			return fmt.Errorf("read what was done: %w", err)
 		}
 		done = Done{Kind: row.Kind, Gone: len(row.Before) == 0}
 		if done.Name, err = deedName(ctx, tx, row.ObjectID, row.Before, row.After); err != nil {
 			return err
 		}
-		same, err := kind.isAs(ctx, tx, row.ObjectID, row.After)
-		if err != nil {
-			return err
-		}
-		n := int64(0)
-		if same {
-			n, err = kind.put(ctx, s, tx, row.ObjectID, row.Before)
-			for _, gone := range []error{ErrFolderNotFound, ErrFolderInside, ErrFolderDeep, ErrFolderRestricted, access.ErrViewOnly} {
-				if errors.Is(err, gone) {
-					n, err = 0, nil
-				}
-			}
-		}
+		back, err := s.putBack(ctx, tx, actor, row)
 		if _, taken := db.IsUniqueViolation(err); taken {
 			return ErrFolderTaken.Wrap(err)
 		}
@@ -251,7 +234,7 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		}
 		// The log says so even where nothing could be taken back any more, or
 		// undo would stay at this deed for ever.
-		over = n == 0
+		over = !back
 		if !over {
 			target, _, _ := strings.Cut(row.Kind, ".")
 			if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "folder.undone", Target: target, ID: row.ObjectID.String(),
@@ -266,6 +249,49 @@ func (s *Service) takeBackDeed(ctx context.Context, actor access.Actor, stack fu
 		return Done{}, ErrDeedOver
 	}
 	return done, err
+}
+
+// TakesBack takes back deeds of another package that stand in the workspace's
+// log. It answers false where that is not possible any more.
+type TakesBack interface {
+	TakeBack(ctx context.Context, tx *db.Tx, actor access.Actor, object uuid.UUID, left, then json.RawMessage) (bool, error)
+}
+
+// putBack makes what a deed was done to what it was before; false where that is
+// not possible any more.
+func (s *Service) putBack(ctx context.Context, tx *db.Tx, actor access.Actor, row db.WorkspaceOperationGetRow) (bool, error) {
+	kind, own := deedKinds[row.Kind]
+	switch {
+	case row.Kind == DeedShare && s.sharing != nil:
+		return s.sharing.TakeBack(ctx, tx, actor, row.ObjectID, row.After, row.Before)
+	case !own:
+		return false, nil
+	}
+	same, err := kind.isAs(ctx, tx, row.ObjectID, row.After)
+	if err != nil || !same {
+		return false, err
+	}
+	n, err := kind.put(ctx, s, tx, row.ObjectID, row.Before)
+	for _, gone := range []error{ErrFolderNotFound, ErrFolderInside, ErrFolderDeep, ErrFolderRestricted, access.ErrViewOnly} {
+		if errors.Is(err, gone) {
+			return false, nil
+		}
+	}
+	return n > 0, err
+}
+
+// deedsOf is what the actor did in the workspace.
+func deedsOf(tx *db.Tx, actor access.Actor) history[uuid.UUID] {
+	return history[uuid.UUID]{
+		before: func(ctx context.Context, id *uuid.UUID) (logged[uuid.UUID], error) {
+			row, err := tx.WorkspaceOperationBefore(ctx, tx.TenantID, optional(actor.UserID), id)
+			return logged[uuid.UUID]{row.OpID, row.Undoes, row.OpID}, err
+		},
+		get: func(ctx context.Context, id uuid.UUID) (logged[uuid.UUID], error) {
+			row, err := tx.WorkspaceOperationGet(ctx, tx.TenantID, optional(actor.UserID), id)
+			return logged[uuid.UUID]{row.OpID, row.Undoes, row.OpID}, err
+		},
+	}
 }
 
 // deedName is the name of the dashboard or folder that a deed was done to.

@@ -254,17 +254,27 @@ func (s *Service) Restrict(ctx context.Context, actor access.Actor, o Object, re
 				return err
 			}
 		}
-		var err error
-		switch o.Kind {
-		case Folder:
-			_, err = tx.FolderRestrict(ctx, restricted, tx.TenantID, o.ID)
-		case Dashboard:
-			_, err = tx.DashboardRestrict(ctx, restricted, tx.TenantID, o.ID)
-		case Dataset:
-			_, err = tx.DatasetRestrict(ctx, restricted, tx.TenantID, o.ID)
+		if row.restricted == restricted {
+			return nil
 		}
-		return err
+		if err := restrict(ctx, tx, o, restricted); err != nil {
+			return err
+		}
+		return logDeed(ctx, tx, actor, o.ID, deed{Kind: o.Kind, Restricted: row.restricted}, deed{Kind: o.Kind, Restricted: restricted})
 	})
+}
+
+func restrict(ctx context.Context, tx *db.Tx, o Object, restricted bool) error {
+	var err error
+	switch o.Kind {
+	case Folder:
+		_, err = tx.FolderRestrict(ctx, restricted, tx.TenantID, o.ID)
+	case Dashboard:
+		_, err = tx.DashboardRestrict(ctx, restricted, tx.TenantID, o.ID)
+	case Dataset:
+		_, err = tx.DatasetRestrict(ctx, restricted, tx.TenantID, o.ID)
+	}
+	return err
 }
 
 // Share lets a subject view or edit an object.
@@ -274,8 +284,17 @@ func (s *Service) Restrict(ctx context.Context, actor access.Actor, o Object, re
 func (s *Service) Share(ctx context.Context, actor access.Actor, o Object, to Subject, edit bool) error {
 	detail := map[string]any{"subject": to.ID().String(), "edit": edit}
 	return s.change(ctx, actor, o, "sharing.granted", detail, func(ctx context.Context, tx *db.Tx, row shared) error {
+		before, err := granted(ctx, tx, o.ID, to)
+		if err != nil {
+			return err
+		}
 		if err := save(ctx, tx, o, to, edit); err != nil {
 			return err
+		}
+		if before == nil || *before != edit {
+			if err := logDeed(ctx, tx, actor, o.ID, deedOf(o.Kind, to, before), deedOf(o.Kind, to, &edit)); err != nil {
+				return err
+			}
 		}
 		return s.announce(ctx, tx, actor, o, to, row.name)
 	})
@@ -351,11 +370,18 @@ func save(ctx context.Context, tx *db.Tx, o Object, to Subject, edit bool) error
 func (s *Service) Unshare(ctx context.Context, actor access.Actor, o Object, from Subject) error {
 	detail := map[string]any{"subject": from.ID().String()}
 	return s.change(ctx, actor, o, "sharing.revoked", detail, func(ctx context.Context, tx *db.Tx, _ shared) error {
+		before, err := granted(ctx, tx, o.ID, from)
+		if err != nil {
+			return err
+		}
 		n, err := tx.GrantDelete(ctx, tx.TenantID, o.ID, from.ID())
-		if err == nil && n == 0 {
+		if err != nil {
+			return fmt.Errorf("delete grant: %w", err)
+		}
+		if n == 0 {
 			return ErrSubject
 		}
-		return err
+		return logDeed(ctx, tx, actor, o.ID, deedOf(o.Kind, from, before), deedOf(o.Kind, from, nil))
 	})
 }
 
@@ -366,31 +392,36 @@ func (s *Service) change(ctx context.Context, actor access.Actor, o Object, acti
 		return err
 	}
 	return s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		row, err := read(ctx, tx, o)
-		if err != nil {
-			return err
-		}
-		if err := access.Can(actor, o.Kind.permission(), row.access); err != nil {
-			return err
-		}
-		if err := work(ctx, tx, row); err != nil {
-			return err
-		}
-		after, err := read(ctx, tx, o)
-		if isKind(err, ErrNotFound) || err == nil && access.Can(actor, o.Kind.permission(), after.access) != nil {
-			return ErrOwnAccess
-		}
-		if err != nil {
-			return err
-		}
-		if o.Kind == Dashboard {
-			// Open pages look again whether they may go on.
-			if err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.DashboardChanged, ID: o.ID}); err != nil {
-				return fmt.Errorf("tell of a shared dashboard: %w", err)
-			}
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: string(o.Kind), ID: o.ID.String(), Detail: detail})
+		return s.changeIn(ctx, tx, actor, o, action, detail, work)
 	})
+}
+
+func (s *Service) changeIn(ctx context.Context, tx *db.Tx, actor access.Actor, o Object, action string, detail map[string]any,
+	work func(context.Context, *db.Tx, shared) error) error {
+	row, err := read(ctx, tx, o)
+	if err != nil {
+		return err
+	}
+	if err := access.Can(actor, o.Kind.permission(), row.access); err != nil {
+		return err
+	}
+	if err := work(ctx, tx, row); err != nil {
+		return err
+	}
+	after, err := read(ctx, tx, o)
+	if isKind(err, ErrNotFound) || err == nil && access.Can(actor, o.Kind.permission(), after.access) != nil {
+		return ErrOwnAccess
+	}
+	if err != nil {
+		return err
+	}
+	if o.Kind == Dashboard {
+		// Open pages look again whether they may go on.
+		if err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.DashboardChanged, ID: o.ID}); err != nil {
+			return fmt.Errorf("tell of a shared dashboard: %w", err)
+		}
+	}
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: string(o.Kind), ID: o.ID.String(), Detail: detail})
 }
 
 // Person is somebody of the workspace.

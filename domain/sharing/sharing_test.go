@@ -64,7 +64,7 @@ func newRig(t testing.TB) *rig {
 	})
 	r.datasets = datasets.New(datasets.Deps{DB: r.db, Blobs: blobs, Engine: engine, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: r.db, Boxes: r.tenants}), Log: slog.New(slog.DiscardHandler)})
-	r.dashboards = dashboards.New(dashboards.Deps{DB: r.db, Datasets: r.datasets})
+	r.dashboards = dashboards.New(dashboards.Deps{DB: r.db, Datasets: r.datasets, Sharing: r.Service})
 	r.admin = r.workspace(t, "Test")
 	r.ann, r.bob, r.vic = r.colleague(t, access.Editor), r.colleague(t, access.Editor), r.colleague(t, access.Viewer)
 	group, err := r.CreateGroup(t.Context(), r.admin, "Trading")
@@ -249,6 +249,7 @@ func TestHiddenIsNowhere(t *testing.T) {
 	}{
 		"get":         {second(r.dashboards.Get(ctx, r.bob, d.ID)), dashboards.ErrNotFound},
 		"draft":       {second(r.dashboards.GetDraft(ctx, r.bob, d.ID)), dashboards.ErrNotFound},
+		"whole":       {second(r.dashboards.GetWhole(ctx, r.bob, d.ID)), dashboards.ErrNotFound},
 		"open":        {second(r.dashboards.Open(ctx, r.bob, dashboards.OpenRequest{ID: d.ID})), dashboards.ErrNotFound},
 		"current":     {second(r.dashboards.Current(ctx, r.bob, d.ID)), dashboards.ErrNotFound},
 		"desk":        {second(r.dashboards.OpenDesk(ctx, r.bob, d.ID)), dashboards.ErrNotFound},
@@ -259,7 +260,7 @@ func TestHiddenIsNowhere(t *testing.T) {
 		"star":        {r.dashboards.Star(ctx, r.bob, d.ID, true), dashboards.ErrNotFound},
 		"delete":      {r.dashboards.Delete(ctx, r.bob, d.ID), dashboards.ErrNotFound},
 		"operations":  {second(r.dashboards.ListOperations(ctx, r.bob, d.ID, 0)), dashboards.ErrNotFound},
-		"publish":     {second(r.dashboards.Publish(ctx, r.bob, d.ID, "")), dashboards.ErrNotFound},
+		"publish":     {second(r.dashboards.Publish(ctx, r.bob, d.ID, 0, "")), dashboards.ErrNotFound},
 		"version":     {second(r.dashboards.NameVersion(ctx, r.bob, d.ID, "v")), dashboards.ErrNotFound},
 		"compare":     {second(r.dashboards.CompareVersions(ctx, r.bob, d.ID, 0, 0)), dashboards.ErrNotFound},
 		"into":        {second(r.dashboards.Create(ctx, r.bob, dashboards.NewDashboard{Name: "x", Folder: f.ID, Config: dashboards.Blank(ids.Dataset{})})), dashboards.ErrFolderNotFound},
@@ -326,18 +327,68 @@ func TestHiddenIsNowhere(t *testing.T) {
 	plan, _ := v.Plan("rows")
 	tile, err := r.dashboards.Draw(ctx, v, plan)
 	must(t, err)
-	if tile.Err == nil {
-		t.Error("a widget shows a dataset that is not shared")
-	}
+	wantError(t, tile.Err, dashboards.ErrDataHidden)
+	_, err = r.dashboards.Explain(ctx, v, "rows", "")
+	wantError(t, err, dashboards.ErrDataHidden)
 	// Editing around it keeps what others see.
 	must(t, r.Share(ctx, r.ann, board(d.ID), person(r.bob), true))
 	_, err = r.dashboards.Rename(ctx, r.bob, d.ID, "Renamed")
 	must(t, err)
-	used, err := r.dashboards.UsedBy(ctx, r.ann, r.dataset)
+	used, err := r.dashboards.UsedBy(ctx, r.ann, r.dataset, "")
 	must(t, err)
 	if len(used) != 1 {
 		t.Errorf("after an edit by somebody who does not see its dataset, %d dashboards ask it", len(used))
 	}
+}
+
+// Sharing stands in the workspace's log and is taken back by who did it.
+func TestSharingIsTakenBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	d, err := r.dashboards.Create(ctx, r.ann, dashboards.NewDashboard{Name: "Secret", Config: dashboards.Config{Dataset: r.dataset, Widgets: map[string]dashboards.Widget{}}})
+	must(t, err)
+	bob := person(r.bob)
+	must(t, r.Restrict(ctx, r.ann, board(d.ID), true))
+	must(t, r.Share(ctx, r.ann, board(d.ID), bob, false))
+	must(t, r.Share(ctx, r.ann, board(d.ID), bob, true))
+	level := func() string {
+		t.Helper()
+		sheet, err := r.Get(ctx, r.ann, board(d.ID))
+		must(t, err)
+		for _, g := range sheet.Grants {
+			if g.Subject == bob {
+				return map[bool]string{true: "edit", false: "view"}[g.Edit]
+			}
+		}
+		return map[bool]string{true: "none", false: "open"}[sheet.Restricted]
+	}
+	step := func(how func(context.Context, access.Actor) (dashboards.Done, error), want string) {
+		t.Helper()
+		done, err := how(ctx, r.ann)
+		must(t, err)
+		if got := level(); got != want || done.Kind != dashboards.DeedShare || done.Name != "Secret" {
+			t.Errorf("then it is %s, want %s; %+v", got, want, done)
+		}
+	}
+	step(r.dashboards.UndoDeed, "view")
+	step(r.dashboards.UndoDeed, "none")
+	step(r.dashboards.UndoDeed, "open")
+	step(r.dashboards.RedoDeed, "none")
+	step(r.dashboards.RedoDeed, "view")
+	// What somebody else changed since is theirs.
+	must(t, r.Unshare(ctx, r.admin, board(d.ID), bob))
+	_, err = r.dashboards.UndoDeed(ctx, r.ann)
+	wantError(t, err, dashboards.ErrDeedOver)
+	// A group that is gone is shared with no more.
+	team := sharing.Subject{Group: r.group}
+	must(t, r.Share(ctx, r.ann, board(d.ID), team, false))
+	must(t, r.Unshare(ctx, r.ann, board(d.ID), team))
+	must(t, r.DeleteGroup(ctx, r.admin, r.group))
+	_, err = r.dashboards.UndoDeed(ctx, r.ann)
+	wantError(t, err, dashboards.ErrDeedOver)
+	_, err = r.dashboards.UndoDeed(ctx, r.bob)
+	wantError(t, err, dashboards.ErrNothingToUndo)
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -470,6 +521,15 @@ func TestOtherWorkspacesShareNothing(t *testing.T) {
 		"GetGroup":     {func(ctx context.Context) error { _, _, err := r.GetGroup(ctx, stranger, group); return err }, sharing.ErrGroupNotFound},
 		"SaveGroup":    {func(ctx context.Context) error { return r.SaveGroup(ctx, stranger, group, "Mine", nil) }, sharing.ErrGroupNotFound},
 		"DeleteGroup":  {func(ctx context.Context) error { return r.DeleteGroup(ctx, stranger, group) }, sharing.ErrGroupNotFound},
+		"TakeBack": {func(ctx context.Context) error {
+			return r.db.InViewerTx(ctx, stranger.TenantID.UUID(), stranger.Subjects(), func(ctx context.Context, tx *db.Tx) error {
+				back, err := r.TakeBack(ctx, tx, stranger, d.ID.UUID(), []byte(`{"kind":"dashboard"}`), []byte(`{"kind":"dashboard","restricted":true}`))
+				if back {
+					t.Error("a stranger takes back what was shared")
+				}
+				return err
+			})
+		}, nil},
 		"ListGroups": {func(ctx context.Context) error {
 			list, err := r.ListGroups(ctx, stranger)
 			if len(list) > 0 {

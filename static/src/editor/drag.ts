@@ -19,6 +19,8 @@ interface Chip {
   widget: string;
   well: string;
   index: number;
+  /** The name of the field there: acts carry what they expect at a place. */
+  expect: string;
 }
 
 /** What is under way in this tab: while dragging, a page may not read the data. */
@@ -50,7 +52,7 @@ export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
       data.setData(typeMime, type);
     } else if (chip) {
       const well = chip.closest<HTMLElement>("[data-well]")?.dataset["well"] ?? "";
-      carried = { chip: { widget: desk.selection.first ?? "", well, index: Number(chip.dataset["chip"]) } };
+      carried = { chip: { widget: desk.selection.first ?? "", well, index: Number(chip.dataset["chip"]), expect: chip.dataset["name"] ?? "" } };
       data.setData(chipMime, JSON.stringify(carried.chip));
     } else if (field) {
       const { dataset } = field.dataset;
@@ -124,8 +126,8 @@ export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
     const name = well.dataset["well"] ?? "";
     const index = indexIn(well, event.clientY);
     if ("field" in carried) desk.act({ kind: "drop_field", widget, well: name, index, field: carried.field.field });
-    else if (carried.chip.well === name) desk.act({ kind: "move_field", widget, well: name, index: carried.chip.index, to: index > carried.chip.index ? index - 1 : index });
-    else desk.act({ kind: "drop_field", widget, well: name, index, from: { well: carried.chip.well, index: carried.chip.index } });
+    else if (carried.chip.well === name) desk.act({ kind: "move_field", widget, well: name, index: carried.chip.index, expect: carried.chip.expect, to: index > carried.chip.index ? index - 1 : index });
+    else desk.act({ kind: "drop_field", widget, well: name, index, from: { well: carried.chip.well, index: carried.chip.index, expect: carried.chip.expect } });
     end();
   }, { signal });
   signal.addEventListener("abort", end);

@@ -160,7 +160,7 @@ class Editor extends HTMLElement implements Desk {
   #follow(): void {
     const live = document.createElement("df-live");
     live.setAttribute("url", `${this.path}/edit/events?tab=${this.tab}`);
-    live.setAttribute("events", "edits presence versions");
+    live.setAttribute("events", "edits presence versions comments notified");
     live.hidden = true;
     this.before(live);
     this.signal.addEventListener("abort", () => live.remove());
@@ -599,6 +599,8 @@ class Editor extends HTMLElement implements Desk {
     if (!this.#ready) return;
     const { state, waiting, history, rev } = this.#sync;
     this.dataset["rev"] = String(rev);
+    // What is published is what stands here.
+    for (const field of document.querySelectorAll<HTMLInputElement>("[data-edit-rev]")) field.value = String(rev);
     const place = document.getElementById("save-state");
     const text = place?.querySelector("[data-save-text]") ?? place;
     const offline = state.name === "offline" || (!navigator.onLine && state.name !== "signed_out" && state.name !== "ended");

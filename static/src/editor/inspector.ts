@@ -15,7 +15,7 @@
 import htmx from "htmx.org";
 import type { Act } from "./sync.ts";
 import type { Desk } from "./desk.ts";
-import { get, isObject, type Json, pointer, setting } from "./document.ts";
+import { get, isObject, type Json, pointer, same, setting } from "./document.ts";
 import { words } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -82,8 +82,9 @@ export class Inspector {
       this.#shown = widget;
       if (other) this.#dirty = undefined;
       const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
+      const chosen = document.activeElement instanceof HTMLSelectElement ? document.activeElement.value : undefined;
       await htmx.swap({ text, target: this.#root, sourceElement: this.#root, swap: other ? "innerHTML" : "innerMorph" });
-      this.#settle();
+      this.#settle(chosen);
       this.#open(this.#tab);
       const blocks = [...this.#root.querySelectorAll("details")];
       if (!other && blocks.length === open.length) blocks.forEach((each, i) => (each.open = open[i] as boolean));
@@ -94,14 +95,18 @@ export class Inspector {
   }
 
   /** A morph writes attributes; what a person has touched goes by properties.
-   * Texts show what the document says, which is ahead of the server. */
-  #settle(): void {
+   * Values show what the document says, which is ahead of the server: whoever
+   * goes through a list by the keyboard is not thrown back. chosen: in the list
+   * that has the focus. */
+  #settle(chosen: string | undefined): void {
     for (const control of this.#root.querySelectorAll<Control>("input, select, textarea")) {
       if (control instanceof HTMLSelectElement && control.multiple) {
         if (control !== document.activeElement) for (const option of control.options) option.selected = option.defaultSelected;
       } else if (control instanceof HTMLSelectElement) {
-        const chosen = [...control.options].find((option) => option.defaultSelected);
-        if (chosen && control !== document.activeElement) control.value = chosen.value;
+        const path = this.#absolute(control);
+        const said = [...control.options].find((option) => option.defaultSelected)?.value;
+        const value = path !== undefined ? optionOf(control, get(this.#desk.doc, path)) ?? said : control === document.activeElement ? chosen ?? said : said;
+        if (value !== undefined && control.value !== value) control.value = value;
       } else if (control instanceof HTMLInputElement && (control.type === "checkbox" || control.type === "radio")) {
         control.checked = control.defaultChecked;
       } else if (control !== this.#dirty) {
@@ -228,7 +233,7 @@ export class Inspector {
       const well = chip.closest<HTMLElement>("[data-well]");
       if (!well || this.#shown === undefined || to < 0 || to >= well.querySelectorAll("[data-chip]").length) return;
       event.preventDefault();
-      this.#desk.act({ kind: "move_field", widget: this.#shown, well: well.dataset["well"] ?? "", index, to });
+      this.#desk.act({ kind: "move_field", widget: this.#shown, well: well.dataset["well"] ?? "", index, expect: chip.dataset["name"] ?? "", to });
     }
   }
 
@@ -283,7 +288,7 @@ export class Inspector {
       else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
         typed = event.timeStamp - typedAt < 700 ? typed + event.key.toLowerCase() : event.key.toLowerCase();
         typedAt = event.timeStamp;
-        [...options.slice(at + 1), ...options].find((each) => each.textContent.trim().toLowerCase().startsWith(typed))?.focus();
+        [...options.slice(Math.max(0, typed.length > 1 ? at : at + 1)), ...options].find((each) => each.textContent.trim().toLowerCase().startsWith(typed))?.focus();
       } else return;
       event.preventDefault();
     });
@@ -326,6 +331,15 @@ function valueOf(control: Control): Json | undefined | typeof invalid {
   if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) return invalid;
   if (control instanceof HTMLSelectElement && control.multiple) return some([...control.selectedOptions].map((option) => option.value));
   return parse(control.value, type);
+}
+
+/** The value of the option that stands for what a document holds. */
+function optionOf(control: HTMLSelectElement, value: Json | undefined): string | undefined {
+  const { type = "text" } = control.dataset;
+  return [...control.options].find((option) => {
+    const own = parse(option.value, type);
+    return own !== invalid && same(own, value);
+  })?.value;
 }
 
 /** A list without empty texts; none where nothing is left. */

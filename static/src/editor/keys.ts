@@ -1,7 +1,8 @@
 // The keyboard of the editor (DESIGN.md, 11 and 12): a widget is picked up with
 // Enter, moved with the arrows, resized with Shift and arrows, dropped with
 // Enter, put back with Escape. Without being picked up, the arrows nudge what
-// is selected.
+// is selected. F6 goes from part to part of the page (head, palette, filters,
+// canvas, inspector), Shift F6 back: dozens of stops of the Tab key lie between them.
 import { announce, isTyping } from "../page.ts";
 import { copyText, mostPasted, readPasted } from "./clipboard.ts";
 import type { Desk } from "./desk.ts";
@@ -13,11 +14,20 @@ import { words } from "./words.ts";
 
 const arrows: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+/** The parts that F6 goes through, in order. */
+const parts = ["#page-head", "#palette", ".canvas-bar", "df-grid", "#inspector"];
+
+function partOf(target: EventTarget | null): string | undefined {
+  return target instanceof Element ? parts.find((part) => target.closest(part)) : undefined;
+}
+
 export class Keys {
   readonly #desk: Desk;
   /** Draws places that are not decided yet. */
   readonly #preview: (layouts: Layouts | null) => void;
   #picked: { id: string; from: Layouts; now: Layouts; at: Layout } | undefined;
+  /** What had the focus last, by part. */
+  readonly #left = new Map<string, HTMLElement>();
 
   constructor(desk: Desk, preview: (layouts: Layouts | null) => void) {
     this.#desk = desk;
@@ -25,6 +35,10 @@ export class Keys {
     const { signal } = desk;
     // Before the shortcuts of the shell: what is done here is done.
     document.addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
+    document.addEventListener("focusin", (event) => {
+      const part = partOf(event.target);
+      if (part !== undefined) this.#left.set(part, event.target as HTMLElement);
+    }, { signal });
     document.addEventListener("copy", (event) => this.#copy(event, false), { signal });
     document.addEventListener("cut", (event) => this.#copy(event, true), { signal });
     document.addEventListener("paste", (event) => this.#paste(event), { signal });
@@ -118,6 +132,25 @@ export class Keys {
     if (first !== undefined && at) announce(this.#where(first, at), true);
   }
 
+  /** Goes to another part of the page: to what had the focus there last, to
+   * what is selected, or to its first stop. */
+  #go(by: number): void {
+    const now = partOf(document.activeElement);
+    const at = now === undefined ? (by > 0 ? -1 : 0) : parts.indexOf(now);
+    for (let i = 1; i <= parts.length; i++) {
+      const part = parts[(at + by * i + 2 * parts.length) % parts.length] as string;
+      const place = document.querySelector<HTMLElement>(part);
+      if (!place || place.offsetParent === null) continue;
+      const { selection, grid } = this.#desk;
+      const left = this.#left.get(part);
+      const first = part === "df-grid" && selection.first !== undefined ? grid.item(selection.first)
+        : left?.isConnected && left.offsetParent !== null ? left
+        : [...place.querySelectorAll<HTMLElement>("[aria-selected=true], .grid-stack-item, button, input, select, a[href]")].find((each) => each.tabIndex >= 0 && each.offsetParent !== null);
+      (first ?? place).focus();
+      if (partOf(document.activeElement) === part) return;
+    }
+  }
+
   #key(event: KeyboardEvent): void {
     const desk = this.#desk;
     const { selection, grid } = desk;
@@ -129,6 +162,11 @@ export class Keys {
     const command = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
     if (document.querySelector("dialog[open]")) return;
+    if (event.key === "F6" && !command && !event.altKey) {
+      handled();
+      this.#go(event.shiftKey ? -1 : 1);
+      return;
+    }
     // Typing has its own undo, except that saving and history stay the page's.
     if (command && key === "s" && !event.shiftKey && !event.altKey) {
       handled();

@@ -143,7 +143,8 @@ export class Sync {
   #stored = true;
   #turn: Promise<void> = Promise.resolve();
   #running = false;
-  #behind = false;
+  /** The revision that the server has told of. */
+  #told = 0;
   #tries = 0;
   #stopWaiting: (() => void) | undefined;
   #ended = false;
@@ -233,7 +234,7 @@ export class Sync {
   /** Somebody else changed something: asks for it. */
   behind(rev: number): void {
     if (rev <= this.#rev || this.#ended) return;
-    this.#behind = true;
+    this.#told = rev;
     void this.#run();
   }
 
@@ -257,6 +258,11 @@ export class Sync {
 
   redo(force = false): Promise<Outcome> {
     return this.#reverse("redo", force);
+  }
+
+  /** Somebody else's changes are missing here, and no answer is bringing them. */
+  get #behind(): boolean {
+    return this.#told > this.#rev;
   }
 
   /** Once everything that was done before has been answered, or can't be now. */
@@ -379,7 +385,7 @@ export class Sync {
     }
     if (response.ok) {
       this.#tries = 0;
-      if (!change) this.#behind = false;
+      if (!change) this.#told = 0;
       this.#receive(body as Answer, change ?? null);
       if (this.#queue.length === 0) this.#saved();
       return true;

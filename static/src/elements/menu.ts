@@ -63,7 +63,9 @@ class Menu extends HTMLElement {
     this.#typed = event.timeStamp - this.#typedAt < 700 ? this.#typed + event.key : event.key;
     this.#typedAt = event.timeStamp;
     const start = this.#typed.toLowerCase();
-    const order = [...items.slice(at + 1), ...items.slice(0, at + 1)];
+    // One letter goes on to the next; more of them still may mean this one.
+    const from = Math.max(0, start.length > 1 ? at : at + 1);
+    const order = [...items.slice(from), ...items.slice(0, from)];
     order.find((item) => item.textContent.trim().toLowerCase().startsWith(start))?.focus();
     event.stopPropagation();
   }
