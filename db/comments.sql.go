@@ -23,12 +23,13 @@ func (q *Queries) CommentDelete(ctx context.Context, now *time.Time, tenantID uu
 }
 
 const commentEdit = `-- name: CommentEdit :exec
-UPDATE comments SET text = $1, mentions = $2, edited_at = $3 WHERE tenant_id = $4 AND comment_id = $5
+UPDATE comments SET text = $1, mentions = $2, seen_as = $3, edited_at = $4 WHERE tenant_id = $5 AND comment_id = $6
 `
 
 type CommentEditParams struct {
 	Text      string
 	Mentions  []uuid.UUID
+	SeenAs    string
 	Now       *time.Time
 	TenantID  uuid.UUID
 	CommentID uuid.UUID
@@ -38,6 +39,7 @@ func (q *Queries) CommentEdit(ctx context.Context, arg CommentEditParams) error 
 	_, err := q.db.Exec(ctx, commentEdit,
 		arg.Text,
 		arg.Mentions,
+		arg.SeenAs,
 		arg.Now,
 		arg.TenantID,
 		arg.CommentID,
@@ -71,8 +73,8 @@ func (q *Queries) CommentGet(ctx context.Context, tenantID uuid.UUID, dashboardI
 }
 
 const commentInsert = `-- name: CommentInsert :exec
-INSERT INTO comments (tenant_id, comment_id, thread_id, user_id, text, mentions, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO comments (tenant_id, comment_id, thread_id, user_id, text, mentions, seen_as, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type CommentInsertParams struct {
@@ -82,6 +84,7 @@ type CommentInsertParams struct {
 	UserID    uuid.UUID
 	Text      string
 	Mentions  []uuid.UUID
+	SeenAs    string
 	Now       time.Time
 }
 
@@ -93,13 +96,14 @@ func (q *Queries) CommentInsert(ctx context.Context, arg CommentInsertParams) er
 		arg.UserID,
 		arg.Text,
 		arg.Mentions,
+		arg.SeenAs,
 		arg.Now,
 	)
 	return err
 }
 
 const commentList = `-- name: CommentList :many
-SELECT c.comment_id, c.thread_id, c.user_id, c.text, c.mentions, c.created_at, c.edited_at, c.deleted_at,
+SELECT c.comment_id, c.thread_id, c.user_id, c.text, c.mentions, c.created_at, c.edited_at, c.deleted_at, c.seen_as,
        COALESCE(NULLIF(u.name, ''), u.email)::text AS author
 FROM comments c JOIN users u ON u.tenant_id = c.tenant_id AND u.user_id = c.user_id
 WHERE c.tenant_id = $1 AND c.thread_id = ANY ($2::uuid[])
@@ -123,6 +127,7 @@ type CommentListRow struct {
 	CreatedAt time.Time
 	EditedAt  *time.Time
 	DeletedAt *time.Time
+	SeenAs    string
 	Author    string
 }
 
@@ -150,6 +155,7 @@ func (q *Queries) CommentList(ctx context.Context, arg CommentListParams) ([]Com
 			&i.CreatedAt,
 			&i.EditedAt,
 			&i.DeletedAt,
+			&i.SeenAs,
 			&i.Author,
 		); err != nil {
 			return nil, err
@@ -224,6 +230,20 @@ UPDATE comments SET deleted_at = NULL WHERE tenant_id = $1 AND comment_id = $2
 func (q *Queries) CommentRestore(ctx context.Context, tenantID uuid.UUID, commentID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, commentRestore, tenantID, commentID)
 	return err
+}
+
+const commentRuled = `-- name: CommentRuled :one
+SELECT EXISTS (SELECT 1 FROM dataset_rules r WHERE r.tenant_id = $1 AND (r.dataset_id = ANY ($2::uuid[])
+    OR r.dataset_id IN (SELECT l.target_id FROM dataset_lookups l WHERE l.tenant_id = $1 AND l.dataset_id = ANY ($2::uuid[]))))::boolean AS ruled
+`
+
+// CommentRuled tells whether rules limit what anybody sees of these datasets, or
+// of those that they look up in.
+func (q *Queries) CommentRuled(ctx context.Context, tenantID uuid.UUID, datasetIds []uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, commentRuled, tenantID, datasetIds)
+	var ruled bool
+	err := row.Scan(&ruled)
+	return ruled, err
 }
 
 const commentThread = `-- name: CommentThread :one

@@ -13,7 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 )
 
-var tableOfStatement = regexp.MustCompile(`(?:FROM|JOIN) ([a-z_.]+)(?: [a-z]\b|\()|\b(see_as)\(`)
+var tableOfStatement = regexp.MustCompile(`(?:FROM|JOIN) ([a-z_.]+)(?: [a-z]\b|\()|\b(see_as|person_attributes)\(`)
 
 // TestWhatIsReadUnderAnEpochAdvancesIt takes the tables of the statements whose
 // answers are remembered, and looks for the trigger on each.
@@ -24,8 +24,11 @@ func TestWhatIsReadUnderAnEpochAdvancesIt(t *testing.T) {
 	for _, statement := range db.ReadUnderAnEpoch {
 		for _, m := range tableOfStatement.FindAllStringSubmatch(statement, -1) {
 			table := m[1]
-			if m[2] == "see_as" { // a function over the person's groups
+			switch m[2] {
+			case "see_as": // a function over the person's groups
 				table = "user_group_members"
+			case "person_attributes": // one over what they and their groups have
+				table = "member_attributes"
 			}
 			if table == "control.session_workspaces" { // a function over memberships and names
 				table = "control.memberships"

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -474,7 +475,8 @@ func (q *Queries) SessionTouch(ctx context.Context, sessionID uuid.UUID) error {
 const sessionUser = `-- name: SessionUser :one
 SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.locale, u.theme, u.shortcuts,
     t.zone AS tenant_zone, t.locale AS tenant_locale,
-    (u.second_factor_at IS NULL AND u.role::text = ANY (t.second_factor_roles))::boolean AS must_enrol, see_as(u.user_id, u.role)::uuid[] AS group_ids
+    (u.second_factor_at IS NULL AND u.role::text = ANY (t.second_factor_roles))::boolean AS must_enrol, see_as(u.user_id, u.role)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
   AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL
@@ -495,6 +497,7 @@ type SessionUserRow struct {
 	TenantLocale string
 	MustEnrol    bool
 	GroupIds     []uuid.UUID
+	Attributes   json.RawMessage
 }
 
 // SessionUser is the user that SessionOpen has bound the transaction to. It
@@ -517,6 +520,7 @@ func (q *Queries) SessionUser(ctx context.Context) (SessionUserRow, error) {
 		&i.TenantLocale,
 		&i.MustEnrol,
 		&i.GroupIds,
+		&i.Attributes,
 	)
 	return i, err
 }

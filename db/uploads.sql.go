@@ -362,6 +362,31 @@ func (q *Queries) LoadSetRunning(ctx context.Context, tenantID uuid.UUID, loadID
 	return result.RowsAffected(), nil
 }
 
+const uploadDatasets = `-- name: UploadDatasets :many
+SELECT DISTINCT dataset_id::uuid AS dataset_id FROM loads WHERE tenant_id = $1 AND upload_id = $2::uuid AND dataset_id IS NOT NULL
+`
+
+// UploadDatasets are the datasets that a file was or is to be loaded into.
+func (q *Queries) UploadDatasets(ctx context.Context, tenantID uuid.UUID, uploadID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, uploadDatasets, tenantID, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var dataset_id uuid.UUID
+		if err := rows.Scan(&dataset_id); err != nil {
+			return nil, err
+		}
+		items = append(items, dataset_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const uploadGet = `-- name: UploadGet :one
 SELECT upload_id, user_id, filename, key, byte_count, state, job_id, choices, inspection, error_code, error_text, created_at, updated_at
 FROM uploads WHERE tenant_id = $1 AND upload_id = $2

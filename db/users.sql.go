@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,16 +70,18 @@ func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.U
 
 const userGetActor = `-- name: UserGetActor :one
 SELECT u.user_id, u.role, u.zone, u.locale,
-    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes
 FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2 AND u.removed_at IS NULL
 `
 
 type UserGetActorRow struct {
-	UserID   uuid.UUID
-	Role     UserRole
-	Zone     string
-	Locale   string
-	GroupIds []uuid.UUID
+	UserID     uuid.UUID
+	Role       UserRole
+	Zone       string
+	Locale     string
+	GroupIds   []uuid.UUID
+	Attributes json.RawMessage
 }
 
 // UserGetActor is who a member acts as.
@@ -91,23 +94,26 @@ func (q *Queries) UserGetActor(ctx context.Context, tenantID uuid.UUID, userID u
 		&i.Zone,
 		&i.Locale,
 		&i.GroupIds,
+		&i.Attributes,
 	)
 	return i, err
 }
 
 const userGetByEmail = `-- name: UserGetByEmail :one
 SELECT u.user_id, u.role, u.zone, u.locale,
-    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes
 FROM users u
 WHERE u.tenant_id = $1 AND lower(u.email) = lower($2) AND u.removed_at IS NULL AND u.invited_at IS NULL
 `
 
 type UserGetByEmailRow struct {
-	UserID   uuid.UUID
-	Role     UserRole
-	Zone     string
-	Locale   string
-	GroupIds []uuid.UUID
+	UserID     uuid.UUID
+	Role       UserRole
+	Zone       string
+	Locale     string
+	GroupIds   []uuid.UUID
+	Attributes json.RawMessage
 }
 
 // UserGetByEmail finds a member by address.
@@ -120,6 +126,7 @@ func (q *Queries) UserGetByEmail(ctx context.Context, tenantID uuid.UUID, email 
 		&i.Zone,
 		&i.Locale,
 		&i.GroupIds,
+		&i.Attributes,
 	)
 	return i, err
 }

@@ -183,7 +183,9 @@ func (h boards) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h.Dashboards.Visit(r.Context(), actor(r), v.Dashboard.ID)
+	if identity(r).ViewedBy.IsZero() {
+		h.Dashboards.Visit(r.Context(), actor(r), v.Dashboard.ID)
+	}
 	if isPartial(r) {
 		return h.changes(w, r, v)
 	}

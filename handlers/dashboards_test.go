@@ -624,7 +624,7 @@ func TestStreamTellsOfChanges(t *testing.T) {
 	first := next(t, stream)
 	page := b.get(s.path(""))
 	snapshot := page.page.Find("#dash-meta").AttrOr("data-snapshot", "")
-	if want := fmt.Sprintf(`{"at":%q,"rev":1}`, snapshot); first != [2]string{"versions", want} {
+	if want := fmt.Sprintf(`{"at":%q,"rev":1,"sees":""}`, snapshot); first != [2]string{"versions", want} {
 		t.Fatalf("got %q, want %q", first, want)
 	}
 	s.add(t, 120, 121)

@@ -38,7 +38,7 @@ func (h datasetPages) fieldsPart(w http.ResponseWriter, r *http.Request, status 
 	if err != nil {
 		return err
 	}
-	props := views.FieldsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access), Form: form}
+	props := views.FieldsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access) && d.Sees == "", Form: form}
 	tab := views.PathDatasetTab(d.ID.String(), views.TabFields)
 	for _, f := range list {
 		row := views.FieldRow{Name: f.Name, Description: f.Description, Expression: f.Expression, Type: f.TypeName(), Measure: f.Aggregate}

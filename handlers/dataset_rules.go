@@ -23,7 +23,7 @@ func (h datasetPages) lookups(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h datasetPages) lookupsPart(w http.ResponseWriter, r *http.Request, status int, d datasets.Dataset, form views.LookupForm) error {
-	props := views.LookupsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access), Form: form}
+	props := views.LookupsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access) && d.Sees == "", Form: form}
 	for _, l := range d.Lookups {
 		c, _ := d.ColumnByID(l.Column)
 		row := views.LookupRow{Name: l.Name, Column: c.Name, Target: l.TargetName, TargetHref: views.PathDataset(l.Target.String()), Key: l.KeyName}
@@ -137,7 +137,7 @@ func (h datasetPages) measures(w http.ResponseWriter, r *http.Request) error {
 var measureFunctions = []string{"sum", "avg", "min", "max", "count", "count_distinct", "median", "percentile"}
 
 func (h datasetPages) measuresPart(w http.ResponseWriter, r *http.Request, status int, d datasets.Dataset, form views.MeasureForm) error {
-	props := views.MeasuresProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access), Form: form}
+	props := views.MeasuresProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access) && d.Sees == "", Form: form}
 	for _, m := range d.Measures {
 		row := views.MeasureRow{Name: m.Name, Description: m.Description, Formula: formula(m.Measure)}
 		if props.CanManage {

@@ -41,6 +41,10 @@ func (h datasetPages) routes(r chi.Router) {
 		r.Get("/measures", handle(h.measures))
 		r.Post("/measures", handle(h.saveMeasure))
 		r.Post("/measures/remove", handle(h.removeMeasure))
+		r.Get("/rules", handle(h.rules))
+		r.Post("/rules", handle(h.saveRule))
+		r.Post("/rules/remove", handle(h.removeRule))
+		r.Post("/rules/try", handle(h.tryRule))
 		r.Get("/settings", handle(h.settings))
 		r.Post("/settings", handle(h.saveSettings))
 		r.Get("/columns/{column}", handle(h.columnForm))
@@ -77,7 +81,7 @@ func (h datasetPages) list(w http.ResponseWriter, r *http.Request) error {
 	props := views.DatasetsProps{CanManage: canManage(a), Drop: drop(r, ""), Total: len(all), Search: strings.TrimSpace(r.URL.Query().Get("q"))}
 	var rows, bytes int64
 	for _, d := range all {
-		rows, bytes = rows+d.Rows, bytes+d.Bytes
+		rows, bytes = rows+max(d.Rows, 0), bytes+max(d.Bytes, 0)
 		if hasWords(d.Name+" "+d.Description, props.Search) {
 			props.Rows = append(props.Rows, write.dataset(d))
 		}
@@ -111,8 +115,8 @@ func hasWords(text, search string) bool {
 // dataset is one line of the list, with how its latest load went.
 func (w writer) dataset(d datasets.Listed) views.DatasetRow {
 	row := views.DatasetRow{
-		ID: d.ID.String(), Name: d.Name, Description: shorten(d.Description, 160), Rows: w.l.Integer(d.Rows), Icon: "database",
-		Columns: w.l.Integer(int64(d.Columns)), Size: w.l.FileSize(d.Bytes), Updated: w.when(d.UpdatedAt), Live: d.Live,
+		ID: d.ID.String(), Name: d.Name, Description: shorten(d.Description, 160), Rows: w.rows(d.Rows), Icon: "database",
+		Columns: w.l.Integer(int64(d.Columns)), Size: w.size(d.Bytes), Updated: w.when(d.UpdatedAt), Live: d.Live,
 		Detail: w.t("datasets.detail_version", "Version", w.l.Integer(d.Version)), Used: "—", OwnerName: d.OwnerName,
 	}
 	if d.Dashboards > 0 {
@@ -190,8 +194,8 @@ func (h datasetPages) new(w http.ResponseWriter, r *http.Request) error {
 func (h datasetPages) section(w http.ResponseWriter, r *http.Request, status int, d datasets.Dataset, tab views.DatasetTab, body templ.Component) error {
 	a, write := actor(r), writerFor(r)
 	props := views.DatasetProps{
-		ID: d.ID.String(), Name: d.Name, Description: d.Description, Tab: tab, CanManage: canManage(a, d.Access),
-		Rows: write.l.Integer(d.Rows), Size: write.l.FileSize(d.Bytes), Columns: write.l.Integer(int64(len(d.Columns))),
+		ID: d.ID.String(), Name: d.Name, Description: d.Description, Tab: tab, CanManage: canManage(a, d.Access) && d.Sees == "",
+		Rows: write.rows(d.Rows), Size: write.size(d.Bytes), Columns: write.l.Integer(int64(len(d.Columns))), CanRule: access.Can(a, access.ManageMembers) == nil,
 		Version: write.l.Integer(d.Version), Updated: write.when(d.UpdatedAt), RelativeToNewest: d.RelativeToNewest, Empty: d.Rows == 0,
 		Body: body, Drop: drop(r, d.ID.String()), CanMakeDashboard: access.Can(a, access.EditContent) == nil,
 		Counts: map[views.DatasetTab]string{
@@ -210,6 +214,21 @@ func (h datasetPages) section(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	return render(w, r, status, views.DatasetPage(s, props))
+}
+
+// rows and size write what may be withheld.
+func (w writer) rows(n int64) string {
+	if n == datasets.Withheld {
+		return "—"
+	}
+	return w.l.Integer(n)
+}
+
+func (w writer) size(n int64) string {
+	if n == datasets.Withheld {
+		return "—"
+	}
+	return w.l.FileSize(n)
 }
 
 func count(write writer, n int) string {
@@ -254,7 +273,7 @@ func (h datasetPages) profile(w http.ResponseWriter, r *http.Request) error {
 
 func columnsProps(r *http.Request, d datasets.Dataset, profile datasets.Profile, known bool) views.ColumnsProps {
 	write := writerFor(r)
-	props := views.ColumnsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access)}
+	props := views.ColumnsProps{Dataset: d.ID.String(), CanManage: canManage(actor(r), d.Access) && d.Sees == ""}
 	for i, c := range d.Columns {
 		row := views.ColumnRow{
 			ID: strconv.Itoa(int(c.ID)), Name: c.Name, Type: datasets.TypeName(c.Column), Icon: icon(string(c.Type)), Description: c.Description,
@@ -314,15 +333,15 @@ func (h datasetPages) versions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	write := writerFor(r)
-	props := views.VersionsProps{CanManage: canManage(actor(r), d.Access)}
+	props := views.VersionsProps{CanManage: canManage(actor(r), d.Access) && d.Sees == ""}
 	for _, v := range list {
 		kind := "versions." + string(v.Kind)
 		if v.Kind == datasets.ChangeRestore {
 			kind = "versions.restore_kind"
 		}
 		row := views.VersionRow{
-			Number: write.l.Integer(v.Version), Kind: write.t(kind), Note: v.Note, By: v.ByName, Rows: write.l.Integer(v.Rows),
-			Size: write.l.FileSize(v.Bytes), At: write.when(v.CreatedAt), Current: v.Current,
+			Number: write.l.Integer(v.Version), Kind: write.t(kind), Note: v.Note, By: v.ByName, Rows: write.rows(v.Rows),
+			Size: write.size(v.Bytes), At: write.when(v.CreatedAt), Current: v.Current,
 		}
 		if v.ByName == "" {
 			row.By = write.t("versions.console")

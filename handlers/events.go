@@ -35,7 +35,7 @@ const (
 // either ended, "end" is the last event.
 //
 //	event: versions
-//	data: {"at": "<snapshot>", "rev": 7}
+//	data: {"at": "<snapshot>", "rev": 7, "sees": "<what rules leave>"}
 //
 // "comments" and "notified", without data, say that there is something new to
 // ask for. That of an editor also tells the revision of the draft ("edits", {"rev": 9})
@@ -73,8 +73,10 @@ type eventStream struct {
 	// draft is the stream of an editor; people is who it was told is there.
 	draft  bool
 	people string
-	// said are the names of events without data that are due.
-	said []string
+	// said are the names of events without data that are due; asked tells that
+	// who listens may be somebody who sees other things now.
+	said  []string
+	asked bool
 }
 
 func (s *eventStream) current(ctx context.Context) (dashboards.Moment, error) {
@@ -125,6 +127,11 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 			continue
 		case <-soon:
 			soon = nil
+			if s.asked && !s.allowed(ctx) {
+				_ = s.send("end", nil) // the stream ends either way
+				return
+			}
+			s.asked = false
 		case <-tick.C:
 			if !s.allowed(ctx) {
 				_ = s.send("end", nil) // the stream ends either way
@@ -156,6 +163,9 @@ func (s *eventStream) concerns(e events.Event, m dashboards.Moment) bool {
 		return true
 	case events.DashboardChanged:
 		return e.ID == s.id.UUID()
+	case events.PeopleChanged:
+		s.asked = true
+		return true
 	case events.CommentsChanged:
 		return e.ID == s.id.UUID() && s.due("comments")
 	case events.Notified:
@@ -186,6 +196,9 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 		// Without an answer nothing is known to have ended.
 		return ctx.Err() == nil && !errors.Is(err, auth.ErrNoSession)
 	}
+	if i, err = s.h.asSeen(s.r, i); err != nil {
+		return ctx.Err() == nil
+	}
 	if i.SessionID != identity(s.r).SessionID || i.Actor.TenantID != s.actor.TenantID || i.Actor.Role != s.actor.Role {
 		return false
 	}
@@ -195,7 +208,7 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 
 // tell says which moment and which revisions are current.
 func (s *eventStream) tell(m dashboards.Moment) error {
-	if err := s.send("versions", map[string]any{"at": m.Snapshot, "rev": m.Rev}); err != nil {
+	if err := s.send("versions", map[string]any{"at": m.Snapshot, "rev": m.Rev, "sees": m.Sees}); err != nil {
 		return err
 	}
 	for _, name := range s.said {

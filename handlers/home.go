@@ -379,7 +379,7 @@ func (h home) newForm(w http.ResponseWriter, r *http.Request) error {
 	wanted := r.URL.Query().Get("dataset")
 	var options []ui.Option
 	for _, d := range list {
-		if d.Rows > 0 {
+		if d.Rows != 0 {
 			options = append(options, ui.Option{Value: d.ID.String(), Label: d.Name, Selected: d.ID.String() == wanted})
 		}
 	}

@@ -202,7 +202,7 @@ func (p *visitedPortal) fill(s *views.Shell, r *http.Request) {
 		shell.Panel.Footer.Links = append(shell.Panel.Footer.Links, views.PortalLink{Label: l.Label, Href: l.URL})
 	}
 	if v := p.visit; v != nil {
-		shell.Header.Visitor = views.PortalMenu{Name: v.Title(), Email: v.Email, SignOut: views.PathSignOut, Theme: views.PathTheme}
+		shell.Header.Visitor = views.PortalMenu{Name: v.Title(), Email: v.Email, SignOut: views.PathSignOut, Theme: views.PortalTheme{Action: views.PathTheme, Next: r.URL.RequestURI(), Chosen: views.Theme(v.Theme)}}
 		for _, e := range v.Entries {
 			href := views.PathDashboard(e.ID.String())
 			shell.Header.Nav = append(shell.Header.Nav, views.PortalLink{Label: e.Name, Href: href, Current: strings.HasPrefix(r.URL.Path, href)})

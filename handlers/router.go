@@ -169,6 +169,8 @@ func (c *core) router() (chi.Router, error) {
 		auditPages{c},
 		signInSettings{c},
 		factors{c},
+		attributes{c},
+		viewAs{c},
 	}
 	for _, f := range signedIn {
 		if s, ok := f.(selfIdentified); ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/views"
 )
 
@@ -49,8 +50,11 @@ func (h search) find(w http.ResponseWriter, r *http.Request) error {
 	}
 	sets := views.SearchGroup{ID: "datasets", Label: write.t("shell.search_datasets")}
 	for _, d := range found.Datasets {
-		sets.Hits = append(sets.Hits, views.SearchResult{Label: d.Name, Detail: write.t("shell.search_rows", "Count", int(d.Rows), "Rows", write.l.Integer(d.Rows)),
-			Icon: "database", Href: views.PathDataset(d.ID.String())})
+		hit := views.SearchResult{Label: d.Name, Icon: "database", Href: views.PathDataset(d.ID.String())}
+		if d.Rows != datasets.Withheld {
+			hit.Detail = write.t("shell.search_rows", "Count", int(d.Rows), "Rows", write.l.Integer(d.Rows))
+		}
+		sets.Hits = append(sets.Hits, hit)
 	}
 	fields := views.SearchGroup{ID: "fields", Label: write.t("shell.search_fields")}
 	for _, c := range found.Columns {

@@ -121,6 +121,6 @@ func requireSession(next http.Handler) http.Handler {
 			_ = redirect(w, r, views.PathFactor)
 			return
 		}
-		next.ServeHTTP(w, r)
+		viewing(next).ServeHTTP(w, r)
 	})
 }

@@ -38,6 +38,9 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 		Settings: access.Can(i.Actor, access.ManageWorkspace) == nil,
 		Outbox:   access.Can(i.Actor, access.ManageWorkspace) == nil,
 	}
+	if !i.ViewedBy.IsZero() {
+		s.ViewedAs = i.Name
+	}
 	s.Locale, s.Zone, s.ShortcutsOff = locale.For(i.Locale), i.Zone, !i.Shortcuts
 	return s, nil
 }

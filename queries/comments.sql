@@ -14,7 +14,7 @@ ORDER BY t.created_at DESC, t.thread_id LIMIT @row_limit;
 
 -- CommentList lists the comments of threads, oldest first.
 -- name: CommentList :many
-SELECT c.comment_id, c.thread_id, c.user_id, c.text, c.mentions, c.created_at, c.edited_at, c.deleted_at,
+SELECT c.comment_id, c.thread_id, c.user_id, c.text, c.mentions, c.created_at, c.edited_at, c.deleted_at, c.seen_as,
        COALESCE(NULLIF(u.name, ''), u.email)::text AS author
 FROM comments c JOIN users u ON u.tenant_id = c.tenant_id AND u.user_id = c.user_id
 WHERE c.tenant_id = @tenant_id AND c.thread_id = ANY (@thread_ids::uuid[])
@@ -42,8 +42,14 @@ INSERT INTO comment_threads (tenant_id, thread_id, dashboard_id, widget_id, stat
 VALUES (@tenant_id, @thread_id, @dashboard_id, @widget_id, @state, @now);
 
 -- name: CommentInsert :exec
-INSERT INTO comments (tenant_id, comment_id, thread_id, user_id, text, mentions, created_at)
-VALUES (@tenant_id, @comment_id, @thread_id, @user_id, @text, @mentions, @now);
+INSERT INTO comments (tenant_id, comment_id, thread_id, user_id, text, mentions, seen_as, created_at)
+VALUES (@tenant_id, @comment_id, @thread_id, @user_id, @text, @mentions, @seen_as, @now);
+
+-- CommentRuled tells whether rules limit what anybody sees of these datasets, or
+-- of those that they look up in.
+-- name: CommentRuled :one
+SELECT EXISTS (SELECT 1 FROM dataset_rules r WHERE r.tenant_id = @tenant_id AND (r.dataset_id = ANY (@dataset_ids::uuid[])
+    OR r.dataset_id IN (SELECT l.target_id FROM dataset_lookups l WHERE l.tenant_id = @tenant_id AND l.dataset_id = ANY (@dataset_ids::uuid[]))))::boolean AS ruled;
 
 -- CommentGet reads one of a dashboard.
 -- name: CommentGet :one
@@ -51,7 +57,7 @@ SELECT c.thread_id, c.user_id, c.deleted_at, t.widget_id FROM comments c JOIN co
 WHERE c.tenant_id = @tenant_id AND t.dashboard_id = @dashboard_id AND c.comment_id = @comment_id;
 
 -- name: CommentEdit :exec
-UPDATE comments SET text = @text, mentions = @mentions, edited_at = @now WHERE tenant_id = @tenant_id AND comment_id = @comment_id;
+UPDATE comments SET text = @text, mentions = @mentions, seen_as = @seen_as, edited_at = @now WHERE tenant_id = @tenant_id AND comment_id = @comment_id;
 
 -- CommentDelete takes a comment away, CommentRestore brings it back.
 -- name: CommentDelete :exec

@@ -62,6 +62,10 @@ UNION
 SELECT (inspection ->> 'rejects_file')::text FROM uploads u2
 WHERE u2.tenant_id = @tenant_id AND u2.inspection ->> 'rejects_file' = ANY (@keys::text[]) AND u2.state <> 'removed';
 
+-- UploadDatasets are the datasets that a file was or is to be loaded into.
+-- name: UploadDatasets :many
+SELECT DISTINCT dataset_id::uuid AS dataset_id FROM loads WHERE tenant_id = @tenant_id AND upload_id = @upload_id::uuid AND dataset_id IS NOT NULL;
+
 -- LoadInsert adds a load.
 -- name: LoadInsert :exec
 INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, created_at)

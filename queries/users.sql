@@ -65,12 +65,14 @@ ORDER BY user_id FOR UPDATE;
 -- UserGetByEmail finds a member by address.
 -- name: UserGetByEmail :one
 SELECT u.user_id, u.role, u.zone, u.locale,
-    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes
 FROM users u
 WHERE u.tenant_id = @tenant_id AND lower(u.email) = lower(@email) AND u.removed_at IS NULL AND u.invited_at IS NULL;
 
 -- UserGetActor is who a member acts as.
 -- name: UserGetActor :one
 SELECT u.user_id, u.role, u.zone, u.locale,
-    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes
 FROM users u WHERE u.tenant_id = @tenant_id AND u.user_id = @user_id AND u.removed_at IS NULL;

@@ -53,7 +53,7 @@ func (p DashboardProps) revAttr() templ.Attributes {
 	if p.View.Draft {
 		return nil
 	}
-	return templ.Attributes{"data-rev": itoa64(p.View.Dashboard.ShownRev())}
+	return templ.Attributes{"data-rev": itoa64(p.View.Dashboard.ShownRev()), "data-sees": p.View.Sees()}
 }
 
 // href is the page under other choices.

@@ -35,6 +35,7 @@ const (
 	TabLookups  DatasetTab = "lookups"
 	TabMeasures DatasetTab = "measures"
 	TabFields   DatasetTab = "fields"
+	TabRules    DatasetTab = "rules"
 	TabSettings DatasetTab = "settings"
 )
 
@@ -104,6 +105,7 @@ type DatasetProps struct {
 	Body                  templ.Component // of the section
 	Drop                  *DropProps
 	CanMakeDashboard      bool
+	CanRule               bool // may change who sees what of it
 }
 
 // ColumnRow is one column with its profile.
@@ -408,8 +410,8 @@ func wide(share float64) string { return fmt.Sprintf("width:%.1f%%", min(max(sha
 
 func tabs(p DatasetProps, label func(DatasetTab) string) []ui.Tab {
 	var list []ui.Tab
-	for _, t := range []DatasetTab{TabColumns, TabPreview, TabVersions, TabLookups, TabFields, TabMeasures, TabSettings} {
-		if t == TabSettings && !p.CanManage {
+	for _, t := range []DatasetTab{TabColumns, TabPreview, TabVersions, TabLookups, TabFields, TabMeasures, TabRules, TabSettings} {
+		if t == TabSettings && !p.CanManage || t == TabRules && !p.CanRule {
 			continue
 		}
 		list = append(list, ui.Tab{Label: label(t), Href: PathDatasetTab(p.ID, t), Active: t == p.Tab, Count: p.Counts[t]})

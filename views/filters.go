@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
@@ -142,6 +144,28 @@ func (p ExplainProps) rowsProps() WidgetTableProps {
 		query += "mark=" + url.QueryEscape(p.Explained.Mark)
 	}
 	return WidgetTableProps{Grid: p.Rows, Path: p.Path + "/rows", Query: query, Locale: p.Locale}
+}
+
+// ruleName is the rule, and the dataset that it is of where that is another.
+func (p ExplainProps) ruleName(r datasets.HeldRule) string {
+	name := r.Name
+	if name == "" {
+		name = r.Column
+	}
+	if r.Dataset == p.Explained.DatasetName || name == "" {
+		return cmp.Or(name, r.Dataset)
+	}
+	return r.Dataset + ", " + name
+}
+
+func (p ExplainProps) ruleText(ctx context.Context, r datasets.HeldRule) string {
+	switch r.Kind {
+	case datasets.RuleRows:
+		return r.Predicate
+	case datasets.RuleColumn:
+		return messages.T(ctx, "rules.mask_"+string(r.Mask))
+	}
+	return messages.T(ctx, "rules.groups_text", "Rows", p.Locale.Integer(int64(r.MinRows)))
 }
 
 func (p ExplainProps) csvHref() string {

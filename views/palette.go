@@ -252,6 +252,9 @@ func datasetName(list []EditorDataset, id ids.Dataset) string {
 func rowsOf(ctx context.Context, l *locale.Locale, list []EditorDataset, id ids.Dataset) string {
 	for _, d := range list {
 		if d.ID == id {
+			if d.Rows == datasets.Withheld {
+				return ""
+			}
 			return messages.T(ctx, "editor.rows", "Count", int(d.Rows), "Rows", shortCount(l, d.Rows))
 		}
 	}

@@ -25,6 +25,7 @@ type Shell struct {
 	Flash        Flash          // said once, above the content: "Password changed."
 	ShortcutsOff bool           // single-key shortcuts, turned off by the person
 	Portal       *PortalShell   // where the page is one of a tenant's portal
+	ViewedAs     string         // whose view is shown to somebody else; "" for one's own
 }
 
 // PortalShell is what stands around a page in a portal instead of the shell.

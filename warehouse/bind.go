@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type binder struct {
 	newest newestFunc
 	plan   *plan
 
-	lookupRel map[string]int
+	lookupRel map[lookupUse]int
 	atomIndex map[string]int
 
 	names      namespace // that names have now
@@ -62,12 +63,11 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, newest: newest,
 		plan: &plan{Tenant: q.Dataset.TenantID, Dataset: q.Dataset.ID, Version: q.Dataset.Version,
 			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
-		lookupRel: map[string]int{}, atomIndex: map[string]int{},
+		lookupRel: map[lookupUse]int{}, atomIndex: map[string]int{},
 	}
 	b.prepareFields()
 	steps := []func() error{
-		func() error { return b.rules(q.Rules) },
-		b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.uniqueNames, b.havings, b.order, b.limits,
+		b.policy, b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.uniqueNames, b.havings, b.order, b.limits, b.smallCounts,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -78,26 +78,6 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 		return nil, err
 	}
 	return b.plan, nil
-}
-
-// rules binds what the actor must never see past. A rule that cannot be bound
-// is no mistake of the person who asks, and must not be dropped either.
-func (b *binder) rules(rules []Filter) error {
-	defer b.asDefined()()
-	for i := range rules {
-		if err := rules[i].check(fmt.Sprintf("rules[%d]", i)); err != nil {
-			return fmt.Errorf("check row rule: %w", hide(err))
-		}
-		if rules[i].Measure != "" {
-			return fmt.Errorf("row rule %d filters by a measure", i)
-		}
-		pred, _, err := b.filter(&rules[i], fmt.Sprintf("rules[%d]", i))
-		if err != nil {
-			return fmt.Errorf("bind row rule: %w", hide(err))
-		}
-		b.plan.Where = append(b.plan.Where, pred)
-	}
-	return nil
 }
 
 // asDefined makes names mean what they mean in the dataset's definition, where
@@ -189,18 +169,28 @@ func (b *binder) columnValue(name, path string) (*expr.Tree, error) {
 func (b *binder) unknownColumn(name, path string) error {
 	if lookup, rest, dotted := splitLookup(b.ds, name); dotted {
 		l, ok := b.ds.Lookups[lookup]
-		if !ok || l.Target == nil {
+		if !ok || l.Target == nil || !b.ds.Policy.joins(l) {
 			return ErrUnknownLookup.With("%s: the dataset %q has no lookup %q.%s", path, b.ds.Name, clip(lookup),
 				didYouMean(lookup, lookupNames(b.ds)))
 		}
 		return ErrUnknownColumn.With("%s: the lookup %q has no column %q.%s", path, clip(lookup), clip(rest),
-			didYouMean(rest, append(columnNames(l.Target.Columns, ""), sortedNames(l.Target.Fields)...)))
+			didYouMean(rest, append(seenNames(l.Target, ""), sortedNames(l.Target.Fields)...)))
 	}
 	return ErrUnknownColumn.With("%s: the dataset %q has no column %q.%s", path, b.ds.Name, clip(name), didYouMean(name, b.namesOf(b.names)))
 }
 
-func (b *binder) lookup(name string, l Lookup) (int, error) {
-	if rel, ok := b.lookupRel[name]; ok {
+// lookupUse is a lookup as columns are read through it, or whole, as row rules
+// read it.
+type lookupUse struct {
+	name  string
+	whole bool
+}
+
+// lookup adds a lookup to the plan. Unless whole, rows of the target that its
+// policy withholds are not there.
+func (b *binder) lookup(name string, l Lookup, whole bool) (int, error) {
+	use := lookupUse{name, whole && l.Target.Policy.narrows()}
+	if rel, ok := b.lookupRel[use]; ok {
 		return rel, nil
 	}
 	own, key := columnByID(b.ds.Columns, l.Column), columnByID(l.Target.Columns, l.Key)
@@ -218,8 +208,14 @@ func (b *binder) lookup(name string, l Lookup) (int, error) {
 		Column: refOf(0, own), Key: refOf(rel, key), Dataset: l.Target.ID, Version: l.Target.Version,
 		name: name, target: l.Target,
 	})
-	b.lookupRel[name] = rel
-	return rel, nil
+	b.lookupRel[use] = rel
+	if use.whole {
+		return rel, nil
+	}
+	where, err := b.rowRules(l.Target, rel)
+	b.plan.Lookups[rel-1].Where = where
+	b.plan.MinRows = max(b.plan.MinRows, l.Target.Policy.minRows())
+	return rel, err
 }
 
 // joinable tells whether values of two types can be equal.
@@ -247,16 +243,8 @@ func columnByID(columns []Column, id int32) *Column {
 	return nil
 }
 
-func columnNames(columns []Column, prefix string) []string {
-	names := make([]string, len(columns))
-	for i := range columns {
-		names[i] = prefix + columns[i].Name
-	}
-	return names
-}
-
 func lookupNames(ds *Dataset) []string {
-	return sortedNames(ds.Lookups)
+	return slices.DeleteFunc(sortedNames(ds.Lookups), func(name string) bool { return !ds.Policy.joins(ds.Lookups[name]) })
 }
 
 func (b *binder) dimensions() error {
@@ -395,30 +383,38 @@ func (b *binder) order() error {
 		b.plan.Order = append(b.plan.Order, key)
 	}
 	if len(b.plan.Order) == 0 {
-		b.defaultOrder()
+		return b.defaultOrder()
 	}
 	return nil
 }
 
 // defaultOrder is the newest first for plain rows, time for groups that have
 // time, the largest first for other groups.
-func (b *binder) defaultOrder() {
+func (b *binder) defaultOrder() error {
 	p := b.plan
 	if len(p.Rows) > 0 {
 		if c := columnByID(b.ds.Columns, b.ds.TimeColumn); c != nil && b.ds.TimeColumn != 0 {
-			p.Order = []planOrder{{Dim: b.plainColumn(refOf(0, c), c.Name), Measure: -1, Desc: true}}
+			ref, err := b.column(c.Name, "order")
+			if errors.Is(err, ErrUnknownColumn) {
+				return nil // it is hidden
+			}
+			if err != nil {
+				return err
+			}
+			p.Order = []planOrder{{Dim: b.plainColumn(ref, c.Name), Measure: -1, Desc: true}}
 		}
-		return
+		return nil
 	}
 	for i, d := range p.Dims {
 		if d.Ref.temporal() && !b.spec.Other { // "Other" is what the largest leave
 			p.Order = []planOrder{{Dim: i, Measure: -1}}
-			return
+			return nil
 		}
 	}
 	if len(p.Measures) > 0 && len(p.Dims) > 0 {
 		p.Order = []planOrder{{Dim: -1, Measure: 0, Desc: true}}
 	}
+	return nil
 }
 
 func (b *binder) orderKey(o Order, path string) (planOrder, error) {
@@ -483,6 +479,9 @@ func (b *binder) limits() error {
 	p.Limit, p.Offset, p.Other = b.spec.Limit, b.spec.Offset, b.spec.Other
 	if p.Limit == 0 {
 		p.Limit = DefaultLimit
+	}
+	if p.MinRows > 1 && len(p.Rows) > 0 {
+		return ErrRowsWithheld.With("Single rows of %q can't be shown to you: groups of fewer than %d rows are withheld.", b.ds.Name, p.MinRows)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (b *binder) columnTree(ns namespace, name string) (*expr.Tree, error) {
 		return b.field(fieldKey{ns, name}, text)
 	}
 	if c := findColumn(ns.ds.Columns, name); c != nil {
-		return expr.Column(ns.rel, *c), nil
+		return b.seen(ns, c), nil
 	}
 	if text, ok := ns.ds.Fields[name]; ok {
 		ns.spec = false
@@ -71,10 +71,10 @@ func (b *binder) columnTree(ns namespace, name string) (*expr.Tree, error) {
 		return nil, nil
 	}
 	l := ns.ds.Lookups[lookup]
-	if l.Target == nil || findColumn(l.Target.Columns, rest) == nil && l.Target.Fields[rest] == "" {
+	if l.Target == nil || findColumn(l.Target.Columns, rest) == nil && l.Target.Fields[rest] == "" || !ns.ds.Policy.joins(l) {
 		return nil, nil
 	}
-	rel, err := b.lookup(lookup, l)
+	rel, err := b.lookup(lookup, l, false)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (b *binder) compileField(ns namespace, text string) (*expr.Tree, error) {
 
 // namesOf are all names that mean something, for suggestions.
 func (b *binder) namesOf(ns namespace) []string {
-	names := columnNames(ns.ds.Columns, "")
+	names := seenNames(ns.ds, "")
 	names = append(names, sortedNames(ns.ds.Fields)...)
 	if ns.spec {
 		names = append(names, sortedNames(b.spec.Fields)...)
@@ -154,7 +154,7 @@ func (b *binder) namesOf(ns namespace) []string {
 	}
 	for _, l := range lookupNames(ns.ds) {
 		if target := ns.ds.Lookups[l].Target; target != nil {
-			names = append(names, columnNames(target.Columns, l+".")...)
+			names = append(names, seenNames(target, l+".")...)
 			for _, f := range sortedNames(target.Fields) {
 				names = append(names, l+"."+f)
 			}
@@ -293,7 +293,7 @@ type FieldType struct {
 // Errors: the expression.* codes, with their place where expr.ProblemOf finds
 // one; query.unknown_lookup.
 func CheckField(ds *Dataset, name, text string, spec map[string]string) (FieldType, error) {
-	b := &binder{ds: ds, spec: &Spec{Fields: spec}, plan: &plan{dataset: ds}, lookupRel: map[string]int{}}
+	b := &binder{ds: ds, spec: &Spec{Fields: spec}, plan: &plan{dataset: ds}, lookupRel: map[lookupUse]int{}}
 	b.prepareFields()
 	b.names.spec = spec != nil
 	b.fieldStack = []fieldKey{{b.names, name}}

@@ -400,7 +400,7 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 		}
 		return ref, err
 	}
-	if own := columnByID(b.ds.Columns, b.ds.TimeColumn); own != nil && b.ds.TimeColumn != 0 && isTemporal(own.Type) {
+	if own := columnByID(b.ds.Columns, b.ds.TimeColumn); own != nil && b.ds.TimeColumn != 0 && isTemporal(own.Type) && !b.masked(own) {
 		if span, _ := b.spanOf(refOf(0, own)); span.From > minMicros || len(b.spans) == 0 {
 			return refOf(0, own), nil
 		}

@@ -68,6 +68,13 @@ func sameGroup(a, b string, names []string) string {
 // groups is the SELECT of all groups: d0…, a0… and, with a comparison, p0… for
 // the atoms of the earlier span. Groups of either span are there.
 func (q *groupQuery) groups() string {
+	if q.c.p.MinRows > 1 {
+		return q.withoutSmall(q.allGroups())
+	}
+	return q.allGroups()
+}
+
+func (q *groupQuery) allGroups() string {
 	p := q.c.p
 	current := q.c.grouped(p.Where, nil).String()
 	if p.Previous == nil {
@@ -102,7 +109,7 @@ func (q *groupQuery) needsAll() bool {
 // one SELECT takes DuckDB a millisecond less than planning three nested ones.
 func (q *groupQuery) flat() bool {
 	p := q.c.p
-	if p.Previous != nil || len(p.Having) > 0 {
+	if p.Previous != nil || len(p.Having) > 0 || p.MinRows > 1 {
 		return false
 	}
 	for _, m := range p.Measures {

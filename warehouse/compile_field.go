@@ -173,6 +173,9 @@ func (w *exprSQL) text(t *expr.Tree) (string, bool) {
 		return "CAST(length(" + w.sql(t.Args[0]) + ") AS BIGINT)", true
 	case "contains", "starts_with", "ends_with":
 		return t.Op + "(" + w.list(t.Args) + ")", true
+	case "pseudonym":
+		secret := w.sql(t.Args[1])
+		return "left(sha256(" + secret + " || sha256(" + secret + " || " + w.sql(t.Args[0]) + ")), 16)", true
 	case "lower", "upper", "trim":
 		return t.Op + "(" + w.short(t.Args[0]) + ")", true
 	case "left", "right":
@@ -207,7 +210,7 @@ func isShort(t *expr.Tree) bool {
 	switch t.Op {
 	case "literal":
 		return len(t.Value.S) <= expr.MaxText
-	case "lower", "upper", "trim", "left", "right", "substring", "replace", "concat", "null", "cast":
+	case "lower", "upper", "trim", "left", "right", "substring", "replace", "concat", "null", "cast", "pseudonym":
 		return true
 	case "case":
 		for i, a := range t.Args {

@@ -65,6 +65,9 @@ type Dataset struct {
 	Measures map[string]Measure
 	// Fields are the expressions of calculated fields by name (package expr).
 	Fields map[string]string
+	// Policy is what who asks may see; nil for all of it. It is part of the
+	// plan and of every key that follows from it.
+	Policy *Policy
 }
 
 // Lookup joins each row of a dataset to at most one row of another.
@@ -78,9 +81,6 @@ type Lookup struct {
 type Query struct {
 	Spec    Spec
 	Dataset *Dataset
-	// Rules are predicates that the actor must never see past; they become
-	// part of the plan and of the cache key.
-	Rules []Filter
 	// Now is the moment that relative dates count from (unless the dataset
 	// counts from its newest row). Callers truncate it to the minute.
 	Now time.Time

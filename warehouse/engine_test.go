@@ -83,7 +83,7 @@ func TestCacheKey(t *testing.T) {
 			q.Dataset.Lookups["reg"].Target.TenantID = "other"
 		}, false},
 		"zone":            {func(q *Query) { q.Spec.Timezone = "UTC" }, false},
-		"rule":            {func(q *Query) { q.Rules = []Filter{{Column: "ok", Op: "=", Values: raws("true")}} }, false},
+		"rule":            {func(q *Query) { q.Dataset = ruled(q.Dataset, Filter{Column: "ok", Op: "=", Values: raws("true")}) }, false},
 		"limit":           {func(q *Query) { q.Spec.Limit = 7 }, false},
 		"name of a group": {func(q *Query) { q.Spec.Dimensions[0].As = "land" }, false},
 		"saved measure": {func(q *Query) {

@@ -36,6 +36,10 @@ var (
 		"The dataset has no such saved measure. It may have been renamed or removed.")
 	ErrFieldAggregate = apperr.Define(apperr.Invalid, "query.field_aggregate",
 		"A calculated field with aggregates is a measure, not a column.")
+	ErrRuleBroken = apperr.Define(apperr.Forbidden, "query.rule_broken",
+		"A rule of this dataset can't be applied any more, so nothing of it is shown. An owner or an admin has to change the rule.")
+	ErrRowsWithheld = apperr.Define(apperr.Forbidden, "query.rows_withheld",
+		"Single rows of this dataset can't be shown to you.")
 	ErrGroups = apperr.Define(apperr.Invalid, "query.groups",
 		"The groups of values are not possible.")
 	ErrUnknownResult = apperr.Define(apperr.Invalid, "query.unknown_result",

@@ -101,10 +101,10 @@ func TestFieldsNeverReachRules(t *testing.T) {
 	f := newFixture(t)
 	ds := goldenDataset(f)
 	e := f.engine()
-	rule := []Filter{{Column: "customer", Op: "=", Values: raws(`"ann"`)}}
+	ds = ruled(ds, Filter{Column: "customer", Op: "=", Values: raws(`"ann"`)})
 	spec := mustSpec(t, `{"dataset": "orders", "fields": {"customer": "'ann'", "amount": "1000000", "items": "1"},
 		"measures": [{"fn": "count"}, {"measure": "mean_basket"}]}`)
-	r, err := e.Run(t.Context(), Query{Spec: spec, Dataset: ds, Rules: rule})
+	r, err := e.Run(t.Context(), Query{Spec: spec, Dataset: ds})
 	if err != nil {
 		t.Fatal(err)
 	}

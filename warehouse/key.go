@@ -21,7 +21,6 @@ func keyOf(q *Query) queryKey {
 	w := keyBuffers.Get().(*keyWriter)
 	w.buf = w.buf[:0]
 	w.spec(&q.Spec)
-	w.filters(q.Rules)
 	w.int(q.Now.UnixMicro())
 	w.bool(q.Exact)
 	w.dataset(q.Dataset, true)
@@ -178,6 +177,7 @@ func (w *keyWriter) dataset(ds *Dataset, top bool) {
 		w.buf = append(w.buf, c.Precision, c.Scale)
 	}
 	w.texts(ds.Fields)
+	w.text(ds.Policy.Key())
 	if !top {
 		return
 	}

@@ -11,7 +11,7 @@ import (
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 2
+const compilerVersion = 3
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -37,6 +37,9 @@ type plan struct {
 	Limit    int
 	Offset   int
 	Other    bool
+	MinRows  int       `json:",omitempty"` // groups of fewer are withheld
+	Counts   []int     `json:",omitempty"` // atoms that decide it: rows of a group, then rows behind the others
+	Ruled    int       `json:",omitempty"` // how many of Where are row rules
 	Span     *wallSpan // of the time filter, for the reader of the answer
 	SpanTZ   bool      // the span is of a column with time zone
 
@@ -52,6 +55,8 @@ type planLookup struct {
 	Key     colRef // of the target
 	Dataset string
 	Version int64
+	// Where keeps rows of the target; others are as if they were not there.
+	Where []predicate `json:",omitempty"`
 
 	name   string
 	target *Dataset
@@ -258,6 +263,9 @@ func (p *plan) refs(visit func(colRef)) {
 	visit = func(ref colRef) { p.columnsOf(ref, see) }
 	for _, l := range p.Lookups {
 		visit(l.Column)
+		for _, f := range l.Where {
+			visit(f.Ref)
+		}
 	}
 	for _, c := range p.Rows {
 		visit(c.Ref)

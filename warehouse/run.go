@@ -43,12 +43,19 @@ func (e *Engine) answer(ctx context.Context, conn *connection, p *plan) (r *Resu
 // compiler gathers what the compiler must know of the files.
 func (e *Engine) compiler(ctx context.Context, conn *connection, p *plan) (*compiler, error) {
 	c := &compiler{p: p, maxRows: min(MaxLimit, max(1, e.cfg.MaxResultCells/max(1, len(p.resultColumns()))))}
+	// What is withheld also depends on rows that the filters leave out.
+	read := func(where []predicate) []predicate {
+		if p.MinRows > 1 {
+			return where[:p.Ruled]
+		}
+		return where
+	}
 	var err error
-	if c.base, err = e.source(ctx, conn, p.dataset, p.Where); err != nil {
+	if c.base, err = e.source(ctx, conn, p.dataset, read(p.Where)); err != nil {
 		return nil, err
 	}
 	if p.Previous != nil {
-		if c.before, err = e.source(ctx, conn, p.dataset, p.Previous.Where); err != nil {
+		if c.before, err = e.source(ctx, conn, p.dataset, read(p.Previous.Where)); err != nil {
 			return nil, err
 		}
 	}
@@ -99,6 +106,28 @@ func (e *Engine) uniqueKey(ctx context.Context, conn *connection, l *planLookup,
 	unique := len(column[0].Ints) == 1 && column[0].Ints[0] == 1
 	e.unique.Add(key, unique)
 	return unique, nil
+}
+
+// newestSeen is newest among the rows that the policy of the dataset shows.
+func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
+	if ds.Policy == nil {
+		return e.newest(ctx, ds, column)
+	}
+	c := columnByID(ds.Columns, column)
+	if c == nil {
+		return 0, false, fmt.Errorf("column %d is not there", column)
+	}
+	if _, masked := ds.Policy.mask(column); masked {
+		return 0, false, nil
+	}
+	r, err := e.Run(ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
+	if err != nil {
+		return 0, false, fmt.Errorf("find newest row: %w", err)
+	}
+	if r.Rows == 0 || r.Columns[0].IsNull(0) {
+		return 0, false, nil
+	}
+	return r.Columns[0].Ints[0], true, nil
 }
 
 // newest gives the largest value of a time column, from the segments'
@@ -305,9 +334,13 @@ func (e *Engine) Explain(ctx context.Context, q Query) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, queryError(err)
 	}
-	x := Explanation{SQL: c.compile(), Digest: p.digest, Segments: len(c.base.segs), Rows: c.scanned(), Sampled: e.maySample(c)}
+	x := Explanation{SQL: withoutSecrets(c.compile(), q.Dataset), Digest: p.digest, Segments: len(c.base.segs), Rows: c.scanned(), Sampled: e.maySample(c)}
 	c.describePage()
 	x.Pruned = len(q.Dataset.Segments) - x.Segments
+	if q.Dataset.limited() {
+		// How much there is besides is not for who may not see it.
+		x.Segments, x.Pruned, x.Rows = 0, 0, 0
+	}
 	x.Notes = c.notes
 	return x, nil
 }

@@ -87,7 +87,7 @@ func usableSample(seg Segment) bool {
 // shares, running totals, Other and filters on measures would turn small
 // errors into wrong groups.
 func (p *plan) estimable() bool {
-	if len(p.Rows) > 0 || len(p.Measures) == 0 || len(p.Having) > 0 || p.Other {
+	if p.MinRows > 1 || len(p.Rows) > 0 || len(p.Measures) == 0 || len(p.Having) > 0 || p.Other {
 		return false
 	}
 	for i := range p.Atoms {

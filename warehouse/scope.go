@@ -446,19 +446,35 @@ func (s *scope) keyCondition(rel int, preds []predicate) string {
 // lookupRelation is the FROM item of a lookup with one row a key.
 func (c *compiler) lookupRelation(rel int, refs []colRef) string {
 	src := c.lookups[rel-1]
+	l := &c.p.Lookups[rel-1]
 	own := make([]colRef, 0, len(refs))
 	for _, r := range refs {
 		if r.Rel == rel {
 			own = append(own, r)
 		}
 	}
-	if src.unique {
+	where := ""
+	if len(l.Where) > 0 {
+		// Before the join: a row that is not allowed is no row at all.
+		inner := c.scope(nil, nil)
+		parts := make([]string, len(l.Where))
+		for i := range l.Where {
+			own = append(own, l.Where[i].Ref)
+			parts[i] = "(" + inner.predicate(&l.Where[i]) + ")"
+		}
+		where = whereSQL(parts)
+	}
+	if src.unique && where == "" {
 		return src.relation(own, alias(rel))
+	}
+	from := src.relation(own, alias(rel)) + where
+	if src.unique {
+		return fmt.Sprintf("(SELECT * FROM %s) AS %s", from, alias(rel))
 	}
 	// Keys should be unique; where they are not, the row that sorts first
 	// counts, so that no row of the dataset is ever doubled.
-	key := segments.ColumnName(c.p.Lookups[rel-1].Key.ID)
-	return fmt.Sprintf("(SELECT DISTINCT ON (%s) * FROM %s ORDER BY ALL) AS %s", key, src.relation(own, "x"), alias(rel))
+	key := segments.ColumnName(l.Key.ID)
+	return fmt.Sprintf("(SELECT DISTINCT ON (%s) * FROM %s ORDER BY ALL) AS %s", key, from, alias(rel))
 }
 
 // from is the FROM clause with the joins that the scope needs, and WHERE.

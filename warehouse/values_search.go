@@ -120,7 +120,7 @@ func (e *Engine) valuesPlan(ctx context.Context, q Query, column string) (p *pla
 	if t := p.resultColumns()[0].Type; !HasValueIndex(t) {
 		return nil, false, ErrFilterOp.With("The values of %q can't be searched: it is %s.", clip(column), typeNoun(t))
 	}
-	return p.attach(q.Dataset), len(q.Rules)+len(s.Filters) == 0, nil
+	return p.attach(q.Dataset), len(s.Filters) == 0 && !q.Dataset.limited(), nil
 }
 
 // valueIndex finds the index in memory, or begins to read its file or to build

@@ -73,7 +73,7 @@ func TestValuesFollowRulesAndFilters(t *testing.T) {
 		want []string
 	}{
 		"all":      {Query{Spec: Spec{Dataset: "sales"}, Dataset: ds}, []string{"Bath", "Leeds", "York"}},
-		"a rule":   {Query{Spec: Spec{Dataset: "sales"}, Dataset: ds, Rules: north}, []string{"Leeds", "York"}},
+		"a rule":   {Query{Spec: Spec{Dataset: "sales"}, Dataset: ruled(ds, north...)}, []string{"Leeds", "York"}},
 		"a filter": {Query{Spec: Spec{Dataset: "sales", Filters: north}, Dataset: ds}, []string{"Leeds", "York"}},
 	} {
 		found, err := e.SearchValues(t.Context(), tc.q, "city", "", 10)

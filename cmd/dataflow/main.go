@@ -45,6 +45,7 @@ var commands = []command{
 	{"datasets", "list, restore, change and delete datasets", runDatasets},
 	{"dashboards", "write dashboards as files, and make them what files say", runDashboards},
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},
+	{"rules", "say what somebody sees of a dataset", runRules},
 	{"user", "add people who can sign in, and make links to reset passwords", runUser},
 	{"audit", "verify the chain of the audit log, export it, take a person out of it", runAudit},
 	{"isolation", "attack a workspace from outside and print what was answered", runIsolation},

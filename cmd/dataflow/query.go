@@ -20,8 +20,9 @@ SPEC.json is a query spec, "-" reads it from the standard input. docs/query-spec
 describes it.`
 
 func runQuery(ctx context.Context, e *env) error {
-	set := e.flags("query", "SPEC.json|- [--tenant SLUG] [--exact]", queryAbout)
+	set := e.flags("query", "SPEC.json|- [--tenant SLUG] [--as EMAIL] [--exact]", queryAbout)
 	tenant := set.String("tenant", "", "`slug` of the workspace (default: the only one)")
+	as := set.String("as", "", "answer what the person with this `address` would get")
 	exact := set.Bool("exact", false, "never answer from a sample")
 	version := set.Int64("version", 0, "ask an earlier `version` of the dataset (default: the current one)")
 	explain := set.Bool("explain", false, "print how the query would be answered instead")
@@ -41,6 +42,11 @@ func runQuery(ctx context.Context, e *env) error {
 		return err
 	}
 	return withData(ctx, e, *tenant, func(ctx context.Context, s *services, actor access.Actor) error {
+		if *as != "" {
+			if actor, err = s.tenants.GetActorByEmail(ctx, actor, *as); err != nil {
+				return err
+			}
+		}
 		request := datasets.QueryRequest{Spec: spec, Exact: *exact}
 		if *version > 0 {
 			if request.Snapshot, err = s.datasets.SnapshotAt(ctx, actor, spec.Dataset, *version); err != nil {
@@ -48,11 +54,7 @@ func runQuery(ctx context.Context, e *env) error {
 			}
 		}
 		if *explain {
-			bound, err := s.datasets.BindQuery(ctx, actor, request)
-			if err != nil {
-				return err
-			}
-			explanation, err := s.engine.Explain(ctx, bound)
+			explanation, err := s.datasets.Explain(ctx, actor, request)
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ const (
 	ManageData      Permission = "data.manage"      // load, change and delete datasets
 	ManageMembers   Permission = "members.manage"   // invite, change roles, remove
 	ManageWorkspace Permission = "workspace.manage" // settings, brand, outbox
-	ManageSignIn    Permission = "signin.manage" // single sign-on: whoever sets it up can come in as anybody
+	ManageSignIn    Permission = "signin.manage"    // single sign-on: whoever sets it up can come in as anybody
 	DeleteWorkspace Permission = "workspace.delete"
 )
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/google/uuid"
@@ -22,6 +23,8 @@ type Object struct {
 var (
 	Viewers = uuid.UUID{15: 1} // everybody in the workspace
 	Editors = uuid.UUID{15: 2}
+	// Admins are named by rules only: nothing has to be shared with them.
+	Admins = uuid.UUID{15: 3}
 	// outside marks the subjects of a visitor, for whom nothing is shared with
 	// everybody. The database knows it as access_outside.
 	outside = uuid.UUID{15: 4}
@@ -57,6 +60,40 @@ func (a Actor) Subjects() []uuid.UUID {
 		list = append(list, g.UUID())
 	}
 	return list
+}
+
+// Identities are all that the actor counts as, whatever their role lets them
+// see: what rules look for. A visitor is held to what viewers are; the console
+// and the system are nobody.
+func (a Actor) Identities() []uuid.UUID {
+	switch a.Kind {
+	case Visitor:
+		return []uuid.UUID{outside, Viewers}
+	case Console, System:
+		return nil
+	}
+	list := make([]uuid.UUID, 0, 4+len(a.Groups))
+	list = append(list, a.UserID.UUID())
+	switch a.Role {
+	case Owner, Admin:
+		list = append(list, Viewers, Editors, Admins)
+	case Editor:
+		list = append(list, Viewers, Editors)
+	case Viewer:
+		list = append(list, Viewers)
+	}
+	for _, g := range a.Groups {
+		list = append(list, g.UUID())
+	}
+	return list
+}
+
+// Mark tells apart people who may see other things, as far as groups and
+// attributes decide it. What is kept for one person and not under an epoch has
+// it in its key.
+func (a Actor) Mark() string {
+	text, _ := json.Marshal([]any{a.Role, a.Groups, a.Attributes}) // texts and ids always encode
+	return string(text)
 }
 
 // admits tells whether one of the subjects is in a list. Nil lists and nil

@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 )
 
 // Identity is who a session belongs to.
@@ -45,6 +46,9 @@ type Identity struct {
 	// MustEnrol says that the person has to set up a second factor before
 	// anything else.
 	MustEnrol bool
+	// ViewedBy is who is signed in where Actor is somebody whose view they look
+	// at; zero for one's own.
+	ViewedBy ids.User
 }
 
 // SSO tells whether an identity provider opened the session.
@@ -168,6 +172,7 @@ func identityOf(session db.OpenSession) Identity {
 	for _, group := range u.GroupIds {
 		i.Actor.Groups = append(i.Actor.Groups, ids.Group(group))
 	}
+	i.Actor.Attributes = tenants.AttributesOf(u.Attributes)
 	i.Actor.Locale = i.Locale
 	var err error
 	if i.Actor.Zone, err = loadZone(i.Zone); err != nil {

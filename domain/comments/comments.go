@@ -69,6 +69,9 @@ type Comment struct {
 	Edited  bool
 	Deleted bool // by the viewer, who can bring it back
 	Own     bool
+	// Withheld ones have no text: who wrote them sees other rows than who reads
+	// them, and did not name the reader.
+	Withheld bool
 }
 
 // Part is a piece of a comment: text, the name of somebody, or a link.
@@ -107,18 +110,28 @@ type Place struct {
 	Widget    string
 }
 
+// board is a dashboard, with the name of what the actor sees of its data.
+type board struct {
+	dashboards.Dashboard
+	sees string
+}
+
 // on works on the comments of a dashboard that the actor may see.
-func (s *Service) on(ctx context.Context, actor access.Actor, id ids.Dashboard, work func(context.Context, *db.Tx, *dashboards.Dashboard) error) error {
+func (s *Service) on(ctx context.Context, actor access.Actor, id ids.Dashboard, work func(context.Context, *db.Tx, *board) error) error {
 	d, err := s.deps.Dashboards.GetWhole(ctx, actor, id)
 	if err != nil {
 		return err
 	}
-	return s.deps.DB.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error { return work(ctx, tx, &d) })
+	b := board{Dashboard: d}
+	if b.sees, err = s.deps.Dashboards.Sees(ctx, actor, &d); err != nil {
+		return err
+	}
+	return s.deps.DB.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error { return work(ctx, tx, &b) })
 }
 
 // change is on, and tells open pages.
-func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Dashboard, work func(context.Context, *db.Tx, *dashboards.Dashboard) error) error {
-	return s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Dashboard, work func(context.Context, *db.Tx, *board) error) error {
+	return s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *board) error {
 		if err := work(ctx, tx, d); err != nil {
 			return err
 		}
@@ -135,7 +148,7 @@ func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Dashboa
 // Errors: dashboards.not_found.
 func (s *Service) List(ctx context.Context, actor access.Actor, at Place, resolved bool) ([]Thread, error) {
 	var list []Thread
-	err := s.on(ctx, actor, at.Dashboard, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+	err := s.on(ctx, actor, at.Dashboard, func(ctx context.Context, tx *db.Tx, d *board) error {
 		var widget *string
 		if at.Widget != "" {
 			widget = &at.Widget
@@ -166,9 +179,16 @@ func (s *Service) List(ctx context.Context, actor access.Actor, at Place, resolv
 		}
 		for _, r := range said {
 			t := &list[index[r.ThreadID]]
-			t.Comments = append(t.Comments, Comment{ID: ids.Comment(r.CommentID), Author: ids.User(r.UserID), Name: r.Author, Text: r.Text,
+			c := Comment{ID: ids.Comment(r.CommentID), Author: ids.User(r.UserID), Name: r.Author, Text: r.Text,
 				Parts: split(r.Text, handles(people, append([]uuid.UUID{}, r.Mentions...))), At: r.CreatedAt, Edited: r.EditedAt != nil, Deleted: r.DeletedAt != nil,
-				Own: r.UserID == actor.UserID.UUID()})
+				Own: r.UserID == actor.UserID.UUID()}
+			if d.sees != "" && r.SeenAs != d.sees && !c.Own && !slices.Contains(r.Mentions, actor.UserID.UUID()) {
+				c.Withheld, c.Text, c.Parts = true, "", nil
+			}
+			if c.Withheld && len(t.Comments) == 0 {
+				t.Link = "" // the choices under which it was begun are values too
+			}
+			t.Comments = append(t.Comments, c)
 		}
 		return nil
 	})
@@ -181,7 +201,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor, at Place, resolv
 // Errors: dashboards.not_found.
 func (s *Service) CountOpen(ctx context.Context, actor access.Actor, id ids.Dashboard) (map[string]int, error) {
 	counts := map[string]int{}
-	err := s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+	err := s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *board) error {
 		rows, err := tx.CommentOpen(ctx, tx.TenantID, id.UUID())
 		if err != nil {
 			return fmt.Errorf("count threads: %w", err)
@@ -206,7 +226,7 @@ type Handle struct {
 // Errors: dashboards.not_found.
 func (s *Service) ListHandles(ctx context.Context, actor access.Actor, id ids.Dashboard) ([]Handle, error) {
 	var list []Handle
-	err := s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, _ *dashboards.Dashboard) error {
+	err := s.on(ctx, actor, id, func(ctx context.Context, tx *db.Tx, _ *board) error {
 		people, err := s.deps.Notify.ListWhoSee(ctx, tx, notify.Object{Dashboard: id})
 		if err != nil {
 			return err
@@ -245,7 +265,7 @@ func (s *Service) Begin(ctx context.Context, actor access.Actor, at Place, link,
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, actor, at.Dashboard, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+	return s.change(ctx, actor, at.Dashboard, func(ctx context.Context, tx *db.Tx, d *board) error {
 		if _, known := d.Config.Widgets[at.Widget]; at.Widget != "" && !known {
 			return dashboards.ErrWidgetNotFound
 		}
@@ -268,7 +288,7 @@ func (s *Service) Reply(ctx context.Context, actor access.Actor, id ids.Dashboar
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *board) error {
 		row, err := tx.CommentThread(ctx, tx.TenantID, id.UUID(), thread.UUID())
 		if db.IsNoRows(err) {
 			return ErrNotFound.Wrap(err)
@@ -288,14 +308,14 @@ func (s *Service) Reply(ctx context.Context, actor access.Actor, id ids.Dashboar
 }
 
 // add writes a comment and tells whom it names, then the others of the thread.
-func (s *Service) add(ctx context.Context, tx *db.Tx, actor access.Actor, d *dashboards.Dashboard, thread ids.Thread, widget, text string, others []uuid.UUID) error {
+func (s *Service) add(ctx context.Context, tx *db.Tx, actor access.Actor, d *board, thread ids.Thread, widget, text string, others []uuid.UUID) error {
 	mentions, err := s.mentions(ctx, tx, d.ID, text)
 	if err != nil {
 		return err
 	}
 	id := ids.New[ids.Comment]()
 	err = tx.CommentInsert(ctx, db.CommentInsertParams{TenantID: tx.TenantID, CommentID: id.UUID(), ThreadID: thread.UUID(), UserID: actor.UserID.UUID(),
-		Text: text, Mentions: mentions, Now: s.now()})
+		Text: text, Mentions: mentions, SeenAs: d.sees, Now: s.now()})
 	if err != nil {
 		return fmt.Errorf("write comment: %w", err)
 	}
@@ -306,7 +326,27 @@ func (s *Service) add(ctx context.Context, tx *db.Tx, actor access.Actor, d *das
 	if err := s.tell(ctx, tx, e, notify.Mention, mentions); err != nil {
 		return err
 	}
+	if e.Excerpt, err = s.excerpt(ctx, tx, d, text); err != nil {
+		return err
+	}
 	return s.tell(ctx, tx, e, notify.Reply, others)
+}
+
+// excerpt is what is told of a text to those whom it does not name: nothing
+// where rules limit what some of them see.
+func (s *Service) excerpt(ctx context.Context, tx *db.Tx, d *board, text string) (string, error) {
+	var asked []uuid.UUID
+	for _, id := range d.Config.Datasets() {
+		asked = append(asked, id.UUID())
+	}
+	ruled, err := tx.CommentRuled(ctx, tx.TenantID, asked)
+	if err != nil {
+		return "", fmt.Errorf("find rules of a dashboard: %w", err)
+	}
+	if ruled {
+		return "", nil
+	}
+	return text, nil
 }
 
 // PathOf leads to the comments of a place, the panel open.
@@ -318,7 +358,7 @@ func PathOf(at Place) string {
 	return path
 }
 
-func (s *Service) event(actor access.Actor, d *dashboards.Dashboard, id ids.Comment, widget, text string) notify.Event {
+func (s *Service) event(actor access.Actor, d *board, id ids.Comment, widget, text string) notify.Event {
 	subject := d.Name
 	if title := d.Config.Widgets[widget].Title; title != "" {
 		subject = title + " · " + d.Name
@@ -345,7 +385,7 @@ func (s *Service) Edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 	if err != nil {
 		return err
 	}
-	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard, row db.CommentGetRow) error {
+	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, d *board, row db.CommentGetRow) error {
 		if row.DeletedAt != nil {
 			return ErrNotFound
 		}
@@ -354,7 +394,7 @@ func (s *Service) Edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 			return err
 		}
 		now := s.now()
-		if err := tx.CommentEdit(ctx, db.CommentEditParams{TenantID: tx.TenantID, CommentID: comment.UUID(), Text: text, Mentions: mentions, Now: &now}); err != nil {
+		if err := tx.CommentEdit(ctx, db.CommentEditParams{TenantID: tx.TenantID, CommentID: comment.UUID(), Text: text, Mentions: mentions, SeenAs: d.sees, Now: &now}); err != nil {
 			return fmt.Errorf("edit comment: %w", err)
 		}
 		if err := record(ctx, tx, actor, "comment.edited", id, comment.String(), text); err != nil {
@@ -369,7 +409,7 @@ func (s *Service) Edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 //
 // Errors: dashboards.not_found, comments.not_found, comments.not_yours.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Dashboard, comment ids.Comment) error {
-	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, _ *dashboards.Dashboard, _ db.CommentGetRow) error {
+	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, _ *board, _ db.CommentGetRow) error {
 		now := s.now()
 		if err := tx.CommentDelete(ctx, &now, tx.TenantID, comment.UUID()); err != nil {
 			return fmt.Errorf("delete comment: %w", err)
@@ -385,7 +425,7 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Dashboa
 //
 // Errors: dashboards.not_found, comments.not_found, comments.not_yours.
 func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Dashboard, comment ids.Comment) error {
-	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, _ *dashboards.Dashboard, row db.CommentGetRow) error {
+	return s.own(ctx, actor, id, comment, func(ctx context.Context, tx *db.Tx, _ *board, row db.CommentGetRow) error {
 		if row.DeletedAt != nil && row.DeletedAt.Before(s.now().Add(-undoFor)) {
 			return ErrNotFound
 		}
@@ -397,8 +437,8 @@ func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Dashbo
 }
 
 func (s *Service) own(ctx context.Context, actor access.Actor, id ids.Dashboard, comment ids.Comment,
-	work func(context.Context, *db.Tx, *dashboards.Dashboard, db.CommentGetRow) error) error {
-	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *dashboards.Dashboard) error {
+	work func(context.Context, *db.Tx, *board, db.CommentGetRow) error) error {
+	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, d *board) error {
 		row, err := tx.CommentGet(ctx, tx.TenantID, id.UUID(), comment.UUID())
 		if db.IsNoRows(err) || err == nil && row.DeletedAt != nil && row.UserID != actor.UserID.UUID() {
 			return ErrNotFound.Wrap(err)
@@ -417,7 +457,7 @@ func (s *Service) own(ctx context.Context, actor access.Actor, id ids.Dashboard,
 //
 // Errors: dashboards.not_found, comments.not_found.
 func (s *Service) Resolve(ctx context.Context, actor access.Actor, id ids.Dashboard, thread ids.Thread, resolved bool) error {
-	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, _ *dashboards.Dashboard) error {
+	return s.change(ctx, actor, id, func(ctx context.Context, tx *db.Tx, _ *board) error {
 		if _, err := tx.CommentThread(ctx, tx.TenantID, id.UUID(), thread.UUID()); db.IsNoRows(err) {
 			return ErrNotFound.Wrap(err)
 		} else if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // What can go wrong with a dashboard, as people and the API see it.
@@ -11,6 +12,8 @@ var (
 	// ErrNotFound also covers "exists in another workspace": never reveal which.
 	ErrNotFound = apperr.Define(apperr.NotFound, "dashboards.not_found",
 		"This dashboard does not exist or was removed.")
+	// ErrRowsWithheld is that of a query for single rows.
+	ErrRowsWithheld   = warehouse.ErrRowsWithheld
 	ErrWidgetNotFound = apperr.Define(apperr.NotFound, "dashboards.widget_not_found",
 		"This widget does not exist or was removed.")
 	ErrControlNotFound = apperr.Define(apperr.NotFound, "dashboards.filter_not_found",

@@ -40,6 +40,10 @@ type Explained struct {
 	Read    int   // segments read, of All
 	All     int
 	Sampled *Sampled
+	// Limited tells that rules hold for who asks: Scanned, Read and All are
+	// not told then. Rules are those on rows and groups.
+	Limited bool
+	Rules   []datasets.HeldRule
 
 	// Zone is what days are cut by. From and To are the ends of the date
 	// range, To excluded; zero where it has none. Shifted tells that the
@@ -93,6 +97,16 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	}
 	e.SQL, e.Scanned, e.Read, e.All = withoutFiles(how.SQL, p.name), how.Rows, how.Segments, how.Segments+how.Pruned
 	e.Query = specText(spec)
+	held, err := s.datasets.HeldRules(ctx, v.actor, p.dataset)
+	if err != nil {
+		return nil, err
+	}
+	e.Limited = len(held) > 0
+	for _, r := range held {
+		if r.Kind != datasets.RuleColumn || r.Mask != warehouse.MaskHidden { // which columns are hidden is not told
+			e.Rules = append(e.Rules, r)
+		}
+	}
 	if err := v.explainValues(e, p, result, single); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (s *Service) OpenKnown(ctx context.Context, actor access.Actor, r OpenReque
 		return s.Open(ctx, actor, r) // it names another dashboard, which the state does not
 	}
 	link := r.State.Encode()
-	key := strings.Join([]string{actor.TenantID.String(), actor.UserID.String(), string(actor.Role), actor.Locale, actor.Location().String(),
+	key := strings.Join([]string{actor.TenantID.String(), actor.UserID.String(), actor.Mark(), actor.Locale, actor.Location().String(),
 		r.ID.String(), state.Text, r.Snapshot, language, r.Now.Format(time.RFC3339), link}, "\x00")
 	if v, ok := s.known.views.Get(key); ok {
 		return v, nil

@@ -138,7 +138,8 @@ func (v *View) versionsOf(sc *schema) []string {
 	add := func(d *datasets.Dataset) {
 		version, _ := v.Snapshot.Version(d.ID)
 		// With their ids: not everybody sees the same lookups.
-		list = append(list, fmt.Sprintf("%s:%d:%d", d.ID, version, d.Revision))
+		// With what the viewer sees of them: not everybody sees the same rows.
+		list = append(list, fmt.Sprintf("%s:%d:%d:%s", d.ID, version, d.Revision, d.Sees))
 	}
 	add(&sc.Dataset)
 	for _, name := range sortedKeys(sc.targets) {

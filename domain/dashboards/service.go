@@ -35,6 +35,8 @@ type Datasets interface {
 	PrepareValues(ctx context.Context, actor access.Actor, r datasets.ValuesRequest) error
 	Explain(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (warehouse.Explanation, error)
 	ListVersions(ctx context.Context, actor access.Actor, id ids.Dataset, limit int) ([]datasets.Version, error)
+	Sees(ctx context.Context, actor access.Actor, list []ids.Dataset) (string, error)
+	HeldRules(ctx context.Context, actor access.Actor, id ids.Dataset) ([]datasets.HeldRule, error)
 }
 
 // Deps is what the service needs.

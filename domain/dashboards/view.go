@@ -620,6 +620,9 @@ type Moment struct {
 	Rev      int64 // of what viewers see
 	DraftRev int64
 	Datasets []ids.Dataset // a change of one of them makes another moment
+	// Sees names what the viewer sees of them: a page that was drawn under
+	// another has to be drawn again.
+	Sees string
 }
 
 // Current reads what the newest moment of a dashboard is, CurrentDraft that of
@@ -668,6 +671,9 @@ func (s *Service) moment(ctx context.Context, actor access.Actor, d *Dashboard) 
 			return Moment{}, err
 		}
 		m.Snapshot = snapshot.String()
+		if m.Sees, err = s.datasets.Sees(ctx, actor, present); err != nil {
+			return Moment{}, err
+		}
 	}
 	return m, nil
 }
@@ -679,8 +685,28 @@ func (v *View) key() string {
 		tiles[i] = p.Key
 	}
 	d := &v.Dashboard
-	return digest(v.actor.TenantID, d.ID, d.Name, d.ShownRev(), d.Unpublished, d.Pending, v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
+	return digest(v.actor.TenantID, v.Sees(), d.ID, d.Name, d.ShownRev(), d.Unpublished, d.Pending, v.Draft, d.Folder, d.FolderName, d.Tags, d.Starred, d.Config.Settings,
 		v.State.Encode(), v.Origin, v.Snapshot.String(), v.AsOf, v.Days, v.Bounds, v.Compare, v.Controls, v.locale.Name, v.Zone.String(), v.today, tiles)
+}
+
+// Sees names what the viewer sees of the datasets on the page; empty for all.
+func (v *View) Sees() string {
+	all := map[ids.Dataset]string{}
+	for _, id := range v.Dashboard.Config.Datasets() {
+		if sc := v.schemas[id]; sc != nil {
+			all[id] = sc.Dataset.Sees
+			for _, target := range sc.targets {
+				all[target.ID] = target.Sees
+			}
+		}
+	}
+	return datasets.JoinSees(all)
+}
+
+// Sees names what the actor sees of the datasets that a dashboard asks; empty
+// for all of them.
+func (s *Service) Sees(ctx context.Context, actor access.Actor, d *Dashboard) (string, error) {
+	return s.datasets.Sees(ctx, actor, d.Config.Datasets())
 }
 
 // Locale is how the viewer writes numbers and dates.

@@ -63,6 +63,10 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Listed, error
 		if err != nil {
 			return fmt.Errorf("list datasets: %w", err)
 		}
+		rules, err := readRules(ctx, tx, ids.Dataset{})
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
 			one := Listed{
 				Summary: Summary{
@@ -74,6 +78,9 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Listed, error
 			}
 			if r.CreatedBy != nil {
 				one.Owner = ids.User(*r.CreatedBy)
+			}
+			if sees(actor, rules[one.ID]) != "" {
+				one.Rows, one.Bytes, one.Rejected = Withheld, Withheld, 0
 			}
 			list = append(list, one)
 		}
@@ -113,14 +120,25 @@ func (s *Service) Search(ctx context.Context, actor access.Actor, text string, l
 		if err != nil {
 			return fmt.Errorf("search datasets: %w", err)
 		}
+		rules, err := readRules(ctx, tx, ids.Dataset{})
+		if err != nil {
+			return err
+		}
 		for _, r := range sets {
-			found.Datasets = append(found.Datasets, Summary{ID: ids.Dataset(r.DatasetID), Name: r.Name, Rows: r.RowCount})
+			one := Summary{ID: ids.Dataset(r.DatasetID), Name: r.Name, Rows: r.RowCount}
+			if sees(actor, rules[one.ID]) != "" {
+				one.Rows = Withheld
+			}
+			found.Datasets = append(found.Datasets, one)
 		}
 		columns, err := tx.ColumnSearch(ctx, tx.TenantID, patterns, int32(limit))
 		if err != nil {
 			return fmt.Errorf("search columns: %w", err)
 		}
 		for _, r := range columns {
+			if hides(actor, rules[ids.Dataset(r.DatasetID)], r.ColumnID) {
+				continue
+			}
 			found.Columns = append(found.Columns, FoundColumn{Dataset: ids.Dataset(r.DatasetID), DatasetName: r.DatasetName,
 				ID: r.ColumnID, Name: r.Name, Type: warehouse.Type(r.Type)})
 		}
@@ -142,8 +160,15 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Dataset) (
 		if err != nil {
 			return getError(id, err)
 		}
-		d, err = readDataset(ctx, tx, row)
-		return err
+		if d, err = readDataset(ctx, tx, row); err != nil {
+			return err
+		}
+		rules, err := readRules(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		d.limit(actor, rules[id])
+		return nil
 	})
 	return d, err
 }

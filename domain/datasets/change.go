@@ -139,6 +139,9 @@ func (s *Service) lock(ctx context.Context, tx *db.Tx, actor access.Actor, id id
 	if err != nil {
 		return db.DatasetGetRow{}, lockError(ctx, tx, id, err)
 	}
+	if err := manages(ctx, tx, actor, id); err != nil {
+		return db.DatasetGetRow{}, err
+	}
 	return db.DatasetGetRow(row), nil
 }
 

@@ -56,6 +56,9 @@ type Dataset struct {
 	// Access is how it is shared, Restricted whether not with everybody.
 	Access     access.Object
 	Restricted bool
+	// Sees names what who asked sees of it: empty for all, else equal for
+	// equal rows, columns and groups. Rows and Bytes are Withheld then.
+	Sees string
 }
 
 // Column is one live column of a dataset.

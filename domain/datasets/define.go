@@ -389,6 +389,13 @@ func (s *Service) DropColumn(ctx context.Context, actor access.Actor, id ids.Dat
 				return nil, ErrInUse.With("The lookup “%s” needs the column “%s”. Remove it first.", l.Name, c.Name)
 			}
 		}
+		rules, err := readRules(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if used := usedByRules(rules[id], column); len(used) > 0 {
+			return nil, ErrInUse.With("The rule %s needs the column “%s”. Change that first.", strings.Join(used, ", "), c.Name)
+		}
 		uses, err := usesOf(ctx, tx, d, append([]string{c.Name}, c.FormerNames...)...)
 		if err != nil {
 			return nil, err

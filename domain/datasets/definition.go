@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -34,6 +35,8 @@ type definition struct {
 	dataset warehouse.Dataset
 	columns []Column
 	lookups []Lookup
+	rules   []Rule
+	secret  string // of pseudonyms
 }
 
 // bound is a dataset with its lookups at their versions.
@@ -55,11 +58,16 @@ func newDefinitions(size int) *definitions {
 	return &definitions{parts: parts, joined: joined}
 }
 
-// bound answers a dataset as a bound snapshot has it.
+// bound answers a dataset as a bound snapshot has it and the actor sees it. It
+// is the only way to a dataset that can be asked, so no question is without the
+// rules that hold for who asks it.
 //
 // Errors: datasets.not_found when the snapshot or the workspace has no such
 // dataset, datasets.snapshot_expired.
-func (s *Service) bound(ctx context.Context, snapshot Snapshot, id ids.Dataset) (*bound, error) {
+func (s *Service) bound(ctx context.Context, actor access.Actor, snapshot Snapshot, id ids.Dataset) (*bound, error) {
+	if snapshot.tenant != actor.TenantID {
+		return nil, ErrNotFound
+	}
 	p, ok := snapshot.part(id)
 	if !ok {
 		return nil, ErrNotFound
@@ -84,16 +92,26 @@ func (s *Service) bound(ctx context.Context, snapshot Snapshot, id ids.Dataset) 
 		}
 		key = fmt.Appendf(key, " %d %d %d", targets[i].key.version, targets[i].key.revision, targets[i].key.layout)
 	}
+	policies := make([]*warehouse.Policy, 1+len(targets))
+	policies[0] = policyOf(actor, d, targets)
+	key = fmt.Appendf(key, " %s", policies[0].Key())
+	for i, t := range targets {
+		if t != nil {
+			policies[i+1] = policyOf(actor, t, make([]*definition, len(t.lookups)))
+			key = fmt.Appendf(key, " %s", policies[i+1].Key())
+		}
+	}
 	if b, ok := s.definitions.joined.Get(string(key)); ok {
 		return b, nil
 	}
-	b := join(d, targets)
+	b := join(d, targets, policies)
 	s.definitions.joined.Add(string(key), b)
 	return b, nil
 }
 
-func join(d *definition, targets []*definition) *bound {
+func join(d *definition, targets []*definition, policies []*warehouse.Policy) *bound {
 	dataset := d.dataset
+	dataset.Policy = policies[0]
 	b := &bound{dataset: &dataset, renamed: map[string]string{}}
 	addRenamed(b.renamed, "", d.columns)
 	for i, l := range d.lookups {
@@ -105,6 +123,7 @@ func join(d *definition, targets []*definition) *bound {
 			dataset.Lookups = map[string]warehouse.Lookup{}
 		}
 		target := t.dataset
+		target.Policy = policies[i+1]
 		dataset.Lookups[l.Name] = warehouse.Lookup{Column: l.Column, Key: l.Key, Target: &target}
 		addRenamed(b.renamed, l.Name+".", t.columns)
 	}
@@ -208,6 +227,15 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 		renamed := map[string]string{}
 		addRenamed(renamed, "", d.columns)
 		d.dataset.Fields = currentFields(d.dataset.Fields, renamed)
+		rules, err := readRules(ctx, tx, p.dataset)
+		if err != nil {
+			return err
+		}
+		if d.rules = rules[p.dataset]; len(d.rules) > 0 {
+			if d.secret, err = tx.MaskSecret(ctx, tx.TenantID); err != nil {
+				return fmt.Errorf("read secret of masks: %w", err)
+			}
+		}
 		files, err = tx.SegmentList(ctx, tx.TenantID, row.DatasetID, p.version)
 		if err != nil {
 			return fmt.Errorf("list segments of %s: %w", p.dataset, err)

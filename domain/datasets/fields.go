@@ -120,7 +120,7 @@ func (s *Service) defined(ctx context.Context, actor access.Actor, id ids.Datase
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.bound(ctx, snapshot, id)
+	b, err := s.bound(ctx, actor, snapshot, id)
 	if err != nil {
 		return nil, err
 	}

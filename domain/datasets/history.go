@@ -37,7 +37,15 @@ func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.D
 		if err != nil {
 			return fmt.Errorf("list versions of %s: %w", id, err)
 		}
+		rules, err := readRules(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		limited := sees(actor, rules[id]) != ""
 		for _, r := range rows {
+			if limited {
+				r.RowCount, r.ByteCount, r.RowsWritten, r.Note, r.LoadID = Withheld, Withheld, Withheld, "", nil
+			}
 			v := Version{
 				Version: r.Version, Kind: ChangeKind(r.Kind), CreatedAt: r.CreatedAt, By: fromOptional[ids.User](r.UserID), ByName: r.UserName,
 				Rows: r.RowCount, Bytes: r.ByteCount, Written: r.RowsWritten, Load: fromOptional[ids.Load](r.LoadID), Note: r.Note,

@@ -59,10 +59,6 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, err := r.Query(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: snapshot})
 			return err
 		}, datasets.ErrNotFound},
-		"BindQuery": {func(ctx context.Context, a access.Actor) error {
-			_, err := r.BindQuery(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled})
-			return err
-		}, datasets.ErrNotFound},
 		"SearchValues": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.SearchValues(ctx, a, datasets.ValuesRequest{QueryRequest: datasets.QueryRequest{Spec: spec, Snapshot: travelled}, Column: "order", Limit: 5})
 			return err
@@ -122,6 +118,20 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, err := r.DeleteByKey(ctx, a, id, []string{"order"}, [][]any{{1}})
 			return err
 		}, datasets.ErrNotFound},
+		"ListRules":   {func(ctx context.Context, a access.Actor) error { _, err := r.ListRules(ctx, a, id); return err }, datasets.ErrNotFound},
+		"RuleColumns": {func(ctx context.Context, a access.Actor) error { _, err := r.RuleColumns(ctx, a, id); return err }, datasets.ErrNotFound},
+		"HeldRules":   {func(ctx context.Context, a access.Actor) error { _, err := r.HeldRules(ctx, a, id); return err }, datasets.ErrNotFound},
+		"SaveRule": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.SaveRule(ctx, a, id, datasets.Rule{Kind: datasets.RuleGroups, Name: "r", Everybody: true, RuleBody: datasets.RuleBody{MinRows: 5}})
+			return err
+		}, datasets.ErrNotFound},
+		"RemoveRule": {func(ctx context.Context, a access.Actor) error {
+			return r.RemoveRule(ctx, a, id, ids.New[ids.Rule]())
+		}, datasets.ErrNotFound},
+		"TryRule": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.TryRule(ctx, a, id, datasets.Rule{}, a)
+			return err
+		}, datasets.ErrNotFound},
 		"Merge": {func(ctx context.Context, a access.Actor) error { _, err := r.Merge(ctx, a, id); return err }, datasets.ErrNotFound},
 		"ImportFile": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.ImportFile(ctx, a, datasets.ImportRequest{Path: write(t, "f.csv", sales), Dataset: id.String()})
@@ -179,6 +189,10 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		"Snapshot": {func(ctx context.Context, a access.Actor) error {
 			s, err := r.Snapshot(ctx, a, []ids.Dataset{id})
 			return empty(t, len(s.Versions()), err)
+		}, nil},
+		"Sees": {func(ctx context.Context, a access.Actor) error {
+			seen, err := r.Sees(ctx, a, []ids.Dataset{id})
+			return empty(t, len(seen), err)
 		}, nil},
 		"Bind": {func(ctx context.Context, a access.Actor) error {
 			s, err := r.Bind(ctx, a, travelled)

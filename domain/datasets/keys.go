@@ -337,6 +337,9 @@ func (s *Service) current(ctx context.Context, actor access.Actor, id ids.Datase
 		if err != nil {
 			return lockError(ctx, tx, id, err)
 		}
+		if err := manages(ctx, tx, actor, id); err != nil {
+			return err
+		}
 		if d, err = readDataset(ctx, tx, db.DatasetGetRow(share)); err != nil {
 			return err
 		}

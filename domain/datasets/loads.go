@@ -115,6 +115,9 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 		if err != nil {
 			return err
 		}
+		if err := manages(ctx, tx, actor, dataset); err != nil {
+			return err
+		}
 		if dataset.IsZero() {
 			if err := s.nameFree(ctx, actor, name); err != nil {
 				return err
@@ -201,6 +204,9 @@ func (s *Service) GetLoad(ctx context.Context, actor access.Actor, id ids.Load) 
 		if l, err = loadOf(row); err != nil {
 			return err
 		}
+		if err := manages(ctx, tx, actor, l.Dataset); err != nil {
+			return err
+		}
 		if l.jobID == uuid.Nil {
 			return nil
 		}
@@ -250,6 +256,9 @@ func (s *Service) ListLoads(ctx context.Context, actor access.Actor, id ids.Data
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := tx.DatasetGet(ctx, tx.TenantID, id.UUID()); err != nil {
 			return getError(id, err)
+		}
+		if err := manages(ctx, tx, actor, id); err != nil {
+			return err
 		}
 		rows, err := tx.LoadListByDataset(ctx, tx.TenantID, id.UUID(), int32(limit))
 		if err != nil {

@@ -3,12 +3,15 @@ package datasets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
@@ -46,8 +49,11 @@ func (s *Service) Profile(ctx context.Context, actor access.Actor, id ids.Datase
 	if err != nil {
 		return Profile{}, err
 	}
+	if d.Sees != "" {
+		return s.limitedProfile(ctx, actor, d)
+	}
 	tenant := actor.TenantID
-	// What is asked for is the work, not who asks: everybody may see all of it.
+	// What is asked for is the work, not who asks: who gets here may see all of it.
 	system := access.Actor{Kind: access.System, TenantID: tenant}
 	return s.profiles.do(ctx, tenant.String()+d.ID.String(), func(ctx context.Context) (Profile, error) {
 		return s.profile(ctx, system, id)
@@ -61,14 +67,81 @@ func (s *Service) KnownProfile(ctx context.Context, actor access.Actor, d Datase
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return Profile{}, false, err
 	}
-	if access.Can(actor, access.ViewContent, d.Access) != nil {
+	if access.Can(actor, access.ViewContent, d.Access) != nil || d.Sees != "" {
 		return Profile{}, false, nil
+	}
+	// The caller says what d is: whether rules limit it is asked anew.
+	if known, err := s.Get(ctx, actor, d.ID); err != nil || known.Sees != "" {
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		return Profile{}, false, err
 	}
 	kept, at, err := s.keptProfile(ctx, actor, d)
 	if err != nil || kept == nil {
 		return Profile{}, false, err
 	}
 	return profileOf(d, kept, at), true, nil
+}
+
+// topShown is how many frequent values the profile of a limited dataset lists.
+const topShown = 10
+
+// limitedProfile describes what the actor sees of a dataset, by asking it.
+func (s *Service) limitedProfile(ctx context.Context, actor access.Actor, d Dataset) (Profile, error) {
+	snapshot, err := s.Snapshot(ctx, actor, []ids.Dataset{d.ID})
+	if err != nil {
+		return Profile{}, err
+	}
+	ask := func(spec warehouse.Spec) (*warehouse.Result, error) {
+		spec.Dataset = d.ID.String()
+		return s.Query(ctx, actor, QueryRequest{Spec: spec, Snapshot: snapshot, Exact: true})
+	}
+	p := Profile{Version: d.Version, At: s.moment()}
+	total, err := ask(warehouse.Spec{Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}})
+	if err != nil {
+		return Profile{}, err
+	}
+	p.Rows = countAt(total, 0)
+	for _, c := range d.Columns {
+		one := segments.Profile{ColumnID: c.ID, Rows: p.Rows}
+		counts, err := ask(warehouse.Spec{Measures: []warehouse.Measure{{Fn: "count", Column: c.Name, As: "values"}, {Fn: "count_distinct", Column: c.Name, As: "distinct"}}})
+		if err != nil {
+			return Profile{}, err
+		}
+		one.Nulls, one.Distinct = p.Rows-countAt(counts, 0), countAt(counts, 1)
+		if warehouse.HasValueIndex(c.Type) {
+			top, err := ask(warehouse.Spec{Dimensions: []warehouse.Dimension{{Column: c.Name, As: "value"}}, Measures: []warehouse.Measure{{Fn: "count", As: "rows"}},
+				Filters: []warehouse.Filter{{Column: c.Name, Op: "not_empty"}}, Order: []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: topShown})
+			if err != nil {
+				return Profile{}, err
+			}
+			for i := range top.Rows {
+				one.Top = append(one.Top, segments.ValueCount{Value: valueAt(&top.Columns[0], i), Count: top.Columns[1].Ints[i]})
+			}
+		}
+		p.Columns = append(p.Columns, ColumnProfile{Column: c, Profile: one})
+	}
+	return p, nil
+}
+
+// valueAt is a value of a text, a whole number or a boolean, as profiles write it.
+func valueAt(c *warehouse.ResultColumn, i int) string {
+	switch c.Type {
+	case warehouse.Text:
+		return c.Texts[i]
+	case warehouse.Boolean:
+		return strconv.FormatBool(c.Ints[i] != 0)
+	}
+	return strconv.FormatInt(c.Ints[i], 10)
+}
+
+// countAt is a count in the one row of an answer; 0 where it is withheld.
+func countAt(r *warehouse.Result, column int) int64 {
+	if r.Rows == 0 || r.Columns[column].IsNull(0) {
+		return 0
+	}
+	return r.Columns[column].Ints[0]
 }
 
 func (s *Service) profile(ctx context.Context, actor access.Actor, id ids.Dataset) (Profile, error) {

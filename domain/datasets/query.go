@@ -40,16 +40,7 @@ func (s *Service) Query(ctx context.Context, actor access.Actor, request QueryRe
 	return withNames(result, names), nil
 }
 
-// BindQuery answers what Query runs, for a caller that keeps things under the
-// same key.
-//
-// Errors: datasets.not_found, datasets.snapshot_expired.
-func (s *Service) BindQuery(ctx context.Context, actor access.Actor, request QueryRequest) (warehouse.Query, error) {
-	q, _, err := s.bindQuery(ctx, actor, request)
-	return q, err
-}
-
-// bindQuery also answers the names of a plain row's columns, where they differ
+// bindQuery binds a question to what the actor sees. It also answers the names of a plain row's columns, where they differ
 // from those of the bound spec.
 func (s *Service) bindQuery(ctx context.Context, actor access.Actor, request QueryRequest) (warehouse.Query, []string, error) {
 	if err := access.Can(actor, access.ViewContent); err != nil {
@@ -74,7 +65,7 @@ func (s *Service) bindQuery(ctx context.Context, actor access.Actor, request Que
 			}
 		}
 	}
-	b, err := s.bound(ctx, snapshot, id)
+	b, err := s.bound(ctx, actor, snapshot, id)
 	if err != nil {
 		return warehouse.Query{}, nil, err
 	}
@@ -99,12 +90,15 @@ func (s *Service) Preview(ctx context.Context, actor access.Actor, id ids.Datase
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.bound(ctx, snapshot, id)
+	b, err := s.bound(ctx, actor, snapshot, id)
 	if err != nil {
 		return nil, err
 	}
 	spec := warehouse.Spec{Dataset: id.String(), Limit: limit, Timezone: actor.Location().String()}
 	for _, c := range b.dataset.Columns {
+		if _, shown := b.dataset.Policy.Seen(c); !shown {
+			continue
+		}
 		spec.Columns = append(spec.Columns, c.Name)
 		if c.ID == b.dataset.TimeColumn {
 			spec.Order = []warehouse.Order{{By: c.Name, Desc: true}}

@@ -198,6 +198,16 @@ func (s *Service) GetUpload(ctx context.Context, actor access.Actor, id ids.Uplo
 		if u.State == UploadRemoved {
 			return ErrUploadNotFound
 		}
+		// What a dataset withholds is in the file that it came from, too.
+		into, err := tx.UploadDatasets(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return fmt.Errorf("list datasets of upload %s: %w", id, err)
+		}
+		for _, dataset := range into {
+			if err := manages(ctx, tx, actor, ids.Dataset(dataset)); err != nil {
+				return err
+			}
+		}
 		if u.jobID == uuid.Nil {
 			return nil
 		}

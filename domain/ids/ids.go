@@ -38,6 +38,7 @@ type (
 	comment   struct{}
 	portal    struct{}
 	visitor   struct{}
+	rule      struct{}
 )
 
 // One type an entity.
@@ -67,6 +68,7 @@ type (
 	Comment   = ID[comment]
 	Portal    = ID[portal]
 	Visitor   = ID[visitor]
+	Rule      = ID[rule]
 )
 
 // New makes an id that sorts after all earlier ones.

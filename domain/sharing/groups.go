@@ -133,10 +133,13 @@ func (s *Service) SaveGroup(ctx context.Context, actor access.Actor, id ids.Grou
 
 // DeleteGroup removes a group, and with it what was shared with it.
 //
-// Errors: sharing.group_not_found, access.forbidden.
+// Errors: sharing.group_not_found, sharing.group_ruled, access.forbidden.
 func (s *Service) DeleteGroup(ctx context.Context, actor access.Actor, id ids.Group) error {
 	return s.groups(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		n, err := tx.GroupDelete(ctx, tx.TenantID, id.UUID())
+		if db.IsForeignKeyViolation(err) {
+			return ErrGroupRuled
+		}
 		if err != nil {
 			return fmt.Errorf("delete group: %w", err)
 		}

@@ -33,6 +33,8 @@ var (
 		"This group does not exist or was removed.")
 	ErrGroupName = apperr.Define(apperr.Invalid, "sharing.group_name_invalid",
 		"A group's name has 1 to 80 characters.")
+	ErrGroupRuled = apperr.Define(apperr.Conflict, "sharing.group_ruled",
+		"Rules of datasets are for this group, or except it. Take it out of them first, so that nobody sees more by its removal.")
 	ErrGroupTaken = apperr.Define(apperr.Conflict, "sharing.group_name_taken",
 		"A group with this name exists already.")
 )

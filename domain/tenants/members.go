@@ -289,6 +289,7 @@ func (s *Service) actor(ctx context.Context, tenantID ids.Tenant, read func(cont
 		for _, group := range row.GroupIds {
 			actor.Groups = append(actor.Groups, ids.Group(group))
 		}
+		actor.Attributes = AttributesOf(row.Attributes)
 		if actor.Locale == "" {
 			actor.Locale = settings.Locale
 		}

@@ -23,6 +23,7 @@ const (
 	DashboardEdited  Kind = "dashboard.edited"  // its draft
 	CommentsChanged  Kind = "comments.changed"  // ID is the dashboard
 	Notified         Kind = "notified"          // ID is the person
+	PeopleChanged    Kind = "people.changed"    // what somebody may see; ID is a person or a group
 	JobProgress      Kind = "job.progress"      // also for a job that started or ended
 	Resync           Kind = "resync"
 )

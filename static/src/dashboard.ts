@@ -46,7 +46,7 @@ class Dashboard extends HTMLElement {
     this.#ended = new AbortController();
     const { signal } = this.#ended;
     this.addEventListener("df:select", (event) => this.#toggle((event as CustomEvent<Selected>).detail), { signal });
-    this.addEventListener("df:versions", (event) => this.#versions((event as CustomEvent<{ at: string; rev: number }>).detail), { signal });
+    this.addEventListener("df:versions", (event) => this.#versions((event as CustomEvent<{ at: string; rev: number; sees: string }>).detail), { signal });
     document.addEventListener("click", (event) => this.#click(event), { signal });
     document.addEventListener("toggle", (event) => this.#opened(event), { signal, capture: true });
     document.addEventListener("htmx:config:request", (event) => this.#config((event as CustomEvent<{ ctx: RequestContext }>).detail.ctx), { signal });
@@ -219,10 +219,11 @@ class Dashboard extends HTMLElement {
     setTimeout(() => added.querySelector<HTMLElement>("[popover]")?.showPopover(), 50);
   }
 
-  #versions({ at, rev }: { at: string; rev: number }): void {
-    const { snapshot, rev: shown } = this.#meta;
-    if (shown !== undefined && Number(shown) !== rev) {
-      // The dashboard itself is another: its frame changed too.
+  #versions({ at, rev, sees }: { at: string; rev: number; sees: string }): void {
+    const { snapshot, rev: shown, sees: seen } = this.#meta;
+    if ((shown !== undefined && Number(shown) !== rev) || (seen !== undefined && seen !== sees)) {
+      // The dashboard itself is another, or other rows may be seen now: its
+      // frame changed too.
       location.reload();
       return;
     }
