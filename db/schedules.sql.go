@@ -151,6 +151,20 @@ func (q *Queries) ContentSetExpired(ctx context.Context, tenantID uuid.UUID, con
 	return err
 }
 
+const ledgerAttempt = `-- name: LedgerAttempt :execrows
+UPDATE report_deliveries SET attempts = attempts + 1, handed_at = now()
+WHERE tenant_id = $1 AND delivery_id = $2 AND state = 'rendered'
+`
+
+// LedgerAttempt counts an attempt at a channel, which may be made again at will.
+func (q *Queries) LedgerAttempt(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, ledgerAttempt, tenantID, deliveryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ledgerClose = `-- name: LedgerClose :execrows
 UPDATE report_deliveries SET state = CASE WHEN state = 'unknown' THEN 'unknown' ELSE $1::text END, again = false, error_code = $2, error_text = $3, handed_at = NULL
 WHERE tenant_id = $4 AND delivery_id = $5 AND state IN ('due', 'rendered', 'unknown')
@@ -211,7 +225,7 @@ func (q *Queries) LedgerCount(ctx context.Context, tenantID uuid.UUID, runID uui
 }
 
 const ledgerGet = `-- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
@@ -232,6 +246,7 @@ type LedgerGetRow struct {
 	RecipientID   *uuid.UUID
 	UserID        *uuid.UUID
 	Address       string
+	ChannelID     *uuid.UUID
 	State         string
 	Attempts      int32
 	Resent        bool
@@ -269,6 +284,7 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.RecipientID,
 		&i.UserID,
 		&i.Address,
+		&i.ChannelID,
 		&i.State,
 		&i.Attempts,
 		&i.Resent,
@@ -313,8 +329,8 @@ func (q *Queries) LedgerHand(ctx context.Context, tenantID uuid.UUID, deliveryID
 }
 
 const ledgerInsert = `-- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 `
 
 type LedgerInsertParams struct {
@@ -324,6 +340,7 @@ type LedgerInsertParams struct {
 	RecipientID *uuid.UUID
 	UserID      *uuid.UUID
 	Address     string
+	ChannelID   *uuid.UUID
 }
 
 // LedgerInsert adds a line for one recipient of a run, once.
@@ -335,6 +352,7 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 		arg.RecipientID,
 		arg.UserID,
 		arg.Address,
+		arg.ChannelID,
 	)
 	return err
 }
@@ -561,8 +579,8 @@ func (q *Queries) LedgerSetUnknown(ctx context.Context, arg LedgerSetUnknownPara
 }
 
 const recipientInsert = `-- name: RecipientInsert :exec
-INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 `
 
 type RecipientInsertParams struct {
@@ -571,6 +589,7 @@ type RecipientInsertParams struct {
 	ScheduleID  uuid.UUID
 	UserID      *uuid.UUID
 	Address     string
+	ChannelID   *uuid.UUID
 }
 
 // RecipientInsert adds one, once.
@@ -581,37 +600,42 @@ func (q *Queries) RecipientInsert(ctx context.Context, arg RecipientInsertParams
 		arg.ScheduleID,
 		arg.UserID,
 		arg.Address,
+		arg.ChannelID,
 	)
 	return err
 }
 
 const recipientKeep = `-- name: RecipientKeep :exec
 DELETE FROM report_recipients WHERE tenant_id = $1 AND schedule_id = $2
-  AND NOT (COALESCE(user_id = ANY($3::uuid[]), false) OR (user_id IS NULL AND lower(address) = ANY($4::text[])))
+  AND NOT (COALESCE(user_id = ANY($3::uuid[]), false) OR COALESCE(channel_id = ANY($4::uuid[]), false)
+           OR (address <> '' AND lower(address) = ANY($5::text[])))
 `
 
 type RecipientKeepParams struct {
 	TenantID   uuid.UUID
 	ScheduleID uuid.UUID
 	Users      []uuid.UUID
+	Channels   []uuid.UUID
 	Addresses  []string
 }
 
-// RecipientKeep removes those that are in neither list.
+// RecipientKeep removes those that are in none of the lists.
 func (q *Queries) RecipientKeep(ctx context.Context, arg RecipientKeepParams) error {
 	_, err := q.db.Exec(ctx, recipientKeep,
 		arg.TenantID,
 		arg.ScheduleID,
 		arg.Users,
+		arg.Channels,
 		arg.Addresses,
 	)
 	return err
 }
 
 const recipientList = `-- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.unsubscribed_at, COALESCE(u.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
        (u.removed_at IS NOT NULL)::boolean AS removed
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
+LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
 WHERE r.tenant_id = $1 AND r.schedule_id = ANY($2::uuid[])
 ORDER BY r.created_at, r.recipient_id
 `
@@ -621,6 +645,7 @@ type RecipientListRow struct {
 	ScheduleID     uuid.UUID
 	UserID         *uuid.UUID
 	Address        string
+	ChannelID      *uuid.UUID
 	UnsubscribedAt *time.Time
 	Name           string
 	Email          string
@@ -642,6 +667,7 @@ func (q *Queries) RecipientList(ctx context.Context, tenantID uuid.UUID, schedul
 			&i.ScheduleID,
 			&i.UserID,
 			&i.Address,
+			&i.ChannelID,
 			&i.UnsubscribedAt,
 			&i.Name,
 			&i.Email,

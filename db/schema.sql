@@ -61,13 +61,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION control.check_sessions(tokens bytea[]) RETURNS TABLE(n bigint, session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, epoch bigint)
+CREATE FUNCTION control.check_sessions(tokens bytea[]) RETURNS TABLE(n bigint, session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, epoch bigint, method text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
     RETURN QUERY SELECT t.place, s.session_id, s.person_id, s.tenant_id, s.user_id, s.last_seen_at, s.expires_at, s.remembered,
-        COALESCE(e.epoch, 0)
+        COALESCE(e.epoch, 0), s.method
     FROM unnest(tokens) WITH ORDINALITY t (token, place) JOIN control.sessions s ON s.token_hash = t.token
         LEFT JOIN control.epochs e ON e.tenant_id = s.tenant_id
     WHERE s.expires_at > now() AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
@@ -88,19 +88,20 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text)
+CREATE FUNCTION control.open_session(token bytea) RETURNS TABLE(session_id uuid, person_id uuid, tenant_id uuid, user_id uuid, created_at timestamp with time zone, last_seen_at timestamp with time zone, expires_at timestamp with time zone, remembered boolean, slug text, tenant_name text, method text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-    SELECT s.session_id, s.person_id, s.tenant_id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.remembered, t.slug, t.name
-    INTO session_id, person_id, tenant_id, user_id, created_at, last_seen_at, expires_at, remembered, slug, tenant_name
+    SELECT s.session_id, s.person_id, s.tenant_id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.remembered, t.slug, t.name, s.method
+    INTO session_id, person_id, tenant_id, user_id, created_at, last_seen_at, expires_at, remembered, slug, tenant_name, method
     FROM control.sessions s JOIN control.tenants t ON t.tenant_id = s.tenant_id
     WHERE s.token_hash = token AND s.expires_at > now()
       AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now();
     PERFORM set_config('app.tenant_id', COALESCE(open_session.tenant_id::text, ''), true),
         set_config('app.user_id', COALESCE(open_session.user_id::text, ''), true),
-        set_config('app.person_id', COALESCE(open_session.person_id::text, ''), true);
+        set_config('app.person_id', COALESCE(open_session.person_id::text, ''), true),
+        set_config('app.method', COALESCE(open_session.method, ''), true);
     IF open_session.session_id IS NOT NULL THEN
         RETURN NEXT;
     END IF;
@@ -154,6 +155,8 @@ BEGIN
     RETURN QUERY SELECT t.tenant_id, t.slug, t.name
     FROM control.memberships m JOIN control.tenants t ON t.tenant_id = m.tenant_id
     WHERE m.person_id = NULLIF(current_setting('app.person_id', true), '')::uuid
+      AND (current_setting('app.method', true) = 'password'
+        OR m.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid)
     ORDER BY lower(t.name), t.slug;
 END
 $$;
@@ -208,6 +211,10 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.access_outside() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT COALESCE('00000000-0000-0000-0000-000000000004' = ANY (access_subjects()), false) $$;
+
 CREATE FUNCTION public.access_subjects() RETURNS uuid[]
     LANGUAGE sql STABLE
     AS $$ SELECT NULLIF(current_setting('app.subjects', true), '')::uuid[] $$;
@@ -223,6 +230,86 @@ BEGIN
     UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.dashboard_id;
     UPDATE datasets s SET restricted = s.restricted WHERE s.tenant_id = g.tenant_id AND s.dataset_id = g.dataset_id;
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.audit_erase(person uuid, words text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    one    bigint;
+    two    bigint;
+BEGIN
+    UPDATE public.audit_details d SET who = NULL, who_salt = NULL FROM public.audit_events e
+    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND e.user_id = person AND d.who IS NOT NULL;
+    GET DIAGNOSTICS one = ROW_COUNT;
+    UPDATE public.audit_details d SET what = NULL, what_salt = NULL FROM public.audit_events e
+    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND d.what IS NOT NULL
+      AND (e.target_kind = 'user' AND e.target_id = person::text
+        OR EXISTS (SELECT FROM unnest(words) w WHERE w <> '' AND strpos(lower(d.what::text), lower(w)) > 0));
+    GET DIAGNOSTICS two = ROW_COUNT;
+    RETURN one + two;
+END
+$$;
+
+CREATE FUNCTION public.audit_prune() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant  uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    kept    interval := make_interval(days => (SELECT t.audit_days FROM public.tenants t WHERE t.tenant_id = tenant));
+    waits   bigint := COALESCE((SELECT f.sent FROM public.audit_forwards f WHERE f.tenant_id = tenant), 9223372036854775807);
+    keep    bigint;
+    last    public.audit_batches%ROWTYPE;
+    removed bigint;
+BEGIN
+    PERFORM FROM public.audit_chains c WHERE c.tenant_id = tenant FOR UPDATE;
+    SELECT min(b.batch) INTO keep FROM public.audit_batches b
+    WHERE b.tenant_id = tenant AND (GREATEST(b.last_at, b.sealed_at) >= now() - kept
+        OR b.batch > waits AND GREATEST(b.last_at, b.sealed_at) >= now() - 2 * kept);
+    SELECT * INTO last FROM (SELECT * FROM public.audit_batches b WHERE b.tenant_id = tenant AND (keep IS NULL OR b.batch < keep)
+        ORDER BY b.batch LIMIT 200) old ORDER BY old.batch DESC LIMIT 1;
+    IF last.batch IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM public.audit_events e WHERE e.tenant_id = tenant AND e.batch <= last.batch;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    DELETE FROM public.audit_batches b WHERE b.tenant_id = tenant AND b.batch <= last.batch;
+    UPDATE public.audit_chains c SET checkpoint = last.batch, checkpoint_hash = last.hash, checkpoint_at = now() WHERE c.tenant_id = tenant;
+    RETURN removed;
+END
+$$;
+
+CREATE FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant uuid := NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+    head   public.audit_chains%ROWTYPE;
+    newest timestamptz;
+    sealed integer;
+BEGIN
+    INSERT INTO public.audit_chains (tenant_id, batch, hash) VALUES (tenant, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT (tenant_id) DO NOTHING;
+    SELECT * INTO head FROM public.audit_chains c WHERE c.tenant_id = tenant FOR UPDATE;
+    IF head.hash <> chain_before THEN
+        RAISE EXCEPTION 'the chain has gone on meanwhile' USING ERRCODE = '40001';
+    END IF;
+    UPDATE public.audit_events e SET batch = head.batch + 1, place = n.place
+    FROM unnest(entry_ids) WITH ORDINALITY n (id, place)
+    WHERE e.tenant_id = tenant AND e.audit_id = n.id AND e.batch IS NULL;
+    GET DIAGNOSTICS sealed = ROW_COUNT;
+    IF sealed = 0 OR sealed <> cardinality(entry_ids) THEN
+        RAISE EXCEPTION 'sealed % of % entries', sealed, cardinality(entry_ids);
+    END IF;
+    SELECT max(e.at) INTO newest FROM public.audit_events e WHERE e.tenant_id = tenant AND e.batch = head.batch + 1;
+    INSERT INTO public.audit_batches (tenant_id, batch, entries, last_at, sealed_at, hash)
+    VALUES (tenant, head.batch + 1, sealed, newest, clock_timestamp(), chain_after);
+    UPDATE public.audit_chains c SET batch = head.batch + 1, hash = chain_after WHERE c.tenant_id = tenant;
+    RETURN head.batch + 1;
 END
 $$;
 
@@ -273,7 +360,7 @@ $$;
 
 CREATE FUNCTION public.may_access(list uuid[]) RETURNS boolean
     LANGUAGE sql STABLE
-    AS $$ SELECT list IS NULL OR access_subjects() IS NULL OR list && access_subjects() $$;
+    AS $$ SELECT access_subjects() IS NULL OR (list IS NULL AND NOT access_outside()) OR COALESCE(list && access_subjects(), false) $$;
 
 CREATE FUNCTION public.pass_access_on() RETURNS trigger
     LANGUAGE plpgsql
@@ -330,6 +417,16 @@ BEGIN
     RETURN groups;
 END
 $$;
+
+CREATE TABLE control.domains (
+    tenant_id uuid NOT NULL,
+    domain text NOT NULL,
+    token text NOT NULL,
+    verified_at timestamp with time zone,
+    sign_up_role public.user_role,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT domains_domain_check CHECK (((domain = lower(domain)) AND ((length(domain) >= 3) AND (length(domain) <= 253))))
+);
 
 CREATE TABLE control.epochs (
     tenant_id uuid NOT NULL,
@@ -406,6 +503,21 @@ ALTER TABLE control.outbox ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE control.pending_sign_ins (
+    token_hash bytea NOT NULL,
+    purpose text NOT NULL,
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    remembered boolean DEFAULT false NOT NULL,
+    session_id uuid,
+    payload bytea DEFAULT '\x'::bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT pending_sign_ins_purpose_check CHECK ((purpose = ANY (ARRAY['second_factor'::text, 'link'::text]))),
+    CONSTRAINT pending_sign_ins_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 CREATE TABLE control.people (
     person_id uuid NOT NULL,
     email text NOT NULL,
@@ -423,6 +535,16 @@ CREATE TABLE control.placements (
     storage_prefix text NOT NULL,
     keyset bytea NOT NULL,
     CONSTRAINT placements_schema_name_check CHECK ((schema_name ~ '^[a-z_][a-z0-9_]{0,62}$'::text))
+);
+
+CREATE TABLE control.portal_hosts (
+    host text NOT NULL,
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    claimed_at timestamp with time zone DEFAULT now() NOT NULL,
+    verified_at timestamp with time zone,
+    failing_at timestamp with time zone,
+    CONSTRAINT portal_hosts_host_check CHECK (((host = lower(host)) AND ((length(host) >= 3) AND (length(host) <= 253))))
 );
 
 CREATE TABLE control.schedules (
@@ -444,9 +566,47 @@ CREATE TABLE control.sessions (
     remembered boolean NOT NULL,
     address text DEFAULT ''::text NOT NULL,
     user_agent text DEFAULT ''::text NOT NULL,
+    method text DEFAULT 'password'::text NOT NULL,
+    identity_id uuid,
+    session_index text DEFAULT ''::text NOT NULL,
+    CONSTRAINT sessions_method_check CHECK ((method = ANY (ARRAY['password'::text, 'saml'::text, 'oidc'::text]))),
     CONSTRAINT sessions_token_hash_check CHECK ((length(token_hash) = 32))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE control.sign_in_policies (
+    tenant_id uuid NOT NULL,
+    sso_only boolean DEFAULT false NOT NULL,
+    break_glass_user_id uuid,
+    saml boolean DEFAULT false NOT NULL,
+    oidc boolean DEFAULT false NOT NULL,
+    CONSTRAINT sign_in_policies_check CHECK (((NOT sso_only) OR ((break_glass_user_id IS NOT NULL) AND (saml OR oidc))))
+);
+
+CREATE TABLE control.sign_in_replays (
+    tenant_id uuid NOT NULL,
+    key bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_replays_key_check CHECK ((length(key) = 32))
+);
+
+CREATE TABLE control.sign_in_requests (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    protocol_id text NOT NULL,
+    browser_hash bytea NOT NULL,
+    nonce text DEFAULT ''::text NOT NULL,
+    verifier text DEFAULT ''::text NOT NULL,
+    test_user_id uuid,
+    session_id uuid,
+    invite_hash bytea,
+    next text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_requests_browser_hash_check CHECK ((length(browser_hash) = 32)),
+    CONSTRAINT sign_in_requests_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'saml_logout'::text, 'oidc'::text]))),
+    CONSTRAINT sign_in_requests_protocol_id_check CHECK ((length(protocol_id) <= 200))
+);
 
 CREATE TABLE control.tenants (
     tenant_id uuid NOT NULL,
@@ -489,6 +649,154 @@ END)))),
 
 ALTER TABLE ONLY public.access_grants FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.alert_events (
+    tenant_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    group_key text DEFAULT ''::text NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    kind text NOT NULL,
+    from_state text DEFAULT ''::text NOT NULL,
+    to_state text DEFAULT ''::text NOT NULL,
+    value double precision,
+    low double precision,
+    high double precision,
+    period timestamp with time zone,
+    text text DEFAULT ''::text NOT NULL,
+    muted boolean DEFAULT false NOT NULL,
+    user_id uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT alert_events_kind_check CHECK (((length(kind) >= 1) AND (length(kind) <= 40)))
+);
+
+ALTER TABLE ONLY public.alert_events FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.alert_notices (
+    tenant_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    user_id uuid,
+    channel_id uuid,
+    to_name text NOT NULL,
+    body jsonb NOT NULL,
+    state text DEFAULT 'due'::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    handed_at timestamp with time zone,
+    resent boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT alert_notices_state_check CHECK ((state = ANY (ARRAY['due'::text, 'told'::text, 'sent'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.alert_notices FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.alert_recipients (
+    tenant_id uuid NOT NULL,
+    recipient_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    user_id uuid,
+    channel_id uuid,
+    later boolean DEFAULT false NOT NULL,
+    CONSTRAINT alert_recipients_check CHECK (((user_id IS NULL) <> (channel_id IS NULL)))
+);
+
+ALTER TABLE ONLY public.alert_recipients FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.alert_states (
+    tenant_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    group_key text NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    state text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    beyond_since timestamp with time zone,
+    value double precision,
+    low double precision,
+    high double precision,
+    period timestamp with time zone,
+    acked_at timestamp with time zone,
+    acked_by uuid,
+    escalate_at timestamp with time zone,
+    owed boolean DEFAULT false NOT NULL,
+    CONSTRAINT alert_states_state_check CHECK ((state = ANY (ARRAY['ok'::text, 'firing'::text, 'no_data'::text])))
+);
+
+ALTER TABLE ONLY public.alert_states FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.alerts (
+    tenant_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    dashboard_id uuid,
+    widget_id text DEFAULT ''::text NOT NULL,
+    name text NOT NULL,
+    watch jsonb NOT NULL,
+    condition jsonb NOT NULL,
+    manner jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    state text DEFAULT 'ok'::text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    firing integer DEFAULT 0 NOT NULL,
+    groups integer DEFAULT 0 NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    error_text text DEFAULT ''::text NOT NULL,
+    evaluated_at timestamp with time zone,
+    evaluated_version bigint DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone,
+    snoozed_until timestamp with time zone,
+    paused_at timestamp with time zone,
+    paused_by uuid,
+    paused_why text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alerts_name_check CHECK (((length(name) >= 1) AND (length(name) <= 300))),
+    CONSTRAINT alerts_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text]))),
+    CONSTRAINT alerts_state_check CHECK ((state = ANY (ARRAY['ok'::text, 'firing'::text, 'no_data'::text, 'error'::text]))),
+    CONSTRAINT alerts_widget_id_check CHECK ((length(widget_id) <= 64))
+);
+
+ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_batches (
+    tenant_id uuid NOT NULL,
+    batch bigint NOT NULL,
+    entries integer NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT audit_batches_batch_check CHECK ((batch > 0)),
+    CONSTRAINT audit_batches_entries_check CHECK ((entries > 0)),
+    CONSTRAINT audit_batches_hash_check CHECK ((length(hash) = 32))
+);
+
+ALTER TABLE ONLY public.audit_batches FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_chains (
+    tenant_id uuid NOT NULL,
+    batch bigint NOT NULL,
+    hash bytea NOT NULL,
+    checkpoint bigint DEFAULT 0 NOT NULL,
+    checkpoint_hash bytea DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea NOT NULL,
+    checkpoint_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.audit_chains FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_details (
+    tenant_id uuid NOT NULL,
+    audit_id uuid NOT NULL,
+    who jsonb,
+    who_salt bytea,
+    what jsonb,
+    what_salt bytea
+);
+
+ALTER TABLE ONLY public.audit_details FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.audit_events (
     tenant_id uuid NOT NULL,
     audit_id uuid NOT NULL,
@@ -498,10 +806,53 @@ CREATE TABLE public.audit_events (
     action text NOT NULL,
     target_kind text DEFAULT ''::text NOT NULL,
     target_id text DEFAULT ''::text NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    outcome text DEFAULT 'allowed'::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    who_digest bytea,
+    what_digest bytea,
+    xact xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    batch bigint,
+    place integer,
+    CONSTRAINT audit_events_check CHECK (((batch IS NULL) = (place IS NULL))),
+    CONSTRAINT audit_events_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'denied'::text]))),
+    CONSTRAINT audit_events_what_digest_check CHECK ((length(what_digest) = 32)),
+    CONSTRAINT audit_events_who_digest_check CHECK ((length(who_digest) = 32))
 );
 
 ALTER TABLE ONLY public.audit_events FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_forwards (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    address text NOT NULL,
+    secret bytea,
+    sent bigint DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    error text DEFAULT ''::text NOT NULL,
+    failed_at timestamp with time zone,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_forwards_address_check CHECK (((length(address) >= 1) AND (length(address) <= 500))),
+    CONSTRAINT audit_forwards_kind_check CHECK ((kind = ANY (ARRAY['syslog'::text, 'hec'::text])))
+);
+
+ALTER TABLE ONLY public.audit_forwards FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.channels (
+    tenant_id uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    shown text NOT NULL,
+    sealed bytea NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT channels_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'pagerduty'::text, 's3'::text, 'sftp'::text]))),
+    CONSTRAINT channels_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
+);
+
+ALTER TABLE ONLY public.channels FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.comment_threads (
     tenant_id uuid NOT NULL,
@@ -871,6 +1222,22 @@ CREATE TABLE public.group_attributes (
 
 ALTER TABLE ONLY public.group_attributes FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.identities (
+    tenant_id uuid NOT NULL,
+    identity_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    format text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 1024))),
+    CONSTRAINT identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 1024)))
+);
+
+ALTER TABLE ONLY public.identities FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.leases (
     tenant_id uuid NOT NULL,
     lease_id uuid NOT NULL,
@@ -955,6 +1322,120 @@ CREATE TABLE public.notifications (
 
 ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_assets (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    kind text NOT NULL,
+    content_type text NOT NULL,
+    sum text NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT portal_assets_content_type_check CHECK ((content_type = ANY (ARRAY['image/png'::text, 'image/svg+xml'::text]))),
+    CONSTRAINT portal_assets_data_check CHECK ((length(data) <= 262144)),
+    CONSTRAINT portal_assets_kind_check CHECK ((kind = ANY (ARRAY['logo'::text, 'logo_dark'::text])))
+);
+
+ALTER TABLE ONLY public.portal_assets FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_dashboards (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    place integer NOT NULL,
+    group_id uuid,
+    CONSTRAINT portal_dashboards_label_check CHECK ((length(label) <= 60))
+);
+
+ALTER TABLE ONLY public.portal_dashboards FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_group_visitors (
+    tenant_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    visitor_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.portal_group_visitors FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_groups (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    name text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT portal_groups_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.portal_groups FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_links (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    visitor_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT portal_links_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.portal_links FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_sessions (
+    tenant_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    visitor_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    agent text DEFAULT ''::text NOT NULL,
+    CONSTRAINT portal_sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.portal_sessions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portal_visitors (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    visitor_id uuid NOT NULL,
+    email text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    company text DEFAULT ''::text NOT NULL,
+    password_hash text DEFAULT ''::text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    theme text DEFAULT 'auto'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    invited_at timestamp with time zone,
+    seen_at timestamp with time zone,
+    blocked_at timestamp with time zone,
+    CONSTRAINT portal_visitors_company_check CHECK ((length(company) <= 120)),
+    CONSTRAINT portal_visitors_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
+    CONSTRAINT portal_visitors_name_check CHECK ((length(name) <= 120)),
+    CONSTRAINT portal_visitors_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
+);
+
+ALTER TABLE ONLY public.portal_visitors FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.portals (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    name text NOT NULL,
+    brand jsonb NOT NULL,
+    downloads boolean DEFAULT true NOT NULL,
+    zone text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portals_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
+);
+
+ALTER TABLE ONLY public.portals FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((length(code_hash) = 32))
+);
+
+ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.report_contents (
     tenant_id uuid NOT NULL,
     content_id uuid NOT NULL,
@@ -989,6 +1470,7 @@ CREATE TABLE public.report_deliveries (
     sent_at timestamp with time zone,
     opened_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    channel_id uuid,
     CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text])))
 );
 
@@ -1002,7 +1484,8 @@ CREATE TABLE public.report_recipients (
     address text DEFAULT ''::text NOT NULL,
     unsubscribed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT report_recipients_check CHECK (((user_id IS NULL) = (address <> ''::text)))
+    channel_id uuid,
+    CONSTRAINT report_recipients_check CHECK ((((((user_id IS NOT NULL))::integer + ((address <> ''::text))::integer) + ((channel_id IS NOT NULL))::integer) = 1))
 );
 
 ALTER TABLE ONLY public.report_recipients FORCE ROW LEVEL SECURITY;
@@ -1076,6 +1559,17 @@ CREATE TABLE public.reports (
 
 ALTER TABLE ONLY public.reports FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.second_factors (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    last_step bigint DEFAULT 0 NOT NULL,
+    confirmed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.second_factors FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.segment_garbage (
     tenant_id uuid NOT NULL,
     key text NOT NULL,
@@ -1102,13 +1596,37 @@ CREATE TABLE public.segments (
 
 ALTER TABLE ONLY public.segments FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.sso_connections (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    kind text NOT NULL,
+    enabled boolean DEFAULT false NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    secret bytea DEFAULT '\x'::bytea NOT NULL,
+    metadata text DEFAULT ''::text NOT NULL,
+    refreshed_at timestamp with time zone,
+    refresh_error text DEFAULT ''::text NOT NULL,
+    last_test jsonb,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sso_connections_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'oidc'::text])))
+);
+
+ALTER TABLE ONLY public.sso_connections FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.tenants (
     tenant_id uuid NOT NULL,
     plan_type public.plan_type DEFAULT 'Professional'::public.plan_type NOT NULL,
     zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en-GB'::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    mask_secret text DEFAULT replace(((gen_random_uuid())::text || (gen_random_uuid())::text), '-'::text, ''::text) NOT NULL
+    mask_secret text DEFAULT replace(((gen_random_uuid())::text || (gen_random_uuid())::text), '-'::text, ''::text) NOT NULL,
+    session_idle_minutes integer DEFAULT 0 NOT NULL,
+    session_max_hours integer DEFAULT 0 NOT NULL,
+    second_factor_roles text[] DEFAULT '{}'::text[] NOT NULL,
+    audit_days integer DEFAULT 90 NOT NULL,
+    CONSTRAINT tenants_audit_days_check CHECK (((audit_days >= 30) AND (audit_days <= 3650))),
+    CONSTRAINT tenants_session_idle_minutes_check CHECK (((session_idle_minutes >= 0) AND (session_idle_minutes <= 10080))),
+    CONSTRAINT tenants_session_max_hours_check CHECK (((session_max_hours >= 0) AND (session_max_hours <= 720)))
 );
 
 ALTER TABLE ONLY public.tenants FORCE ROW LEVEL SECURITY;
@@ -1168,6 +1686,7 @@ CREATE TABLE public.users (
     invited_at timestamp with time zone,
     seen_at timestamp with time zone,
     removed_at timestamp with time zone,
+    second_factor_at timestamp with time zone,
     CONSTRAINT users_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
     CONSTRAINT users_name_check CHECK ((length(name) <= 120)),
     CONSTRAINT users_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
@@ -1189,6 +1708,9 @@ CREATE TABLE public.workspace_operations (
 
 ALTER TABLE ONLY public.workspace_operations FORCE ROW LEVEL SECURITY;
 
+ALTER TABLE ONLY control.domains
+    ADD CONSTRAINT domains_pkey PRIMARY KEY (tenant_id, domain);
+
 ALTER TABLE ONLY control.epochs
     ADD CONSTRAINT epochs_pkey PRIMARY KEY (tenant_id);
 
@@ -1207,6 +1729,9 @@ ALTER TABLE ONLY control.one_time_links
 ALTER TABLE ONLY control.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (seq);
 
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_pkey PRIMARY KEY (token_hash);
+
 ALTER TABLE ONLY control.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (person_id);
 
@@ -1216,6 +1741,9 @@ ALTER TABLE ONLY control.placements
 ALTER TABLE ONLY control.placements
     ADD CONSTRAINT placements_storage_prefix_key UNIQUE (storage_prefix);
 
+ALTER TABLE ONLY control.portal_hosts
+    ADD CONSTRAINT portal_hosts_pkey PRIMARY KEY (host, tenant_id);
+
 ALTER TABLE ONLY control.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
@@ -1224,6 +1752,15 @@ ALTER TABLE ONLY control.sessions
 
 ALTER TABLE ONLY control.sessions
     ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY control.sign_in_policies
+    ADD CONSTRAINT sign_in_policies_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY control.sign_in_replays
+    ADD CONSTRAINT sign_in_replays_pkey PRIMARY KEY (tenant_id, key);
+
+ALTER TABLE ONLY control.sign_in_requests
+    ADD CONSTRAINT sign_in_requests_pkey PRIMARY KEY (tenant_id, kind, protocol_id);
 
 ALTER TABLE ONLY control.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
@@ -1237,8 +1774,38 @@ ALTER TABLE ONLY control.throttles
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_pkey PRIMARY KEY (tenant_id, object_id, subject_id);
 
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_pkey PRIMARY KEY (tenant_id, event_id);
+
+ALTER TABLE ONLY public.alert_notices
+    ADD CONSTRAINT alert_notices_pkey PRIMARY KEY (tenant_id, notice_id);
+
+ALTER TABLE ONLY public.alert_recipients
+    ADD CONSTRAINT alert_recipients_pkey PRIMARY KEY (tenant_id, recipient_id);
+
+ALTER TABLE ONLY public.alert_states
+    ADD CONSTRAINT alert_states_pkey PRIMARY KEY (tenant_id, alert_id, group_key);
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (tenant_id, alert_id);
+
+ALTER TABLE ONLY public.audit_batches
+    ADD CONSTRAINT audit_batches_pkey PRIMARY KEY (tenant_id, batch);
+
+ALTER TABLE ONLY public.audit_chains
+    ADD CONSTRAINT audit_chains_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.audit_details
+    ADD CONSTRAINT audit_details_pkey PRIMARY KEY (tenant_id, audit_id);
+
 ALTER TABLE ONLY public.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (tenant_id, audit_id);
+
+ALTER TABLE ONLY public.audit_forwards
+    ADD CONSTRAINT audit_forwards_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.channels
+    ADD CONSTRAINT channels_pkey PRIMARY KEY (tenant_id, channel_id);
 
 ALTER TABLE ONLY public.comment_threads
     ADD CONSTRAINT comment_threads_pkey PRIMARY KEY (tenant_id, thread_id);
@@ -1309,6 +1876,12 @@ ALTER TABLE ONLY public.folders
 ALTER TABLE ONLY public.group_attributes
     ADD CONSTRAINT group_attributes_pkey PRIMARY KEY (tenant_id, group_id, name);
 
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_pkey PRIMARY KEY (tenant_id, identity_id);
+
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_connection_id_issuer_subject_key UNIQUE (tenant_id, connection_id, issuer, subject);
+
 ALTER TABLE ONLY public.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (tenant_id, lease_id, dataset_id);
 
@@ -1323,6 +1896,36 @@ ALTER TABLE ONLY public.notification_settings
 
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_pkey PRIMARY KEY (tenant_id, notification_id);
+
+ALTER TABLE ONLY public.portal_assets
+    ADD CONSTRAINT portal_assets_pkey PRIMARY KEY (tenant_id, portal_id, kind);
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_pkey PRIMARY KEY (tenant_id, portal_id, dashboard_id);
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_pkey PRIMARY KEY (tenant_id, visitor_id, group_id);
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_pkey PRIMARY KEY (tenant_id, group_id);
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_tenant_id_portal_id_group_id_key UNIQUE (tenant_id, portal_id, group_id);
+
+ALTER TABLE ONLY public.portal_links
+    ADD CONSTRAINT portal_links_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.portal_visitors
+    ADD CONSTRAINT portal_visitors_pkey PRIMARY KEY (tenant_id, visitor_id);
+
+ALTER TABLE ONLY public.portals
+    ADD CONSTRAINT portals_pkey PRIMARY KEY (tenant_id, portal_id);
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (tenant_id, user_id, code_hash);
 
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_pkey PRIMARY KEY (tenant_id, content_id);
@@ -1348,11 +1951,20 @@ ALTER TABLE ONLY public.report_schedules
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_pkey PRIMARY KEY (tenant_id, report_id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_pkey PRIMARY KEY (tenant_id, user_id);
+
 ALTER TABLE ONLY public.segment_garbage
     ADD CONSTRAINT segment_garbage_pkey PRIMARY KEY (tenant_id, key);
 
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_pkey PRIMARY KEY (tenant_id, segment_id);
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_pkey PRIMARY KEY (tenant_id, connection_id);
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_tenant_id_kind_key UNIQUE (tenant_id, kind);
 
 ALTER TABLE ONLY public.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
@@ -1378,6 +1990,8 @@ ALTER TABLE ONLY public.users
 ALTER TABLE ONLY public.workspace_operations
     ADD CONSTRAINT workspace_operations_pkey PRIMARY KEY (tenant_id, op_id);
 
+CREATE UNIQUE INDEX domains_verified_idx ON control.domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
 CREATE INDEX jobs_due_idx ON control.jobs USING btree (GREATEST(run_at, lease_until)) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX jobs_finished_idx ON control.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
@@ -1396,11 +2010,27 @@ CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) W
 
 CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
 
+CREATE INDEX pending_sign_ins_expires_idx ON control.pending_sign_ins USING btree (expires_at);
+
+CREATE INDEX pending_sign_ins_person_idx ON control.pending_sign_ins USING btree (person_id);
+
 CREATE UNIQUE INDEX people_email_idx ON control.people USING btree (lower(email));
+
+CREATE INDEX portal_hosts_portal_idx ON control.portal_hosts USING btree (tenant_id, portal_id);
+
+CREATE UNIQUE INDEX portal_hosts_verified_idx ON control.portal_hosts USING btree (host) WHERE (verified_at IS NOT NULL);
 
 CREATE INDEX sessions_expires_idx ON control.sessions USING btree (expires_at);
 
+CREATE INDEX sessions_identity_idx ON control.sessions USING btree (tenant_id, identity_id) WHERE (identity_id IS NOT NULL);
+
 CREATE INDEX sessions_person_idx ON control.sessions USING btree (person_id, last_seen_at DESC);
+
+CREATE INDEX sessions_user_idx ON control.sessions USING btree (tenant_id, user_id);
+
+CREATE INDEX sign_in_replays_expires_idx ON control.sign_in_replays USING btree (expires_at);
+
+CREATE INDEX sign_in_requests_expires_idx ON control.sign_in_requests USING btree (expires_at);
 
 CREATE INDEX throttles_updated_idx ON control.throttles USING btree (updated_at);
 
@@ -1414,7 +2044,45 @@ CREATE INDEX access_grants_group_idx ON public.access_grants USING btree (tenant
 
 CREATE INDEX access_grants_user_idx ON public.access_grants USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
-CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC);
+CREATE INDEX alert_events_newest_idx ON public.alert_events USING btree (tenant_id, alert_id, at DESC);
+
+CREATE INDEX alert_events_user_idx ON public.alert_events USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX alert_notices_channel_idx ON public.alert_notices USING btree (tenant_id, channel_id) WHERE (channel_id IS NOT NULL);
+
+CREATE INDEX alert_notices_newest_idx ON public.alert_notices USING btree (tenant_id, alert_id, created_at DESC);
+
+CREATE INDEX alert_notices_user_idx ON public.alert_notices USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX alert_recipients_alert_idx ON public.alert_recipients USING btree (tenant_id, alert_id);
+
+CREATE INDEX alert_recipients_channel_idx ON public.alert_recipients USING btree (tenant_id, channel_id) WHERE (channel_id IS NOT NULL);
+
+CREATE INDEX alert_recipients_user_idx ON public.alert_recipients USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX alert_states_acked_by_idx ON public.alert_states USING btree (tenant_id, acked_by) WHERE (acked_by IS NOT NULL);
+
+CREATE INDEX alerts_dashboard_idx ON public.alerts USING btree (tenant_id, dashboard_id) WHERE (dashboard_id IS NOT NULL);
+
+CREATE INDEX alerts_dataset_idx ON public.alerts USING btree (tenant_id, dataset_id) WHERE (paused_at IS NULL);
+
+CREATE INDEX alerts_due_idx ON public.alerts USING btree (tenant_id, next_at) WHERE ((paused_at IS NULL) AND (next_at IS NOT NULL));
+
+CREATE INDEX alerts_owner_idx ON public.alerts USING btree (tenant_id, owner_id);
+
+CREATE INDEX alerts_paused_by_idx ON public.alerts USING btree (tenant_id, paused_by) WHERE (paused_by IS NOT NULL);
+
+CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC, audit_id DESC);
+
+CREATE UNIQUE INDEX audit_events_batch_idx ON public.audit_events USING btree (tenant_id, batch, place) WHERE (batch IS NOT NULL);
+
+CREATE INDEX audit_events_open_idx ON public.audit_events USING btree (tenant_id, xact, audit_id) WHERE (batch IS NULL);
+
+CREATE INDEX audit_events_user_idx ON public.audit_events USING btree (tenant_id, user_id, at DESC, audit_id DESC);
+
+CREATE INDEX channels_created_by_idx ON public.channels USING btree (tenant_id, created_by) WHERE (created_by IS NOT NULL);
+
+CREATE UNIQUE INDEX channels_name_idx ON public.channels USING btree (tenant_id, lower(name));
 
 CREATE INDEX comment_threads_dashboard_idx ON public.comment_threads USING btree (tenant_id, dashboard_id, created_at);
 
@@ -1480,6 +2148,8 @@ CREATE INDEX folders_parent_idx ON public.folders USING btree (tenant_id, parent
 
 CREATE INDEX folders_user_idx ON public.folders USING btree (tenant_id, user_id);
 
+CREATE INDEX identities_user_idx ON public.identities USING btree (tenant_id, user_id);
+
 CREATE INDEX leases_dataset_idx ON public.leases USING btree (tenant_id, dataset_id, version);
 
 CREATE INDEX leases_expiry_idx ON public.leases USING btree (tenant_id, expires_at);
@@ -1500,7 +2170,27 @@ CREATE INDEX notifications_unread_idx ON public.notifications USING btree (tenan
 
 CREATE INDEX notifications_user_idx ON public.notifications USING btree (tenant_id, user_id, created_at DESC);
 
+CREATE INDEX portal_dashboards_dashboard_idx ON public.portal_dashboards USING btree (tenant_id, dashboard_id);
+
+CREATE INDEX portal_dashboards_group_idx ON public.portal_dashboards USING btree (tenant_id, portal_id, group_id) WHERE (group_id IS NOT NULL);
+
+CREATE INDEX portal_group_visitors_group_idx ON public.portal_group_visitors USING btree (tenant_id, group_id);
+
+CREATE UNIQUE INDEX portal_groups_name_idx ON public.portal_groups USING btree (tenant_id, portal_id, lower(name));
+
+CREATE INDEX portal_links_visitor_idx ON public.portal_links USING btree (tenant_id, visitor_id);
+
+CREATE INDEX portal_sessions_expiry_idx ON public.portal_sessions USING btree (tenant_id, expires_at);
+
+CREATE INDEX portal_sessions_visitor_idx ON public.portal_sessions USING btree (tenant_id, visitor_id);
+
+CREATE UNIQUE INDEX portal_visitors_email_idx ON public.portal_visitors USING btree (tenant_id, portal_id, lower(email));
+
+CREATE UNIQUE INDEX portals_name_idx ON public.portals USING btree (tenant_id, lower(name));
+
 CREATE INDEX report_contents_expiry_idx ON public.report_contents USING btree (tenant_id, expires_at) WHERE (key <> ''::text);
+
+CREATE INDEX report_deliveries_channel_idx ON public.report_deliveries USING btree (tenant_id, channel_id) WHERE (channel_id IS NOT NULL);
 
 CREATE INDEX report_deliveries_content_idx ON public.report_deliveries USING btree (tenant_id, content_id);
 
@@ -1510,7 +2200,11 @@ CREATE INDEX report_deliveries_recipient_idx ON public.report_deliveries USING b
 
 CREATE INDEX report_deliveries_user_idx ON public.report_deliveries USING btree (tenant_id, user_id);
 
-CREATE UNIQUE INDEX report_recipients_address_idx ON public.report_recipients USING btree (tenant_id, schedule_id, lower(address)) WHERE (user_id IS NULL);
+CREATE UNIQUE INDEX report_recipients_address_idx ON public.report_recipients USING btree (tenant_id, schedule_id, lower(address)) WHERE (address <> ''::text);
+
+CREATE INDEX report_recipients_channel_idx ON public.report_recipients USING btree (tenant_id, channel_id) WHERE (channel_id IS NOT NULL);
+
+CREATE UNIQUE INDEX report_recipients_once_idx ON public.report_recipients USING btree (tenant_id, schedule_id, channel_id) WHERE (channel_id IS NOT NULL);
 
 CREATE INDEX report_recipients_person_idx ON public.report_recipients USING btree (tenant_id, user_id);
 
@@ -1582,6 +2276,8 @@ CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON publ
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
+CREATE CONSTRAINT TRIGGER advance_epoch_second_factor AFTER UPDATE OF second_factor_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+
 CREATE TRIGGER apply_grant AFTER INSERT OR DELETE OR UPDATE ON public.access_grants FOR EACH ROW EXECUTE FUNCTION public.apply_grant();
 
 CREATE TRIGGER derive_access BEFORE INSERT OR UPDATE OF folder_id, restricted, user_id, readers, writers ON public.dashboards FOR EACH ROW EXECUTE FUNCTION public.derive_access();
@@ -1596,6 +2292,9 @@ CREATE TRIGGER revise_ruled AFTER INSERT OR DELETE OR UPDATE ON public.dataset_r
 
 CREATE TRIGGER revise_ruled AFTER INSERT OR DELETE OR UPDATE ON public.dataset_rules FOR EACH ROW EXECUTE FUNCTION public.revise_ruled();
 
+ALTER TABLE ONLY control.domains
+    ADD CONSTRAINT domains_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY control.memberships
     ADD CONSTRAINT memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
@@ -1605,11 +2304,26 @@ ALTER TABLE ONLY control.memberships
 ALTER TABLE ONLY control.one_time_links
     ADD CONSTRAINT one_time_links_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.pending_sign_ins
+    ADD CONSTRAINT pending_sign_ins_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY control.placements
     ADD CONSTRAINT placements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id);
 
 ALTER TABLE ONLY control.sessions
     ADD CONSTRAINT sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES control.people(person_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_policies
+    ADD CONSTRAINT sign_in_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_replays
+    ADD CONSTRAINT sign_in_replays_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY control.sign_in_requests
+    ADD CONSTRAINT sign_in_requests_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES control.tenants(tenant_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1625,6 +2339,54 @@ ALTER TABLE ONLY public.access_grants
 
 ALTER TABLE ONLY public.access_grants
     ADD CONSTRAINT access_grants_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_tenant_id_alert_id_fkey FOREIGN KEY (tenant_id, alert_id) REFERENCES public.alerts(tenant_id, alert_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_events
+    ADD CONSTRAINT alert_events_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.alert_notices
+    ADD CONSTRAINT alert_notices_tenant_id_alert_id_fkey FOREIGN KEY (tenant_id, alert_id) REFERENCES public.alerts(tenant_id, alert_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_notices
+    ADD CONSTRAINT alert_notices_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES public.channels(tenant_id, channel_id) ON DELETE SET NULL (channel_id);
+
+ALTER TABLE ONLY public.alert_notices
+    ADD CONSTRAINT alert_notices_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.alert_recipients
+    ADD CONSTRAINT alert_recipients_tenant_id_alert_id_fkey FOREIGN KEY (tenant_id, alert_id) REFERENCES public.alerts(tenant_id, alert_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_recipients
+    ADD CONSTRAINT alert_recipients_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES public.channels(tenant_id, channel_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_recipients
+    ADD CONSTRAINT alert_recipients_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_states
+    ADD CONSTRAINT alert_states_tenant_id_acked_by_fkey FOREIGN KEY (tenant_id, acked_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (acked_by);
+
+ALTER TABLE ONLY public.alert_states
+    ADD CONSTRAINT alert_states_tenant_id_alert_id_fkey FOREIGN KEY (tenant_id, alert_id) REFERENCES public.alerts(tenant_id, alert_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE SET NULL (dashboard_id);
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_tenant_id_owner_id_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_tenant_id_paused_by_fkey FOREIGN KEY (tenant_id, paused_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (paused_by);
+
+ALTER TABLE ONLY public.audit_details
+    ADD CONSTRAINT audit_details_tenant_id_audit_id_fkey FOREIGN KEY (tenant_id, audit_id) REFERENCES public.audit_events(tenant_id, audit_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.channels
+    ADD CONSTRAINT channels_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (created_by);
 
 ALTER TABLE ONLY public.comment_threads
     ADD CONSTRAINT comment_threads_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
@@ -1725,6 +2487,12 @@ ALTER TABLE ONLY public.folders
 ALTER TABLE ONLY public.group_attributes
     ADD CONSTRAINT group_attributes_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.user_groups(tenant_id, group_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES public.sso_connections(tenant_id, connection_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.identities
+    ADD CONSTRAINT identities_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.leases
     ADD CONSTRAINT leases_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
@@ -1752,8 +2520,44 @@ ALTER TABLE ONLY public.notifications
 ALTER TABLE ONLY public.notifications
     ADD CONSTRAINT notifications_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.portal_assets
+    ADD CONSTRAINT portal_assets_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_dashboards
+    ADD CONSTRAINT portal_dashboards_tenant_id_portal_id_group_id_fkey FOREIGN KEY (tenant_id, portal_id, group_id) REFERENCES public.portal_groups(tenant_id, portal_id, group_id);
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_tenant_id_group_id_fkey FOREIGN KEY (tenant_id, group_id) REFERENCES public.portal_groups(tenant_id, group_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_group_visitors
+    ADD CONSTRAINT portal_group_visitors_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_groups
+    ADD CONSTRAINT portal_groups_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_links
+    ADD CONSTRAINT portal_links_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_visitors
+    ADD CONSTRAINT portal_visitors_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.report_contents
     ADD CONSTRAINT report_contents_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.report_runs(tenant_id, run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES public.channels(tenant_id, channel_id) ON DELETE SET NULL (channel_id);
 
 ALTER TABLE ONLY public.report_deliveries
     ADD CONSTRAINT report_deliveries_tenant_id_content_id_fkey FOREIGN KEY (tenant_id, content_id) REFERENCES public.report_contents(tenant_id, content_id) ON DELETE SET NULL (content_id);
@@ -1766,6 +2570,9 @@ ALTER TABLE ONLY public.report_deliveries
 
 ALTER TABLE ONLY public.report_deliveries
     ADD CONSTRAINT report_deliveries_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES public.channels(tenant_id, channel_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.report_recipients
     ADD CONSTRAINT report_recipients_tenant_id_schedule_id_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES public.report_schedules(tenant_id, schedule_id) ON DELETE CASCADE;
@@ -1788,6 +2595,9 @@ ALTER TABLE ONLY public.reports
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.segments
     ADD CONSTRAINT segments_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
@@ -1800,21 +2610,35 @@ ALTER TABLE ONLY public.user_group_members
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_tenant_id_plan_type_fkey FOREIGN KEY (tenant_id, plan_type) REFERENCES public.tenants(tenant_id, plan_type) ON UPDATE CASCADE;
 
+CREATE POLICY control_rows ON control.domains USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.memberships USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.one_time_links USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.pending_sign_ins USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.people USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.placements USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
+CREATE POLICY control_rows ON control.portal_hosts USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.schedules USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.sessions USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
+CREATE POLICY control_rows ON control.sign_in_policies USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.sign_in_replays USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+CREATE POLICY control_rows ON control.sign_in_requests USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
 CREATE POLICY control_rows ON control.tenants USING ((current_setting('app.scope'::text, true) = 'control'::text));
 
 CREATE POLICY control_rows ON control.throttles USING ((current_setting('app.scope'::text, true) = 'control'::text));
+
+ALTER TABLE control.domains ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.epochs ENABLE ROW LEVEL SECURITY;
 
@@ -1830,17 +2654,33 @@ ALTER TABLE control.outbox ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY outbox_tenant ON control.outbox USING (((current_setting('app.scope'::text, true) = 'control'::text) OR (tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)));
 
+CREATE POLICY own_row ON control.domains FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_row ON control.placements FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_row ON control.portal_hosts FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_row ON control.sign_in_policies FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_row ON control.tenants FOR SELECT USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+ALTER TABLE control.pending_sign_ins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.people ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.placements ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE control.portal_hosts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE control.schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_replays ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE control.sign_in_requests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE control.tenants ENABLE ROW LEVEL SECURITY;
 
@@ -1848,7 +2688,27 @@ ALTER TABLE control.throttles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.access_grants ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.alert_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alert_notices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alert_recipients ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alert_states ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.alerts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_batches ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_chains ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_details ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_forwards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.channels ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.comment_threads ENABLE ROW LEVEL SECURITY;
 
@@ -1896,6 +2756,8 @@ ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.group_attributes ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.identities ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
@@ -1905,6 +2767,24 @@ ALTER TABLE public.member_attributes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.notification_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_assets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_dashboards ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_group_visitors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_visitors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.report_contents ENABLE ROW LEVEL SECURITY;
 
@@ -1918,21 +2798,23 @@ ALTER TABLE public.report_schedules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.reports ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.second_factors ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.segment_garbage ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.segments ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY shared_changes ON public.dashboards AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.dashboards AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_changes ON public.datasets AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.datasets AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_changes ON public.folders AS RESTRICTIVE FOR UPDATE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))) WITH CHECK (true);
+CREATE POLICY shared_changes ON public.folders AS RESTRICTIVE FOR UPDATE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects)))))) WITH CHECK (true);
 
-CREATE POLICY shared_removals ON public.dashboards AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.dashboards AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
-CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.datasets AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
-CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((writers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_removals ON public.folders AS RESTRICTIVE FOR DELETE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((writers IS NULL) OR (writers && ( SELECT public.access_subjects() AS access_subjects))))));
 
 CREATE POLICY shared_rows ON public.comment_threads AS RESTRICTIVE USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
    FROM public.dashboards d
@@ -1942,11 +2824,11 @@ CREATE POLICY shared_rows ON public.comments AS RESTRICTIVE USING (((( SELECT pu
    FROM public.comment_threads t
   WHERE ((t.tenant_id = comments.tenant_id) AND (t.thread_id = comments.thread_id))))));
 
-CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.dashboards AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (dashboard_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
-CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.datasets AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (dataset_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
-CREATE POLICY shared_rows ON public.folders AS RESTRICTIVE FOR SELECT USING (((readers IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects))));
+CREATE POLICY shared_rows ON public.folders AS RESTRICTIVE FOR SELECT USING (((( SELECT public.access_subjects() AS access_subjects) IS NULL) OR ((NOT ( SELECT public.access_outside() AS access_outside)) AND ((readers IS NULL) OR (readers && ( SELECT public.access_subjects() AS access_subjects)))) OR (( SELECT public.access_outside() AS access_outside) AND (folder_id = ANY (( SELECT public.access_subjects() AS access_subjects)::uuid[])))));
 
 CREATE POLICY shared_rows ON public.loads AS RESTRICTIVE FOR SELECT USING (((dataset_id IS NULL) OR (( SELECT public.access_subjects() AS access_subjects) IS NULL) OR (EXISTS ( SELECT 1
    FROM public.datasets d
@@ -1958,9 +2840,31 @@ CREATE POLICY shared_rows ON public.notifications AS RESTRICTIVE FOR SELECT USIN
    FROM public.datasets s
   WHERE ((s.tenant_id = notifications.tenant_id) AND (s.dataset_id = notifications.dataset_id))))))));
 
+ALTER TABLE public.sso_connections ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY tenant_rows ON public.access_grants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.alert_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.alert_notices USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.alert_recipients USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.alert_states USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.alerts USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_batches USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_chains USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_details USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.audit_events USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.audit_forwards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.channels USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.comment_threads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2008,6 +2912,8 @@ CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_
 
 CREATE POLICY tenant_rows ON public.group_attributes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.identities USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
@@ -2017,6 +2923,24 @@ CREATE POLICY tenant_rows ON public.member_attributes USING ((tenant_id = (NULLI
 CREATE POLICY tenant_rows ON public.notification_settings USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.notifications USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_assets USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_dashboards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_group_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_groups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_links USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_sessions USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portals USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.recovery_codes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.report_contents USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2030,9 +2954,13 @@ CREATE POLICY tenant_rows ON public.report_schedules USING ((tenant_id = (NULLIF
 
 CREATE POLICY tenant_rows ON public.reports USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.second_factors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.segment_garbage USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.segments USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.sso_connections USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.tenants USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -2089,10 +3017,22 @@ REVOKE ALL ON FUNCTION control.watch(target regclass, columns text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION control.workspace_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.access_outside() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.access_outside() TO dataflow_app;
+
 REVOKE ALL ON FUNCTION public.access_subjects() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.access_subjects() TO dataflow_app;
 
 REVOKE ALL ON FUNCTION public.apply_grant() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.audit_erase(person uuid, words text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_erase(person uuid, words text[]) TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.audit_prune() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_prune() TO dataflow_app;
+
+REVOKE ALL ON FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_seal(entry_ids uuid[], chain_before bytea, chain_after bytea) TO dataflow_app;
 
 REVOKE ALL ON FUNCTION public.derive_access() FROM PUBLIC;
 
@@ -2112,6 +3052,8 @@ REVOKE ALL ON FUNCTION public.revise_ruled() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.see_as(person uuid, person_role public.user_role) TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.domains TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.jobs TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE control.memberships TO dataflow_app;
@@ -2120,13 +3062,23 @@ GRANT SELECT,INSERT,DELETE ON TABLE control.one_time_links TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.outbox TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE ON TABLE control.pending_sign_ins TO dataflow_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE control.people TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.placements TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.portal_hosts TO dataflow_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE control.schedules TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.sessions TO dataflow_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE control.sign_in_policies TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.sign_in_replays TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE control.sign_in_requests TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE control.tenants TO dataflow_app;
 
@@ -2134,7 +3086,27 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE control.throttles TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_grants TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_events TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_notices TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_recipients TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_states TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alerts TO dataflow_app;
+
+GRANT SELECT ON TABLE public.audit_batches TO dataflow_app;
+
+GRANT SELECT ON TABLE public.audit_chains TO dataflow_app;
+
+GRANT SELECT,INSERT ON TABLE public.audit_details TO dataflow_app;
+
 GRANT SELECT,INSERT ON TABLE public.audit_events TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit_forwards TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channels TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comment_threads TO dataflow_app;
 
@@ -2182,6 +3154,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.group_attributes TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.identities TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
@@ -2191,6 +3165,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.member_attributes TO dataflow_
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_settings TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notifications TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_assets TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_dashboards TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_group_visitors TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_groups TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_links TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_sessions TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_visitors TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portals TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_contents TO dataflow_app;
 
@@ -2204,9 +3196,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.report_schedules TO dataflow_a
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reports TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.second_factors TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segment_garbage TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.segments TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO dataflow_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenants TO dataflow_app;
 

@@ -25,6 +25,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -79,6 +80,8 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: s.pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.Sharing = sharing.New(s.pool, s.Notify)
 	s.Comments = comments.New(comments.Deps{DB: s.pool, Dashboards: s.Dashboards, Notify: s.Notify})
+	s.Alerts = alerts.New(alerts.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
+		Address: func() string { return s.url }, Say: views.AlertWords})
 	s.blobs = blobs
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/views"
@@ -70,7 +72,7 @@ func mailRows(list []delivery.Message, l *locale.Locale, zone *time.Location) []
 		}
 		rows[i] = views.MailRow{
 			ID: m.ID.String(), To: m.To, Subject: m.Subject, State: views.MailState(m.State), Attempts: m.Attempts, Error: m.LastError,
-			At: views.When{At: m.CreatedAt.In(zone), Now: now, Locale: l}, Text: m.Text, Link: linkInText.FindString(m.Text), Files: files,
+			At: views.When{At: m.CreatedAt.In(zone), Now: now, Locale: l}, Text: m.Text, Link: linkOf(m.Text), Files: files,
 		}
 	}
 	return rows
@@ -122,4 +124,14 @@ func noticeThisMachine(next http.Handler) http.Handler {
 func fromThisMachine(r *http.Request) bool {
 	here, _ := r.Context().Value(localKey{}).(bool)
 	return here
+}
+
+// linkOf is the link that a mail is about; not the one that unsubscribes.
+func linkOf(text string) string {
+	for _, link := range linkInText.FindAllString(text, -1) {
+		if !strings.Contains(link, reports.PathUnsubscribe) {
+			return link
+		}
+	}
+	return ""
 }

@@ -32,7 +32,7 @@ func NewPrint(service *reports.Service) http.Handler {
 		header.Set("Cache-Control", "no-store")
 		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self' 'nonce-"+nonce+"'; style-src 'self' 'nonce-"+nonce+"'; style-src-attr 'unsafe-inline'; "+
 			"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		if err := views.PrintPage(views.PrintProps{Sheet: sheet, Nonce: nonce}).Render(ctx, w); err != nil {
+		if err := views.PrintPage(views.PrintProps{Sheet: sheet, Brand: views.Brand{Name: sheet.Workspace}, Nonce: nonce}).Render(ctx, w); err != nil {
 			// Half a page never says that it is complete.
 			slog.ErrorContext(ctx, "draw print page", "error", err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/gorilla/sessions"
 
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
@@ -55,6 +56,7 @@ type Deps struct {
 	Portals *portals.Service
 	// Reports makes files of dashboards; a worker does the work.
 	Reports *reports.Service
+	Alerts  *alerts.Service
 	Events  *events.Bus
 	// Presence is who edits what right now; nil: nobody hears of others.
 	Presence *presence.Board
@@ -159,6 +161,8 @@ func (c *core) router() (chi.Router, error) {
 		notifications{c},
 		reportPages{c},
 		schedules{c},
+		alertPages{c},
+		channelPages{c},
 		mailFiles{c},
 		datasetPages{c},
 		uploadPages{c},

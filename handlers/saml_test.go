@@ -42,7 +42,7 @@ func (b *browser) outside(method, address string, body string, headers ...string
 const formType = "application/x-www-form-urlencoded"
 
 // fields are the inputs of the only form of a page.
-func fields(a answer) url.Values {
+func sentFields(a answer) url.Values {
 	values := url.Values{}
 	a.page.Find("form input[name]").Each(func(_ int, i *goquery.Selection) {
 		values.Set(i.AttrOr("name", ""), i.AttrOr("value", ""))
@@ -80,7 +80,7 @@ func TestSignInThroughSamlidp(t *testing.T) {
 		t.Fatalf("the answer goes to %q", got)
 	}
 	// The browser posts it here from another site.
-	b.outside(http.MethodPost, s.url+"/saml/one/acs", fields(answered).Encode(), "Content-Type", formType, "Sec-Fetch-Site", "cross-site", "Origin", idp.URL).
+	b.outside(http.MethodPost, s.url+"/saml/one/acs", sentFields(answered).Encode(), "Content-Type", formType, "Sec-Fetch-Site", "cross-site", "Origin", idp.URL).
 		leadsTo(views.PathAccount)
 	b.get(views.PathAccount).want(http.StatusOK).shows(".shell-main", "Sessions").lacks("form[action='" + views.PathAccountPassword + "']")
 	owner.get(views.PathMembers).shows("tbody", "Mara Lindqvist").shows("tbody", "mara@one.example").shows("tbody", "Editor").shows("tbody", "SSO")

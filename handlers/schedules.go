@@ -115,6 +115,9 @@ func (h schedules) answer(w http.ResponseWriter, r *http.Request, status int, pr
 	if props.Members, err = h.Reports.ListMembers(r.Context(), a); err != nil {
 		return err
 	}
+	if props.Channels, err = h.Delivery.ListChannels(r.Context(), a); err != nil {
+		return err
+	}
 	if props.Dashboard == "" {
 		all, err := h.Dashboards.List(r.Context(), a, dashboards.ListQuery{Limit: 200})
 		if err != nil {
@@ -153,7 +156,8 @@ func (h schedules) read(r *http.Request) (f reports.ScheduleForm, err error) {
 		}
 		f.Users = append(f.Users, id)
 	}
-	return f, nil
+	f.Channels, err = readIDs[ids.Channel](r, "channel")
+	return f, err
 }
 
 func (h schedules) create(w http.ResponseWriter, r *http.Request) error {

@@ -2,16 +2,24 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/mail"
+	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,9 +36,12 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	chromium "github.com/dataflowhq/dataflow/platform/browser"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	mailer "github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/mail/mailtest"
+	"github.com/dataflowhq/dataflow/platform/outbound"
+	"github.com/dataflowhq/dataflow/platform/sftp/sftptest"
 	"github.com/dataflowhq/dataflow/views"
 )
 
@@ -42,6 +53,7 @@ type scheduleSite struct {
 	refuse, taken atomic.Pointer[func(to string) error]
 	runner        *jobs.Runner
 	offset        atomic.Int64 // of the clock
+	renderer      reports.Renderer
 }
 
 func newScheduleSite(t *testing.T, kept ...bool) *scheduleSite {
@@ -79,9 +91,10 @@ func (s *scheduleSite) use(t *testing.T, port int, timeout time.Duration) {
 
 func (s *scheduleSite) wire(sender delivery.Sender) {
 	address := func() string { return s.url }
-	s.Delivery = delivery.NewService(delivery.Deps{DB: s.pool, Tenants: s.Tenants, Sender: sender, Blobs: s.blobs, ShowBodies: true, Renderer: views.Letters{Address: address}})
+	s.Delivery = delivery.NewService(delivery.Deps{DB: s.pool, Tenants: s.Tenants, Sender: sender, Blobs: s.blobs, ShowBodies: true, Renderer: views.Letters{Address: address},
+		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})})
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: s.blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey,
-		Mail: s.Delivery, Address: address, Clock: func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }})
+		Mail: s.Delivery, Address: address, Renderer: s.renderer, Clock: func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }})
 	s.runner = jobs.NewRunner(jobs.Config{Store: s.pool, Log: slog.New(slog.DiscardHandler)})
 	fast := func(o jobs.Options) jobs.Options {
 		o.Backoff, o.MaxBackoff, o.MaxAttempts = time.Nanosecond, time.Nanosecond, 4
@@ -1044,5 +1057,122 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 	}
 	if list := b.get(views.PathSchedules).want(http.StatusOK); strings.Contains(list.body, "Trading") {
 		t.Error("strangers list it")
+	}
+}
+
+// A document goes the whole way: drawn by the browser, handed to a mail server,
+// shown as a picture in the mail, and with the numbers of the dashboard.
+func TestAScheduledDocumentArrives(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	var pages http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { pages.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	printing := chromium.New(chromium.Config{Origin: strings.TrimPrefix(server.URL, "http://"), Timeout: 8 * time.Minute})
+	t.Cleanup(func() { _ = printing.Close() })
+	s.renderer = testPrinter{printing}
+	s.use(t, s.server.Port, time.Minute)
+	pages = NewPrint(s.Reports)
+	f := s.table("editor", "buyer@example.org")
+	f.Name, f.Spec = "Board pack", reports.Spec{Format: reports.PDF, Widgets: []string{"sum", "bars", "table"}}
+	id := s.create(t, f)
+	s.due(t)
+	s.work(t)
+	run, lines := s.states(t, id)
+	if run.State != reports.RunDone || len(lines) != 2 {
+		t.Fatalf("%+v", run)
+	}
+	got, _ := s.mails(t)
+	for to, l := range lines {
+		if l.State != reports.LineSent || l.Stated.Bytes == 0 || len(got[to]) != 1 {
+			t.Fatalf("%s: %+v, %d mails", to, l, len(got[to]))
+		}
+		m := got[to][0]
+		body := m.files["Trading -b.pdf"]
+		sum := sha256.Sum256([]byte(body))
+		if int64(len(body)) != l.Stated.Bytes || hex.EncodeToString(sum[:]) != l.Stated.SHA256 {
+			t.Errorf("%s: %d bytes arrived of %d; files %v", to, len(body), l.Stated.Bytes, slices.Sorted(maps.Keys(m.files)))
+		}
+		text := textOf(t, []byte(body))
+		for _, want := range []string{"Trading <b>", "One", "7,260", "=phone", "Page 1 of "} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: the document lacks %q: %s", to, want, text)
+			}
+		}
+		if !strings.HasPrefix(m.files["dashboard.png"], "\x89PNG") || !strings.Contains(m.html, "cid:dashboard.png") {
+			t.Errorf("%s: no picture", to)
+		}
+	}
+}
+
+// Reports go to channels beside mail: the file itself into a folder, a link to
+// it by webhook. Attempts that broke off are made again and leave one file.
+func TestReportsGoToChannels(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	var bodies []map[string]any
+	busy := true
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		if busy = !busy; !busy {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		bodies = append(bodies, body)
+		_, _ = w.Write([]byte("thanks"))
+	}))
+	t.Cleanup(hook.Close)
+	files := sftptest.Start(t, nil)
+	var channels []ids.Channel
+	for kind, target := range map[delivery.ChannelKind]delivery.Target{delivery.Webhook: {URL: hook.URL},
+		delivery.SFTP: {Host: files.Address, User: sftptest.User, Password: sftptest.Password, HostKey: files.HostKey}} {
+		id, _, err := s.Delivery.CreateChannel(t.Context(), s.actor("admin"), kind, string(kind), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		channels = append(channels, id)
+	}
+	f := s.table()
+	f.Channels = channels
+	id := s.create(t, f)
+	s.due(t)
+	s.work(t)
+	run, lines := s.states(t, id)
+	if run.State != reports.RunDone || len(lines) != 2 {
+		t.Fatalf("%+v", run)
+	}
+	list, err := os.ReadDir(files.Dir)
+	if err != nil || len(list) != 1 || list[0].Name() != "Rows "+run.DueAt.UTC().Format("2006-01-02 1504")+".csv" {
+		t.Fatalf("%v, %v", list, err)
+	}
+	body, err := os.ReadFile(filepath.Join(files.Dir, list[0].Name()))
+	if err != nil || strings.Count(string(body), "\n") != 121 {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+	if l := lines["sftp"]; l.State != reports.LineSent || l.Answer != list[0].Name() {
+		t.Errorf("%+v", l)
+	}
+	if l := lines["webhook"]; l.State != reports.LineSent || l.Answer != "200 thanks" || l.Attempts != 2 || len(bodies) != 1 {
+		t.Fatalf("%+v, %d posts", l, len(bodies))
+	}
+	told := bodies[0]["file"].(map[string]any)
+	if bodies[0]["event"] != "report.ready" || bodies[0]["id"] != lines["webhook"].ID.String() || told["sha256"] != lines["webhook"].Stated.SHA256 {
+		t.Errorf("%v", bodies[0])
+	}
+	// The link works for whoever was given it, and the ledger knows.
+	answer := s.browser(t).get(strings.TrimPrefix(told["url"].(string), s.url)).want(http.StatusOK)
+	if answer.body != string(body) {
+		t.Errorf("%d bytes by the link, %d in the folder", len(answer.body), len(body))
+	}
+	if _, lines = s.states(t, id); lines["webhook"].OpenedAt.IsZero() {
+		t.Error("nobody knows that the link was followed")
+	}
+	// A channel that is gone gets nothing, and is said to.
+	if err := s.Delivery.DeleteChannel(t.Context(), s.actor("admin"), channels[0]); err != nil {
+		t.Fatal(err)
+	}
+	if one := s.read(t, id); len(one.Recipients) != 1 {
+		t.Errorf("%+v", one.Recipients)
 	}
 }

@@ -32,6 +32,7 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 	s.Nav = views.NavAccess{
 		Data:     access.Can(i.Actor, access.ViewContent) == nil,
 		Reports:  access.Can(i.Actor, access.EditContent) == nil,
+		Alerts:   access.Can(i.Actor, access.ViewContent) == nil,
 		New:      access.Can(i.Actor, access.EditContent) == nil,
 		Load:     access.Can(i.Actor, access.ManageData) == nil,
 		Search:   views.PathSearch,

@@ -79,19 +79,21 @@ RETURNING schedule_id, owner_id, name, next_at::timestamptz AS due_at;
 
 -- RecipientInsert adds one, once.
 -- name: RecipientInsert :exec
-INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address)
-VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address) ON CONFLICT DO NOTHING;
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id)
+VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address, sqlc.narg(channel_id)) ON CONFLICT DO NOTHING;
 
--- RecipientKeep removes those that are in neither list.
+-- RecipientKeep removes those that are in none of the lists.
 -- name: RecipientKeep :exec
 DELETE FROM report_recipients WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id
-  AND NOT (COALESCE(user_id = ANY(@users::uuid[]), false) OR (user_id IS NULL AND lower(address) = ANY(@addresses::text[])));
+  AND NOT (COALESCE(user_id = ANY(@users::uuid[]), false) OR COALESCE(channel_id = ANY(@channels::uuid[]), false)
+           OR (address <> '' AND lower(address) = ANY(@addresses::text[])));
 
 -- RecipientList reads those of some schedules, with what is known of each person.
 -- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.unsubscribed_at, COALESCE(u.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
        (u.removed_at IS NOT NULL)::boolean AS removed
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
+LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
 WHERE r.tenant_id = @tenant_id AND r.schedule_id = ANY(@schedules::uuid[])
 ORDER BY r.created_at, r.recipient_id;
 
@@ -182,8 +184,8 @@ UPDATE report_contents SET key = '', picture_key = '' WHERE tenant_id = @tenant_
 
 -- LedgerInsert adds a line for one recipient of a run, once.
 -- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address)
-VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address) ON CONFLICT DO NOTHING;
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id)
+VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id)) ON CONFLICT DO NOTHING;
 
 -- LedgerListDue reads the lines of a run that wait for their content.
 -- name: LedgerListDue :many
@@ -202,7 +204,7 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due',
 
 -- LedgerGet reads a line with all that its mail needs.
 -- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
@@ -215,6 +217,11 @@ LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.co
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
 LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id;
+
+-- LedgerAttempt counts an attempt at a channel, which may be made again at will.
+-- name: LedgerAttempt :execrows
+UPDATE report_deliveries SET attempts = attempts + 1, handed_at = now()
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state = 'rendered';
 
 -- LedgerHand notes, before a mail server is given the message, that it will be.
 -- name: LedgerHand :execrows

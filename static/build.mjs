@@ -81,8 +81,8 @@ async function styles() {
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
   const schedules = `@layer components {\n${read("css/schedules.css")}\n}`;
   addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
-  // A portal's pages, the form in which its brand is chosen, settings of sign-in.
-  for (const name of ["portal.css", "brand.css", "sso.css"]) {
+  // A portal's pages, the form in which its brand is chosen, settings of sign-in, alerts.
+  for (const name of ["portal.css", "brand.css", "sso.css", "alerts.css"]) {
     const sheet = `@layer components {\n${read(`css/${name}`)}\n}`;
     addHashed(name, transform({ filename: name, code: Buffer.from(sheet), minify: true, targets }).code);
   }
@@ -248,7 +248,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "sso.css", "uploads.js", "portal.css", "brand.css", "brand.js", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "sso.css", "alerts.css", "uploads.js", "portal.css", "brand.css", "brand.js", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -31,6 +31,9 @@ func (s Shell) entries(ctx context.Context) []navEntry {
 	if s.Nav.Reports {
 		list = append(list, navEntry{NavReports, messages.T(ctx, "shell.reports"), "mail-check", PathSchedules, ""})
 	}
+	if s.Nav.Alerts {
+		list = append(list, navEntry{NavAlerts, messages.T(ctx, "shell.alerts"), "bell-ring", PathAlerts, ""})
+	}
 	return list
 }
 

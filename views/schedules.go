@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -122,6 +123,9 @@ func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
 	case good == 0:
 		return ui.TagProps{Label: messages.T(ctx, "schedules.nothing"), Icon: "minus"}
 	}
+	if counts[reports.LineKept] == good {
+		return ui.TagProps{Label: messages.T(ctx, "schedules.line_kept"), Icon: "mail"}
+	}
 	return ui.TagProps{Label: messages.T(ctx, "schedules.delivered"), Icon: "check", Tone: ui.Positive}
 }
 
@@ -213,6 +217,7 @@ type ScheduleFormProps struct {
 	Form       reports.ScheduleForm
 	Addresses  string // one a line
 	Members    []reports.Member
+	Channels   []delivery.Channel
 	Zones      []ui.Option
 	Errors     map[string]string
 }

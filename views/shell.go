@@ -80,6 +80,7 @@ type ShellUser struct {
 type NavAccess struct {
 	Data     bool   // datasets
 	Reports  bool   // scheduled reports
+	Alerts   bool   // measures that are watched
 	New      bool   // make dashboards
 	Load     bool   // load files
 	Settings bool   // workspace settings and members
@@ -106,6 +107,7 @@ const (
 	NavDashboards NavID = "dashboards"
 	NavData       NavID = "data"
 	NavReports    NavID = "reports"
+	NavAlerts     NavID = "alerts"
 	NavSettings   NavID = "settings"
 	NavAccount    NavID = "account"
 	NavOutbox     NavID = "outbox"

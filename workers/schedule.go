@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
@@ -34,6 +35,8 @@ func schedules() []schedule {
 		{every: 24 * time.Hour, args: notify.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 6 * time.Hour, args: auth.RefreshArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
+		{every: 24 * time.Hour, args: alerts.PruneArgs{}, queue: jobs.Short, perTenant: true},
+		{every: 5 * time.Minute, args: alerts.EvaluateArgs{}, queue: jobs.Short, perTenant: true}, // finds what is overdue
 		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: time.Hour, args: datasets.SweepArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: datasets.OrphansArgs{}, queue: jobs.Bulk, perTenant: true},

@@ -15,13 +15,23 @@ import (
 type told struct {
 	outbox  events.Outbox
 	changed func(ctx context.Context, tenant ids.Tenant) error
+	dataset func(ctx context.Context, tenant ids.Tenant, dataset ids.Dataset) error
 }
 
 func (t told) PublishOutbox(ctx context.Context, limit int, publish func(context.Context, []events.Stored) error) (int, error) {
 	return t.outbox.PublishOutbox(ctx, limit, func(ctx context.Context, list []events.Stored) error {
 		seen := map[uuid.UUID]bool{}
 		for _, e := range list {
-			if e.Kind != events.DatasetChanged || seen[e.TenantID] {
+			if e.Kind != events.DatasetChanged {
+				continue
+			}
+			if !seen[e.ID] {
+				seen[e.ID] = true
+				if err := t.dataset(ctx, ids.Tenant(e.TenantID), ids.Dataset(e.ID)); err != nil {
+					return err
+				}
+			}
+			if seen[e.TenantID] {
 				continue
 			}
 			seen[e.TenantID] = true

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
@@ -53,6 +54,7 @@ type Deps struct {
 	Delivery *delivery.Service
 	Notify   *notify.Service
 	Reports  *reports.Service
+	Alerts   *alerts.Service
 }
 
 // Workers is the worker role of one process.
@@ -87,7 +89,7 @@ func New(deps Deps) *Workers {
 	}
 	var outbox events.Outbox = deps.Store
 	if deps.Reports != nil {
-		outbox = told{outbox: deps.Store, changed: deps.Reports.DataChanged}
+		outbox = told{outbox: deps.Store, changed: deps.Reports.DataChanged, dataset: deps.Alerts.DataChanged}
 	}
 	return &Workers{
 		deps: deps,

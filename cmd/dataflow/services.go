@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -25,7 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/rediscache"
-	"github.com/dataflowhq/dataflow/platform/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -47,6 +48,7 @@ type services struct {
 	notify     *notify.Service
 	reports    *reports.Service
 	portals    *portals.Service
+	alerts     *alerts.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
 	// openPrinting makes reports print too: a command that needs it calls it.
@@ -63,7 +65,7 @@ func (a *app) openServices() (*services, error) {
 	if err := a.openPeople(s); err != nil {
 		return nil, err
 	}
-	s.audit = audit.New(audit.Deps{DB: a.db, Boxes: s.tenants, Dial: outbound.New(a.cfg.OutboundNetworks).DialContext, Log: a.log})
+	s.audit = audit.New(audit.Deps{DB: a.db, Boxes: s.tenants, Dial: outbound.NewDialer(a.cfg.OutboundNetworks).DialContext, Log: a.log})
 	a.onClose(s.audit.Close)
 	limits := a.cfg.Limits
 	s.engine = warehouse.New(warehouse.Config{
@@ -95,6 +97,8 @@ func (a *app) openServices() (*services, error) {
 	s.sharing = sharing.New(a.db, s.notify)
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Sharing: s.sharing, Log: a.log})
 	s.comments = comments.New(comments.Deps{DB: a.db, Dashboards: s.dashboards, Notify: s.notify})
+	s.alerts = alerts.New(alerts.Deps{DB: a.db, Tenants: s.tenants, Datasets: s.datasets, Dashboards: s.dashboards, Delivery: s.delivery, Notify: s.notify,
+		Address: func() string { return a.baseURL }, Say: views.AlertWords, Log: a.log})
 	s.openPrinting = func() error { return a.openReports(s, true) }
 	return s, a.openReports(s, false)
 }
@@ -102,7 +106,8 @@ func (a *app) openServices() (*services, error) {
 // openPeople wires sign-in and the mail that goes with it.
 func (a *app) openPeople(s *services) error {
 	address := func() string { return a.baseURL }
-	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, Blobs: a.blobs, ShowBodies: a.demo}
+	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, Blobs: a.blobs, ShowBodies: a.demo,
+		Outbound: outbound.New(outbound.Config{Allow: a.cfg.OutboundNetworks})}
 	if smtp := a.cfg.SMTP; smtp.Configured() {
 		sender, err := mail.New(mail.Config{Host: smtp.Host, Port: smtp.Port, Username: smtp.Username,
 			Password: smtp.Password.Reveal(), From: smtp.From, TLS: smtp.TLS})
@@ -114,7 +119,7 @@ func (a *app) openPeople(s *services) error {
 	s.delivery = delivery.NewService(deps)
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
 	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, Notify: s.notify, BaseURL: address,
-		Outbound: safehttp.Client{Private: a.cfg.AllowPrivateAddresses}, Resolver: hosts.NewResolver(a.cfg.DNSServer)})
+		Outbound: safehttp.Client{Allow: a.cfg.OutboundNetworks}, Resolver: hosts.NewResolver(a.cfg.DNSServer)})
 	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, Mailer: s.delivery, Log: a.log,
 		Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil

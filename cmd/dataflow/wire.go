@@ -186,7 +186,7 @@ func (a *app) close(timeout time.Duration) error {
 func (a *app) handler(stopping context.Context, s *services) (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery,
-		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Comments: s.comments, Notify: s.notify, Reports: s.reports, Portals: s.portals,
+		Datasets: s.datasets, Dashboards: s.dashboards, Sharing: s.sharing, Comments: s.comments, Notify: s.notify, Reports: s.reports, Portals: s.portals, Alerts: s.alerts,
 		Events: s.bus, Presence: presence.New(a.redis), Stopping: stopping.Done(),
 		Health: []telemetry.Check{
 			{Name: "database", Ask: a.db.Ping},
@@ -205,7 +205,7 @@ func (a *app) handler(stopping context.Context, s *services) (http.Handler, erro
 func (a *app) workers(s *services, locked bool) *workers.Workers {
 	deps := workers.Deps{
 		Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, BulkConcurrency: a.cfg.Limits.JobConcurrency,
-		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery, Notify: s.notify, Datasets: s.datasets, Reports: s.reports,
+		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery, Notify: s.notify, Datasets: s.datasets, Reports: s.reports, Alerts: s.alerts,
 	}
 	if locked {
 		deps.Name, deps.ReleaseOwn = "serve", true

@@ -303,8 +303,8 @@ func (s *Service) send(ctx context.Context, tenant ids.Tenant, to *Forward, seal
 	} else {
 		err = s.sendSyslog(ctx, u, events)
 	}
-	if errors.Is(err, outbound.ErrRefused) {
-		return jobs.Permanent(outbound.ErrRefused.Wrap(err))
+	if errors.Is(err, outbound.ErrPrivate) {
+		return jobs.Permanent(outbound.ErrPrivate.Wrap(err))
 	}
 	var known *apperr.Error
 	if err != nil && !errors.As(err, &known) {
@@ -411,7 +411,7 @@ func (s *Service) sendHEC(ctx context.Context, u *url.URL, token string, events 
 	if token != "" {
 		request.Header.Set("Authorization", "Splunk "+token)
 	}
-	client := outbound.Client(s.dial, func(t *http.Transport) {
+	client := outbound.ClientOver(s.dial, func(t *http.Transport) {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: s.tls}
 	})
 	defer client.CloseIdleConnections()

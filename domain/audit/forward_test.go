@@ -264,7 +264,7 @@ func (r *rig) batchesOf(t *testing.T, n int) {
 // A workspace can't reach into the network that DataFlow stands in.
 func TestForwardingReachesNoPrivateAddress(t *testing.T) {
 	r := setup(t)
-	dialer := outbound.New(nil)
+	dialer := outbound.NewDialer(nil)
 	r.permission = func(address string) error {
 		conn, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err == nil {
@@ -274,12 +274,12 @@ func TestForwardingReachesNoPrivateAddress(t *testing.T) {
 	}
 	r.forwardTo(audit.HEC, "http://127.0.0.1:9", "")
 	r.seal(1)
-	if err := r.forward(); !errors.Is(err, outbound.ErrRefused) {
+	if err := r.forward(); !errors.Is(err, outbound.ErrPrivate) {
 		t.Errorf("loopback: %v", err)
 	}
 	r.forwardTo(audit.Syslog, "tcp://localhost:514", "")
 	r.seal(1)
-	if err := r.forward(); !errors.Is(err, outbound.ErrRefused) {
+	if err := r.forward(); !errors.Is(err, outbound.ErrPrivate) {
 		t.Errorf("a name of loopback: %v", err)
 	}
 	for _, bad := range [][2]string{

@@ -23,7 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
-	"github.com/dataflowhq/dataflow/platform/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
 )
 
 // What can go wrong.
@@ -88,9 +88,7 @@ type Deps struct {
 	Outbound safehttp.Client
 	// Resolver looks domains up; the system's when nil.
 	Resolver Resolver
-	// Attributes takes what a provider says of somebody, for rules on rows; nil: it is not kept.
-	Attributes AttributeSetter
-	Hashing    Hashing // DefaultHashing when zero; tests take less
+	Hashing  Hashing // DefaultHashing when zero; tests take less
 }
 
 // Service is safe for concurrent use.

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -28,7 +29,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
-	"github.com/dataflowhq/dataflow/platform/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
 )
 
 // openID is a workspace whose people sign in by OpenID Connect.
@@ -36,7 +37,7 @@ func openID(t *testing.T, issuer, clientID, secret string, change ...func(*auth.
 	t.Helper()
 	f := setup(t)
 	f.Service = auth.NewService(auth.Deps{DB: f.db, Tenants: f.tenants, Mailer: f.mail, BaseURL: func() string { return "https://bi.example" },
-		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: safehttp.Client{Private: true}})
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: safehttp.Client{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}})
 	f.user(t, f.one, "owner@one.example", access.Owner)
 	_, owner := f.signIn(t, "owner@one.example", password)
 	f.verified(t, f.one, "one.example")

@@ -76,12 +76,6 @@ type AttributeRule struct {
 	To   string `json:"to"`
 }
 
-// AttributeSetter keeps what a provider says of a person: all values of the
-// attributes named, in the caller's transaction, which is bound to the tenant.
-type AttributeSetter interface {
-	SetAttributes(ctx context.Context, tx *db.Tx, userID ids.User, values map[string][]string) error
-}
-
 // role is what somebody with these groups becomes, and whether a rule says so.
 func (m Mapping) role(groups []string) (role access.Role, ruled bool) {
 	for _, rule := range m.Roles {

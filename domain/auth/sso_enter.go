@@ -18,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
@@ -536,14 +537,14 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p pro
 	if err := s.followTeams(ctx, tx, userID, p.Mapping.Teams, groups); err != nil {
 		return err
 	}
-	if s.deps.Attributes == nil || len(p.Mapping.People) == 0 {
+	if len(p.Mapping.People) == 0 {
 		return nil
 	}
 	values := map[string][]string{}
 	for _, rule := range p.Mapping.People {
 		values[rule.To] = append(values[rule.To], p.Attributes[rule.From]...)
 	}
-	return s.deps.Attributes.SetAttributes(ctx, tx, ids.User(userID), values)
+	return tenants.FollowAttributes(ctx, tx, actor, ids.User(userID), values)
 }
 
 func (s *Service) followTeams(ctx context.Context, tx *db.Tx, userID uuid.UUID, rules []TeamRule, groups []string) error {

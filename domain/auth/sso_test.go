@@ -107,7 +107,7 @@ func (f *fixture) audited(t *testing.T, in tenants.Tenant) []string {
 	t.Helper()
 	var list []string
 	err := f.db.InTenantTx(t.Context(), in.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.AuditList(ctx, in.ID.UUID(), uuid.Max, 50)
+		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: in.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), BeforeID: uuid.Max, RowLimit: 50})
 		for _, row := range rows {
 			var detail struct {
 				Code string `json:"code"`

@@ -366,6 +366,9 @@ func (d *drawing) format(c *warehouse.ResultColumn) locale.Format {
 }
 
 // number turns the format of a config into that of package locale.
+// Number is how values of the format are written.
+func (f Format) Number(integer bool) locale.Format { return f.number(integer) }
+
 func (f Format) number(integer bool) locale.Format {
 	out := locale.Format{Style: locale.Style(f.Style), Unit: f.Unit, Decimals: f.Decimals, Integer: integer && f.Style != "percent"}
 	if out.Style == "" {

@@ -38,6 +38,8 @@ type Tile struct {
 	// nothing to ask yet: it is a drop target there.
 	Draft bool
 	Unset bool
+	// Measured tells that the widget has a measure, which can be watched.
+	Measured bool
 	// LastGood is the last answer that this widget had; nil for none.
 	LastGood *LastGood
 	Sampled  *Sampled
@@ -79,7 +81,7 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	w := &p.Widget
 	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout, Places: p.Places, Section: p.Section,
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
-		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil}
+		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil, Measured: len(w.Query.Measures) > 0}
 	t.Needs, t.Levels = p.needs, p.levels
 	if t.Unset || len(t.Needs) > 0 {
 		return t, ctx.Err()

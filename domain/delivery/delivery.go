@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/mail"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 )
 
 const (
@@ -47,13 +48,20 @@ type Deps struct {
 	// ShowBodies lets admins read what messages say: in a demo, where they go
 	// nowhere else. They hold links that open accounts.
 	ShowBodies bool
+	// Outbound reaches channels; the public internet alone when nil.
+	Outbound *outbound.Client
 }
 
 // Service is safe for concurrent use.
 type Service struct{ deps Deps }
 
 // NewService makes the service.
-func NewService(deps Deps) *Service { return &Service{deps: deps} }
+func NewService(deps Deps) *Service {
+	if deps.Outbound == nil {
+		deps.Outbound = outbound.New(outbound.Config{})
+	}
+	return &Service{deps: deps}
+}
 
 // SendOptions are for the binding of SendArgs: about six hours of attempts.
 var SendOptions = jobs.Options{Timeout: 5 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}

@@ -39,6 +39,9 @@ type (
 	portal    struct{}
 	visitor   struct{}
 	rule      struct{}
+	alert     struct{}
+	channel   struct{}
+	notice    struct{}
 )
 
 // One type an entity.
@@ -69,6 +72,9 @@ type (
 	Portal    = ID[portal]
 	Visitor   = ID[visitor]
 	Rule      = ID[rule]
+	Alert     = ID[alert]
+	Channel   = ID[channel]
+	Notice    = ID[notice]
 )
 
 // New makes an id that sorts after all earlier ones.

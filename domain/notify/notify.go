@@ -37,11 +37,12 @@ const (
 	Shared     Kind = "shared"
 	LoadDone   Kind = "load_done"
 	LoadFailed Kind = "load_failed"
+	Alert      Kind = "alert"
 	BreakGlass Kind = "break_glass" // an owner signed in without the single sign-on that is required
 )
 
 // Kinds lists all, in the order of the settings.
-var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, BreakGlass}
+var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, Alert, BreakGlass}
 
 // Setting is how somebody is told of a kind.
 type Setting struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -65,6 +66,7 @@ type ScheduleForm struct {
 	LinkAbove     int64  // bytes; DefaultLinkAbove when 0
 	Users         []ids.User
 	Addresses     []string
+	Channels      []ids.Channel
 }
 
 // Schedule is a report that is sent again and again.
@@ -84,8 +86,9 @@ type Schedule struct {
 
 // ScheduleRecipient is who gets it.
 type ScheduleRecipient struct {
-	User         ids.User // zero for an address alone
-	Name         string   // the address where there is none
+	User         ids.User    // zero for an address alone
+	Channel      ids.Channel // zero for mail
+	Name         string      // the address where there is none
 	Address      string
 	Unsubscribed bool
 	Left         bool // the workspace
@@ -279,7 +282,18 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 			fields["addresses"] = apperr.Describe(err).Sentence
 		}
 	}
-	if n := len(f.Users) + len(f.Addresses); n == 0 {
+	if len(f.Channels) > 0 {
+		known, err := s.deps.Mail.ListChannels(ctx, actor)
+		if err != nil {
+			return c, err
+		}
+		for _, id := range f.Channels {
+			if !slices.ContainsFunc(known, func(c delivery.Channel) bool { return c.ID == id && c.Kind.TakesFiles() }) {
+				fields["users"] = "One of these channels is gone, or takes no reports."
+			}
+		}
+	}
+	if n := len(f.Users) + len(f.Addresses) + len(f.Channels); n == 0 {
 		fields["users"] = "Choose at least one person or write an address."
 	} else if n > maxRecipients {
 		fields["users"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
@@ -326,30 +340,38 @@ func (s *Service) zone(ctx context.Context, actor access.Actor, name string) (*t
 
 // setRecipients keeps those that stay, with what they chose.
 func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule, f ScheduleForm) error {
-	users, addresses := []uuid.UUID{}, []string{}
+	users, addresses, channels := []uuid.UUID{}, []string{}, []uuid.UUID{}
+	for _, channel := range f.Channels {
+		channels = append(channels, channel.UUID())
+	}
 	for _, user := range f.Users {
 		users = append(users, user.UUID())
 	}
 	for _, address := range f.Addresses {
 		addresses = append(addresses, strings.ToLower(address))
 	}
-	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses}); err != nil {
+	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels}); err != nil {
 		return fmt.Errorf("remove recipients: %w", err)
 	}
-	insert := func(user *uuid.UUID, address string) error {
+	insert := func(user *uuid.UUID, address string, channel *uuid.UUID) error {
 		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
-			UserID: user, Address: address}); err != nil {
+			UserID: user, Address: address, ChannelID: channel}); err != nil {
 			return fmt.Errorf("insert recipient: %w", err)
 		}
 		return nil
 	}
 	for i := range users {
-		if err := insert(&users[i], ""); err != nil {
+		if err := insert(&users[i], "", nil); err != nil {
+			return err
+		}
+	}
+	for i := range channels {
+		if err := insert(nil, "", &channels[i]); err != nil {
 			return err
 		}
 	}
 	for _, address := range f.Addresses {
-		if err := insert(nil, address); err != nil {
+		if err := insert(nil, address, nil); err != nil {
 			return err
 		}
 	}
@@ -482,6 +504,9 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		if row.UserID != nil {
 			r.User, r.Address = ids.User(*row.UserID), row.Email
 			one.Users = append(one.Users, r.User)
+		} else if row.ChannelID != nil {
+			r.Channel, r.Address = ids.Channel(*row.ChannelID), row.Name
+			one.Channels = append(one.Channels, r.Channel)
 		} else {
 			one.Addresses = append(one.Addresses, row.Address)
 		}
@@ -700,20 +725,20 @@ func (s *Service) insertRun(ctx context.Context, tx *db.Tx, run db.RunInsertPara
 // RetryDelivery sends once more what did not arrive, or may not have.
 //
 // Errors: access.forbidden, reports.schedule_not_found.
-func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.Schedule, delivery ids.Delivery) error {
+func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.Schedule, line ids.Delivery) error {
 	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
-		line, err := tx.LedgerGet(ctx, tx.TenantID, delivery.UUID())
-		if err != nil || line.ScheduleID != id.UUID() {
+		found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
+		if err != nil || found.ScheduleID != id.UUID() {
 			return ErrScheduleNotFound.Wrap(err)
 		}
-		row, err := tx.LedgerRetry(ctx, tx.TenantID, delivery.UUID())
+		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
 		if db.IsNoRows(err) {
 			return nil // it is on its way
 		}
 		if err != nil {
 			return fmt.Errorf("retry delivery: %w", err)
 		}
-		state, args, queue := RunSending, jobs.Args(DeliverArgs{Delivery: delivery}), jobs.Short
+		state, args, queue := RunSending, jobs.Args(DeliverArgs{Delivery: line}), jobs.Short
 		if row.State == string(LineDue) {
 			state, args, queue = RunDue, RunArgs{Run: ids.Run(row.RunID)}, jobs.Bulk
 		}

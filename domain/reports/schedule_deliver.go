@@ -58,6 +58,9 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 	if err != nil {
 		return err
 	}
+	if row.ChannelID != nil && row.State == string(LineRendered) {
+		return s.push(ctx, job, row)
+	}
 	if row.HandedAt != nil {
 		if err := s.setUnknown(ctx, job, mail.ErrUnknown, row.ResendUnknown && !row.Resent); err != nil {
 			return err

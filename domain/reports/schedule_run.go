@@ -310,9 +310,9 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 
 // openLedger writes a line for each recipient, once.
 func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
-	insert := func(recipient, user *uuid.UUID, address string) error {
+	insert := func(recipient, user *uuid.UUID, address string, channel *uuid.UUID) error {
 		err := tx.LedgerInsert(ctx, db.LedgerInsertParams{TenantID: tx.TenantID, DeliveryID: ids.New[ids.Delivery]().UUID(), RunID: r.RunID,
-			RecipientID: recipient, UserID: user, Address: address})
+			RecipientID: recipient, UserID: user, Address: address, ChannelID: channel})
 		if err != nil {
 			return fmt.Errorf("open ledger: %w", err)
 		}
@@ -327,7 +327,7 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if err != nil {
 			return fmt.Errorf("read person: %w", err)
 		}
-		return insert(nil, r.AskedBy, row.Email)
+		return insert(nil, r.AskedBy, row.Email, nil)
 	}
 	rows, err := tx.RecipientList(ctx, tx.TenantID, []uuid.UUID{r.ScheduleID})
 	if err != nil {
@@ -341,7 +341,10 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if row.UserID != nil {
 			address = row.Email
 		}
-		if err := insert(&row.RecipientID, row.UserID, address); err != nil {
+		if row.ChannelID != nil {
+			address = row.Name
+		}
+		if err := insert(&row.RecipientID, row.UserID, address, row.ChannelID); err != nil {
 			return err
 		}
 	}

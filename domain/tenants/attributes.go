@@ -113,6 +113,24 @@ func SetAttributes(ctx context.Context, tx *db.Tx, actor access.Actor, user ids.
 		Detail: map[string]any{"before": before, "after": kept}})
 }
 
+// FollowAttributes gives a person the values of the attributes that are named,
+// none where there are none, and leaves their others as they are.
+//
+// Errors: those of SetAttributes.
+func FollowAttributes(ctx context.Context, tx *db.Tx, actor access.Actor, user ids.User, named Attributes) error {
+	attributes, err := memberAttributes(ctx, tx, user)
+	if err != nil {
+		return err
+	}
+	for name, values := range named {
+		delete(attributes, name)
+		if len(values) > 0 {
+			attributes[name] = values
+		}
+	}
+	return SetAttributes(ctx, tx, actor, user, attributes)
+}
+
 func memberAttributes(ctx context.Context, tx *db.Tx, user ids.User) (Attributes, error) {
 	rows, err := tx.MemberAttributes(ctx, tx.TenantID, user.UUID())
 	if err != nil {

@@ -145,6 +145,8 @@ var libraries = []owner{
 	{"github.com/wneessen/go-mail", []string{"platform/mail"}, "messages leave by one door"},
 	{"github.com/tink-crypto/tink-go", []string{"platform/secrets", "platform/blob"}, "keys are handled in one place"},
 	{"gocloud.dev", []string{"platform/blob"}, "a path is written once, and durably"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"platform/blob"}, "object stores are spoken to in one place"},
+	{"github.com/pkg/sftp", []string{"platform/sftp", "platform/sftp/sftptest"}, "files leave by one door"},
 	{"github.com/chromedp", []string{"platform/browser"}, "one warm browser, recycled in one place"},
 	{"github.com/caddyserver/certmagic", []string{"platform/hosts/https"}, "certificates are ordered in one place"},
 	{"github.com/mholt/acmez", []string{"platform/hosts/https"}, "certificates are ordered in one place"},

@@ -441,3 +441,25 @@ func TestUnavailable(t *testing.T) {
 		t.Errorf("a server that is down has objects: %v", err)
 	}
 }
+
+// A folder of a customer's own: the same driver and signing, other keys.
+func TestAFileIsPutIntoAFolder(t *testing.T) {
+	t.Parallel()
+	s := newS3Server(t)
+	f := Folder{Endpoint: s.URL, Region: "us-east-1", Bucket: "bucket", Prefix: "/reports/daily/", AccessKey: "theirs", SecretKey: "secret", HTTP: s.Client()}
+	for _, text := range []string{"first", strings.Repeat("second", 2_000_000)} {
+		if err := f.Put(t.Context(), "Sales 2026.csv", "text/csv", strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		got := string(s.objects["reports/daily/Sales 2026.csv"])
+		s.mu.Unlock()
+		if got != text {
+			t.Errorf("%d bytes of %d", len(got), len(text))
+		}
+	}
+	s.down.Store(true)
+	if err := f.Put(t.Context(), "x.csv", "text/csv", strings.NewReader("x")); !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrFolder) {
+		t.Errorf("%v", err)
+	}
+}

@@ -43,14 +43,14 @@ type Config struct {
 	BaseURL string `env:"DATAFLOW_BASE_URL"`
 	// TrustedProxies are the networks whose X-Forwarded-For and -Proto count.
 	TrustedProxies []string `env:"DATAFLOW_TRUSTED_PROXIES"`
-
-	HTTPS HTTPS `envPrefix:"DATAFLOW_"`
+	HTTPS          HTTPS    `envPrefix:"DATAFLOW_"`
 	// DNSServer is the recursive name server, host or host:port, that proofs of
 	// hosts and domains are looked up at: where the network's own would answer for
 	// names inside. Empty: that of the machine.
 	DNSServer string `env:"DATAFLOW_DNS_SERVER"`
-	// OutboundNetworks are private networks that workspaces may send to, such as
-	// their collector of audit entries: 10.1.0.0/16,10.2.0.5/32.
+	// OutboundNetworks are private networks that what workspaces connect to may lie
+	// in, webhooks, collectors, buckets, identity providers: 10.1.0.0/16,10.2.0.5/32.
+	// With any, plain http is allowed as well.
 	OutboundNetworks []netip.Prefix `env:"DATAFLOW_OUTBOUND_NETWORKS"`
 
 	// MasterKey wraps the key of every workspace: 32 random bytes in base64 or hex.
@@ -66,10 +66,6 @@ type Config struct {
 
 	// OTLPEndpoint switches tracing on. OTEL_* variables beside it are read by the exporter itself.
 	OTLPEndpoint URL `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-
-	// AllowPrivateAddresses lets identity providers and the like lie in private
-	// networks and on this machine, and be asked by plain http.
-	AllowPrivateAddresses bool `env:"DATAFLOW_ALLOW_PRIVATE_ADDRESSES"`
 
 	// MetricsListen is an address of its own for /metrics, "10.0.0.5:9090": whoever
 	// reaches it reads them. Empty: at Listen, for this machine alone.

@@ -57,6 +57,7 @@ class Dashboard extends HTMLElement {
     import("./parts/marks.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
     // So do comments: their numbers are no part of the page.
     import("./parts/comments.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
+    import("./parts/alerts.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
     this.addEventListener("df:range", (event) => {
       const query = new URLSearchParams(location.search);
       query.set("d", (event as CustomEvent<string>).detail);

@@ -1,0 +1,40 @@
+package views
+
+import (
+	"context"
+
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/views/ui"
+)
+
+// Paths of channels.
+const (
+	PathChannels   = "/channels"
+	PathNewChannel = PathChannels + "/new"
+)
+
+// pathChannelAct is POST: test, delete.
+func pathChannelAct(id, act string) string { return PathChannels + "/" + id + "/" + act }
+
+// ChannelsProps lists the ways out besides mail.
+type ChannelsProps struct {
+	List []delivery.Channel
+	// Key is the signing key of a webhook that was just added, KeyName its name.
+	Key, KeyName string
+}
+
+// ChannelFormProps asks for one. What is secret is not shown again.
+type ChannelFormProps struct {
+	Kind   delivery.ChannelKind
+	Name   string
+	Target delivery.Target
+	Errors map[string]string
+}
+
+func (p ChannelFormProps) kinds(ctx context.Context) []ui.Option {
+	var values []string
+	for _, k := range delivery.ChannelKinds {
+		values = append(values, string(k))
+	}
+	return choices(ctx, "channels.kind_", string(p.Kind), values...)
+}
