@@ -34,6 +34,7 @@ var outsideTenants = map[string]string{
 	"control.schedules":       "what the installation runs when",
 
 	"control.sign_in_policies": "whether a password opens a workspace: read before anybody is in it; a transaction bound to one sees its own (policy)",
+	"control.portal_hosts":     "leads from a host to the portal; a transaction bound to one tenant sees its own (policy)",
 	"control.domains":          "leads from an address to the workspace; a transaction bound to one sees its own (policy)",
 	"control.sign_in_requests": "questions to providers, before anybody is in a workspace",
 	"control.sign_in_replays":  "answers of providers that were used, before anybody is in a workspace",

@@ -424,7 +424,7 @@ func (h home) takeBack(w http.ResponseWriter, r *http.Request, key string, how f
 		return err
 	}
 	if done.Kind == dashboards.DeedShare {
-		key += "_share"
+		key = map[string]string{"boards.undone": "boards.undone_share", "boards.redone": "boards.redone_share"}[key]
 	}
 	return flashAndGo(w, r, key, localPath(r.PostFormValue("back"), views.PathDashboards), "Name", done.Name)
 }

@@ -54,6 +54,13 @@ var unrecorded = map[string]string{
 	"reports.DeliverFailed":  "as RunStart",
 	"reports.RunWatch":       "as RunStart",
 	"sources.Seal":           "encrypts a connection; who stores it records it",
+	"alerts.Try":             "asks, and keeps nothing",
+	"alerts.Course":          "as Try",
+	"alerts.RunEvaluate":     "the history of an alert keeps every change of its state",
+	"alerts.RunDeliver":      "as RunEvaluate: the ledger keeps what was told to whom",
+	"alerts.DeliverFailed":   "as RunDeliver",
+	"alerts.RunPrune":        "removes old history",
+	"auth.StartFactor":       "offers a secret; that it is used has an entry",
 	"audit.RunForward":       "notes how far a collector has come",
 }
 

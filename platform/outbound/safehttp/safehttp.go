@@ -21,8 +21,7 @@ import (
 
 // What can go wrong.
 var (
-	ErrAddress = apperr.Define(apperr.Invalid, "outbound.address",
-		"This is not an address that can be asked. Use one that begins with https://.")
+	ErrAddress     = outbound.ErrAddress
 	ErrUnreachable = apperr.Define(apperr.Unavailable, "outbound.unreachable",
 		"This address did not answer. Check it, and that it can be reached from the server.")
 	ErrAnswer = apperr.Define(apperr.Unavailable, "outbound.answer",
