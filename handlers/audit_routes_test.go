@@ -39,6 +39,34 @@ var unnotedRoutes = map[string]string{
 	"/reset":                                    "needs a link of a mail; the service records it",
 }
 
+// notedElsewhere are the forms of a feature, by how their routes begin.
+// TestEveryChangeLeavesAnEntry of package audit looks at each of the services'
+// methods behind them, and the named tests at what the entries say.
+var notedElsewhere = map[string]string{
+	"/account/two-factor":  "auth: TestSecondFactor…",
+	"/settings/sign-in":    "auth: TestSAML…, TestSettings…",
+	"/settings/members":    "auth, tenants",
+	"/settings/groups":     "tenants",
+	"/settings/portals":    "portals",
+	"/signin":              "auth: a sign-in and each refusal",
+	"/signup":              "auth",
+	"/saml/":               "auth: each refusal with its code",
+	"/oidc/":               "auth: each refusal with its code",
+	"/alerts":              "alerts: TestAlertsAreTheOwners",
+	"/channels":            "alerts: channels",
+	"/datasets/{id}/rules": "datasets: rules",
+	"/view-as":             "handlers: TestViewAs…",
+}
+
+func noted(route string) bool {
+	for prefix := range notedElsewhere {
+		if strings.HasPrefix(route, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // posted are the forms that were answered in the test, by route.
 type posted struct {
 	*boardSite
@@ -114,7 +142,7 @@ func TestEveryFormLeavesAnEntry(t *testing.T) {
 	missing := 0
 	err := chi.Walk(s.routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		route = strings.TrimSuffix(route, "/")
-		if _, exempt := unnotedRoutes[route]; method == http.MethodPost && !strings.HasPrefix(route, "/static") && !exempt && !p.done[route] {
+		if _, exempt := unnotedRoutes[route]; method == http.MethodPost && !strings.HasPrefix(route, "/static") && !exempt && !noted(route) && !p.done[route] {
 			missing++
 			t.Errorf("%s was not tried: send it here, or say in unnotedRoutes why it needs no entry", route)
 		}

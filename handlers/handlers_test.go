@@ -23,6 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
@@ -31,6 +32,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -92,6 +94,9 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Notify = notify.New(notify.Deps{DB: pool, Mailer: s.Delivery, Address: address})
 	s.Sharing = sharing.New(pool, s.Notify)
 	s.Comments = comments.New(comments.Deps{DB: pool, Dashboards: s.Dashboards, Notify: s.Notify})
+	s.Alerts = alerts.New(alerts.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
+		Address: address, Say: views.AlertWords})
+	s.Portals = portals.NewService(portals.Deps{DB: pool, Tenants: s.Tenants, Passwords: s.Auth, Mailer: s.Delivery, Prover: proven{}})
 	s.Audit = audit.New(audit.Deps{DB: pool, Boxes: s.Tenants})
 	t.Cleanup(func() { _ = s.Audit.Close(context.WithoutCancel(t.Context())) })
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true

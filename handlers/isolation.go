@@ -55,6 +55,10 @@ var objectOf = []struct{ prefix, part, key string }{
 	{views.PathTemplates + "/", "{id}", "dashboard_templates.template_id"},
 	{views.PathNotices + "/", "{id}", "notifications.notification_id"},
 	{views.PathAuditEntries, "{entry}", "audit_events.audit_id"},
+	{views.PathMembers + "/", "{id}", "users.user_id"},
+	{views.PathPortals + "/", "{portal}", "portals.portal_id"},
+	{"/alerts/", "{alert}", "alerts.alert_id"},
+	{"/channels/", "{channel}", "channels.channel_id"},
 	{"/", "{report}", "reports.report_id"},
 	{"/", "{schedule}", "report_schedules.schedule_id"},
 	{"/", "{thread}", "comment_threads.thread_id"},
@@ -67,7 +71,7 @@ var objectOf = []struct{ prefix, part, key string }{
 
 // plainParts are parts of addresses that are no ids of objects.
 var plainParts = map[string]string{"{widget}": "sum", "{filter}": "channel", "{version}": "1", "{column}": "1", "{name}": "x", "{n}": "0",
-	"{act}": "pause", "{load}": "1", "/*": "/x"}
+	"{act}": "pause", "{load}": "1", "{slug}": "nobodys", "{kind}": "logo", "{sum}": "0", "/*": "/x"}
 
 // fields are what forms and filters are sent with: everything that could name an
 // object of the target.
@@ -129,6 +133,10 @@ func (t Target) attack(ctx context.Context, site http.Handler, who Attacker, met
 	}
 	form.Set("id", t.idFor(route))
 	form.Set("workspace", t.Tenant.String())
+	if strings.HasPrefix(route, "/channels") {
+		form.Del("user") // of a server, as its folder; the form comes back with them
+		form.Del("folder")
+	}
 	form.Set("subject", "user:"+t.key("users.user_id").String())
 	a.Path = path
 	ctx, cancel := context.WithTimeout(ctx, attackTimeout)

@@ -117,8 +117,17 @@ func New(deps Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.byHost(site, portal), nil
+	return hostSites{Router: site, handler: c.byHost(site, portal)}, nil
 }
+
+// hostSites are all sites, each on its hosts. Its routes are those of the site
+// itself.
+type hostSites struct {
+	chi.Router
+	handler http.Handler
+}
+
+func (s hostSites) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func newCore(deps Deps) (*core, error) {
 	if len(deps.SessionKey) < 32 {

@@ -106,7 +106,7 @@ func TestInviteWithoutMail(t *testing.T) {
 		t.Fatalf("says %q", page.page.Find("[role=status]").First().Text())
 	}
 	s.browser(t).get(strings.TrimPrefix(link, s.url)).want(http.StatusOK).shows("h1", "Join One")
-	id, _ := page.page.Find("button[name=id]").First().Attr("value")
+	id, _ := page.page.Find("form[action='" + views.PathMembersResend + "'] button[name=id]").First().Attr("value")
 	again := owner.follow(owner.post(views.PathMembersResend, "id", id).leadsTo(views.PathMembers))
 	if other := linkPattern.FindString(again.page.Find("[role=status]").First().Text()); other == link || other == "" {
 		t.Errorf("again: %q", other)

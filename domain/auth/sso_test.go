@@ -107,13 +107,16 @@ func (f *fixture) audited(t *testing.T, in tenants.Tenant) []string {
 	t.Helper()
 	var list []string
 	err := f.db.InTenantTx(t.Context(), in.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: in.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), BeforeID: uuid.Max, RowLimit: 50})
+		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: in.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), BeforeID: uuid.Max,
+			Actions: []string{}, Patterns: []string{}, FoundActions: []string{}, RowLimit: 50})
 		for _, row := range rows {
-			var detail struct {
-				Code string `json:"code"`
+			var what struct {
+				Detail struct {
+					Code string `json:"code"`
+				} `json:"detail"`
 			}
-			_ = json.Unmarshal(row.Detail, &detail)
-			list = append(list, strings.TrimSpace(row.Action+" "+detail.Code))
+			_ = json.Unmarshal(row.What, &what)
+			list = append(list, strings.TrimSpace(row.Action+" "+what.Detail.Code))
 		}
 		return err
 	})
