@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -36,7 +38,8 @@ func attackArgs(key func(string) uuid.UUID) []jobs.Args {
 		reports.RenderArgs{ReportID: ids.Report(key("reports.report_id"))}, reports.PruneArgs{}, reports.WatchArgs{},
 		reports.StartArgs{Schedule: ids.Schedule(key("report_schedules.schedule_id")), DueAt: time.Now()},
 		reports.RunArgs{Run: ids.Run(key("report_runs.run_id"))}, reports.DeliverArgs{Delivery: ids.Delivery(key("report_deliveries.delivery_id"))},
-		audit.ForwardArgs{},
+		alerts.EvaluateArgs{Dataset: ids.Dataset(key("datasets.dataset_id"))}, alerts.DeliverArgs{Notice: ids.Notice(key("alert_notices.notice_id"))}, alerts.PruneArgs{},
+		audit.ForwardArgs{}, auth.RefreshArgs{},
 	}
 }
 

@@ -45,8 +45,8 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.Bind(r, audit.ForwardOptions, d.Audit.RunForward)                                   // from sealing
 	jobs.Bind(r, jobs.Options{MaxAttempts: 1, Timeout: 10 * time.Minute}, auditLog{d}.seal)  // every minute
 	jobs.Bind(r, jobs.Options{MaxAttempts: 3, Timeout: 30 * time.Minute}, auditLog{d}.prune) // daily
-	jobs.Bind(r, alerts.EvaluateOptions, d.Alerts.RunEvaluate) // when data changed, and by the clock: each asks for the next
-	jobs.Bind(r, alerts.DeliverOptions, d.Alerts.RunDeliver)   // from RunEvaluate
+	jobs.Bind(r, alerts.EvaluateOptions, d.Alerts.RunEvaluate)                               // when data changed, and by the clock: each asks for the next
+	jobs.Bind(r, alerts.DeliverOptions, d.Alerts.RunDeliver)                                 // from RunEvaluate
 	jobs.OnFailed(r, d.Alerts.DeliverFailed)
 	jobs.Bind(r, jobs.Options{}, d.Alerts.RunPrune) // daily, for each workspace
 
