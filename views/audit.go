@@ -27,7 +27,7 @@ const (
 // AuditFeatures are what actions can be filtered by: what stands before the
 // full stop of an action, in the order shown.
 var AuditFeatures = []string{"auth", "access", "members", "group", "workspace", "sharing", "dashboard", "folder", "view", "comment", "template",
-	"datasets", "report", "audit"}
+	"datasets", "report", "alert", "channel", "portals", "sso", "domains", "audit"}
 
 // AuditAction says an action in words. One without words of its own is said by
 // its code.
@@ -106,6 +106,11 @@ func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 		return messages.T(ctx, "audit.console"), "code-xml"
 	case l.Kind == access.System:
 		return messages.T(ctx, "audit.system"), "settings"
+	case l.Kind == access.Visitor:
+		if email := text(l.What.Detail["email"]); email != "" {
+			return email, "circle-user-round"
+		}
+		return messages.T(ctx, "audit.visitor"), "circle-user-round"
 	case !l.User.IsZero():
 		return messages.T(ctx, "audit.erased"), "user-round-x"
 	}

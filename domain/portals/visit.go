@@ -75,7 +75,7 @@ func (s *Service) SignIn(ctx context.Context, p Portal, email, password string, 
 	}
 	if !match {
 		err := s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-			e := audit.Entry{Action: "portals.sign_in_failed", Target: "portal", ID: p.ID.String(), Detail: map[string]any{"address": client.Address}}
+			e := audit.Entry{Action: "portals.sign_in_failed", Target: "portal", ID: p.ID.String(), Denied: true, Detail: map[string]any{"email": email}}
 			if row.VisitorID != uuid.Nil {
 				e.Target, e.ID = "visitor", row.VisitorID.String()
 			}
@@ -90,13 +90,13 @@ func (s *Service) SignIn(ctx context.Context, p Portal, email, password string, 
 		if err := attempt.Forgive(ctx, tx); err != nil {
 			return err
 		}
-		token, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), client)
+		token, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), row.Email, client)
 		return err
 	})
 	return token, err
 }
 
-func (s *Service) openSession(ctx context.Context, tx *db.Tx, visitor ids.Visitor, client auth.Client) (string, error) {
+func (s *Service) openSession(ctx context.Context, tx *db.Tx, visitor ids.Visitor, email string, client auth.Client) (string, error) {
 	token, hash := auth.NewToken()
 	now := s.now()
 	if err := tx.PortalSessionsPrune(ctx, tx.TenantID, visitor.UUID(), now); err != nil {
@@ -112,7 +112,7 @@ func (s *Service) openSession(ctx context.Context, tx *db.Tx, visitor ids.Visito
 	}
 	actor := access.Actor{Kind: access.Visitor, TenantID: ids.Tenant(tx.TenantID), VisitorID: visitor}
 	return token, audit.Record(ctx, tx, actor, audit.Entry{Action: "portals.signed_in", Target: "visitor", ID: visitor.String(),
-		Detail: map[string]any{"address": client.Address}})
+		Detail: map[string]any{"email": email}})
 }
 
 func clip(text string, most int) string {
@@ -241,7 +241,7 @@ func (s *Service) RequestReset(ctx context.Context, p Portal, base, email string
 			return err
 		}
 		return audit.Record(ctx, tx, access.Actor{Kind: access.Visitor, TenantID: p.TenantID, VisitorID: v.ID},
-			audit.Entry{Action: "portals.reset_requested", Target: "visitor", ID: v.ID.String()})
+			audit.Entry{Action: "portals.reset_requested", Target: "visitor", ID: v.ID.String(), Detail: map[string]any{"email": v.Email}})
 	})
 }
 
@@ -299,7 +299,7 @@ func (s *Service) ChoosePassword(ctx context.Context, p Portal, token, password 
 		if _, err := tx.PortalVisitorPassword(ctx, hash, tx.TenantID, row.VisitorID); err != nil {
 			return fmt.Errorf("set password: %w", err)
 		}
-		session, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), client)
+		session, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), email, client)
 		return err
 	})
 	return session, err
