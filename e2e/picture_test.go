@@ -568,9 +568,3 @@ func TestThePictureIsBuiltWithTheMouse(t *testing.T) {
 		v.accessible()
 	}
 }
-
-// The same without a mouse.
-func TestThePictureIsBuiltWithTheKeyboard(t *testing.T) {
-	t.Parallel()
-	paints(t, true).accessible()
-}
