@@ -245,7 +245,7 @@ func (h sso) entered(w http.ResponseWriter, r *http.Request, e auth.Entered, err
 	if e.Test {
 		return redirect(w, r, views.PathSignInSettings)
 	}
-	return signIn{h.core}.enter(w, r, e.Opened, localPath(e.Next, views.PathHome))
+	return signIn(h).enter(w, r, e.Opened, localPath(e.Next, views.PathHome))
 }
 
 // logOut takes what a provider says of the end of sessions.
@@ -296,7 +296,7 @@ func (h sso) confirmLink(w http.ResponseWriter, r *http.Request) error {
 		return h.linkForm(w, r, apperr.Describe(err).Class.Status(), form)
 	}
 	setOwn(w, r, pendingCookie, "", false)
-	return signIn{h.core}.enter(w, r, opened, form.Next)
+	return signIn(h).enter(w, r, opened, form.Next)
 }
 
 // code asks for the code of the second factor.
@@ -327,7 +327,7 @@ func (h sso) enterCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	setOwn(w, r, pendingCookie, "", false)
-	return signIn{h.core}.enter(w, r, opened, form.Next)
+	return signIn(h).enter(w, r, opened, form.Next)
 }
 
 // signUp lets somebody with an address at a verified domain ask to join.

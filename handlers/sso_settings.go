@@ -246,7 +246,7 @@ func (h signInSettings) test(w http.ResponseWriter, r *http.Request) error {
 		}
 		return leave(w, r, address)
 	}
-	if err := (sso{h.core}).askSAML(w, r, i.TenantSlug, b); err != nil {
+	if err := sso(h).askSAML(w, r, i.TenantSlug, b); err != nil {
 		return h.done(w, r, err, "", "", unchanged)
 	}
 	return nil

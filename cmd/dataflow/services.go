@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/alerts"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -25,8 +25,8 @@ import (
 	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/outbound"
-	"github.com/dataflowhq/dataflow/platform/rediscache"
 	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
+	"github.com/dataflowhq/dataflow/platform/rediscache"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse"
