@@ -335,7 +335,7 @@ func (h portal) sendReset(w http.ResponseWriter, r *http.Request) error {
 		form.Errors = map[string]string{"email": problem}
 		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(bareShell(w, r), form))
 	}
-	err := h.Portals.RequestReset(r.Context(), scopeOf(r).portal.Portal, ownAddress(r), form.Email, client(r))
+	err := h.Portals.RequestReset(r.Context(), scopeOf(r).portal.Portal, hostAddress(r, hostName(r.Host)), form.Email, client(r))
 	if errors.Is(err, auth.ErrThrottled) {
 		public := apperr.Describe(err)
 		form.Error, form.Code = public.Sentence, public.Code
@@ -380,13 +380,4 @@ func (h portal) choosePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, views.PathHome)
-}
-
-// ownAddress is how the browser reached this host.
-func ownAddress(r *http.Request) string {
-	scheme := "http://"
-	if scopeOf(r).secure {
-		scheme = "https://"
-	}
-	return scheme + r.Host
 }
