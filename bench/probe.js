@@ -14,10 +14,19 @@ window.probe = (() => {
     new MutationObserver(note).observe(document.body, { childList: true, subtree: true });
   });
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const waiting = () => document.querySelector("#dash .wait, df-chart:not(:has(canvas, svg)), .w-first") !== null;
+  const pending = "#dash:not(:has(> .dash-end)), df-chart:not(:has(canvas, svg)), .w-first";
+  const waiting = () => document.querySelector(pending) !== null;
 
+  const patience = 30000; // ms after which a page will not be done any more
+
+  // When the last change was, once nothing is waited for; says what it waits for
+  // where that never comes.
   async function quiet() {
-    while (waiting() || performance.now() - last < calm) await pause(40);
+    const end = performance.now() + patience;
+    while (waiting() || performance.now() - last < calm) {
+      if (performance.now() > end) throw new Error("still waiting for " + document.querySelector(pending)?.outerHTML.slice(0, 300));
+      await pause(40);
+    }
     return last;
   }
 
