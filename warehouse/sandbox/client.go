@@ -58,6 +58,9 @@ func (c *Client) Inspect(ctx context.Context, r ingest.InspectRequest, progress 
 	if answer.Inspection == nil {
 		return nil, ErrReaderDied.Wrap(errors.New("the child gave no inspection"))
 	}
+	if err := within(r.Dir, answer.Inspection.RejectsFile); err != nil {
+		return nil, ErrReaderDied.Wrap(err)
+	}
 	return answer.Inspection, nil
 }
 
@@ -74,7 +77,37 @@ func (c *Client) Load(ctx context.Context, r ingest.LoadRequest, progress func(i
 	if answer.Loaded == nil {
 		return nil, ErrReaderDied.Wrap(errors.New("the child loaded nothing"))
 	}
+	wrote := []string{answer.Loaded.RejectsFile}
+	for _, f := range answer.Loaded.Segments {
+		wrote = append(wrote, f.Path, f.Sample)
+	}
+	if err := within(r.Dir, wrote...); err != nil {
+		removeLeft(r.Dir, func(string) bool { return true })
+		return nil, ErrReaderDied.Wrap(err)
+	}
 	return answer.Loaded, nil
+}
+
+// within tells whether files that a child names are its own: regular ones in
+// its directory, or "". A hostile file that took a child over could name any
+// other, and what a child names is published and read without its walls.
+func within(dir string, paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if filepath.Dir(path) != filepath.Clean(dir) {
+			return fmt.Errorf("the child names %q, which is not in its directory", path)
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return fmt.Errorf("the child names a file that is not there: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("the child names %q, which is no regular file", path)
+		}
+	}
+	return nil
 }
 
 // Try has a child do what a probe names and answers what came of it.
@@ -168,22 +201,24 @@ func converse(child *exec.Cmd, output io.Reader, progress func(ingest.Progress))
 		if err = child.Start(); err != nil {
 			return
 		}
-		lines := bufio.NewReaderSize(output, 64<<10)
-		for {
-			line, readErr := lines.ReadBytes('\n')
-			if len(line) > 0 {
-				var m message
-				if json.Unmarshal(line, &m) == nil {
-					if m.Progress == nil {
-						answer = &m
-					} else if progress != nil {
-						progress(*m.Progress)
-					}
-				}
+		lines := bufio.NewScanner(output)
+		lines.Buffer(make([]byte, 0, 64<<10), maxMessage)
+		for lines.Scan() {
+			var m message
+			if json.Unmarshal(lines.Bytes(), &m) != nil {
+				continue
 			}
-			if readErr != nil {
-				break
+			if m.Progress == nil {
+				answer = &m
+			} else if progress != nil {
+				progress(*m.Progress)
 			}
+		}
+		if err = lines.Err(); err != nil {
+			_ = child.Process.Kill()
+			_ = child.Wait()
+			answer = nil
+			return
 		}
 		err = child.Wait()
 		if err == nil && answer == nil {
@@ -193,6 +228,10 @@ func converse(child *exec.Cmd, output io.Reader, progress func(ingest.Progress))
 	<-done
 	return answer, err
 }
+
+// maxMessage is the most bytes of one message: a child that was taken over may
+// write without an end. The largest is that of a load into thousands of segments.
+const maxMessage = 32 << 20
 
 func killedBy(err error, signal syscall.Signal) bool {
 	var exit *exec.ExitError

@@ -182,6 +182,50 @@ func TestLoadInChild(t *testing.T) {
 	}
 }
 
+// A child that a hostile file took over may say what it likes: the files that it
+// names must be its own, and what it says has an end.
+func TestChildThatLies(t *testing.T) {
+	secret, dir := write(t, "master key"), t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(secret, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, says := range map[string]string{
+		"rejects of somebody else":    `echo '{"loaded":{"rejects_file":"` + secret + `"}}'`,
+		"a segment of somebody else":  `echo '{"loaded":{"segments":[{"path":"` + secret + `","rows":1}]}}'`,
+		"a sample of somebody else":   `echo '{"loaded":{"segments":[{"path":"","sample":"` + dir + "/../" + filepath.Base(filepath.Dir(secret)) + `/file"}]}}'`,
+		"a link to somebody's":        `echo '{"loaded":{"rejects_file":"` + link + `"}}'`,
+		"its own directory":           `echo '{"loaded":{"rejects_file":"` + dir + `/."}}'`,
+		"a file that is not there":    `echo '{"loaded":{"rejects_file":"` + dir + `/none"}}'`,
+		"a message without an end":    `exec tr '\\0' x </dev/zero`,
+		"an inspection's rejects too": `echo '{"inspection":{"rejects_file":"` + secret + `"}}'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			script := filepath.Join(t.TempDir(), "child")
+			if err := os.WriteFile(script, []byte("#!/bin/sh\nPATH=/bin:/usr/bin\n"+says+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			c := &sandbox.Client{Executable: script}
+			var err error
+			if strings.Contains(says, "inspection") {
+				_, err = c.Inspect(t.Context(), ingest.InspectRequest{Path: secret, Dir: dir}, nil)
+			} else {
+				_, err = c.Load(t.Context(), ingest.LoadRequest{Path: secret, Dir: dir}, nil)
+			}
+			if !errors.Is(err, sandbox.ErrReaderDied) {
+				t.Errorf("error %v", err)
+			}
+			if text, err := os.ReadFile(secret); err != nil || string(text) != "master key" {
+				t.Errorf("the other file: %q, %v", text, err)
+			}
+			// An error empties the directory.
+			if err := os.Symlink(secret, link); err != nil && !errors.Is(err, os.ErrExist) {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // Every bad input has a code of its own, leaves nothing behind and costs only
 // the child.
 func TestBadInput(t *testing.T) {
