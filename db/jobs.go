@@ -306,7 +306,47 @@ func (d *DB) PublishOutbox(ctx context.Context, limit int, publish func(context.
 	return n, nil
 }
 
-// PruneOutbox removes events that were published longer ago than age.
+// TellOutbox is for features of the server; see events.Outbox. The rows stay
+// locked meanwhile, so that no other process tells of the same.
+func (d *DB) TellOutbox(ctx context.Context, limit int, tell func(context.Context, events.Event) error) (n int, err error) {
+	err = d.InControlTx(ctx, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.OutboxTakeUntold(ctx, int32(limit))
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		// Of several changes of one thing the last is told.
+		type thing struct{ tenant, id uuid.UUID }
+		last, seqs := map[thing]events.Event{}, map[thing][]int64{}
+		var order []thing
+		for _, row := range rows {
+			t := thing{row.TenantID, row.EntityID}
+			if seqs[t] == nil {
+				order = append(order, t)
+			}
+			last[t] = events.Event{TenantID: row.TenantID, Kind: events.Kind(row.Kind), ID: row.EntityID, Version: row.Version}
+			seqs[t] = append(seqs[t], row.Seq)
+		}
+		var told, later []int64
+		for _, t := range order {
+			if err := tell(ctx, last[t]); err != nil {
+				later = append(later, seqs[t]...)
+				continue
+			}
+			told = append(told, seqs[t]...)
+		}
+		n = len(rows)
+		if err := tx.OutboxMarkTold(ctx, told); err != nil {
+			return err
+		}
+		return tx.OutboxTellLater(ctx, later)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// PruneOutbox removes events that were told and published longer ago than age.
 func (d *DB) PruneOutbox(ctx context.Context, age time.Duration) (int64, error) {
 	return inControl(ctx, d, func(ctx context.Context, tx *Tx) (int64, error) { return tx.OutboxPrune(ctx, age.Seconds()) })
 }

@@ -51,8 +51,19 @@ func (q *Queries) OutboxMarkPublished(ctx context.Context, seqs []int64) error {
 	return err
 }
 
+const outboxMarkTold = `-- name: OutboxMarkTold :exec
+UPDATE control.outbox SET told_at = now() WHERE seq = ANY($1::bigint[])
+`
+
+// OutboxMarkTold says that features have heard of events.
+func (q *Queries) OutboxMarkTold(ctx context.Context, seqs []int64) error {
+	_, err := q.db.Exec(ctx, outboxMarkTold, seqs)
+	return err
+}
+
 const outboxPrune = `-- name: OutboxPrune :execrows
-DELETE FROM control.outbox WHERE published_at < now() - make_interval(secs => $1::float8)
+DELETE FROM control.outbox
+WHERE published_at < now() - make_interval(secs => $1::float8) AND (told_at IS NOT NULL OR kind <> 'dataset.changed' OR tell_tries >= 40)
 `
 
 // OutboxPrune removes what went out long ago.
@@ -115,4 +126,63 @@ func (q *Queries) OutboxTake(ctx context.Context, rowLimit int32) ([]OutboxTakeR
 		return nil, err
 	}
 	return items, nil
+}
+
+const outboxTakeUntold = `-- name: OutboxTakeUntold :many
+SELECT seq, tenant_id, kind, entity_id, version, created_at
+FROM control.outbox
+WHERE told_at IS NULL AND kind = 'dataset.changed' AND tell_after <= now() AND tell_tries < 40
+ORDER BY seq LIMIT $1
+FOR UPDATE SKIP LOCKED
+`
+
+type OutboxTakeUntoldRow struct {
+	Seq       int64
+	TenantID  uuid.UUID
+	Kind      string
+	EntityID  uuid.UUID
+	Version   int64
+	CreatedAt time.Time
+}
+
+// OutboxTakeUntold takes events of changed datasets that features have not heard
+// of, oldest first; several processes take different ones. One that could not be
+// told 40 times, which takes more than a day, is given up.
+func (q *Queries) OutboxTakeUntold(ctx context.Context, rowLimit int32) ([]OutboxTakeUntoldRow, error) {
+	rows, err := q.db.Query(ctx, outboxTakeUntold, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OutboxTakeUntoldRow
+	for rows.Next() {
+		var i OutboxTakeUntoldRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.TenantID,
+			&i.Kind,
+			&i.EntityID,
+			&i.Version,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const outboxTellLater = `-- name: OutboxTellLater :exec
+UPDATE control.outbox
+SET tell_tries = tell_tries + 1, tell_after = now() + make_interval(secs => least(3600, power(2, tell_tries)))
+WHERE seq = ANY($1::bigint[])
+`
+
+// OutboxTellLater has events told again, later each time, up to an hour.
+func (q *Queries) OutboxTellLater(ctx context.Context, seqs []int64) error {
+	_, err := q.db.Exec(ctx, outboxTellLater, seqs)
+	return err
 }

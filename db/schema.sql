@@ -489,7 +489,10 @@ CREATE TABLE control.outbox (
     entity_id uuid NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    published_at timestamp with time zone
+    published_at timestamp with time zone,
+    told_at timestamp with time zone,
+    tell_after timestamp with time zone DEFAULT now() NOT NULL,
+    tell_tries integer DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY control.outbox FORCE ROW LEVEL SECURITY;
@@ -2009,6 +2012,8 @@ CREATE INDEX one_time_links_person_idx ON control.one_time_links USING btree (pe
 CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
 
 CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
+
+CREATE INDEX outbox_untold_idx ON control.outbox USING btree (tell_after, seq) WHERE ((told_at IS NULL) AND (kind = 'dataset.changed'::text));
 
 CREATE INDEX pending_sign_ins_expires_idx ON control.pending_sign_ins USING btree (expires_at);
 

@@ -607,7 +607,7 @@ func TestStreamTellsOfChanges(t *testing.T) {
 	client := redistest.New(t)
 	s := newBoardSite(t, func(s *boardSite) {
 		bus := events.NewBus(client, slog.Default())
-		relay := events.NewRelay(s.pool, bus, slog.Default())
+		relay := events.NewRelay(s.pool, bus, nil, slog.Default())
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		done := make(chan error, 2)
 		go func() { done <- bus.Run(ctx) }()

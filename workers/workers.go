@@ -87,16 +87,12 @@ func New(deps Deps) *Workers {
 		// One tenant leaves room for another, where there is any.
 		queues[jobs.Bulk] = jobs.QueueConfig{Concurrency: n, PerTenant: max(1, n-1)}
 	}
-	var outbox events.Outbox = deps.Store
-	if deps.Reports != nil {
-		outbox = told{outbox: deps.Store, changed: deps.Reports.DataChanged, dataset: deps.Alerts.DataChanged}
-	}
 	return &Workers{
 		deps: deps,
 		server: jobs.NewServer(jobs.ServerConfig{
 			Redis: deps.Redis, Store: deps.Store, Runner: runner, Log: deps.Log, Queues: queues, ReleaseOwn: deps.ReleaseOwn,
 		}),
-		relay: events.NewRelay(outbox, deps.Bus, deps.Log),
+		relay: events.NewRelay(deps.Store, deps.Bus, deps.told(), deps.Log),
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
-	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 )
 
@@ -50,7 +49,11 @@ func runReport(ctx context.Context, e *env) error {
 		if err != nil {
 			return err
 		}
-		d, err := findDashboard(ctx, s.dashboards, actor, args[0])
+		id, err := s.dashboards.Resolve(ctx, actor, args[0])
+		if err != nil {
+			return err
+		}
+		d, err := s.dashboards.Get(ctx, actor, id)
 		if err != nil {
 			return err
 		}
@@ -93,30 +96,6 @@ func writeReport(path string, write func(io.Writer) (reports.Stated, error)) (st
 		return stated, errUsage.With("The file %s can't be written.", path).Wrap(err)
 	}
 	return stated, nil
-}
-
-// findDashboard finds one by its id or its name.
-func findDashboard(ctx context.Context, service *dashboards.Service, actor access.Actor, name string) (dashboards.Dashboard, error) {
-	if id, err := ids.Parse[ids.Dashboard](name); err == nil {
-		return service.Get(ctx, actor, id)
-	}
-	listing, err := service.List(ctx, actor, dashboards.ListQuery{Search: name, Limit: 200})
-	if err != nil {
-		return dashboards.Dashboard{}, err
-	}
-	var found []ids.Dashboard
-	for _, entry := range listing.Entries {
-		if strings.EqualFold(entry.Name, name) {
-			found = append(found, entry.ID)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return dashboards.Dashboard{}, dashboards.ErrNotFound.With("There is no dashboard %q that this person sees.", name)
-	case 1:
-		return service.Get(ctx, actor, found[0])
-	}
-	return dashboards.Dashboard{}, errUsage.With("There are several dashboards %q. Name one by its id: %s, …", name, found[0])
 }
 
 // linkOf writes filters as the query of a dashboard's link.

@@ -51,8 +51,11 @@ type Stored struct {
 
 // Outbox is where events wait. PublishOutbox hands up to limit unpublished
 // events to publish, oldest first, and marks them when it answers nil. Several
-// processes may call it at once; they take turns.
+// processes may call it at once; they take turns. TellOutbox hands up to limit
+// events of changed datasets to tell, each by itself; one that it has an error
+// for is told again later, and keeps no other waiting.
 type Outbox interface {
 	PublishOutbox(ctx context.Context, limit int, publish func(context.Context, []Stored) error) (int, error)
+	TellOutbox(ctx context.Context, limit int, tell func(context.Context, Event) error) (int, error)
 	PruneOutbox(ctx context.Context, olderThan time.Duration) (int64, error)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func start(t *testing.T, pool *db.DB, server *redistest.Server) *process {
 	var all sync.WaitGroup
 	all.Go(func() { _ = p.bus.Run(ctx) })
 	if pool != nil {
-		p.relay = events.NewRelay(pool, p.bus, quiet)
+		p.relay = events.NewRelay(pool, p.bus, nil, quiet)
 		all.Go(func() { _ = p.relay.Run(ctx) })
 		all.Go(func() {
 			_ = pool.Listen(ctx, map[string]func(string){events.Channel: func(string) { p.relay.Wake() }})
@@ -296,10 +297,59 @@ func TestUnpublishedEventsStay(t *testing.T) {
 	if err != nil || n != 1 {
 		t.Fatalf("published %d, %v", n, err)
 	}
+	if n, err := pool.TellOutbox(t.Context(), 10, func(context.Context, events.Event) error { return nil }); err != nil || n != 1 {
+		t.Fatalf("told of %d, %v", n, err)
+	}
 	if n, err := pool.PruneOutbox(t.Context(), time.Hour); err != nil || n != 0 {
 		t.Errorf("pruned %d young events, %v", n, err)
 	}
 	if n, err := pool.PruneOutbox(t.Context(), 0); err != nil || n != 1 {
 		t.Errorf("pruned %d events, %v; want 1", n, err)
+	}
+}
+
+// What a feature cannot take yet comes again, and keeps neither other events
+// nor the publishing waiting.
+func TestUntoldEventsWaitAlone(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	bad, good := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+	write(t, pool, changed(bad, 1))
+	write(t, pool, changed(good, 1), changed(good, 2))
+	var told []events.Event
+	tell := func(_ context.Context, e events.Event) error {
+		if e.TenantID == bad {
+			return errors.New("not now")
+		}
+		told = append(told, e)
+		return nil
+	}
+	if n, err := pool.TellOutbox(t.Context(), 10, tell); err != nil || n != 3 {
+		t.Fatalf("took %d, %v", n, err)
+	}
+	if !slices.Equal(told, []events.Event{changed(good, 2)}) {
+		t.Errorf("told of %v", told)
+	}
+	if n, err := pool.PublishOutbox(t.Context(), 10, func(context.Context, []events.Stored) error { return nil }); err != nil || n != 3 {
+		t.Fatalf("published %d, %v", n, err)
+	}
+	// Only what everybody has heard of goes.
+	if n, err := pool.PruneOutbox(t.Context(), 0); err != nil || n != 2 {
+		t.Errorf("pruned %d, %v", n, err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		n, err := pool.TellOutbox(t.Context(), 10, func(_ context.Context, e events.Event) error {
+			told = append(told, e)
+			return nil
+		})
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("it did not come again: %v", err)
+		}
+		if n == 1 {
+			break
+		}
+	}
+	if told[1] != changed(bad, 1) {
+		t.Errorf("told of %v", told)
 	}
 }
