@@ -14,7 +14,7 @@ window.probe = (() => {
     new MutationObserver(note).observe(document.body, { childList: true, subtree: true });
   });
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const pending = "#dash:not(:has(> .dash-end)), df-chart:not(:has(canvas, svg)), .w-first";
+  const pending = "#dash > .wait, df-chart:not(:has(canvas, svg)), .w-first";
   const waiting = () => document.querySelector(pending) !== null;
 
   const patience = 30000; // ms after which a page will not be done any more

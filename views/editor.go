@@ -46,6 +46,7 @@ func (p EditorProps) page(ctx context.Context) PageProps {
 		Crumbs:  p.crumbs(ctx),
 		Active:  NavDashboards,
 		Rail:    true,
+		Editor:  true,
 		Bare:    true,
 		Heading: editorHeading(p),
 		Status:  editorStatus(p),

@@ -98,10 +98,14 @@ var dashboardShortcuts = []shortcut{
 }
 
 func bodyClass(p PageProps) string {
+	class := "shell"
 	if p.Rail {
-		return "shell shell-rail"
+		class += " shell-rail"
 	}
-	return "shell"
+	if p.Editor {
+		class += " shell-editor"
+	}
+	return class
 }
 
 func mainClass(p PageProps) string {

@@ -121,6 +121,8 @@ type PageProps struct {
 	Active NavID
 	// Rail shows the 56 px icon rail instead of the sidebar (dashboard view).
 	Rail bool
+	// Editor has the page fill the window, its parts scrolling by themselves.
+	Editor bool
 	// Status stands beside the title: freshness, live mark, wizard steps.
 	Status templ.Component
 	// Heading replaces the title's text, for one that can be edited or starred;

@@ -45,6 +45,7 @@ class Dashboard extends HTMLElement {
   connectedCallback(): void {
     this.#ended = new AbortController();
     const { signal } = this.#ended;
+    for (const skeleton of this.querySelectorAll(".dash > .wait")) skeleton.remove();
     this.addEventListener("df:select", (event) => this.#toggle((event as CustomEvent<Selected>).detail), { signal });
     this.addEventListener("df:versions", (event) => this.#versions((event as CustomEvent<{ at: string; rev: number; sees: string }>).detail), { signal });
     document.addEventListener("click", (event) => this.#click(event), { signal });

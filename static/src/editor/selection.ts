@@ -125,7 +125,8 @@ export class Marks {
   }
 
   show(): void {
-    const { grid, selection } = this.#desk;
+    const { root, grid, selection } = this.#desk;
+    root.toggleAttribute("data-selecting", selection.first !== undefined);
     for (const item of grid.querySelectorAll<HTMLElement>(":scope > .grid-stack-item")) {
       const chosen = selection.has(item.getAttribute("gs-id") ?? "");
       item.toggleAttribute("data-selected", chosen);

@@ -144,6 +144,7 @@ export class Tabs {
     const { doc } = this.#desk;
     const order = tabOrder(doc);
     bar.hidden = order.length === 0;
+    bar.parentElement?.toggleAttribute("data-tabs", !bar.hidden);
     if (list.querySelector("input")) return;
     const had = tabAt(document.activeElement);
     const { current } = this;
