@@ -387,6 +387,19 @@ func (q *Queries) UploadDatasets(ctx context.Context, tenantID uuid.UUID, upload
 	return items, nil
 }
 
+const uploadDatasetsSeen = `-- name: UploadDatasetsSeen :one
+SELECT count(*) FROM datasets WHERE tenant_id = $1 AND dataset_id = ANY ($2::uuid[])
+`
+
+// UploadDatasetsSeen counts those of some datasets that the person of this
+// transaction sees.
+func (q *Queries) UploadDatasetsSeen(ctx context.Context, tenantID uuid.UUID, datasetIds []uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, uploadDatasetsSeen, tenantID, datasetIds)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const uploadGet = `-- name: UploadGet :one
 SELECT upload_id, user_id, filename, key, byte_count, state, job_id, choices, inspection, error_code, error_text, created_at, updated_at
 FROM uploads WHERE tenant_id = $1 AND upload_id = $2

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -351,8 +352,15 @@ func (h boards) drawEach(r *http.Request, v *dashboards.View, plans []*dashboard
 }
 
 // draw asks, draws and compresses one widget. What failed is not kept: the
-// next try may succeed.
-func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) ([]*fragment, error) {
+// next try may succeed. It runs apart from its request, where nobody else would
+// stop a panic from ending the server.
+func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) (tile []*fragment, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			slog.ErrorContext(ctx, "panic", "widget", p.ID, "error", cause, "stack", string(debug.Stack()))
+			tile, err = nil, fmt.Errorf("draw widget %s: panic: %v", p.ID, cause)
+		}
+	}()
 	t, err := h.Dashboards.Draw(ctx, v, p)
 	if err != nil {
 		return nil, err
@@ -361,7 +369,7 @@ func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan
 	if err != nil {
 		return nil, err
 	}
-	tile := []*fragment{newFragment(html)}
+	tile = []*fragment{newFragment(html)}
 	if t.Err == nil {
 		h.fragments.put(tileKey(ctx, p), tile)
 	}

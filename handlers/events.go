@@ -191,7 +191,7 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	i, err := s.h.Auth.Identify(ctx, cookie.Value, false)
+	i, err := s.h.Auth.Identify(auth.Unattended(ctx), cookie.Value, false)
 	if err != nil {
 		// Without an answer nothing is known to have ended.
 		return ctx.Err() == nil && !errors.Is(err, auth.ErrNoSession)

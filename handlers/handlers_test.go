@@ -151,6 +151,19 @@ func (s *site) exec(t testing.TB, statement string, args ...any) {
 	}
 }
 
+// scan reads one value as the owner of the database.
+func (s *site) scan(t testing.TB, into any, query string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if err := conn.QueryRow(t.Context(), query).Scan(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // browser keeps cookies and follows no redirect by itself.
 type browser struct {
 	t      testing.TB

@@ -595,19 +595,6 @@ func (s *scheduleSite) count(t *testing.T, into *int, query string) {
 	s.scan(t, into, query)
 }
 
-// scan reads one value as the owner of the database.
-func (s *scheduleSite) scan(t *testing.T, into any, query string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	if err := conn.QueryRow(t.Context(), query).Scan(into); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestPeopleAndDashboardsGo(t *testing.T) {
 	t.Parallel()
 	s := newScheduleSite(t)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/sessions"
 
@@ -43,7 +44,11 @@ func (s *sessionStore) New(r *http.Request, name string) (*sessions.Session, err
 		return session, nil
 	}
 	// Only whole pages show the switcher.
-	identity, err := s.auth.Identify(r.Context(), cookie.Value, !isPartial(r))
+	ctx := r.Context()
+	if unattended(r) {
+		ctx = auth.Unattended(ctx)
+	}
+	identity, err := s.auth.Identify(ctx, cookie.Value, !isPartial(r))
 	if errors.Is(err, auth.ErrNoSession) {
 		return session, nil
 	}
@@ -53,6 +58,12 @@ func (s *sessionStore) New(r *http.Request, name string) (*sessions.Session, err
 	session.ID, session.IsNew = cookie.Value, false
 	session.Values[identityValue] = &identity
 	return session, nil
+}
+
+// unattended tells whether an open page asked this by itself, so that it does not
+// keep a session alive that nobody uses.
+func unattended(r *http.Request) bool {
+	return r.Header.Get("Df-Unattended") != "" || r.URL.Path == views.PathNoticesUnread || strings.HasSuffix(r.URL.Path, "/comments/marks")
 }
 
 // Save sends the cookie, or takes it away when MaxAge is negative. The session

@@ -158,6 +158,32 @@ func TestEndedSessionsLeadToSignIn(t *testing.T) {
 	}
 }
 
+// An open page that asks by itself does not keep a session from ending when
+// nobody uses it.
+func TestOpenPagesKeepNobodySignedIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.as(t, "viewer")
+	const long = "last_seen_at < now() - interval '11 hours'"
+	for name, c := range map[string]struct {
+		path    string
+		headers map[string]string
+		touches bool
+	}{
+		"a person":           {views.PathAccount, nil, true},
+		"a page of itself":   {views.PathAccount, map[string]string{"Df-Unattended": "1"}, false},
+		"the unread notices": {views.PathNoticesUnread, nil, false},
+	} {
+		s.exec(t, "UPDATE control.sessions SET last_seen_at = now() - interval '11 hours 10 minutes'")
+		b.request(http.MethodGet, c.path, c.headers).want(http.StatusOK)
+		var old int
+		s.scan(t, &old, "SELECT count(*) FROM control.sessions WHERE "+long)
+		if touched := old == 0; touched != c.touches {
+			t.Errorf("%s: the session counts as used: %t", name, touched)
+		}
+	}
+}
+
 func TestNextStaysOnThisSite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -66,6 +66,11 @@ WHERE u2.tenant_id = @tenant_id AND u2.inspection ->> 'rejects_file' = ANY (@key
 -- name: UploadDatasets :many
 SELECT DISTINCT dataset_id::uuid AS dataset_id FROM loads WHERE tenant_id = @tenant_id AND upload_id = @upload_id::uuid AND dataset_id IS NOT NULL;
 
+-- UploadDatasetsSeen counts those of some datasets that the person of this
+-- transaction sees.
+-- name: UploadDatasetsSeen :one
+SELECT count(*) FROM datasets WHERE tenant_id = @tenant_id AND dataset_id = ANY (@dataset_ids::uuid[]);
+
 -- LoadInsert adds a load.
 -- name: LoadInsert :exec
 INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, created_at)

@@ -3,7 +3,7 @@
 # what is missing on Debian and Ubuntu. Elsewhere it names what to install.
 #
 #   tools/setup.sh run     to build and run
-#   tools/setup.sh test    the browser of the end-to-end tests as well
+#   tools/setup.sh test    what tests look at files with as well
 #
 # It changes nothing and takes no time when all is there. Servers that it
 # installs are neither started nor set up: DataFlow runs its own, apart.
@@ -71,8 +71,8 @@ if ! have_node; then
   node_missing=yes
   have npm || need "npm" npm
 fi
+have_chromium || need "Chromium, which prints PDF" chromium chromium-sandbox fonts-liberation
 if [ "$goal" = test ]; then
-  have_chromium || need "Chromium" chromium chromium-sandbox fonts-liberation
   have pdftotext || need "poppler's tools, to read PDF" poppler-utils
 fi
 

@@ -69,6 +69,14 @@ type Aside struct {
 	Fill func(*db.Batch, *string)
 }
 
+type unattendedKey struct{}
+
+// Unattended has Identify leave alone when the session was used last: an open
+// page that asks by itself must not keep it from ending when idle.
+func Unattended(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unattendedKey{}, true)
+}
+
 // Identify finds who a token belongs to, in one round trip to the database.
 //
 // Errors: auth.session_ended.
@@ -106,7 +114,7 @@ func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool
 			s.known.Add(key, known)
 		}
 	}
-	if time.Since(session.LastSeenAt) > touchEvery {
+	if time.Since(session.LastSeenAt) > touchEvery && ctx.Value(unattendedKey{}) == nil {
 		if err := s.touch(ctx, session); err != nil {
 			return Identity{}, "", err
 		}

@@ -91,6 +91,9 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 	if !request.Mode.Valid() {
 		return ids.Load{}, ErrOptionsInvalid
 	}
+	if err := s.reachesUpload(ctx, actor, request.Upload); err != nil {
+		return ids.Load{}, err
+	}
 	load := ids.New[ids.Load]()
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.UploadLock(ctx, tx.TenantID, request.Upload.UUID())

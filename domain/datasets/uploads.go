@@ -155,6 +155,9 @@ func (s *Service) InspectUpload(ctx context.Context, actor access.Actor, id ids.
 	if err := choices.check(); err != nil {
 		return err
 	}
+	if err := s.reachesUpload(ctx, actor, id); err != nil {
+		return err
+	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.UploadLock(ctx, tx.TenantID, id.UUID())
 		if err != nil {
@@ -179,11 +182,57 @@ func uploadError(id ids.Upload, err error) error {
 	return fmt.Errorf("load upload %s: %w", id, err)
 }
 
+// reachesUpload refuses a file whose rows the actor may not see or change all of.
+// What a dataset withholds is in the file that it came from, too: every dataset
+// that it was loaded into must be theirs. One that was loaded nowhere is for who
+// uploaded it, and for who sees everything.
+//
+// Errors: datasets.upload_not_found, access.view_only.
+func (s *Service) reachesUpload(ctx context.Context, actor access.Actor, id ids.Upload) error {
+	sees := actor.Subjects()
+	var into []uuid.UUID
+	// In the view of the workspace: that of the actor lacks what they don't see.
+	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.UploadGet(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return uploadError(id, err)
+		}
+		if into, err = tx.UploadDatasets(ctx, tx.TenantID, id.UUID()); err != nil {
+			return fmt.Errorf("list datasets of upload %s: %w", id, err)
+		}
+		if len(into) == 0 && sees != nil && (row.UserID == nil || *row.UserID != actor.UserID.UUID()) {
+			return ErrUploadNotFound
+		}
+		return nil
+	})
+	if err != nil || len(into) == 0 {
+		return err
+	}
+	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		seen, err := tx.UploadDatasetsSeen(ctx, tx.TenantID, into)
+		if err != nil {
+			return fmt.Errorf("find datasets of upload %s: %w", id, err)
+		}
+		if seen < int64(len(into)) && sees != nil {
+			return ErrUploadNotFound
+		}
+		for _, dataset := range into {
+			if err := manages(ctx, tx, actor, ids.Dataset(dataset)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // GetUpload reads an upload.
 //
 // Errors: datasets.upload_not_found, access.forbidden.
 func (s *Service) GetUpload(ctx context.Context, actor access.Actor, id ids.Upload) (Upload, error) {
 	if err := access.Can(actor, access.ManageData); err != nil {
+		return Upload{}, err
+	}
+	if err := s.reachesUpload(ctx, actor, id); err != nil {
 		return Upload{}, err
 	}
 	var u Upload
@@ -197,16 +246,6 @@ func (s *Service) GetUpload(ctx context.Context, actor access.Actor, id ids.Uplo
 		}
 		if u.State == UploadRemoved {
 			return ErrUploadNotFound
-		}
-		// What a dataset withholds is in the file that it came from, too.
-		into, err := tx.UploadDatasets(ctx, tx.TenantID, id.UUID())
-		if err != nil {
-			return fmt.Errorf("list datasets of upload %s: %w", id, err)
-		}
-		for _, dataset := range into {
-			if err := manages(ctx, tx, actor, ids.Dataset(dataset)); err != nil {
-				return err
-			}
 		}
 		if u.jobID == uuid.Nil {
 			return nil
@@ -365,6 +404,9 @@ func (s *Service) InspectFailed(ctx context.Context, job jobs.Job[InspectArgs], 
 // Errors: datasets.upload_not_found, access.forbidden.
 func (s *Service) RemoveUpload(ctx context.Context, actor access.Actor, id ids.Upload) error {
 	if err := access.Can(actor, access.ManageData); err != nil {
+		return err
+	}
+	if err := s.reachesUpload(ctx, actor, id); err != nil {
 		return err
 	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -389,6 +390,45 @@ func TestSharingIsTakenBack(t *testing.T) {
 	wantError(t, err, dashboards.ErrDeedOver)
 	_, err = r.dashboards.UndoDeed(ctx, r.bob)
 	wantError(t, err, dashboards.ErrNothingToUndo)
+}
+
+// TestFilesOfHiddenDatasets: the file that a dataset was loaded from holds all
+// that the dataset does, so whoever may not see the one may not use the other.
+func TestFilesOfHiddenDatasets(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	u, err := r.datasets.StartUpload(ctx, r.ann, "sales.csv", strings.NewReader("channel\nweb\n"))
+	must(t, err)
+	uses := map[string]func(access.Actor) error{
+		"get":     func(a access.Actor) error { return second(r.datasets.GetUpload(ctx, a, u.ID)) },
+		"rejects": func(a access.Actor) error { return second(r.datasets.OpenUploadRejects(ctx, a, u.ID)) },
+		"plan": func(a access.Actor) error {
+			return second(r.datasets.PlanUpload(ctx, a, u.ID, "Copy", datasets.Replace))
+		},
+		"inspect": func(a access.Actor) error { return r.datasets.InspectUpload(ctx, a, u.ID, datasets.Choices{}) },
+		"load": func(a access.Actor) error {
+			return second(r.datasets.StartLoad(ctx, a, datasets.LoadRequest{Upload: u.ID, Dataset: "Copy"}))
+		},
+		"remove": func(a access.Actor) error { return r.datasets.RemoveUpload(ctx, a, u.ID) },
+	}
+	closed := func(when string, a access.Actor) {
+		t.Helper()
+		for name, use := range uses {
+			if err := use(a); !errors.Is(err, datasets.ErrUploadNotFound) {
+				t.Errorf("%s, %s: %v", when, name, err)
+			}
+		}
+	}
+	closed("before it is loaded", r.bob)
+	must(t, second(r.datasets.GetUpload(ctx, r.ann, u.ID)))
+	must(t, second(r.datasets.StartLoad(ctx, r.ann, datasets.LoadRequest{Upload: u.ID, Dataset: r.dataset.String()})))
+	must(t, second(r.datasets.GetUpload(ctx, r.bob, u.ID)))
+	o := sharing.Object{Kind: sharing.Dataset, ID: r.dataset.UUID()}
+	must(t, r.Restrict(ctx, r.ann, o, true))
+	closed("once the dataset is hidden", r.bob)
+	must(t, second(r.datasets.GetUpload(ctx, r.ann, u.ID)))
+	must(t, second(r.datasets.GetUpload(ctx, r.admin, u.ID)))
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -233,19 +233,20 @@ class Dashboard extends HTMLElement {
     const wait = Math.max(Math.random() * jitter, this.#asked + rest - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = 0;
-      void this.#refresh();
+      void this.#refresh(undefined, true);
     }, wait);
   }
 
   /** Asks for what changed, as of now. It waits for what a person asked, and
-   * gives way to what a person asks (hx-sync of the button). */
-  async #refresh(query = location.search.slice(1)): Promise<void> {
+   * gives way to what a person asks (hx-sync of the button). What the page asks
+   * of itself does not count as somebody being there. */
+  async #refresh(query = location.search.slice(1), unattended = false): Promise<void> {
     const source = this.querySelector<HTMLElement>("[data-key-refresh]");
     if (!source) return;
     this.#asked = performance.now();
     this.setAttribute("aria-busy", "true");
     const path = query ? `${this.#path}?${query}` : this.#path;
-    await htmx.ajax("GET", path, { source, target: "#dash", swap: "none", headers: { "Df-Fresh": "1" } });
+    await htmx.ajax("GET", path, { source, target: "#dash", swap: "none", headers: { "Df-Fresh": "1", ...(unattended ? { "Df-Unattended": "1" } : {}) } });
     this.removeAttribute("aria-busy");
   }
 
