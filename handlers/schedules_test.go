@@ -28,7 +28,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
