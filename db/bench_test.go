@@ -12,7 +12,7 @@ func BenchmarkSessionRead(b *testing.B) {
 	w := newWorld(b)
 	b.ResetTimer()
 	for b.Loop() {
-		if _, err := w.SessionRead(b.Context(), w.token, false, nil); err != nil {
+		if _, err := w.SessionRead(b.Context(), w.tenant, w.token, false, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -22,7 +22,7 @@ func BenchmarkSessionReadWithWorkspaces(b *testing.B) {
 	w := newWorld(b)
 	b.ResetTimer()
 	for b.Loop() {
-		if _, err := w.SessionRead(b.Context(), w.token, true, nil); err != nil {
+		if _, err := w.SessionRead(b.Context(), w.tenant, w.token, true, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -38,6 +38,31 @@ type placements struct{ known sync.Map } // uuid.UUID -> placement
 
 // enter answers the statements that bind a transaction to a tenant.
 func (d *DB) enter(ctx context.Context, tenantID uuid.UUID) (string, error) {
+	schema, err := d.schema(ctx, tenantID)
+	if err != nil {
+		return "", err
+	}
+	bind := "SET LOCAL app.tenant_id = '" + tenantID.String() + "'"
+	if schema != sharedSchema {
+		bind += "; SET LOCAL search_path = " + pgx.Identifier{schema}.Sanitize()
+	}
+	return bind, nil
+}
+
+// enterBatch is enter for the statements of a batch.
+func (d *DB) enterBatch(ctx context.Context, tenantID uuid.UUID, b *Batch) error {
+	schema, err := d.schema(ctx, tenantID)
+	if err != nil {
+		return err
+	}
+	if schema != sharedSchema {
+		b.batch.Queue("SELECT set_config('search_path', $1, true)", pgx.Identifier{schema}.Sanitize())
+	}
+	return nil
+}
+
+// schema is where a tenant's tables lie in this database.
+func (d *DB) schema(ctx context.Context, tenantID uuid.UUID) (string, error) {
 	if tenantID == uuid.Nil {
 		panic("db: transaction without a tenant")
 	}
@@ -48,11 +73,7 @@ func (d *DB) enter(ctx context.Context, tenantID uuid.UUID) (string, error) {
 	if p.shard != primaryShard {
 		return "", ErrShard.Wrap(fmt.Errorf("tenant %s is in shard %q", tenantID, p.shard))
 	}
-	bind := "SET LOCAL app.tenant_id = '" + tenantID.String() + "'"
-	if p.schema != sharedSchema {
-		bind += "; SET LOCAL search_path = " + pgx.Identifier{p.schema}.Sanitize()
-	}
-	return bind, nil
+	return p.schema, nil
 }
 
 func (d *DB) placement(ctx context.Context, tenantID uuid.UUID) (placement, error) {

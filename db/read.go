@@ -41,10 +41,10 @@ func (b *Batch) queueMany(sql string, args []any, each func(), into ...any) {
 // TenantRead sends the statements that fill queues, bound to the tenant, in
 // one round trip.
 func (d *DB) TenantRead(ctx context.Context, tenantID uuid.UUID, fill func(*Batch)) error {
-	if tenantID == uuid.Nil {
-		panic("db: read without a tenant")
-	}
 	var b Batch
+	if err := d.enterBatch(ctx, tenantID, &b); err != nil {
+		return err
+	}
 	b.batch.Queue(bindTenant, tenantID.String())
 	fill(&b)
 	return reachable(d.pool.SendBatch(ctx, &b.batch).Close())
@@ -55,10 +55,10 @@ func (d *DB) ViewerRead(ctx context.Context, tenantID uuid.UUID, subjects []uuid
 	if subjects == nil {
 		return d.TenantRead(ctx, tenantID, fill)
 	}
-	if tenantID == uuid.Nil {
-		panic("db: read without a tenant")
-	}
 	var b Batch
+	if err := d.enterBatch(ctx, tenantID, &b); err != nil {
+		return err
+	}
 	b.batch.Queue(bindViewer, tenantID.String(), subjectList(subjects))
 	fill(&b)
 	return reachable(d.pool.SendBatch(ctx, &b.batch).Close())
@@ -73,14 +73,17 @@ type OpenSession struct {
 
 // SessionRead finds the live session of a token and its user, and reads what
 // fill queues bound to their tenant and to what they may see, all in one round
-// trip. The error is
-// IsNoRows where there is no such session, or its user may no longer come in.
-func (d *DB) SessionRead(ctx context.Context, tokenHash []byte, workspaces bool, fill func(*Batch)) (OpenSession, error) {
+// trip. The tenant is the one that CheckSession told of. The error is IsNoRows
+// where there is no such session, or its user may no longer come in.
+func (d *DB) SessionRead(ctx context.Context, tenantID uuid.UUID, tokenHash []byte, workspaces bool, fill func(*Batch)) (OpenSession, error) {
 	var (
 		s     OpenSession
 		place SessionWorkspacesRow
 		b     Batch
 	)
+	if err := d.enterBatch(ctx, tenantID, &b); err != nil {
+		return s, err
+	}
 	b.queue(sessionOpen, []any{tokenHash}, &s.SessionID, &s.PersonID, &s.TenantID, &s.UserID, &s.CreatedAt, &s.LastSeenAt,
 		&s.ExpiresAt, &s.Remembered, &s.Slug, &s.TenantName, &s.Method)
 	u := &s.User

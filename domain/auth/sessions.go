@@ -105,7 +105,7 @@ func (s *Service) IdentifyAnd(ctx context.Context, token string, workspaces bool
 	key := knownKey{session.TenantID, session.UserID, session.PersonID, session.Epoch, workspaces, aside.Name, session.Method}
 	known, ok := s.known.Get(key)
 	if !ok {
-		if known, err = s.read(ctx, hash, workspaces, aside); err != nil {
+		if known, err = s.read(ctx, session.TenantID, hash, workspaces, aside); err != nil {
 			return Identity{}, "", err
 		}
 		// It may be newer than the epoch, which does no harm: whoever finds it
@@ -143,9 +143,9 @@ type knownIdentity struct {
 	text     string
 }
 
-func (s *Service) read(ctx context.Context, hash []byte, workspaces bool, aside Aside) (knownIdentity, error) {
+func (s *Service) read(ctx context.Context, tenant uuid.UUID, hash []byte, workspaces bool, aside Aside) (knownIdentity, error) {
 	var text string
-	session, err := s.deps.DB.SessionRead(ctx, hash, workspaces, func(b *db.Batch) {
+	session, err := s.deps.DB.SessionRead(ctx, tenant, hash, workspaces, func(b *db.Batch) {
 		if aside.Fill != nil {
 			aside.Fill(b, &text)
 		}

@@ -192,7 +192,7 @@ func (s *Service) reachesUpload(ctx context.Context, actor access.Actor, id ids.
 	sees := actor.Subjects()
 	var into []uuid.UUID
 	// In the view of the workspace: that of the actor lacks what they don't see.
-	err := s.db.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), nil, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.UploadGet(ctx, tx.TenantID, id.UUID())
 		if err != nil {
 			return uploadError(id, err)
