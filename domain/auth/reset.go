@@ -99,6 +99,7 @@ func setPassword(ctx context.Context, tx *db.Tx, personID uuid.UUID, hash string
 //
 // Errors: auth.throttled.
 func (s *Service) RequestReset(ctx context.Context, email string, client Client) error {
+	began := time.Now()
 	email = strings.TrimSpace(email)
 	limits := []limit{
 		{key: throttleKey("reset", strings.ToLower(email)), free: 3, longest: 900},
@@ -109,9 +110,9 @@ func (s *Service) RequestReset(ctx context.Context, email string, client Client)
 	}
 	_, _, err := s.newReset(ctx, email, true)
 	if errors.Is(err, tenants.ErrMemberNotFound) || errors.Is(err, ErrSSORequired) {
-		return nil
+		err = nil
 	}
-	return err
+	return errors.Join(err, even(ctx, began))
 }
 
 // ResetLink makes a reset link for the operator's console.

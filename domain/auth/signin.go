@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,13 +30,14 @@ type Opened struct {
 }
 
 // SignIn checks e-mail and password and opens a session in the workspace used
-// last. Every failure costs the same time; after a few, account and address
+// last. Every failure takes the same time; after a few, account and address
 // have to wait, each time longer, but no account is ever locked for good.
 //
 // Workspaces that sign in elsewhere are left out, but for their break-glass owner.
 //
 // Errors: auth.wrong_password, auth.throttled, auth.no_workspace, auth.sso_required.
 func (s *Service) SignIn(ctx context.Context, email, password string, keep bool, client Client) (Opened, error) {
+	began := time.Now()
 	email = strings.TrimSpace(email)
 	limits := signInLimits(email, client)
 	if err := s.take(ctx, limits); err != nil {
@@ -51,7 +53,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	}
 	if !match {
 		place, _, belongs := choosePlace(places, person.LastTenantID)
-		return Opened{}, s.recordFailure(ctx, place, belongs)
+		return Opened{}, errors.Join(s.recordFailure(ctx, place, belongs), even(ctx, began))
 	}
 	place, several, err := openPlace(places, person.LastTenantID)
 	if err != nil {
@@ -78,6 +80,24 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	})
 	opened.Choose = several
 	return opened, err
+}
+
+// answerStep is the grain of the time that answers take which must not tell
+// whether somebody has an account: what is done for members only, which is a few
+// milliseconds, disappears in it.
+const answerStep = 250 * time.Millisecond
+
+// even waits until a whole number of steps has passed since a request began. Its
+// only error is that of ctx.
+func even(ctx context.Context, began time.Time) error {
+	wait := time.NewTimer(answerStep - time.Since(began)%answerStep)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // findPerson answers a zero row where nobody has the address.
