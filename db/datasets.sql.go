@@ -642,31 +642,6 @@ func (q *Queries) DatasetList(ctx context.Context, tenantID uuid.UUID) ([]Datase
 	return items, nil
 }
 
-const datasetListAll = `-- name: DatasetListAll :many
-SELECT dataset_id FROM datasets WHERE tenant_id = $1 ORDER BY dataset_id
-`
-
-// DatasetListAll lists the ids of all datasets, deleted ones included.
-func (q *Queries) DatasetListAll(ctx context.Context, tenantID uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, datasetListAll, tenantID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var dataset_id uuid.UUID
-		if err := rows.Scan(&dataset_id); err != nil {
-			return nil, err
-		}
-		items = append(items, dataset_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const datasetListDeleted = `-- name: DatasetListDeleted :many
 SELECT dataset_id, name, row_count, deleted_at FROM datasets
 WHERE tenant_id = $1 AND deleted_at IS NOT NULL

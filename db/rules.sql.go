@@ -40,20 +40,6 @@ func (q *Queries) AttributeNames(ctx context.Context, tenantID uuid.UUID) ([]str
 	return items, nil
 }
 
-const attributesOfPerson = `-- name: AttributesOfPerson :one
-
-SELECT person_attributes(u.user_id)::jsonb AS attributes FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2
-`
-
-// Rules of datasets, and the attributes that they compare with.
-// AttributesOfPerson are a person's own and those of their groups.
-func (q *Queries) AttributesOfPerson(ctx context.Context, tenantID uuid.UUID, userID uuid.UUID) (json.RawMessage, error) {
-	row := q.db.QueryRow(ctx, attributesOfPerson, tenantID, userID)
-	var attributes json.RawMessage
-	err := row.Scan(&attributes)
-	return attributes, err
-}
-
 const groupAttributeInsert = `-- name: GroupAttributeInsert :execrows
 INSERT INTO group_attributes (tenant_id, group_id, name, vals)
 SELECT g.tenant_id, g.group_id, $1, $2 FROM user_groups g WHERE g.tenant_id = $3 AND g.group_id = $4
@@ -159,6 +145,7 @@ func (q *Queries) MemberAttributeInsert(ctx context.Context, arg MemberAttribute
 }
 
 const memberAttributes = `-- name: MemberAttributes :many
+
 SELECT a.name, a.vals FROM member_attributes a WHERE a.tenant_id = $1 AND a.user_id = $2 ORDER BY a.name
 `
 
@@ -167,6 +154,7 @@ type MemberAttributesRow struct {
 	Vals []string
 }
 
+// Rules of datasets, and the attributes that they compare with.
 // MemberAttributes are a person's own.
 func (q *Queries) MemberAttributes(ctx context.Context, tenantID uuid.UUID, userID uuid.UUID) ([]MemberAttributesRow, error) {
 	rows, err := q.db.Query(ctx, memberAttributes, tenantID, userID)

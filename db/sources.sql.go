@@ -13,21 +13,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const sourceDelete = `-- name: SourceDelete :execrows
-DELETE FROM data_sources s
-WHERE s.tenant_id = $1 AND s.ds_id = $2
-  AND NOT EXISTS (SELECT 1 FROM datasets d WHERE d.tenant_id = s.tenant_id AND d.ds_id = s.ds_id)
-`
-
-// SourceDelete removes a source that no dataset names any more.
-func (q *Queries) SourceDelete(ctx context.Context, tenantID uuid.UUID, dsID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, sourceDelete, tenantID, dsID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const sourceGet = `-- name: SourceGet :one
 SELECT ds_id, name, type, connection, created_by, created_at, last_updated
 FROM data_sources WHERE tenant_id = $1 AND ds_id = $2

@@ -229,57 +229,6 @@ func (q *Queries) LoadListByDataset(ctx context.Context, tenantID uuid.UUID, dat
 	return items, nil
 }
 
-const loadListOpen = `-- name: LoadListOpen :many
-SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, state, created_at
-FROM loads WHERE tenant_id = $1 AND state IN ('queued', 'running')
-ORDER BY created_at DESC LIMIT $2
-`
-
-type LoadListOpenRow struct {
-	LoadID      uuid.UUID
-	UploadID    *uuid.UUID
-	DatasetID   *uuid.UUID
-	DatasetName string
-	JobID       *uuid.UUID
-	UserID      *uuid.UUID
-	Filename    string
-	Mode        string
-	State       string
-	CreatedAt   time.Time
-}
-
-// LoadListOpen returns what waits or runs, latest first.
-func (q *Queries) LoadListOpen(ctx context.Context, tenantID uuid.UUID, rowLimit int32) ([]LoadListOpenRow, error) {
-	rows, err := q.db.Query(ctx, loadListOpen, tenantID, rowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LoadListOpenRow
-	for rows.Next() {
-		var i LoadListOpenRow
-		if err := rows.Scan(
-			&i.LoadID,
-			&i.UploadID,
-			&i.DatasetID,
-			&i.DatasetName,
-			&i.JobID,
-			&i.UserID,
-			&i.Filename,
-			&i.Mode,
-			&i.State,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const loadSetDone = `-- name: LoadSetDone :execrows
 UPDATE loads
 SET state = 'done', dataset_id = $1::uuid, version = $2::bigint, report = $3, rows_loaded = $4,

@@ -155,10 +155,6 @@ WHERE d.tenant_id = @tenant_id AND d.deleted_at < @before::timestamptz
 -- name: DatasetPurge :execrows
 DELETE FROM datasets WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NOT NULL;
 
--- DatasetListAll lists the ids of all datasets, deleted ones included.
--- name: DatasetListAll :many
-SELECT dataset_id FROM datasets WHERE tenant_id = @tenant_id ORDER BY dataset_id;
-
 -- ColumnInsert adds a column.
 -- name: ColumnInsert :exec
 INSERT INTO dataset_columns (tenant_id, dataset_id, column_id, name, type, "precision", scale, role, format, description, reading, "position", added_in)

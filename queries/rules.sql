@@ -1,9 +1,5 @@
 -- Rules of datasets, and the attributes that they compare with.
 
--- AttributesOfPerson are a person's own and those of their groups.
--- name: AttributesOfPerson :one
-SELECT person_attributes(u.user_id)::jsonb AS attributes FROM users u WHERE u.tenant_id = @tenant_id AND u.user_id = @user_id;
-
 -- MemberAttributes are a person's own.
 -- name: MemberAttributes :many
 SELECT a.name, a.vals FROM member_attributes a WHERE a.tenant_id = @tenant_id AND a.user_id = @user_id ORDER BY a.name;

@@ -22,9 +22,3 @@ ORDER BY s.last_updated DESC, s.ds_id LIMIT @row_limit;
 -- name: SourceTouch :execrows
 UPDATE data_sources SET last_updated = @now, type = @type, connection = @connection
 WHERE tenant_id = @tenant_id AND ds_id = @ds_id;
-
--- SourceDelete removes a source that no dataset names any more.
--- name: SourceDelete :execrows
-DELETE FROM data_sources s
-WHERE s.tenant_id = @tenant_id AND s.ds_id = @ds_id
-  AND NOT EXISTS (SELECT 1 FROM datasets d WHERE d.tenant_id = s.tenant_id AND d.ds_id = s.ds_id);

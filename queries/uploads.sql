@@ -106,12 +106,6 @@ SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, 
 FROM loads WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id::uuid
 ORDER BY created_at DESC LIMIT @row_limit;
 
--- LoadListOpen returns what waits or runs, latest first.
--- name: LoadListOpen :many
-SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, state, created_at
-FROM loads WHERE tenant_id = @tenant_id AND state IN ('queued', 'running')
-ORDER BY created_at DESC LIMIT @row_limit;
-
 -- LoadKnown answers which of the given files are the rejects of a load.
 -- name: LoadKnown :many
 SELECT rejects_key FROM loads WHERE tenant_id = @tenant_id AND rejects_key = ANY (@keys::text[]);

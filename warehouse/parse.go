@@ -293,48 +293,6 @@ func (r *specReader) spec(raw json.RawMessage) Spec {
 	return s
 }
 
-// ParseMeasure reads one measure from JSON, for saved measures of a dataset.
-//
-// Errors: those of ParseSpec.
-func ParseMeasure(data []byte) (Measure, error) {
-	if len(data) > MaxSpecBytes || !utf8.Valid(data) {
-		return Measure{}, ErrSpecJSON
-	}
-	if err := checkJSON(data); err != nil {
-		return Measure{}, err
-	}
-	r := specReader{}
-	m := r.measure(data, "measure")
-	if r.err != nil {
-		return Measure{}, r.err
-	}
-	return m, m.check("measure", 0)
-}
-
-// ParseFilters reads a list of filters from JSON, for row rules and for
-// filters kept in a page's address.
-//
-// Errors: those of ParseSpec.
-func ParseFilters(data []byte) ([]Filter, error) {
-	if len(data) > MaxSpecBytes || !utf8.Valid(data) {
-		return nil, ErrSpecJSON
-	}
-	if err := checkJSON(data); err != nil {
-		return nil, err
-	}
-	r := specReader{}
-	filters := r.filters(data, "filters")
-	if r.err != nil {
-		return nil, r.err
-	}
-	for i := range filters {
-		if err := filters[i].check(fmt.Sprintf("filters[%d]", i)); err != nil {
-			return nil, err
-		}
-	}
-	return filters, nil
-}
-
 func (r *specReader) measure(raw json.RawMessage, path string) Measure {
 	var m Measure
 	r.depth++

@@ -47,6 +47,7 @@ var commands = []command{
 	{"lookup", "declare that a column holds keys of another dataset", runLookup},
 	{"rules", "say what somebody sees of a dataset", runRules},
 	{"user", "add people who can sign in, and make links to reset passwords", runUser},
+	{"plan", "give a workspace another plan", runPlan},
 	{"audit", "verify the chain of the audit log, export it, take a person out of it", runAudit},
 	{"isolation", "attack a workspace from outside and print what was answered", runIsolation},
 	{"migrate", "bring database and storage up to date", runMigrate},

@@ -331,13 +331,6 @@ func cloneMap[V any](m map[string]V) map[string]V {
 	return c
 }
 
-// WithRange chooses a date range; nil is the dashboard's own.
-func (s State) WithRange(r *Range) State {
-	c := s.clone()
-	c.Range, c.Page = r, nil
-	return c
-}
-
 // WithCompare chooses a comparison.
 func (s State) WithCompare(compare string) State {
 	c := s.clone()
@@ -368,40 +361,6 @@ func (s State) WithoutCrossOf(widget string) State {
 	c := s.clone()
 	delete(c.Cross, widget)
 	c.Page = nil
-	return c
-}
-
-// WithSort sorts one table and takes it to its first page.
-func (s State) WithSort(widget, by string) State {
-	c := s.clone()
-	if c.Sort == nil {
-		c.Sort = map[string]string{}
-	}
-	c.Sort[widget] = by
-	delete(c.Page, widget)
-	return c
-}
-
-// WithPage turns one table to a page.
-func (s State) WithPage(widget string, page int) State {
-	c := s.clone()
-	delete(c.Page, widget)
-	if page > 1 {
-		if c.Page == nil {
-			c.Page = map[string]int{}
-		}
-		c.Page[widget] = page
-	}
-	return c
-}
-
-// WithExact asks one widget for an exact answer.
-func (s State) WithExact(widget string) State {
-	c := s.clone()
-	if !slices.Contains(c.Exact, widget) {
-		c.Exact = append(c.Exact, widget)
-		sort.Strings(c.Exact)
-	}
 	return c
 }
 
