@@ -101,6 +101,31 @@ func (q *Queries) ColumnDrop(ctx context.Context, arg ColumnDropParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const columnGapInsert = `-- name: ColumnGapInsert :exec
+INSERT INTO dataset_column_gaps (tenant_id, dataset_id, column_id, dropped_in, restored_in)
+SELECT c.tenant_id, c.dataset_id, c.column_id, c.dropped_in, $1::bigint FROM dataset_columns c
+WHERE c.tenant_id = $2 AND c.dataset_id = $3 AND c.column_id = $4 AND c.dropped_in < $1::bigint
+`
+
+type ColumnGapInsertParams struct {
+	RestoredIn int64
+	TenantID   uuid.UUID
+	DatasetID  uuid.UUID
+	ColumnID   int32
+}
+
+// ColumnGapInsert remembers the versions that a dropped column was missing in,
+// before a version brings it back.
+func (q *Queries) ColumnGapInsert(ctx context.Context, arg ColumnGapInsertParams) error {
+	_, err := q.db.Exec(ctx, columnGapInsert,
+		arg.RestoredIn,
+		arg.TenantID,
+		arg.DatasetID,
+		arg.ColumnID,
+	)
+	return err
+}
+
 const columnInsert = `-- name: ColumnInsert :exec
 INSERT INTO dataset_columns (tenant_id, dataset_id, column_id, name, type, "precision", scale, role, format, description, reading, "position", added_in)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -143,11 +168,14 @@ func (q *Queries) ColumnInsert(ctx context.Context, arg ColumnInsertParams) erro
 }
 
 const columnList = `-- name: ColumnList :many
-SELECT column_id, name, type, "precision", scale, role, format, description, former_names, reading, "position", added_in, dropped_in
-FROM dataset_columns
-WHERE tenant_id = $1 AND dataset_id = $2
-  AND added_in <= $3::bigint AND (dropped_in IS NULL OR dropped_in > $3::bigint)
-ORDER BY "position", column_id
+SELECT c.column_id, c.name, c.type, c."precision", c.scale, c.role, c.format, c.description, c.former_names, c.reading, c."position", c.added_in, c.dropped_in
+FROM dataset_columns c
+WHERE c.tenant_id = $1 AND c.dataset_id = $2
+  AND c.added_in <= $3::bigint AND (c.dropped_in IS NULL OR c.dropped_in > $3::bigint)
+  AND NOT EXISTS (SELECT 1 FROM dataset_column_gaps g
+                  WHERE g.tenant_id = c.tenant_id AND g.dataset_id = c.dataset_id AND g.column_id = c.column_id
+                    AND g.dropped_in <= $3::bigint AND g.restored_in > $3::bigint)
+ORDER BY c."position", c.column_id
 `
 
 type ColumnListRow struct {
@@ -681,33 +709,6 @@ func (q *Queries) DatasetListDeleted(ctx context.Context, tenantID uuid.UUID) ([
 	return items, nil
 }
 
-const datasetListPurgeable = `-- name: DatasetListPurgeable :many
-SELECT d.dataset_id FROM datasets d
-WHERE d.tenant_id = $1 AND d.deleted_at < $2::timestamptz
-  AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.tenant_id = d.tenant_id AND l.dataset_id = d.dataset_id AND l.expires_at > $3::timestamptz)
-`
-
-// DatasetListPurgeable lists datasets that were deleted before a moment.
-func (q *Queries) DatasetListPurgeable(ctx context.Context, tenantID uuid.UUID, before time.Time, now time.Time) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, datasetListPurgeable, tenantID, before, now)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var dataset_id uuid.UUID
-		if err := rows.Scan(&dataset_id); err != nil {
-			return nil, err
-		}
-		items = append(items, dataset_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const datasetLock = `-- name: DatasetLock :one
 SELECT dataset_id, ds_id, name, description, version, revision, layout, row_count, byte_count, segment_count,
        time_column, relative_to_newest, key_columns, next_column, created_by, created_at, content_at, restricted, readers, writers
@@ -767,6 +768,36 @@ func (q *Queries) DatasetLock(ctx context.Context, tenantID uuid.UUID, datasetID
 		&i.Writers,
 	)
 	return i, err
+}
+
+const datasetLockPurgeable = `-- name: DatasetLockPurgeable :many
+SELECT d.dataset_id FROM datasets d
+WHERE d.tenant_id = $1 AND d.deleted_at < $2::timestamptz
+  AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.tenant_id = d.tenant_id AND l.dataset_id = d.dataset_id AND l.expires_at > $3::timestamptz)
+FOR UPDATE OF d SKIP LOCKED
+`
+
+// DatasetLockPurgeable holds the datasets that were deleted before a moment
+// until the end of the transaction. One that is being brought back, or that
+// somebody reads at this moment, is left for the next time.
+func (q *Queries) DatasetLockPurgeable(ctx context.Context, tenantID uuid.UUID, before time.Time, now time.Time) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, datasetLockPurgeable, tenantID, before, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var dataset_id uuid.UUID
+		if err := rows.Scan(&dataset_id); err != nil {
+			return nil, err
+		}
+		items = append(items, dataset_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const datasetPurge = `-- name: DatasetPurge :execrows
@@ -1933,8 +1964,8 @@ func (q *Queries) SegmentTotals(ctx context.Context, smallRows int64, tenantID u
 
 const versionExpire = `-- name: VersionExpire :execrows
 UPDATE dataset_versions v SET expired_at = $1
-WHERE v.tenant_id = $2 AND v.expired_at IS NULL
-  AND v.superseded_at < CASE WHEN v.live THEN $3::timestamptz ELSE $4::timestamptz END
+FROM (SELECT unnest($3::uuid[]) AS dataset_id, unnest($4::bigint[]) AS version) AS held
+WHERE v.tenant_id = $2 AND v.dataset_id = held.dataset_id AND v.version = held.version
   AND NOT EXISTS (SELECT 1 FROM leases l
                   WHERE l.tenant_id = v.tenant_id AND l.dataset_id = v.dataset_id AND l.version = v.version AND l.expires_at > $1)
 `
@@ -1942,63 +1973,24 @@ WHERE v.tenant_id = $2 AND v.expired_at IS NULL
 type VersionExpireParams struct {
 	Now        *time.Time
 	TenantID   uuid.UUID
-	LiveBefore time.Time
-	Before     time.Time
+	DatasetIds []uuid.UUID
+	Versions   []int64
 }
 
-// VersionExpire marks what is no longer kept: superseded for longer than its
-// keeping time, and not leased.
+// VersionExpire marks held versions that are not leased as no longer kept. It
+// has to be a statement after the one that held them: a lease that was taken
+// just before is seen by none earlier.
 func (q *Queries) VersionExpire(ctx context.Context, arg VersionExpireParams) (int64, error) {
 	result, err := q.db.Exec(ctx, versionExpire,
 		arg.Now,
 		arg.TenantID,
-		arg.LiveBefore,
-		arg.Before,
+		arg.DatasetIds,
+		arg.Versions,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const versionGet = `-- name: VersionGet :one
-SELECT version, kind, created_at, user_id, row_count, byte_count, rows_written, load_id, note, live, superseded_at
-FROM dataset_versions
-WHERE tenant_id = $1 AND dataset_id = $2 AND version = $3 AND expired_at IS NULL
-`
-
-type VersionGetRow struct {
-	Version      int64
-	Kind         string
-	CreatedAt    time.Time
-	UserID       *uuid.UUID
-	RowCount     int64
-	ByteCount    int64
-	RowsWritten  int64
-	LoadID       *uuid.UUID
-	Note         string
-	Live         bool
-	SupersededAt *time.Time
-}
-
-// VersionGet reads one that is kept.
-func (q *Queries) VersionGet(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, version int64) (VersionGetRow, error) {
-	row := q.db.QueryRow(ctx, versionGet, tenantID, datasetID, version)
-	var i VersionGetRow
-	err := row.Scan(
-		&i.Version,
-		&i.Kind,
-		&i.CreatedAt,
-		&i.UserID,
-		&i.RowCount,
-		&i.ByteCount,
-		&i.RowsWritten,
-		&i.LoadID,
-		&i.Note,
-		&i.Live,
-		&i.SupersededAt,
-	)
-	return i, err
 }
 
 const versionHasCheckpoint = `-- name: VersionHasCheckpoint :one
@@ -2126,6 +2118,41 @@ func (q *Queries) VersionList(ctx context.Context, arg VersionListParams) ([]Ver
 	return items, nil
 }
 
+const versionLockExpirable = `-- name: VersionLockExpirable :many
+SELECT v.dataset_id, v.version FROM dataset_versions v
+WHERE v.tenant_id = $1 AND v.expired_at IS NULL
+  AND v.superseded_at < CASE WHEN v.live THEN $2::timestamptz ELSE $3::timestamptz END
+FOR UPDATE SKIP LOCKED
+`
+
+type VersionLockExpirableRow struct {
+	DatasetID uuid.UUID
+	Version   int64
+}
+
+// VersionLockExpirable holds versions that were superseded for longer than
+// their keeping time. One that is being read, restored or leased at this moment
+// is left for the next time.
+func (q *Queries) VersionLockExpirable(ctx context.Context, tenantID uuid.UUID, liveBefore time.Time, before time.Time) ([]VersionLockExpirableRow, error) {
+	rows, err := q.db.Query(ctx, versionLockExpirable, tenantID, liveBefore, before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []VersionLockExpirableRow
+	for rows.Next() {
+		var i VersionLockExpirableRow
+		if err := rows.Scan(&i.DatasetID, &i.Version); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const versionPrune = `-- name: VersionPrune :execrows
 DELETE FROM dataset_versions
 WHERE tenant_id = $1 AND expired_at < CASE WHEN live THEN $2::timestamptz ELSE $3::timestamptz END
@@ -2138,6 +2165,48 @@ func (q *Queries) VersionPrune(ctx context.Context, tenantID uuid.UUID, liveBefo
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const versionShare = `-- name: VersionShare :one
+SELECT version, kind, created_at, user_id, row_count, byte_count, rows_written, load_id, note, live, superseded_at
+FROM dataset_versions
+WHERE tenant_id = $1 AND dataset_id = $2 AND version = $3 AND expired_at IS NULL
+FOR SHARE
+`
+
+type VersionShareRow struct {
+	Version      int64
+	Kind         string
+	CreatedAt    time.Time
+	UserID       *uuid.UUID
+	RowCount     int64
+	ByteCount    int64
+	RowsWritten  int64
+	LoadID       *uuid.UUID
+	Note         string
+	Live         bool
+	SupersededAt *time.Time
+}
+
+// VersionShare reads one that is kept, and keeps the sweeper away from it and
+// from its segments until the end of the transaction.
+func (q *Queries) VersionShare(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, version int64) (VersionShareRow, error) {
+	row := q.db.QueryRow(ctx, versionShare, tenantID, datasetID, version)
+	var i VersionShareRow
+	err := row.Scan(
+		&i.Version,
+		&i.Kind,
+		&i.CreatedAt,
+		&i.UserID,
+		&i.RowCount,
+		&i.ByteCount,
+		&i.RowsWritten,
+		&i.LoadID,
+		&i.Note,
+		&i.Live,
+		&i.SupersededAt,
+	)
+	return i, err
 }
 
 const versionSupersede = `-- name: VersionSupersede :exec

@@ -1022,6 +1022,17 @@ CREATE TABLE public.dataset_appends (
 
 ALTER TABLE ONLY public.dataset_appends FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.dataset_column_gaps (
+    tenant_id uuid NOT NULL,
+    dataset_id uuid NOT NULL,
+    column_id integer NOT NULL,
+    dropped_in bigint NOT NULL,
+    restored_in bigint NOT NULL,
+    CONSTRAINT dataset_column_gaps_check CHECK ((restored_in > dropped_in))
+);
+
+ALTER TABLE ONLY public.dataset_column_gaps FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.dataset_columns (
     tenant_id uuid NOT NULL,
     dataset_id uuid NOT NULL,
@@ -1274,6 +1285,7 @@ CREATE TABLE public.loads (
     error_text text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    seen_change text,
     CONSTRAINT loads_mode_check CHECK ((mode = ANY (ARRAY['replace'::text, 'append'::text, 'upsert'::text, 'delete'::text]))),
     CONSTRAINT loads_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1842,6 +1854,9 @@ ALTER TABLE ONLY public.data_sources
 
 ALTER TABLE ONLY public.dataset_appends
     ADD CONSTRAINT dataset_appends_pkey PRIMARY KEY (tenant_id, dataset_id, append_key);
+
+ALTER TABLE ONLY public.dataset_column_gaps
+    ADD CONSTRAINT dataset_column_gaps_pkey PRIMARY KEY (tenant_id, dataset_id, column_id, dropped_in);
 
 ALTER TABLE ONLY public.dataset_columns
     ADD CONSTRAINT dataset_columns_pkey PRIMARY KEY (tenant_id, dataset_id, column_id);
@@ -2447,6 +2462,9 @@ ALTER TABLE ONLY public.dashboards
 ALTER TABLE ONLY public.dataset_appends
     ADD CONSTRAINT dataset_appends_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.dataset_column_gaps
+    ADD CONSTRAINT dataset_column_gaps_tenant_id_dataset_id_column_id_fkey FOREIGN KEY (tenant_id, dataset_id, column_id) REFERENCES public.dataset_columns(tenant_id, dataset_id, column_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.dataset_columns
     ADD CONSTRAINT dataset_columns_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
@@ -2737,6 +2755,8 @@ ALTER TABLE public.data_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dataset_appends ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.dataset_column_gaps ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.dataset_columns ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dataset_fields ENABLE ROW LEVEL SECURITY;
@@ -2892,6 +2912,8 @@ CREATE POLICY tenant_rows ON public.dashboards USING ((tenant_id = (NULLIF(curre
 CREATE POLICY tenant_rows ON public.data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dataset_appends USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.dataset_column_gaps USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dataset_columns USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3134,6 +3156,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboards TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_sources TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_appends TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_column_gaps TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dataset_columns TO dataflow_app;
 

@@ -81,14 +81,15 @@ func (d *DB) InSerializableTx(ctx context.Context, tenantID uuid.UUID, work Work
 	}
 	for attempt := 1; ; attempt++ {
 		err := d.inTx(ctx, tenantID, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+enter, work)
-		if !isRefusedOrder(err) || attempt == serializableAttempts {
+		if !IsRefusedOrder(err) || attempt == serializableAttempts {
 			return err
 		}
 	}
 }
 
-// isRefusedOrder is a serialization failure or a deadlock.
-func isRefusedOrder(err error) bool {
+// IsRefusedOrder tells whether PostgreSQL refused the order of events: a
+// serialization failure or a deadlock. The same work may succeed the next time.
+func IsRefusedOrder(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }

@@ -44,7 +44,7 @@ func (q *Queries) LoadForgetRejects(ctx context.Context, tenantID uuid.UUID, bef
 }
 
 const loadGet = `-- name: LoadGet :one
-SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, version, report,
+SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, seen_change, version, report,
        rows_loaded, rows_rejected, rejects_key, error_code, error_text, created_at, finished_at
 FROM loads WHERE tenant_id = $1 AND load_id = $2
 `
@@ -60,6 +60,7 @@ type LoadGetRow struct {
 	Mode         string
 	Options      json.RawMessage
 	State        string
+	SeenChange   *string
 	Version      *int64
 	Report       json.RawMessage
 	RowsLoaded   int64
@@ -86,6 +87,7 @@ func (q *Queries) LoadGet(ctx context.Context, tenantID uuid.UUID, loadID uuid.U
 		&i.Mode,
 		&i.Options,
 		&i.State,
+		&i.SeenChange,
 		&i.Version,
 		&i.Report,
 		&i.RowsLoaded,
@@ -100,8 +102,8 @@ func (q *Queries) LoadGet(ctx context.Context, tenantID uuid.UUID, loadID uuid.U
 }
 
 const loadInsert = `-- name: LoadInsert :exec
-INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, seen_change, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type LoadInsertParams struct {
@@ -116,6 +118,7 @@ type LoadInsertParams struct {
 	Mode        string
 	Options     json.RawMessage
 	State       string
+	SeenChange  *string
 	Now         time.Time
 }
 
@@ -133,6 +136,7 @@ func (q *Queries) LoadInsert(ctx context.Context, arg LoadInsertParams) error {
 		arg.Mode,
 		arg.Options,
 		arg.State,
+		arg.SeenChange,
 		arg.Now,
 	)
 	return err

@@ -264,6 +264,9 @@ func (p *posted) data() {
 	p.post(dataset+"/fields/remove", "name", "twice")
 	p.post(dataset+"/measures", "name", "Turnover", "fn", "sum", "column", "amount")
 	p.post(dataset+"/measures/remove", "name", "Turnover")
+	keys := []string{"by", "3", "keys", "1"}
+	counted := p.b.post(dataset+"/rows/delete", keys...).want(http.StatusOK).shows("dialog", "1 row has")
+	p.post(dataset+"/rows/delete", append(keys, "do", "delete", "seen", counted.page.Find("[name=seen]").AttrOr("value", ""))...)
 	p.post(dataset+"/settings", "name", "Sales", "description", "All of them")
 	p.post(dataset+"/columns/3", "name", "amount", "description", "in pence")
 	p.post(dataset + "/columns/3/drop")

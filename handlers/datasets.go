@@ -50,6 +50,8 @@ func (h datasetPages) routes(r chi.Router) {
 		r.Get("/columns/{column}", handle(h.columnForm))
 		r.Post("/columns/{column}", handle(h.saveColumn))
 		r.Post("/columns/{column}/drop", handle(h.dropColumn))
+		r.Get("/rows/delete", handle(h.deleteRowsForm))
+		r.Post("/rows/delete", handle(h.deleteRows))
 		r.Get("/delete", handle(h.deleteForm))
 		r.Post("/delete", handle(h.delete))
 		r.Post("/undelete", handle(h.undelete))

@@ -342,12 +342,12 @@ func TestDatasetsOfOthersAreNotFound(t *testing.T) {
 	load := b.post(upload+"/load", reviewed(b.get(upload), "dataset", "again")...).leadsTo("").header.Get("Location")
 	foreign, viewer := s.as(t, "foreign"), s.as(t, "viewer")
 	for _, path := range []string{dataset, dataset + "/profile", dataset + "/preview", dataset + "/versions", dataset + "/lookups", dataset + "/measures", dataset + "/fields",
-		dataset + "/settings", dataset + "/columns/1", dataset + "/delete", upload, upload + "/progress", upload + "/events", upload + "/rejects.csv",
+		dataset + "/settings", dataset + "/columns/1", dataset + "/rows/delete", dataset + "/delete", upload, upload + "/progress", upload + "/events", upload + "/rejects.csv",
 		load, load + "/progress", load + "/events", load + "/rejects.csv", "/datasets/no-id", "/uploads/no-id", "/loads/no-id"} {
 		foreign.get(path).want(http.StatusNotFound)
 	}
 	mutations := []string{dataset + "/versions/1/restore", dataset + "/lookups", dataset + "/lookups/remove", dataset + "/measures", dataset + "/fields", dataset + "/fields/check", dataset + "/fields/remove",
-		dataset + "/measures/remove", dataset + "/settings", dataset + "/columns/1", dataset + "/columns/1/drop", dataset + "/delete", dataset + "/undelete",
+		dataset + "/measures/remove", dataset + "/settings", dataset + "/columns/1", dataset + "/columns/1/drop", dataset + "/rows/delete", dataset + "/delete", dataset + "/undelete",
 		upload + "/inspect", upload + "/fix", upload + "/load", upload + "/remove", load + "/cancel"}
 	for _, path := range mutations {
 		foreign.post(path, "name", "x", "column", "order", "target", strings.TrimPrefix(dataset, "/datasets/"), "key", "order", "fn", "count").want(http.StatusNotFound)
@@ -357,6 +357,33 @@ func TestDatasetsOfOthersAreNotFound(t *testing.T) {
 	}
 	viewer.get(dataset).want(http.StatusOK).lacks("[data-dropzone-open]").lacks(".data-act a")
 	b.get(dataset).want(http.StatusOK).shows(".stats", "3 rows")
+}
+
+func TestRowsAreDeletedByTheKeysThatWereCounted(t *testing.T) {
+	t.Parallel()
+	s := newDataSite(t)
+	b := s.as(t, "editor")
+	dataset := s.load(t, b, "shop", shop)
+	first := b.get(dataset+"/rows/delete").want(http.StatusOK).shows("dialog", "Delete rows of shop").lacks("[value=delete]")
+	order := first.page.Find("#delete-rows-by option").First()
+	by := order.AttrOr("value", "")
+	send := func(keys string, more ...string) answer {
+		t.Helper()
+		return b.post(dataset+"/rows/delete", append([]string{"by", by, "keys", keys}, more...)...)
+	}
+	send("").want(http.StatusUnprocessableEntity).shows("dialog", "at least one key")
+	send("9999\n").want(http.StatusOK).shows("dialog", "No row has").lacks("[value=delete]")
+	key := strings.Split(strings.Split(shop, "\n")[1], ",")[0]
+	counted := send(key+"\n9999\n").want(http.StatusOK).shows("dialog", "1 row has").shows("[value=delete]", "Delete rows")
+	seen := counted.page.Find("[name=seen]").AttrOr("value", "")
+	// Other keys than were counted are counted first.
+	send(key+"\n", "do", "delete", "seen", seen).want(http.StatusOK).shows("dialog", "1 row has")
+	b.get(dataset).shows(".stats", "3 rows")
+	versions := send(key+"\n9999\n", "do", "delete", "seen", seen).leadsTo(dataset + "/versions").header.Get("Location")
+	b.get(versions).shows("body", "1 row was deleted")
+	b.get(dataset).shows(".stats", "2 rows")
+	b.post(dataset + "/versions/1/restore").leadsTo("")
+	b.get(dataset).shows(".stats", "3 rows")
 }
 
 func TestSuggestedDashboardFollowsTheReport(t *testing.T) {

@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"encoding/json"
-	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -305,19 +303,9 @@ func (w writer) progress(s jobs.Status) *views.ProgressProps {
 	return p
 }
 
-// change says in words what a load would do to a dataset's columns; nil where
-// they stay as they are.
+// change says in words what a load would do to a dataset's columns.
 func (w writer) change(c datasets.SchemaChange) *views.ChangeProps {
-	if c.New || c.IsZero() {
-		return nil
-	}
-	encoded, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // plain texts
-	}
-	digest := fnv.New64a()
-	_, _ = digest.Write(encoded) // a hash never fails
-	return &views.ChangeProps{Seen: strconv.FormatUint(digest.Sum64(), 36), Lines: w.changes(c), Stop: len(c.Conflicts) > 0}
+	return &views.ChangeProps{Seen: c.Digest(), Lines: w.changes(c), Stop: len(c.Conflicts) > 0}
 }
 
 func (w writer) changes(c datasets.SchemaChange) []views.ChangeLine {

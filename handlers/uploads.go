@@ -6,7 +6,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -174,7 +173,7 @@ func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u 
 		}
 	}
 	if props.Dataset == "" {
-		props.Dataset = datasetNameOf(u.Filename)
+		props.Dataset = datasets.NameOfFile(u.Filename)
 	}
 	props.Modes = write.modes(p.mode)
 	with(&props)
@@ -186,20 +185,6 @@ func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u 
 		return err
 	}
 	return render(w, r, status, views.UploadPage(s, props))
-}
-
-// datasetNameOf makes a dataset's name from that of a file.
-func datasetNameOf(filename string) string {
-	name := filename
-	for {
-		ext := filepath.Ext(name)
-		switch strings.ToLower(ext) {
-		case ".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".gz", ".zst", ".zstd":
-			name = strings.TrimSuffix(name, ext)
-			continue
-		}
-		return strings.TrimSpace(shorten(name, 120))
-	}
 }
 
 // inspectProgress is the fragment that says how far looking into the file is;
@@ -335,48 +320,21 @@ func (h uploadPages) load(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, c := placeOf(r.PostForm), choices(u, r.PostForm)
-	refused := func(problem string) error {
+	p, c, seen := placeOf(r.PostForm), choices(u, r.PostForm), r.PostFormValue("seen")
+	started, err := h.Datasets.StartLoad(r.Context(), actor(r), datasets.LoadRequest{Upload: u.ID, Dataset: p.dataset, Mode: p.mode, Choices: &c, Seen: &seen})
+	if problem, wrong := invalid(err); wrong {
 		return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Error = problem })
 	}
-	if u.Inspection == nil {
-		return refused(apperr.Describe(datasets.ErrUploadState).Sentence)
-	}
-	_, err = h.Datasets.Resolve(r.Context(), actor(r), p.dataset)
-	exists := err == nil
-	if err != nil && !errors.Is(err, datasets.ErrNotFound) {
+	switch {
+	case err != nil:
 		return err
+	case started.Again:
+		return redirect(w, r, p.path(u.ID))
+	case started.Change != nil:
+		shown := writerFor(r).change(*started.Change)
+		return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Change = shown })
 	}
-	if exists {
-		if !c.Same(u.Choices) {
-			return h.again(w, r, u, c) // what it would do is known after that
-		}
-		seeded, needed, err := h.Datasets.SeedUpload(r.Context(), actor(r), u.ID, p.dataset, p.mode)
-		if err != nil {
-			return err
-		}
-		if needed {
-			return h.again(w, r, u, seeded)
-		}
-		change, err := h.Datasets.PlanUpload(r.Context(), actor(r), u.ID, p.dataset, p.mode)
-		if problem, wrong := invalid(err); wrong {
-			return refused(problem)
-		}
-		if err != nil {
-			return err
-		}
-		if shown := writerFor(r).change(change); shown != nil && (shown.Stop || r.PostFormValue("seen") != shown.Seen) {
-			return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Change = shown })
-		}
-	}
-	load, err := h.Datasets.StartLoad(r.Context(), actor(r), datasets.LoadRequest{Upload: u.ID, Dataset: p.dataset, Mode: p.mode, Choices: &c})
-	if problem, wrong := invalid(err); wrong {
-		return refused(problem)
-	}
-	if err != nil {
-		return err
-	}
-	return redirect(w, r, views.PathLoad(load.String()))
+	return redirect(w, r, views.PathLoad(started.Load.String()))
 }
 
 func (h uploadPages) remove(w http.ResponseWriter, r *http.Request) error {

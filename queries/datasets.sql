@@ -145,11 +145,14 @@ UPDATE datasets SET deleted_at = NULL
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND deleted_at IS NOT NULL
 RETURNING version;
 
--- DatasetListPurgeable lists datasets that were deleted before a moment.
--- name: DatasetListPurgeable :many
+-- DatasetLockPurgeable holds the datasets that were deleted before a moment
+-- until the end of the transaction. One that is being brought back, or that
+-- somebody reads at this moment, is left for the next time.
+-- name: DatasetLockPurgeable :many
 SELECT d.dataset_id FROM datasets d
 WHERE d.tenant_id = @tenant_id AND d.deleted_at < @before::timestamptz
-  AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.tenant_id = d.tenant_id AND l.dataset_id = d.dataset_id AND l.expires_at > @now::timestamptz);
+  AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.tenant_id = d.tenant_id AND l.dataset_id = d.dataset_id AND l.expires_at > @now::timestamptz)
+FOR UPDATE OF d SKIP LOCKED;
 
 -- DatasetPurge removes a deleted dataset for good, with all that hangs on it.
 -- name: DatasetPurge :execrows
@@ -163,11 +166,14 @@ VALUES (@tenant_id, @dataset_id, @column_id, @name, @type, @precision, @scale, @
 -- ColumnList returns the columns that a version has, in order. Where two share
 -- a name, the later one in the answer is the one that counts.
 -- name: ColumnList :many
-SELECT column_id, name, type, "precision", scale, role, format, description, former_names, reading, "position", added_in, dropped_in
-FROM dataset_columns
-WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id
-  AND added_in <= @version::bigint AND (dropped_in IS NULL OR dropped_in > @version::bigint)
-ORDER BY "position", column_id;
+SELECT c.column_id, c.name, c.type, c."precision", c.scale, c.role, c.format, c.description, c.former_names, c.reading, c."position", c.added_in, c.dropped_in
+FROM dataset_columns c
+WHERE c.tenant_id = @tenant_id AND c.dataset_id = @dataset_id
+  AND c.added_in <= @version::bigint AND (c.dropped_in IS NULL OR c.dropped_in > @version::bigint)
+  AND NOT EXISTS (SELECT 1 FROM dataset_column_gaps g
+                  WHERE g.tenant_id = c.tenant_id AND g.dataset_id = c.dataset_id AND g.column_id = c.column_id
+                    AND g.dropped_in <= @version::bigint AND g.restored_in > @version::bigint)
+ORDER BY c."position", c.column_id;
 
 -- ColumnListLive returns the current columns in order.
 -- name: ColumnListLive :many
@@ -190,6 +196,13 @@ WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND column_id = @colum
 -- name: ColumnDrop :execrows
 UPDATE dataset_columns SET dropped_in = @dropped_in::bigint
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND column_id = @column_id AND dropped_in IS NULL;
+
+-- ColumnGapInsert remembers the versions that a dropped column was missing in,
+-- before a version brings it back.
+-- name: ColumnGapInsert :exec
+INSERT INTO dataset_column_gaps (tenant_id, dataset_id, column_id, dropped_in, restored_in)
+SELECT c.tenant_id, c.dataset_id, c.column_id, c.dropped_in, @restored_in::bigint FROM dataset_columns c
+WHERE c.tenant_id = @tenant_id AND c.dataset_id = @dataset_id AND c.column_id = @column_id AND c.dropped_in < @restored_in::bigint;
 
 -- ColumnRevive brings a dropped column back.
 -- name: ColumnRevive :execrows
@@ -288,11 +301,13 @@ VALUES (@tenant_id, @dataset_id, @version, @kind, @now, sqlc.narg(user_id), @row
 UPDATE dataset_versions SET superseded_at = @now
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND version = @version;
 
--- VersionGet reads one that is kept.
--- name: VersionGet :one
+-- VersionShare reads one that is kept, and keeps the sweeper away from it and
+-- from its segments until the end of the transaction.
+-- name: VersionShare :one
 SELECT version, kind, created_at, user_id, row_count, byte_count, rows_written, load_id, note, live, superseded_at
 FROM dataset_versions
-WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND version = @version AND expired_at IS NULL;
+WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND version = @version AND expired_at IS NULL
+FOR SHARE;
 
 -- VersionList returns the kept ones, latest first. Of those that small live
 -- appends made, only the ones after live_after.
@@ -311,12 +326,22 @@ ORDER BY v.version DESC LIMIT @row_limit;
 SELECT EXISTS (SELECT 1 FROM dataset_versions
                WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND NOT live AND created_at > @since::timestamptz)::boolean AS found;
 
--- VersionExpire marks what is no longer kept: superseded for longer than its
--- keeping time, and not leased.
--- name: VersionExpire :execrows
-UPDATE dataset_versions v SET expired_at = @now
+-- VersionLockExpirable holds versions that were superseded for longer than
+-- their keeping time. One that is being read, restored or leased at this moment
+-- is left for the next time.
+-- name: VersionLockExpirable :many
+SELECT v.dataset_id, v.version FROM dataset_versions v
 WHERE v.tenant_id = @tenant_id AND v.expired_at IS NULL
   AND v.superseded_at < CASE WHEN v.live THEN @live_before::timestamptz ELSE @before::timestamptz END
+FOR UPDATE SKIP LOCKED;
+
+-- VersionExpire marks held versions that are not leased as no longer kept. It
+-- has to be a statement after the one that held them: a lease that was taken
+-- just before is seen by none earlier.
+-- name: VersionExpire :execrows
+UPDATE dataset_versions v SET expired_at = @now
+FROM (SELECT unnest(@dataset_ids::uuid[]) AS dataset_id, unnest(@versions::bigint[]) AS version) AS held
+WHERE v.tenant_id = @tenant_id AND v.dataset_id = held.dataset_id AND v.version = held.version
   AND NOT EXISTS (SELECT 1 FROM leases l
                   WHERE l.tenant_id = v.tenant_id AND l.dataset_id = v.dataset_id AND l.version = v.version AND l.expires_at > @now);
 

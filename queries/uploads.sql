@@ -73,12 +73,12 @@ SELECT count(*) FROM datasets WHERE tenant_id = @tenant_id AND dataset_id = ANY 
 
 -- LoadInsert adds a load.
 -- name: LoadInsert :exec
-INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, created_at)
-VALUES (@tenant_id, @load_id, sqlc.narg(upload_id), sqlc.narg(dataset_id), @dataset_name, sqlc.narg(job_id), sqlc.narg(user_id), @filename, @mode, @options, @state, @now);
+INSERT INTO loads (tenant_id, load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, seen_change, created_at)
+VALUES (@tenant_id, @load_id, sqlc.narg(upload_id), sqlc.narg(dataset_id), @dataset_name, sqlc.narg(job_id), sqlc.narg(user_id), @filename, @mode, @options, @state, sqlc.narg(seen_change), @now);
 
 -- LoadGet reads one.
 -- name: LoadGet :one
-SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, version, report,
+SELECT load_id, upload_id, dataset_id, dataset_name, job_id, user_id, filename, mode, options, state, seen_change, version, report,
        rows_loaded, rows_rejected, rejects_key, error_code, error_text, created_at, finished_at
 FROM loads WHERE tenant_id = @tenant_id AND load_id = @load_id;
 

@@ -32,6 +32,20 @@ func newAdmission(slots, tenants, maxQueue int) *admission {
 	return &admission{slots: slots, tenants: tenants, maxQueue: maxQueue, active: map[string]int{}, queues: map[string][]*waiter{}}
 }
 
+// Enter waits for a tenant's turn, for work beside the engine that needs the
+// CPUs as much as a query. The caller must leave.
+//
+// Errors: ctx.Err(), query.busy.
+func (e *Engine) Enter(ctx context.Context, tenant string) (leave func(), err error) {
+	if err := e.admission.enter(ctx, tenant); err != nil {
+		return nil, err
+	}
+	return func() { e.admission.leave(tenant) }, nil
+}
+
+// Waiting is how many wait for their turn.
+func (e *Engine) Waiting() int { return e.admission.waiting() }
+
 // enter waits for a slot. The caller must leave.
 //
 // Errors: ctx.Err(), query.busy when too many queries of the tenant wait.

@@ -52,7 +52,7 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 			n, _ := e.cache.size()
 			return float64(n)
 		}),
-		gauge("dataflow_query_waiting", "Queries that wait for their turn.", func() float64 { return float64(e.admission.waiting()) }),
+		gauge("dataflow_query_waiting", "Queries that wait for their turn.", func() float64 { return float64(e.Waiting()) }),
 		gauge("dataflow_query_instances", "Open DuckDB instances.", func() float64 { return float64(e.instances.count()) }),
 	)
 	return m

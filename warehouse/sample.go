@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +59,9 @@ func (e *Engine) maySample(c *compiler) bool {
 	p := c.p
 	if p.Exact || e.cfg.SampleAbove < 0 || c.scanned() <= e.cfg.SampleAbove || !p.estimable() {
 		return false
+	}
+	if len(p.Dims) > 0 && c.groupsOnly().columnsRead() == c.columnsRead() {
+		return false // which groups there are takes as long to find out as the answer
 	}
 	for _, src := range []*source{c.base, c.before} {
 		if src != nil && sampledRows(src)*2 < src.rows() {
@@ -174,6 +178,7 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 		columns = append(columns, ResultColumn{Type: Float}) // relative standard error
 	}
 	columns = append(columns, ResultColumn{Type: Boolean}) // whether all rests on enough rows
+	columns = append(columns, ResultColumn{Type: Integer}) // how many groups the samples have
 	n, more, err := fetch(rows, columns, min(p.Limit, c.maxRows))
 	if err != nil {
 		return nil, fmt.Errorf("read estimate: %w", err)
@@ -181,8 +186,11 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	if n == 0 || more && p.Limit > c.maxRows {
 		return nil, nil
 	}
+	if more && slices.ContainsFunc(p.Order, func(o planOrder) bool { return o.Dim < 0 }) {
+		return nil, nil // which groups come first is as uncertain as their numbers
+	}
 	worst, stated := 0.0, 0
-	enough := columns[len(columns)-1]
+	enough, groups := columns[len(columns)-2], columns[len(columns)-1].Ints[0]
 	for row := range n {
 		if enough.IsNull(row) || enough.Ints[row] == 0 {
 			return nil, nil
@@ -199,6 +207,11 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	if !finite(margin) || margin > worstError {
 		return nil, nil
 	}
+	if len(p.Dims) > 0 {
+		if all, err := e.countGroups(ctx, conn, c); err != nil || all != groups {
+			return nil, err
+		}
+	}
 	r := p.result()
 	r.Rows, r.More, r.Columns = n, more, columns[:shown]
 	var all, read int64
@@ -213,6 +226,27 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	return r, nil
 }
 
+// groupsOnly is the compiler of a plan that asks which groups there are.
+func (c *compiler) groupsOnly() *compiler {
+	p := *c.p
+	p.Atoms, p.Measures, p.Order = []atom{{Fn: "rows"}}, nil, nil
+	bare := *c
+	bare.p = &p
+	return &bare
+}
+
+// countGroups counts the groups of the exact answer, from all rows but from the
+// columns of dimensions and filters alone. An estimate with as many is without
+// none of them: the groups of samples are among those of all rows.
+func (e *Engine) countGroups(ctx context.Context, conn *connection, c *compiler) (int64, error) {
+	q := &groupQuery{c: c.groupsOnly()}
+	out := []ResultColumn{{Type: Integer}}
+	if err := queryInto(ctx, conn, "SELECT count(*) FROM ("+q.groups()+")", out); err != nil {
+		return 0, fmt.Errorf("count groups: %w", err)
+	}
+	return out[0].Ints[0], nil
+}
+
 // jointQuantile widens the interval so that with 95 % all n numbers of the
 // answer lie within it, not each of them alone.
 func jointQuantile(n int) float64 {
@@ -222,7 +256,8 @@ func jointQuantile(n int) float64 {
 }
 
 // estimateSQL writes the statement: dimensions, measures, the relative
-// standard error of each, and whether every number rests on enough rows.
+// standard error of each, whether every number rests on enough rows, and how
+// many groups there are, those beyond the limit included.
 func (e *Engine) estimateSQL(ctx context.Context, conn *connection, c *compiler) (string, error) {
 	p := c.p
 	current, err := e.sampled(ctx, conn, c, c.base, p.Where, nil)
@@ -269,7 +304,7 @@ func (e *Engine) estimateSQL(ctx context.Context, conn *connection, c *compiler)
 			output = append(output, fmt.Sprintf("ey%d", i))
 		}
 	}
-	output = append(output, "enough")
+	output = append(output, "enough", "count(*) OVER () AS groups")
 	sql := "SELECT " + strings.Join(output, ", ") + " FROM (SELECT " + strings.Join(columns, ", ") + " FROM " + from + ") AS r"
 	return sql + orderSQL(q.orderKeys()) + q.limit(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -34,7 +35,7 @@ func attackArgs(key func(string) uuid.UUID) []jobs.Args {
 	return []jobs.Args{
 		delivery.SendArgs{MessageID: ids.Message(key("delivery_messages.message_id"))}, delivery.PruneArgs{}, notify.PruneArgs{},
 		datasets.InspectArgs{UploadID: ids.Upload(key("uploads.upload_id"))}, datasets.LoadArgs{LoadID: ids.Load(key("loads.load_id"))},
-		datasets.MergeArgs{DatasetID: ids.Dataset(key("datasets.dataset_id"))}, datasets.SweepArgs{}, datasets.OrphansArgs{},
+		datasets.MergeArgs{DatasetID: ids.Dataset(key("datasets.dataset_id"))}, datasets.SweepArgs{}, datasets.OrphansArgs{}, dashboards.PurgeArgs{},
 		reports.RenderArgs{ReportID: ids.Report(key("reports.report_id"))}, reports.PruneArgs{}, reports.WatchArgs{},
 		reports.StartArgs{Schedule: ids.Schedule(key("report_schedules.schedule_id")), DueAt: time.Now()},
 		reports.RunArgs{Run: ids.Run(key("report_runs.run_id"))}, reports.DeliverArgs{Delivery: ids.Delivery(key("report_deliveries.delivery_id"))},

@@ -31,6 +31,8 @@ func register(r *jobs.Runner, d Deps) {
 	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweep)        // hourly, for each workspace
 	jobs.Bind(r, datasets.SweepOptions, d.Datasets.RunSweepOrphans) // daily, for each workspace
 
+	jobs.Bind(r, jobs.Options{}, d.Dashboards.RunPurge) // daily, for each workspace
+
 	jobs.Bind(r, reports.RenderOptions, d.Reports.RunRender) // from Request
 	jobs.OnFailed(r, d.Reports.RenderFailed)
 	jobs.Bind(r, jobs.Options{}, d.Reports.RunPrune) // daily, for each workspace

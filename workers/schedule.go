@@ -10,6 +10,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
@@ -38,6 +39,7 @@ func schedules() []schedule {
 		{every: 24 * time.Hour, args: alerts.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 5 * time.Minute, args: alerts.EvaluateArgs{}, queue: jobs.Short, perTenant: true}, // finds what is overdue
 		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
+		{every: 24 * time.Hour, args: dashboards.PurgeArgs{}, queue: jobs.Short, perTenant: true},
 		{every: time.Hour, args: datasets.SweepArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: datasets.OrphansArgs{}, queue: jobs.Bulk, perTenant: true},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
@@ -47,14 +48,15 @@ type Deps struct {
 	// BulkConcurrency is how many loads and the like run at once; 0 for the default.
 	BulkConcurrency int
 
-	Audit    *audit.Service
-	Auth     *auth.Service
-	Tenants  *tenants.Service
-	Datasets *datasets.Service
-	Delivery *delivery.Service
-	Notify   *notify.Service
-	Reports  *reports.Service
-	Alerts   *alerts.Service
+	Audit      *audit.Service
+	Auth       *auth.Service
+	Tenants    *tenants.Service
+	Datasets   *datasets.Service
+	Dashboards *dashboards.Service
+	Delivery   *delivery.Service
+	Notify     *notify.Service
+	Reports    *reports.Service
+	Alerts     *alerts.Service
 }
 
 // Workers is the worker role of one process.

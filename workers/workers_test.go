@@ -173,6 +173,19 @@ func TestHousekeepingRuns(t *testing.T) {
 	}
 }
 
+// What was deleted goes for good some day: each package that keeps it has a job.
+func TestDeletedThingsArePurgedByTheClock(t *testing.T) {
+	scheduled := map[string]bool{}
+	for _, s := range schedules() {
+		scheduled[s.args.Kind()] = s.perTenant
+	}
+	for _, kind := range []string{"dashboards:purge", "datasets:sweep"} {
+		if !scheduled[kind] {
+			t.Errorf("%s never runs", kind)
+		}
+	}
+}
+
 // Every scheduled kind must be one that somebody does.
 func TestSchedulesAreBound(t *testing.T) {
 	w := setup(t)

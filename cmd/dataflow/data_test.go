@@ -127,6 +127,18 @@ func TestFileToAnswerInTheShell(t *testing.T) {
 			t.Errorf("from %s: fares %v", name, days)
 		}
 	}
+	var gone struct {
+		Rows    int64 `json:"rows_deleted"`
+		Version int64
+	}
+	s.ok(&gone, "", "datasets", "delete-rows", "airports", "--key", "MDW", "--key", "XXX")
+	if gone.Rows != 1 || gone.Version != 2 {
+		t.Errorf("rows by key: %+v", gone)
+	}
+	s.ok(&gone, "", "datasets", "delete-rows", "airports", "--by", "state", "--from", s.file("keys.txt", "IL\n"))
+	if gone.Rows != 1 || gone.Version != 3 {
+		t.Errorf("rows by a file of keys: %+v", gone)
+	}
 	var first queryAnswer
 	s.ok(&first, `{"dataset":"flights","measures":[{"fn":"count","as":"n"}]}`, "query", "--version", "1", "-")
 	if first.DatasetVersion != 1 || first.Rows[0][0] != json.Number("2") {

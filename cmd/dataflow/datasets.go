@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ const datasetsAbout = `Lists and changes the datasets of a workspace. Prints JSO
   restore DATASET VERSION                  make an earlier version current again
   delete DATASET                           hide it; it is kept for a while
   undelete DATASET-ID                      bring it back
+  delete-rows DATASET --key VALUE …        delete rows by key; --by names the columns where they are not
+                                           the dataset's own key, --from FILE has a key a line
   settings DATASET [--relative-to-newest true|false] [--time COLUMN] [--name NAME] [--description TEXT]
 
 The same for lookups, with “dataflow lookup”:
@@ -26,12 +29,16 @@ The same for lookups, with “dataflow lookup”:
   lookup remove DATASET NAME`
 
 func runDatasets(ctx context.Context, e *env) error {
-	set := e.flags("datasets", "list | show | versions | restore | delete | undelete | settings … [--tenant SLUG]", datasetsAbout)
+	set := e.flags("datasets", "list | show | versions | restore | delete | undelete | delete-rows | settings … [--tenant SLUG]", datasetsAbout)
 	tenant := set.String("tenant", "", "`slug` of the workspace (default: the only one)")
 	name := set.String("name", "", "settings: another `name`")
 	description := set.String("description", "", "settings: another `text`")
 	timeColumn := set.String("time", "", "settings: the `column` that rows are sorted by")
 	newest := set.String("relative-to-newest", "", "settings: count relative dates from the newest row, `true or false`")
+	var keys repeated
+	set.Var(&keys, "key", "delete-rows: the `VALUE` of a key, of several columns with commas; may be repeated")
+	by := set.String("by", "", "delete-rows: `COLUMN` or several with commas (default: the dataset's own key)")
+	from := set.String("from", "", "delete-rows: `FILE` with a key a line")
 	args, err := e.parse(set)
 	if err != nil {
 		return err
@@ -40,13 +47,28 @@ func runDatasets(ctx context.Context, e *env) error {
 		return errUsage.With("Say what to do. Run “dataflow datasets -h” for the list.")
 	}
 	verb, args := args[0], args[1:]
-	wanted := map[string]int{"list": 0, "show": 1, "versions": 1, "restore": 2, "delete": 1, "undelete": 1, "settings": 1}
+	wanted := map[string]int{"list": 0, "show": 1, "versions": 1, "restore": 2, "delete": 1, "undelete": 1, "delete-rows": 1, "settings": 1}
 	if n, known := wanted[verb]; !known || n != len(args) {
 		return errUsage.With("This is not how “dataflow datasets %s” is used. Run “dataflow datasets -h” for the list.", verb)
+	}
+	text := strings.Join(keys, "\n")
+	if verb == "delete-rows" {
+		if (text == "") == (*from == "") {
+			return errUsage.With("“dataflow datasets delete-rows” takes --key or --from.")
+		}
+		if *from != "" {
+			content, err := os.ReadFile(*from)
+			if err != nil {
+				return errUsage.With("The file %s can't be read.", *from).Wrap(err)
+			}
+			text = string(content)
+		}
 	}
 	return withData(ctx, e, *tenant, func(ctx context.Context, s *services, actor access.Actor) error {
 		c := datasetsCommand{e: e, service: s.datasets, actor: actor}
 		switch verb {
+		case "delete-rows":
+			return c.deleteRows(ctx, args[0], splitList(*by), text)
 		case "list":
 			return c.list(ctx)
 		case "show":
@@ -229,6 +251,30 @@ func (c datasetsCommand) undelete(ctx context.Context, id string) error {
 		}
 	}
 	return datasets.ErrNotFound
+}
+
+func (c datasetsCommand) deleteRows(ctx context.Context, nameOrID string, by []string, text string) error {
+	d, err := c.get(ctx, nameOrID)
+	if err != nil {
+		return err
+	}
+	columns := len(by)
+	if columns == 0 {
+		columns = max(len(d.KeyColumns), 1)
+	}
+	keys, err := datasets.ParseKeys(text, columns)
+	if err != nil {
+		return err
+	}
+	deleted, err := c.service.DeleteByKey(ctx, c.actor, d.ID, by, keys)
+	if err != nil {
+		return err
+	}
+	now, err := c.service.Get(ctx, c.actor, d.ID)
+	if err != nil {
+		return err
+	}
+	return printJSON(c.e.stdout, map[string]any{"dataset": d.Name, "dataset_id": d.ID, "rows_deleted": deleted, "version": now.Version})
 }
 
 func (c datasetsCommand) settings(ctx context.Context, nameOrID, name, description, timeColumn, newest string) error {

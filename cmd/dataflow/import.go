@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -74,7 +73,7 @@ func runImport(ctx context.Context, e *env) (err error) {
 		return errUsage.With("The file %s can't be opened.", request.Path).Wrap(err)
 	}
 	if request.Dataset == "" {
-		request.Dataset = datasetName(request.Path)
+		request.Dataset = datasets.NameOfFile(request.Path)
 	}
 	if request.Choices.Columns, err = columnChoices(types, renames, skips); err != nil {
 		return err
@@ -197,21 +196,6 @@ func splitList(text string) []string {
 		}
 	}
 	return list
-}
-
-// datasetName makes a dataset's name from that of a file: "flights-3m.csv.gz"
-// is flights-3m.
-func datasetName(path string) string {
-	name := filepath.Base(path)
-	for {
-		ext := filepath.Ext(name)
-		switch strings.ToLower(ext) {
-		case ".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".gz", ".zst", ".zstd":
-			name = strings.TrimSuffix(name, ext)
-			continue
-		}
-		return name
-	}
 }
 
 // progressLine shows how far a load is on one line of a terminal.

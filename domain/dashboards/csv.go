@@ -109,6 +109,13 @@ func (c *Rows) Count(ctx context.Context) (int64, error) {
 // Each hands on the rows in parts: the first rows of a shared answer, which
 // must not be changed.
 func (c *Rows) Each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
+	if c.step == 0 || c.head.Rows < c.step { // all is here already
+		return c.each(ctx, read)
+	}
+	return c.svc.Hold(ctx, c.view, "download", func(ctx context.Context) error { return c.each(ctx, read) })
+}
+
+func (c *Rows) each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
 	result, offset := c.head, 0
 	limit := c.plan.Widget.Query.Limit
 	for {

@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -37,6 +38,7 @@ type Datasets interface {
 	ListVersions(ctx context.Context, actor access.Actor, id ids.Dataset, limit int) ([]datasets.Version, error)
 	Sees(ctx context.Context, actor access.Actor, list []ids.Dataset) (string, error)
 	HeldRules(ctx context.Context, actor access.Actor, id ids.Dataset) ([]datasets.HeldRule, error)
+	Hold(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot, purpose string, work func(context.Context) error) error
 }
 
 // Deps is what the service needs.
@@ -513,6 +515,23 @@ func (s *Service) Purge(ctx context.Context, actor access.Actor, keep time.Durat
 		return err
 	})
 	return removed, err
+}
+
+// PurgeArgs asks to remove a workspace's dashboards and templates for good that
+// were deleted long ago. Idempotent.
+type PurgeArgs struct{}
+
+// Kind names the job.
+func (PurgeArgs) Kind() string { return "dashboards:purge" }
+
+// keepDeleted is how long what was deleted can be brought back. It is longer
+// than files of reports are kept, whose rows go with their dashboard.
+const keepDeleted = 30 * 24 * time.Hour
+
+// RunPurge carries out a PurgeArgs job.
+func (s *Service) RunPurge(ctx context.Context, job jobs.Job[PurgeArgs]) error {
+	_, err := s.Purge(ctx, access.Actor{Kind: access.System, TenantID: ids.Tenant(job.TenantID)}, keepDeleted)
+	return err
 }
 
 // Move puts a dashboard into a folder; the zero folder is none.

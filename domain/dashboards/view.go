@@ -714,3 +714,11 @@ func (v *View) Locale() *locale.Locale { return v.locale }
 
 // Actor is whose view it is.
 func (v *View) Actor() access.Actor { return v.actor }
+
+// Hold does work while the data that the view shows stays readable, however
+// long that takes.
+//
+// Errors: those of work, and of the database.
+func (s *Service) Hold(ctx context.Context, v *View, purpose string, work func(context.Context) error) error {
+	return s.datasets.Hold(ctx, v.actor, v.Snapshot, purpose, work)
+}

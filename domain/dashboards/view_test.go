@@ -2,7 +2,9 @@ package dashboards_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,11 +13,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 func request(t testing.TB, id ids.Dashboard, link, snapshot string) dashboards.OpenRequest {
@@ -277,6 +281,36 @@ func TestFilterListsItsValues(t *testing.T) {
 	}
 	_, _, err = r.Values(t.Context(), v, "gone", "")
 	wantError(t, err, dashboards.ErrControlNotFound)
+}
+
+func TestADownloadHoldsWhatItReads(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d, _ := r.board(t)
+	file, err := r.OpenRows(t.Context(), r.open(t, d.ID, "d=all", ""), "rows")
+	must(t, err)
+	must(t, file.InParts(t.Context(), 100))
+	leases := func() (n int64) {
+		counted := errors.New("counted, and left as it was")
+		wantError(t, r.db.InTenantTx(t.Context(), r.actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+			if n, err = tx.LeasePrune(ctx, tx.TenantID, time.Now().AddDate(10, 0, 0)); err != nil {
+				return err
+			}
+			return counted
+		}), counted)
+		return n
+	}
+	rows := 0
+	must(t, file.Each(t.Context(), func(_ *warehouse.Result, n int) error {
+		rows += n
+		if got := leases(); got != 2 { // sales, and the stores that it looks up in
+			t.Errorf("%d leases after %d rows", got, rows)
+		}
+		return nil
+	}))
+	if got := leases(); rows != 240 || got != 0 {
+		t.Errorf("%d rows, want 240; %d leases are left", rows, got)
+	}
 }
 
 func TestCSVHasAllRowsAndNoFormulas(t *testing.T) {

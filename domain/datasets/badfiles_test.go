@@ -210,10 +210,11 @@ func TestBadFiles(t *testing.T) {
 				if u.State != datasets.UploadInspected || u.Inspection.WillLoad != tc.loaded || u.Inspection.WillReject != tc.rejected {
 					t.Fatalf("the upload is %s: %s %+v", u.State, u.ErrorText, u.Inspection)
 				}
-				id, err := r.StartLoad(t.Context(), r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "by the page"})
+				started, err := r.StartLoad(t.Context(), r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "by the page"})
 				if err != nil {
 					t.Fatal(err)
 				}
+				id := started.Load
 				r.runLoads(t)
 				l, err := r.GetLoad(t.Context(), r.actor, id)
 				if err != nil || l.State != datasets.LoadDone {

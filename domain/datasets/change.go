@@ -260,6 +260,11 @@ func (s *Service) moveColumns(ctx context.Context, tx *db.Tx, row db.DatasetGetR
 		}
 	}
 	for _, id := range c.revive {
+		// The versions in between go on without it.
+		err := tx.ColumnGapInsert(ctx, db.ColumnGapInsertParams{RestoredIn: version, TenantID: tx.TenantID, DatasetID: row.DatasetID, ColumnID: id})
+		if err != nil {
+			return fmt.Errorf("remember absence of column %d: %w", id, err)
+		}
 		if _, err := tx.ColumnRevive(ctx, tx.TenantID, row.DatasetID, id); err != nil {
 			return fmt.Errorf("bring column %d back: %w", id, err)
 		}

@@ -11,7 +11,8 @@ import (
 // coalescer lets callers who ask the same thing at the same moment share one
 // answer. An answer is shared only with callers who asked before its work
 // began, so nobody gets one that is older than their question: while one round
-// runs, everybody who comes waits for the next.
+// runs, everybody who comes waits for the next. Work that nobody waits for any
+// more is cancelled.
 type coalescer[T any] struct {
 	mu      sync.Mutex
 	waiting map[string]*round[T]
@@ -19,9 +20,11 @@ type coalescer[T any] struct {
 }
 
 type round[T any] struct {
-	done   chan struct{}
-	answer T
-	err    error
+	done    chan struct{}
+	answer  T
+	err     error
+	waiters int
+	cancel  context.CancelFunc // while its work runs
 }
 
 const coalescedTimeout = 2 * time.Minute
@@ -41,13 +44,30 @@ func (c *coalescer[T]) do(ctx context.Context, key string, work func(context.Con
 			go c.run(context.WithoutCancel(ctx), key, work)
 		}
 	}
+	r.waiters++
 	c.mu.Unlock()
 	select {
 	case <-r.done:
 		return r.answer, r.err
 	case <-ctx.Done():
+		c.leave(key, r)
 		var none T
 		return none, context.Cause(ctx)
+	}
+}
+
+// leave takes a waiter out of a round; the last one ends it.
+func (c *coalescer[T]) leave(key string, r *round[T]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.waiters--; r.waiters > 0 {
+		return
+	}
+	if c.waiting[key] == r {
+		delete(c.waiting, key)
+	}
+	if r.cancel != nil {
+		r.cancel()
 	}
 }
 
@@ -61,10 +81,11 @@ func (c *coalescer[T]) run(ctx context.Context, key string, work func(context.Co
 			return
 		}
 		delete(c.waiting, key)
+		ctx, cancel := context.WithTimeout(ctx, coalescedTimeout)
+		r.cancel = cancel
 		c.mu.Unlock()
 		func() {
 			defer close(r.done)
-			ctx, cancel := context.WithTimeout(ctx, coalescedTimeout)
 			defer cancel()
 			defer func() {
 				if p := recover(); p != nil {

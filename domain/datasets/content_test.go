@@ -200,6 +200,43 @@ func TestRestoreIsANewVersion(t *testing.T) {
 	}
 }
 
+func TestRowsAreCountedAndDeletedByTheDatasetsOwnKey(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	id := r.load(t, "lines", datasets.Upsert, "order,line,amount\n1,1,10\n1,2,20\n2,1,30\n", datasets.Choices{Key: []string{"order", "line"}}).Dataset
+	keys, err := datasets.ParseKeys("1\t2\n\n2\t1\n7\t7\n", 2)
+	if err != nil || len(keys) != 3 {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	if n, err := r.CountByKey(ctx, r.actor, id, nil, keys); err != nil || n != 2 {
+		t.Errorf("counted %d rows, %v", n, err)
+	}
+	if n, err := r.CountByKey(ctx, r.actor, id, []string{"order"}, [][]any{{"1"}}); err != nil || n != 2 {
+		t.Errorf("counted %d rows of an order, %v", n, err)
+	}
+	if n, err := r.DeleteByKey(ctx, r.actor, id, nil, keys); err != nil || n != 2 {
+		t.Errorf("deleted %d rows, %v", n, err)
+	}
+	if n, sum := r.totals(t, id, "amount", datasets.Snapshot{}); n != 1 || sum != 10 {
+		t.Errorf("%d rows with %v are left", n, sum)
+	}
+	_, err = r.DeleteByKey(ctx, r.actor, r.events(t, "events"), nil, keys)
+	wantError(t, err, datasets.ErrKeyInvalid)
+	viewer := r.person(r.actor.TenantID, access.Viewer)
+	_, err = r.CountByKey(ctx, viewer, id, nil, keys)
+	wantError(t, err, access.ErrForbidden)
+	for text, want := range map[string]int{"a\n b \n\n": 2, "\ufeffa\r\nb": 2, "\"a\nb\"\nc": 2, "a,b": 1} {
+		if keys, err := datasets.ParseKeys(text, 1); err != nil || len(keys) != want {
+			t.Errorf("%q has keys %q, %v; want %d", text, keys, err, want)
+		}
+	}
+	for text, columns := range map[string]int{"": 1, "1,2\n3\n": 2} {
+		_, err := datasets.ParseKeys(text, columns)
+		wantError(t, err, datasets.ErrRowsInvalid)
+	}
+}
+
 func TestSweepSparesWhatIsKeptOrLeased(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

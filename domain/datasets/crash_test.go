@@ -162,10 +162,11 @@ func TestKilledLoadIsTakenUpAndDoneOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "sales", Mode: datasets.Append})
+			started, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "sales", Mode: datasets.Append})
 			if err != nil {
 				t.Fatal(err)
 			}
+			load := started.Load
 			l, err := r.GetLoad(ctx, r.actor, load)
 			if err != nil {
 				t.Fatal(err)

@@ -221,10 +221,21 @@ func isTime(t warehouse.Type) bool {
 // revise changes the definition of a dataset whose row it holds, bumps the
 // revision, and tells open pages.
 func (s *Service) revise(ctx context.Context, actor access.Actor, id ids.Dataset, action string, work func(context.Context, *db.Tx, Dataset) (map[string]any, error)) error {
+	return s.reviseWith(ctx, actor, id, ids.Dataset{}, action, work)
+}
+
+// reviseWith is revise with another dataset held as well, unless it is zero.
+// Both are locked by id, so that two such changes never wait for one another.
+func (s *Service) reviseWith(ctx context.Context, actor access.Actor, id, other ids.Dataset, action string, work func(context.Context, *db.Tx, Dataset) (map[string]any, error)) error {
 	if err := access.Can(actor, access.ManageData); err != nil {
 		return err
 	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		if !other.IsZero() && less(other, id) {
+			if _, err := s.lock(ctx, tx, actor, other, ""); err != nil {
+				return err
+			}
+		}
 		row, err := s.lock(ctx, tx, actor, id, "")
 		if err != nil {
 			return err

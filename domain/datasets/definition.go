@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/db"
@@ -188,12 +189,17 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 				RelativeToNewest: row.RelativeToNewest,
 			},
 		}
+		rows := row.RowCount
 		if p.version != row.Version {
-			if _, err := tx.VersionGet(ctx, tx.TenantID, row.DatasetID, p.version); db.IsNoRows(err) {
+			// Held, the version keeps its segments until they are read.
+			version, err := tx.VersionShare(ctx, tx.TenantID, row.DatasetID, p.version)
+			if db.IsNoRows(err) {
 				return ErrSnapshotExpired.Wrap(err)
-			} else if err != nil {
+			}
+			if err != nil {
 				return fmt.Errorf("load version %d of %s: %w", p.version, p.dataset, err)
 			}
+			rows = version.RowCount
 		}
 		if d.columns, err = readColumns(ctx, tx, p.dataset, p.version); err != nil {
 			return err
@@ -236,11 +242,8 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 				return fmt.Errorf("read secret of masks: %w", err)
 			}
 		}
-		files, err = tx.SegmentList(ctx, tx.TenantID, row.DatasetID, p.version)
-		if err != nil {
-			return fmt.Errorf("list segments of %s: %w", p.dataset, err)
-		}
-		return nil
+		files, err = segmentsOf(ctx, tx, row.DatasetID, p.version, rows)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -250,6 +253,23 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 	}
 	d.dataset.Segments, err = s.localSegments(ctx, files)
 	return d, err
+}
+
+// segmentsOf reads the segments of a version, which must have all of its rows:
+// fewer would be an answer that nobody can tell from a right one.
+func segmentsOf(ctx context.Context, tx *db.Tx, dataset uuid.UUID, version, rows int64) ([]db.SegmentListRow, error) {
+	list, err := tx.SegmentList(ctx, tx.TenantID, dataset, version)
+	if err != nil {
+		return nil, fmt.Errorf("list segments of %s: %w", dataset, err)
+	}
+	var found int64
+	for _, segment := range list {
+		found += segment.RowCount
+	}
+	if found != rows {
+		return nil, fmt.Errorf("version %d of %s has %d rows, its segments %d", version, dataset, rows, found)
+	}
+	return list, nil
 }
 
 // readColumns reads the columns that a version has. Where a column that was

@@ -87,7 +87,7 @@ func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Datase
 		if err != nil {
 			return err
 		}
-		old, err := tx.VersionGet(ctx, tx.TenantID, row.DatasetID, version)
+		old, err := tx.VersionShare(ctx, tx.TenantID, row.DatasetID, version)
 		if db.IsNoRows(err) {
 			return ErrVersionNotFound.Wrap(err)
 		}
@@ -98,9 +98,9 @@ func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Datase
 			restored = version
 			return nil
 		}
-		segments, err := tx.SegmentList(ctx, tx.TenantID, row.DatasetID, version)
+		segments, err := segmentsOf(ctx, tx, row.DatasetID, version, old.RowCount)
 		if err != nil {
-			return fmt.Errorf("list segments of %s: %w", id, err)
+			return err
 		}
 		c := change{kind: ChangeRestore, revision: -1, removeAll: true, written: old.RowCount, audited: true,
 			note: fmt.Sprintf("version %d", version)}
@@ -217,7 +217,7 @@ type Lease struct {
 const maxLease = 24 * time.Hour
 
 // AcquireLease spares the versions of a snapshot until the lease is released
-// or runs out. A download or a report holds one while it reads.
+// or runs out, for work that outlasts one call; Hold is for what one call does.
 //
 // Errors: datasets.snapshot_expired.
 func (s *Service) AcquireLease(ctx context.Context, actor access.Actor, snapshot Snapshot, purpose string, ttl time.Duration) (Lease, error) {
@@ -228,23 +228,8 @@ func (s *Service) AcquireLease(ctx context.Context, actor access.Actor, snapshot
 	lease := Lease{ID: ids.New[ids.Lease](), Expires: now.Add(min(ttl, maxLease))}
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		for _, p := range snapshot.parts {
-			if p.version == 0 { // nothing was ever loaded: there is nothing to spare
-				continue
-			}
-			if _, err := tx.DatasetGet(ctx, tx.TenantID, p.dataset.UUID()); db.IsNoRows(err) {
-				return ErrSnapshotExpired.Wrap(err)
-			} else if err != nil {
-				return fmt.Errorf("read dataset %s: %w", p.dataset, err)
-			}
-			n, err := tx.LeaseInsert(ctx, db.LeaseInsertParams{
-				LeaseID: lease.ID.UUID(), Purpose: purpose, Now: now, ExpiresAt: lease.Expires,
-				TenantID: tx.TenantID, DatasetID: p.dataset.UUID(), Version: p.version,
-			})
-			if err != nil {
-				return fmt.Errorf("insert lease: %w", err)
-			}
-			if n == 0 {
-				return ErrSnapshotExpired
+			if err := leasePart(ctx, tx, lease, p, purpose, now); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -253,6 +238,31 @@ func (s *Service) AcquireLease(ctx context.Context, actor access.Actor, snapshot
 		return Lease{}, err
 	}
 	return lease, nil
+}
+
+// leasePart spares one version.
+//
+// Errors: datasets.snapshot_expired.
+func leasePart(ctx context.Context, tx *db.Tx, lease Lease, p part, purpose string, now time.Time) error {
+	if p.version == 0 { // nothing was ever loaded: there is nothing to spare
+		return nil
+	}
+	if _, err := tx.DatasetGet(ctx, tx.TenantID, p.dataset.UUID()); db.IsNoRows(err) {
+		return ErrSnapshotExpired.Wrap(err)
+	} else if err != nil {
+		return fmt.Errorf("read dataset %s: %w", p.dataset, err)
+	}
+	n, err := tx.LeaseInsert(ctx, db.LeaseInsertParams{
+		LeaseID: lease.ID.UUID(), Purpose: purpose, Now: now, ExpiresAt: lease.Expires,
+		TenantID: tx.TenantID, DatasetID: p.dataset.UUID(), Version: p.version,
+	})
+	if err != nil {
+		return fmt.Errorf("insert lease: %w", err)
+	}
+	if n == 0 {
+		return ErrSnapshotExpired
+	}
+	return nil
 }
 
 // ExtendLease prolongs a lease.

@@ -26,10 +26,11 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "sales"})
+	started, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "sales"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	load := started.Load
 	snapshot := r.snapshot(t, id)
 	lease, err := r.AcquireLease(ctx, r.actor, snapshot, "test", time.Hour)
 	if err != nil {
@@ -118,6 +119,10 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, err := r.DeleteByKey(ctx, a, id, []string{"order"}, [][]any{{1}})
 			return err
 		}, datasets.ErrNotFound},
+		"CountByKey": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.CountByKey(ctx, a, id, []string{"order"}, [][]any{{1}})
+			return err
+		}, datasets.ErrNotFound},
 		"ListRules":   {func(ctx context.Context, a access.Actor) error { _, err := r.ListRules(ctx, a, id); return err }, datasets.ErrNotFound},
 		"RuleColumns": {func(ctx context.Context, a access.Actor) error { _, err := r.RuleColumns(ctx, a, id); return err }, datasets.ErrNotFound},
 		"HeldRules":   {func(ctx context.Context, a access.Actor) error { _, err := r.HeldRules(ctx, a, id); return err }, datasets.ErrNotFound},
@@ -146,14 +151,6 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			return err
 		}, datasets.ErrUploadNotFound},
 		"RemoveUpload": {func(ctx context.Context, a access.Actor) error { return r.RemoveUpload(ctx, a, u.ID) }, datasets.ErrUploadNotFound},
-		"PlanUpload": {func(ctx context.Context, a access.Actor) error {
-			_, err := r.PlanUpload(ctx, a, u.ID, "sales", datasets.Replace)
-			return err
-		}, datasets.ErrUploadNotFound},
-		"SeedUpload": {func(ctx context.Context, a access.Actor) error {
-			_, _, err := r.SeedUpload(ctx, a, u.ID, "sales", datasets.Append)
-			return err
-		}, datasets.ErrUploadNotFound},
 		"StartLoad": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.StartLoad(ctx, a, datasets.LoadRequest{Upload: u.ID, Dataset: "sales"})
 			return err
@@ -206,6 +203,11 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			found, err := r.Search(ctx, a, "order", 10)
 			return empty(t, len(found.Datasets)+len(found.Columns), err)
 		}, nil},
+		"Hold": {func(ctx context.Context, a access.Actor) error {
+			return r.Hold(ctx, a, snapshot, "theft", func(ctx context.Context) error {
+				return empty(t, r.leases(t, a.TenantID), nil)
+			})
+		}, nil},
 		"ReleaseLease": {func(ctx context.Context, a access.Actor) error { return r.ReleaseLease(ctx, a, lease.ID) }, nil},
 		"Sweep": {func(ctx context.Context, a access.Actor) error {
 			swept, err := r.Sweep(ctx, a)
@@ -219,7 +221,7 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 	// Without an actor from outside: jobs take theirs from their row, and these
 	// two make things of one's own.
 	inside := map[string]bool{"RunMerge": true, "RunSweep": true, "RunSweepOrphans": true, "RunInspect": true, "RunLoad": true, "InspectFailed": true, "LoadFailed": true,
-		"OnPublished": true, "Create": true, "StartUpload": true, "KeepsDeleted": true}
+		"OnPublished": true, "TickBy": true, "OnChecked": true, "Create": true, "StartUpload": true, "KeepsDeleted": true}
 	methods := reflect.TypeFor[*datasets.Service]()
 	for i := range methods.NumMethod() {
 		method := methods.Method(i).Name

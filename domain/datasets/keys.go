@@ -2,9 +2,11 @@ package datasets
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -219,7 +221,7 @@ func (s *Service) checkUnique(ctx context.Context, actor access.Actor, id ids.Da
 		if !ok || len(files) == 0 {
 			continue // without the column the lookup finds nothing; that is shown before
 		}
-		unique, duplicate, err := s.unique(ctx, column, files)
+		unique, duplicate, err := s.unique(ctx, actor.TenantID, column, files)
 		if err != nil {
 			return err
 		}
@@ -248,7 +250,12 @@ func targetColumn(d Dataset, p *plan, id int32) (segments.Column, bool) {
 }
 
 // unique tells whether no value of a column repeats, and names one that does.
-func (s *Service) unique(ctx context.Context, column segments.Column, files []string) (bool, string, error) {
+func (s *Service) unique(ctx context.Context, tenant ids.Tenant, column segments.Column, files []string) (bool, string, error) {
+	leave, err := s.engine.Enter(ctx, tenant.String())
+	if err != nil {
+		return false, "", err
+	}
+	defer leave()
 	profiles, err := s.writer.Profile(ctx, []segments.Column{column}, files)
 	if err != nil {
 		return false, "", fmt.Errorf("check key column: %w", err)
@@ -263,12 +270,112 @@ func (s *Service) unique(ctx context.Context, column segments.Column, files []st
 	return false, "a value", nil
 }
 
-// DeleteByKey removes the rows with the given keys for good from the current
-// version on: a correction, or the erasure of a person. Columns name the key.
-// It answers how many rows went. Earlier versions keep them until they expire.
+// ParseKeys reads keys as people paste them and files have them: one a line,
+// the values of several columns with tabs or commas between them, quoted as in
+// CSV where a value has one itself. Empty lines are left out.
 //
-// Errors: datasets.not_found, datasets.key_invalid, datasets.rows_invalid,
-// datasets.busy, access.forbidden.
+// Errors: datasets.rows_invalid.
+func ParseKeys(text string, columns int) ([][]any, error) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	var keys [][]any
+	if columns == 1 && !strings.Contains(text, `"`) {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" {
+				keys = append(keys, []any{line})
+			}
+		}
+	} else {
+		r := csv.NewReader(strings.NewReader(text))
+		r.FieldsPerRecord, r.TrimLeadingSpace = columns, true
+		if columns == 1 || strings.Contains(text, "\t") {
+			r.Comma = '\t'
+		}
+		records, err := r.ReadAll()
+		if err != nil {
+			return nil, ErrRowsInvalid.With("Give one key a line, with %d values each.", columns).Wrap(err)
+		}
+		for _, record := range records {
+			key := make([]any, columns)
+			for i, value := range record {
+				key[i] = strings.TrimSpace(value)
+			}
+			keys = append(keys, key)
+		}
+	}
+	switch {
+	case len(keys) == 0:
+		return nil, ErrRowsInvalid.With("Give at least one key.")
+	case len(keys) > maxAppendRows:
+		return nil, ErrRowsInvalid.With("At most %d keys can be given at once.", maxAppendRows)
+	}
+	return keys, nil
+}
+
+// CountByKey answers how many rows DeleteByKey would remove now.
+//
+// Errors: as DeleteByKey.
+func (s *Service) CountByKey(ctx context.Context, actor access.Actor, id ids.Dataset, columns []string, keys [][]any) (int64, error) {
+	if err := access.Can(actor, access.ManageData); err != nil {
+		return 0, err
+	}
+	d, live, err := s.current(ctx, actor, id)
+	if err != nil {
+		return 0, err
+	}
+	deletion, err := deletionOf(d, columns, keys)
+	if err != nil {
+		return 0, err
+	}
+	inputs, release, err := s.openFiles(ctx, live)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	leave, err := s.engine.Enter(ctx, actor.TenantID.String())
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	deletion.Inputs = inputs
+	return s.writer.CountByKey(ctx, deletion)
+}
+
+// deletionOf is the change by key that deletes; the dataset's own key is taken
+// where no columns are named.
+//
+// Errors: datasets.key_invalid, datasets.column_not_found, datasets.rows_invalid.
+func deletionOf(d Dataset, columns []string, keys [][]any) (segments.Change, error) {
+	if len(columns) == 0 {
+		for _, key := range d.KeyColumns {
+			if c, ok := d.ColumnByID(key); ok {
+				columns = append(columns, c.Name)
+			}
+		}
+	}
+	if len(columns) == 0 {
+		return segments.Change{}, ErrKeyInvalid.With("“%s” has no key. Say by which columns rows are found.", d.Name)
+	}
+	if len(keys) == 0 {
+		return segments.Change{}, ErrKeyInvalid
+	}
+	rows, err := rowsOf(d, columns, keys)
+	if err != nil {
+		return segments.Change{}, err
+	}
+	change := segments.Change{Layout: layoutOf(d), Deletes: &rows}
+	for _, c := range rows.Columns {
+		change.Key = append(change.Key, c.ID)
+	}
+	return change, nil
+}
+
+// DeleteByKey removes the rows with the given keys for good from the current
+// version on: a correction, or the erasure of a person. Columns name the key,
+// none the dataset's own. It answers how many rows went. Earlier versions keep
+// them until they expire.
+//
+// Errors: datasets.not_found, datasets.key_invalid, datasets.column_not_found,
+// datasets.rows_invalid, datasets.busy, access.forbidden.
 func (s *Service) DeleteByKey(ctx context.Context, actor access.Actor, id ids.Dataset, columns []string, keys [][]any) (int64, error) {
 	if err := access.Can(actor, access.ManageData); err != nil {
 		return 0, err
@@ -301,23 +408,16 @@ func (s *Service) deleteByKey(ctx context.Context, actor access.Actor, id ids.Da
 	if err != nil {
 		return 0, err
 	}
-	if len(columns) == 0 || len(keys) == 0 {
-		return 0, ErrKeyInvalid
-	}
-	work := keyChange{dataset: id, stage: stage, change: segments.Change{Layout: layoutOf(d)}}
-	rows, err := rowsOf(d, columns, keys)
+	deletion, err := deletionOf(d, columns, keys)
 	if err != nil {
 		return 0, err
 	}
-	for _, c := range rows.Columns {
-		work.change.Key = append(work.change.Key, c.ID)
-	}
-	work.change.Deletes = &rows
+	work := keyChange{dataset: id, stage: stage, change: deletion}
 	var deleted int64
-	work.done = func(changed segments.Changed) (change, error) {
+	work.done = func(changed segments.Changed) (c change, _ error) {
 		deleted = changed.Deleted
 		if deleted == 0 {
-			return change{}, errNothing
+			return c, errNothing
 		}
 		return change{kind: ChangeDelete, revision: d.Revision, written: deleted, audited: true,
 			note: fmt.Sprintf("%d keys", len(keys))}, nil

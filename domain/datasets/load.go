@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,8 @@ type LoadReport struct {
 	Took         time.Duration  `json:"took"`
 
 	// RejectsFile is a local file with the rejected records; ImportFile only,
-	// empty when nothing was rejected.
+	// empty when nothing was rejected. It is the stored one where the storage is
+	// a directory, else a copy that is the caller's.
 	RejectsFile string `json:"-"`
 }
 
@@ -90,7 +92,7 @@ func (s *Service) ImportFile(ctx context.Context, actor access.Actor, request Im
 	}
 	in := loadInput{
 		id: ids.New[ids.Load](), path: path, filename: filepath.Base(path), bytes: info.Size(),
-		dataset: request.Dataset, mode: request.Mode, choices: request.Choices, progress: request.Progress,
+		dataset: request.Dataset, mode: request.Mode, choices: request.Choices, progress: request.Progress, keepRejects: true,
 	}
 	// The row of the load is there from the moment that it is done.
 	in.before = func(ctx context.Context, tx *db.Tx) error {
@@ -103,13 +105,7 @@ func (s *Service) ImportFile(ctx context.Context, actor access.Actor, request Im
 			Mode: string(in.mode), Options: options, State: "running", Now: s.moment(),
 		})
 	}
-	report, rejects, err := s.load(ctx, actor, in)
-	if err != nil || rejects == "" {
-		return report, err
-	}
-	local, _, err := s.blobs.Local(ctx, rejects)
-	report.RejectsFile = local
-	return report, err
+	return s.load(ctx, actor, in)
 }
 
 // loadInput is a load with its file at hand.
@@ -122,9 +118,12 @@ type loadInput struct {
 	mode       Mode
 	choices    Choices
 	inspection *ingest.Inspection // of exactly these choices; nil to make it
+	seen       *string            // digest of the only change of columns that may be made; nil for any
 	progress   func(jobs.Progress)
 	before     func(context.Context, *db.Tx) error
 	complete   func(context.Context, *db.Tx) error
+	// keepRejects asks for a local file of what was rejected.
+	keepRejects bool
 }
 
 func (in *loadInput) report(p jobs.Progress) {
@@ -148,22 +147,22 @@ type loader struct {
 	loaded     *ingest.Loaded
 	files      []file // published, of this plan; not for upserts
 	rejects    string // key of the published rejects file
+	kept       string // local copy of it
 	source     *sources.Sealed
 }
 
-// load brings a file into a dataset and answers the key of the rejects file
-// besides the report.
-func (s *Service) load(ctx context.Context, actor access.Actor, in loadInput) (LoadReport, string, error) {
+// load brings a file into a dataset. Nothing can fail after the commit.
+func (s *Service) load(ctx context.Context, actor access.Actor, in loadInput) (_ LoadReport, err error) {
 	began := s.now()
 	if !in.mode.Valid() {
-		return LoadReport{}, "", ErrOptionsInvalid
+		return LoadReport{}, ErrOptionsInvalid
 	}
 	if err := in.choices.check(); err != nil {
-		return LoadReport{}, "", err
+		return LoadReport{}, err
 	}
 	stage, err := s.blobs.Stage()
 	if err != nil {
-		return LoadReport{}, "", err
+		return LoadReport{}, err
 	}
 	defer func() {
 		if err := os.RemoveAll(stage); err != nil {
@@ -171,19 +170,25 @@ func (s *Service) load(ctx context.Context, actor access.Actor, in loadInput) (L
 		}
 	}()
 	l := &loader{Service: s, actor: actor, in: in, stage: stage}
+	defer func() {
+		if err != nil {
+			l.forgetRejects(ctx)
+		}
+	}()
 	for attempt := 1; ; attempt++ {
 		report, err := l.attempt(ctx, attempt == maxPrepares)
 		if errors.Is(err, errStale) && attempt < maxPrepares {
 			continue
 		}
 		if errors.Is(err, errStale) {
-			return LoadReport{}, "", ErrBusy.Wrap(err)
+			return LoadReport{}, ErrBusy.Wrap(err)
 		}
 		if err != nil {
-			return LoadReport{}, "", err
+			return LoadReport{}, err
 		}
 		report.Took = s.now().Sub(began)
-		return report, l.rejects, nil
+		report.RejectsFile = l.kept
+		return report, nil
 	}
 }
 
@@ -240,6 +245,9 @@ func (l *loader) attempt(ctx context.Context, last bool) (LoadReport, error) {
 	if err != nil {
 		return LoadReport{}, err
 	}
+	if l.in.seen != nil && plan.change.Digest() != *l.in.seen {
+		return LoadReport{}, ErrChangeUnseen
+	}
 	if err := plan.change.conflict(); err != nil {
 		return LoadReport{}, err
 	}
@@ -283,10 +291,11 @@ func (l *loader) finish(ctx context.Context, id ids.Dataset, live []db.SegmentLi
 		return nil
 	}
 	if upsert {
-		var upserts []string
-		for _, f := range l.loaded.Segments {
-			upserts = append(upserts, f.Path)
+		upserts, release, err := l.written(ctx)
+		if err != nil {
+			return LoadReport{}, err
 		}
+		defer release()
 		work := keyChange{
 			dataset: id, stage: l.stage,
 			change: segments.Change{Layout: c.plan.layout, Key: c.plan.key, Upserts: upserts},
@@ -304,6 +313,9 @@ func (l *loader) finish(ctx context.Context, id ids.Dataset, live []db.SegmentLi
 		return LoadReport{}, err
 	}
 	c.removeAll = l.in.mode == Replace
+	if l.in.mode == Upsert && len(live) == 0 {
+		c.live = map[uuid.UUID]bool{} // another load may bring the same keys first
+	}
 	if l.files == nil {
 		if err := l.checkTargets(ctx, l.actor, id, &c, live, l.loaded.Segments); err != nil {
 			return LoadReport{}, err
@@ -320,6 +332,21 @@ func (l *loader) finish(ctx context.Context, id ids.Dataset, live []db.SegmentLi
 	version, err := l.commit(ctx, l.actor, id, c)
 	report.Version = version
 	return report, err
+}
+
+// written are the files that the load wrote, published or not.
+func (l *loader) written(ctx context.Context) (paths []string, release func(), err error) {
+	if l.files == nil {
+		for _, f := range l.loaded.Segments {
+			paths = append(paths, f.Path)
+		}
+		return paths, func() {}, nil
+	}
+	published := make([]db.SegmentListLiveRow, len(l.files))
+	for i, f := range l.files {
+		published[i].Key = f.key
+	}
+	return l.openFiles(ctx, published)
 }
 
 // inspect finds out the types of the file's columns, with what the dataset
@@ -391,6 +418,7 @@ func (l *loader) read(ctx context.Context, p *plan) error {
 		return err
 	}
 	l.loaded, l.files, l.rejects = loaded, nil, ""
+	l.forgetRejects(ctx)
 	return nil
 }
 
@@ -432,11 +460,52 @@ func (l *loader) publishRejects(ctx context.Context) error {
 		return err
 	}
 	key := rejectsKey(prefix, l.in.id)
+	if l.in.keepRejects && !l.blobs.IsFile() {
+		if l.kept, err = copied(l.loaded.RejectsFile); err != nil {
+			return fmt.Errorf("keep rejects: %w", err)
+		}
+	}
 	if err := l.blobs.PublishFile(ctx, key, l.loaded.RejectsFile); err != nil {
 		return fmt.Errorf("publish rejects: %w", err)
 	}
 	l.rejects = key
+	if l.in.keepRejects && l.blobs.IsFile() {
+		path, release, err := l.blobs.Local(ctx, key)
+		if err != nil {
+			return fmt.Errorf("find rejects: %w", err)
+		}
+		release()
+		l.kept = path
+	}
 	return nil
+}
+
+// copied copies a file to one that nobody else removes.
+func copied(path string) (string, error) {
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = from.Close() }()
+	to, err := os.CreateTemp("", "dataflow-rejected-*.csv")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(to.Name()))
+	}
+	return to.Name(), nil
+}
+
+// forgetRejects removes the copy of a load that came to nothing.
+func (l *loader) forgetRejects(ctx context.Context) {
+	if l.kept != "" && !l.blobs.IsFile() {
+		if err := os.Remove(l.kept); err != nil {
+			l.log.WarnContext(ctx, "remove copy of rejects", "error", err)
+		}
+	}
+	l.kept = ""
 }
 
 // prepareSource makes the file the dataset's source.
@@ -486,12 +555,44 @@ func shortName(name string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "�")
 }
 
+// maxName is the most characters of a dataset's name.
+const maxName = 120
+
+// NameOfFile proposes a dataset's name for a file: "/in/flights-3m.csv.gz" is
+// flights-3m. It is "" where nothing of the file's name can be one.
+func NameOfFile(path string) string {
+	name := filepath.Base(path)
+	for {
+		ext := filepath.Ext(name)
+		switch strings.ToLower(ext) {
+		case ".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".gz", ".zst", ".zstd":
+			name = strings.TrimSuffix(name, ext)
+			continue
+		}
+		break
+	}
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, name)
+	if runes := []rune(strings.TrimSpace(name)); len(runes) > maxName {
+		name = string(runes[:maxName])
+	}
+	name, err := validName(name)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 // validName trims a dataset's name and checks it.
 //
 // Errors: datasets.name_invalid.
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > 120 || !utf8.ValidString(name) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || !utf8.ValidString(name) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
 		return "", ErrNameInvalid
 	}
 	if _, err := uuid.Parse(name); err == nil {

@@ -248,16 +248,13 @@ func TestUploadIsInspectedPlannedAndLoadedByJobs(t *testing.T) {
 	if u, err = r.GetUpload(ctx, r.actor, u.ID); err != nil || u.Inspection == nil || u.Inspection.WillReject != 1 || len(u.Inspection.Preview) != 4 {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	change, err := r.PlanUpload(ctx, r.actor, u.ID, "Sales", datasets.Replace)
-	if err != nil || !change.New {
-		t.Fatalf("%+v, %v", change, err)
-	}
 	// A form sends every column back, also those about which nothing was decided.
 	same := u.Choices.WithColumn("region", false, "", "")
-	load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "Sales", Choices: &same})
+	started, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "Sales", Choices: &same, Seen: new(string)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	load := started.Load
 	looked := r.sandbox.inspections.Load()
 	r.runLoads(t)
 	if again := r.sandbox.inspections.Load() - looked; again != 0 {
@@ -276,6 +273,77 @@ func TestUploadIsInspectedPlannedAndLoadedByJobs(t *testing.T) {
 	r.runLoads(t) // a second delivery does nothing
 	if n, _ := r.totals(t, l.Dataset, "amount", datasets.Snapshot{}); n != 3 {
 		t.Errorf("%d rows after a second delivery", n)
+	}
+}
+
+func TestALoadChangesColumnsOnlyAsWasShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	id := r.load(t, "letters", datasets.Replace, "a,b\n1,2\n", datasets.Choices{}).Dataset
+	upload := func(content string) datasets.LoadRequest {
+		t.Helper()
+		u, err := r.StartUpload(ctx, r.actor, "letters.csv", strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.inspect(t)
+		return datasets.LoadRequest{Upload: u.ID, Dataset: "letters", Seen: new(string)}
+	}
+	ask := func(request datasets.LoadRequest) datasets.Started {
+		t.Helper()
+		started, err := r.StartLoad(ctx, r.actor, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return started
+	}
+	ended := func(load ids.Load) datasets.Load {
+		t.Helper()
+		r.runLoads(t)
+		l, err := r.GetLoad(ctx, r.actor, load)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	request := upload("a,b,c\n1,2,3\n")
+	shown := ask(request)
+	if shown.Change == nil || len(shown.Change.Added) != 1 || !shown.Load.IsZero() {
+		t.Fatalf("got %+v", shown)
+	}
+	*request.Seen = shown.Change.Digest()
+	first, second := ask(request), ask(request)
+	if l := ended(first.Load); l.State != datasets.LoadDone {
+		t.Fatalf("%s: %s", l.State, l.ErrorText)
+	}
+	// The dataset has the column now: this is another change than was shown.
+	if l := ended(second.Load); l.State != datasets.LoadFailed || l.ErrorCode != "datasets.change_unseen" {
+		t.Errorf("%s: %s", l.State, l.ErrorCode)
+	}
+	plain := ask(upload("a,b,c\n4,5,6\n")) // nothing to see
+	if plain.Load.IsZero() {
+		t.Fatalf("got %+v", plain)
+	}
+	r.load(t, "letters", datasets.Replace, "a,b,c,d\n1,2,3,4\n", datasets.Choices{})
+	if l := ended(plain.Load); l.State != datasets.LoadFailed || l.ErrorCode != "datasets.change_unseen" {
+		t.Errorf("%s: %s", l.State, l.ErrorCode)
+	}
+	if d, err := r.Get(ctx, r.actor, id); err != nil || len(d.Columns) != 4 || d.Version != 3 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+func TestNameOfFile(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/in/flights-3m.csv.gz": "flights-3m", "Sales 2026 .CSV": "Sales 2026", "a.b.parquet": "a.b", ".csv": "",
+		"up\tdown.csv": "up down", strings.Repeat("é", 130) + ".csv": strings.Repeat("é", 120), strings.Repeat("x", 119) + " y.csv": strings.Repeat("x", 119),
+		"0198f0c2-0000-7000-8000-000000000000.csv": "", // would be taken for an id
+	} {
+		if got := datasets.NameOfFile(path); got != want {
+			t.Errorf("%q is %q, want %q", path, got, want)
+		}
 	}
 }
 
@@ -304,10 +372,11 @@ func TestCancelledLoadLeavesEverythingAsItWas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		load, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "s", Mode: datasets.Append})
+		started, err := r.StartLoad(ctx, r.actor, datasets.LoadRequest{Upload: u.ID, Dataset: "s", Mode: datasets.Append})
 		if err != nil {
 			t.Fatal(err)
 		}
+		load := started.Load
 		return load
 	}
 	// One that waits is closed at once.

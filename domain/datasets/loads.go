@@ -56,6 +56,7 @@ type Load struct {
 
 	jobID      uuid.UUID
 	choices    Choices
+	seen       *string // digest of the change of columns that was shown; nil where nobody looked
 	rejectsKey string
 }
 
@@ -75,25 +76,94 @@ type LoadRequest struct {
 	Mode    Mode   // Replace when empty
 	// Choices are those of the upload's last inspection where nil.
 	Choices *Choices
+	// Seen is the digest of the change of columns that the actor saw, "" for
+	// none: no other change is carried out. nil for a load that nobody looks at.
+	Seen *string
 }
 
-// StartLoad asks for a load and answers its id at once.
+// Started is what became of a LoadRequest: one of its fields is set.
+type Started struct {
+	Load ids.Load // was asked for
+	// Again says that the file is read again first: what the load would do to
+	// the dataset is known after that.
+	Again bool
+	// Change has to be seen first, or has conflicts and can't be carried out.
+	Change *SchemaChange
+}
+
+// StartLoad asks for a load. One that somebody looks at changes the columns of
+// an existing dataset only as they saw it: where the dataset changes after
+// that, the load stops.
 //
-// Errors: datasets.upload_not_found, datasets.name_invalid,
-// datasets.options_invalid, ingest.bad_type, access.forbidden.
-func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request LoadRequest) (ids.Load, error) {
+// Errors: datasets.upload_not_found, datasets.upload_state,
+// datasets.name_invalid, datasets.options_invalid, datasets.key_invalid,
+// ingest.bad_type, access.forbidden.
+func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request LoadRequest) (Started, error) {
 	if err := access.Can(actor, access.ManageData); err != nil {
-		return ids.Load{}, err
+		return Started{}, err
 	}
 	if request.Mode == "" {
 		request.Mode = Replace
 	}
 	if !request.Mode.Valid() {
-		return ids.Load{}, ErrOptionsInvalid
+		return Started{}, ErrOptionsInvalid
 	}
 	if err := s.reachesUpload(ctx, actor, request.Upload); err != nil {
-		return ids.Load{}, err
+		return Started{}, err
 	}
+	var change *string
+	if request.Seen != nil {
+		started, planned, err := s.lookBefore(ctx, actor, request)
+		if err != nil || started.Again || started.Change != nil {
+			return started, err
+		}
+		digest := planned.Digest()
+		change = &digest
+	}
+	load, err := s.insertLoad(ctx, actor, request, change)
+	return Started{Load: load}, err
+}
+
+// lookBefore answers what has to happen before a load that somebody looks at,
+// and where nothing has to, the change of columns that it is.
+func (s *Service) lookBefore(ctx context.Context, actor access.Actor, request LoadRequest) (Started, SchemaChange, error) {
+	u, err := s.GetUpload(ctx, actor, request.Upload)
+	if err != nil {
+		return Started{}, SchemaChange{}, err
+	}
+	if u.Inspection == nil {
+		return Started{}, SchemaChange{}, ErrUploadState
+	}
+	_, err = s.Resolve(ctx, actor, request.Dataset)
+	if errors.Is(err, ErrNotFound) {
+		return Started{}, SchemaChange{New: true}, nil
+	}
+	if err != nil {
+		return Started{}, SchemaChange{}, err
+	}
+	if request.Choices != nil && !request.Choices.Same(u.Choices) {
+		return Started{Again: true}, SchemaChange{}, s.InspectUpload(ctx, actor, u.ID, *request.Choices)
+	}
+	seeded, needed, err := s.seedUpload(ctx, actor, u, request.Dataset, request.Mode)
+	if err != nil {
+		return Started{}, SchemaChange{}, err
+	}
+	if needed {
+		return Started{Again: true}, SchemaChange{}, s.InspectUpload(ctx, actor, u.ID, seeded)
+	}
+	change, err := s.planUpload(ctx, actor, u, request.Dataset, request.Mode)
+	if err != nil {
+		return Started{}, SchemaChange{}, err
+	}
+	if change.needsLook() && (len(change.Conflicts) > 0 || change.Digest() != *request.Seen) {
+		return Started{Change: &change}, change, nil
+	}
+	return Started{}, change, nil
+}
+
+// insertLoad asks for the load. change is the digest of the only change of
+// columns that it may make; nil for any.
+func (s *Service) insertLoad(ctx context.Context, actor access.Actor, request LoadRequest, change *string) (ids.Load, error) {
 	load := ids.New[ids.Load]()
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.UploadLock(ctx, tx.TenantID, request.Upload.UUID())
@@ -139,7 +209,7 @@ func (s *Service) StartLoad(ctx context.Context, actor access.Actor, request Loa
 		err = tx.LoadInsert(ctx, db.LoadInsertParams{
 			TenantID: tx.TenantID, LoadID: load.UUID(), UploadID: optional(request.Upload), DatasetID: optional(dataset), DatasetName: name,
 			JobID: &job, UserID: userOf(actor), Filename: u.Filename, Mode: string(request.Mode), Options: options,
-			State: string(LoadQueued), Now: s.moment(),
+			State: string(LoadQueued), SeenChange: change, Now: s.moment(),
 		})
 		if err != nil {
 			return fmt.Errorf("insert load: %w", err)
@@ -227,7 +297,7 @@ func loadOf(row db.LoadGetRow) (Load, error) {
 		ID: ids.Load(row.LoadID), Upload: fromOptional[ids.Upload](row.UploadID), Dataset: fromOptional[ids.Dataset](row.DatasetID),
 		Name: row.DatasetName, Filename: row.Filename, Mode: Mode(row.Mode), State: LoadState(row.State),
 		Loaded: row.RowsLoaded, Rejected: row.RowsRejected, HasRejects: row.RejectsKey != "",
-		ErrorCode: row.ErrorCode, ErrorText: row.ErrorText, CreatedAt: row.CreatedAt, rejectsKey: row.RejectsKey,
+		ErrorCode: row.ErrorCode, ErrorText: row.ErrorText, CreatedAt: row.CreatedAt, rejectsKey: row.RejectsKey, seen: row.SeenChange,
 		jobID: fromOptional[uuid.UUID](row.JobID),
 	}
 	if row.Version != nil {
@@ -356,7 +426,7 @@ func (s *Service) RunLoad(ctx context.Context, job jobs.Job[LoadArgs]) error {
 	}
 	in := loadInput{
 		id: l.ID, path: path, filename: l.Filename, bytes: u.Bytes, dataset: l.Name, mode: l.Mode, choices: l.choices,
-		progress: job.Report,
+		seen: l.seen, progress: job.Report,
 		complete: func(ctx context.Context, tx *db.Tx) error {
 			if err := s.tell(ctx, tx, job.Ref, l, notify.LoadDone, ""); err != nil {
 				return err
@@ -370,7 +440,7 @@ func (s *Service) RunLoad(ctx context.Context, job jobs.Job[LoadArgs]) error {
 	if u.Choices.Same(l.choices) {
 		in.inspection = u.Inspection
 	}
-	_, _, err = s.load(ctx, actor, in)
+	_, err = s.load(ctx, actor, in)
 	if err != nil && errors.Is(context.Cause(ctx), jobs.ErrCancelled) {
 		return fmt.Errorf("%w: %w", jobs.ErrCancelled, err)
 	}

@@ -3,15 +3,19 @@ package datasets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
 // NewLookup declares that a column of a dataset holds keys of another.
@@ -44,6 +48,19 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 	if targetID == id {
 		return ErrLookupInvalid.With("A dataset can't look values up in itself.")
 	}
+	for attempt := 1; ; attempt++ {
+		err := s.addLookup(ctx, actor, id, targetID, name, n)
+		switch {
+		case (errors.Is(err, errStale) || db.IsRefusedOrder(err)) && attempt < maxPrepares:
+			continue
+		case errors.Is(err, errStale) || db.IsRefusedOrder(err):
+			return ErrBusy.Wrap(err)
+		}
+		return err
+	}
+}
+
+func (s *Service) addLookup(ctx context.Context, actor access.Actor, id, targetID ids.Dataset, name string, n NewLookup) error {
 	target, live, err := s.current(ctx, actor, targetID)
 	if err != nil {
 		return err
@@ -52,21 +69,25 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 	if !ok {
 		return ErrColumnNotFound.With("“%s” has no column “%s”.", target.Name, n.Key)
 	}
+	repeated := func(value string) error {
+		return ErrLookupNotUnique.With("%s is in “%s” of “%s” more than once. A lookup needs a column without repeated values.", value, key.Name, target.Name)
+	}
 	paths, release, err := s.openFiles(ctx, live)
 	if err != nil {
 		return err
 	}
 	defer release()
 	if len(paths) > 0 {
-		unique, duplicate, err := s.unique(ctx, segmentColumn(key), paths)
+		unique, duplicate, err := s.unique(ctx, actor.TenantID, segmentColumn(key), paths)
 		if err != nil {
 			return err
 		}
 		if !unique {
-			return ErrLookupNotUnique.With("%s is in “%s” of “%s” more than once. A lookup needs a column without repeated values.", duplicate, key.Name, target.Name)
+			return repeated(duplicate)
 		}
 	}
-	return s.revise(ctx, actor, id, "datasets.lookup_added", func(ctx context.Context, tx *db.Tx, d Dataset) (map[string]any, error) {
+	s.checked()
+	return s.reviseWith(ctx, actor, id, targetID, "datasets.lookup_added", func(ctx context.Context, tx *db.Tx, d Dataset) (map[string]any, error) {
 		column, ok := d.ColumnByName(n.Column)
 		if !ok {
 			return nil, ErrColumnNotFound.With("“%s” has no column “%s”.", d.Name, n.Column)
@@ -84,13 +105,21 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 				return nil, ErrLookupInvalid.With("The column “%s” begins like a column of this lookup would.", c.Name)
 			}
 		}
-		// Held from here on, the target can't have changed since it was checked.
-		row, err := tx.DatasetLock(ctx, tx.TenantID, targetID.UUID())
+		// The target is held from here on. What came into it since it was checked
+		// is checked now: a dataset with an append a second would be busy forever.
+		row, err := s.lock(ctx, tx, actor, targetID, "")
 		if err != nil {
-			return nil, lockError(ctx, tx, targetID, err)
+			return nil, err
 		}
-		if row.Version != target.Version || row.Revision != target.Revision {
-			return nil, ErrBusy
+		if row.Revision != target.Revision {
+			return nil, errStale
+		}
+		value, found, err := s.repeatedSince(ctx, tx, targetID, segmentColumn(key), live)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			return nil, repeated("“" + value + "”")
 		}
 		err = tx.LookupInsert(ctx, db.LookupInsertParams{
 			TenantID: tx.TenantID, DatasetID: id.UUID(), Name: name, ColumnID: column.ID, TargetID: targetID.UUID(), KeyColumnID: key.ID,
@@ -104,6 +133,33 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 		}
 		return map[string]any{"lookup": name, "target": targetID.String()}, nil
 	})
+}
+
+// repeatedSince answers a value of a column that repeats now, although it
+// repeated in none of the segments that were checked.
+func (s *Service) repeatedSince(ctx context.Context, tx *db.Tx, id ids.Dataset, column segments.Column, checked []db.SegmentListLiveRow) (string, bool, error) {
+	live, err := tx.SegmentListLive(ctx, tx.TenantID, id.UUID())
+	if err != nil {
+		return "", false, fmt.Errorf("list segments: %w", err)
+	}
+	known := map[uuid.UUID]bool{}
+	for _, segment := range checked {
+		known[segment.SegmentID] = true
+	}
+	paths, release, err := s.openFiles(ctx, live)
+	if err != nil {
+		return "", false, err
+	}
+	defer release()
+	var kept, added []string
+	for i, path := range paths {
+		if known[live[i].SegmentID] {
+			kept = append(kept, path)
+		} else {
+			added = append(added, path)
+		}
+	}
+	return s.writer.Repeated(ctx, column, kept, added)
 }
 
 func lookupTypes(column, key warehouse.Column) error {

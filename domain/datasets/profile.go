@@ -162,10 +162,15 @@ func (s *Service) profile(ctx context.Context, actor access.Actor, id ids.Datase
 	}
 	defer release()
 	profiles := []segments.Profile{}
-	if len(paths) > 0 {
-		if profiles, err = s.writer.Profile(ctx, layoutOf(d).Columns, paths); err != nil {
+	for _, column := range layoutOf(d).Columns {
+		if len(paths) == 0 {
+			break
+		}
+		one, err := s.profileColumn(ctx, actor.TenantID, column, paths)
+		if err != nil {
 			return Profile{}, fmt.Errorf("profile %s: %w", id, err)
 		}
+		profiles = append(profiles, one...)
 	}
 	encoded, err := json.Marshal(profiles)
 	if err != nil {
@@ -181,6 +186,17 @@ func (s *Service) profile(ctx context.Context, actor access.Actor, id ids.Datase
 		return Profile{}, fmt.Errorf("keep profile: %w", err)
 	}
 	return profileOf(d, profiles, now), nil
+}
+
+// profileColumn waits for its turn for each column, so that queries wait for one
+// and not for all of them.
+func (s *Service) profileColumn(ctx context.Context, tenant ids.Tenant, column segments.Column, paths []string) ([]segments.Profile, error) {
+	leave, err := s.engine.Enter(ctx, tenant.String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.writer.Profile(ctx, []segments.Column{column}, paths)
 }
 
 func (s *Service) keptProfile(ctx context.Context, actor access.Actor, d Dataset) ([]segments.Profile, time.Time, error) {

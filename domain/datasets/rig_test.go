@@ -47,6 +47,7 @@ type rig struct {
 	closers []func() error
 	actor   access.Actor
 	sandbox *counting
+	engine  *warehouse.Engine
 }
 
 // counting is the sandbox that counts how often a file was looked through.
@@ -59,6 +60,9 @@ func (c *counting) Inspect(ctx context.Context, request ingest.InspectRequest, p
 	c.inspections.Add(1)
 	return c.Client.Inspect(ctx, request, progress)
 }
+
+// engineSlots is how many queries of a rig run at once.
+const engineSlots = 4
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
@@ -79,7 +83,11 @@ func newRig(t testing.TB) *rig {
 func openRig(ctx context.Context, pool *db.DB, storage, scratch string) (*rig, error) {
 	r := &rig{db: pool, storage: storage, sandbox: &counting{}}
 	var err error
-	if r.blobs, err = blob.Open(ctx, blob.Options{URL: "file://" + storage}); err != nil {
+	address := "file://" + storage
+	if strings.Contains(storage, "://") {
+		address = storage
+	}
+	if r.blobs, err = blob.Open(ctx, blob.Options{URL: address, CacheDir: scratch + "-copies", CacheBytes: 64 << 20}); err != nil {
 		return nil, err
 	}
 	master, err := secrets.NewMaster([]byte("0123456789abcdef0123456789abcdef"))
@@ -91,7 +99,8 @@ func openRig(ctx context.Context, pool *db.DB, storage, scratch string) (*rig, e
 	if err != nil {
 		return nil, err
 	}
-	engine := warehouse.New(warehouse.Config{Dir: scratch, DataDirs: []string{storage}, MemoryBytes: 256 << 20})
+	engine := warehouse.New(warehouse.Config{Dir: scratch, DataDirs: []string{storage}, MemoryBytes: 256 << 20, MaxConcurrent: engineSlots})
+	r.engine = engine
 	r.Service = datasets.New(datasets.Deps{
 		DB: pool, Blobs: r.blobs, Engine: engine, Sandbox: r.sandbox, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: pool, Boxes: r.tenants}), Log: slog.New(slog.DiscardHandler),

@@ -1,6 +1,9 @@
 package datasets
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -40,6 +43,27 @@ type SchemaChange struct {
 // IsZero tells whether the columns stay as they are.
 func (c SchemaChange) IsZero() bool {
 	return !c.New && len(c.Added)+len(c.Widened)+len(c.Missing)+len(c.Dropped)+len(c.Replaced)+len(c.Conflicts) == 0
+}
+
+// needsLook tells whether somebody has to see the change before it is carried
+// out: a dataset that is new changes nobody's columns.
+func (c SchemaChange) needsLook() bool { return !c.New && !c.IsZero() }
+
+// Digest names the change: equal digests, equal changes. It is "" where the
+// columns stay as they are.
+func (c SchemaChange) Digest() string {
+	switch {
+	case c.New:
+		return "new"
+	case c.IsZero():
+		return ""
+	}
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // plain texts
+	}
+	sum := sha256.Sum256(encoded)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // ColumnChange is one column of a SchemaChange, with type names as people

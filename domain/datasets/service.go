@@ -113,6 +113,11 @@ type Service struct {
 	// published is called between publishing files and committing rows; tests
 	// end the process there.
 	published func()
+	// checked is called between looking through a dataset and holding it; tests
+	// change it there.
+	checked func()
+	// every ticks while a lease is held.
+	every func(time.Duration) (ticks <-chan time.Time, stop func())
 }
 
 // New makes a Service.
@@ -120,7 +125,7 @@ func New(deps Deps) *Service {
 	s := &Service{
 		db: deps.DB, blobs: deps.Blobs, engine: deps.Engine, sandbox: deps.Sandbox, writer: deps.Writer,
 		sources: deps.Sources, notify: deps.Notify, settings: deps.Settings.withDefaults(), log: deps.Log, now: deps.Now,
-		published: func() {},
+		published: func() {}, checked: func() {}, every: every,
 	}
 	if s.log == nil {
 		s.log = slog.Default()

@@ -89,9 +89,15 @@ func (s *Service) expire(ctx context.Context, tx *db.Tx, swept *Swept) error {
 	if _, err := tx.LeasePrune(ctx, tx.TenantID, now); err != nil {
 		return fmt.Errorf("prune leases: %w", err)
 	}
-	n, err := tx.VersionExpire(ctx, db.VersionExpireParams{
-		Now: &now, TenantID: tx.TenantID, LiveBefore: now.Add(-s.settings.LiveAge), Before: now.Add(-s.settings.VersionAge),
-	})
+	held, err := tx.VersionLockExpirable(ctx, tx.TenantID, now.Add(-s.settings.LiveAge), now.Add(-s.settings.VersionAge))
+	if err != nil {
+		return fmt.Errorf("hold versions: %w", err)
+	}
+	of, versions := make([]uuid.UUID, len(held)), make([]int64, len(held))
+	for i, v := range held {
+		of[i], versions[i] = v.DatasetID, v.Version
+	}
+	n, err := tx.VersionExpire(ctx, db.VersionExpireParams{Now: &now, DatasetIds: of, Versions: versions, TenantID: tx.TenantID})
 	if err != nil {
 		return fmt.Errorf("expire versions: %w", err)
 	}
@@ -152,12 +158,12 @@ func minus(keys, used []string) []string {
 }
 
 // purge removes datasets for good that were deleted longer ago than their
-// versions are kept.
+// versions are kept. They are held, so that none is brought back meanwhile.
 func (s *Service) purge(ctx context.Context, tx *db.Tx, swept *Swept) error {
 	now := s.moment()
-	due, err := tx.DatasetListPurgeable(ctx, tx.TenantID, now.Add(-s.settings.VersionAge), now)
+	due, err := tx.DatasetLockPurgeable(ctx, tx.TenantID, now.Add(-s.settings.VersionAge), now)
 	if err != nil {
-		return fmt.Errorf("list deleted datasets: %w", err)
+		return fmt.Errorf("hold deleted datasets: %w", err)
 	}
 	for _, id := range due {
 		rows, err := tx.SegmentTake(ctx, tx.TenantID, id)

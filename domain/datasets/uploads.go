@@ -454,19 +454,11 @@ func (s *Service) removeUpload(ctx context.Context, tx *db.Tx, id ids.Upload, ke
 	return nil
 }
 
-// PlanUpload answers what a load would do to a dataset's columns, without
-// doing it. The upload must be inspected.
+// planUpload answers what a load would do to a dataset's columns, without
+// doing it. The upload is inspected.
 //
-// Errors: datasets.upload_not_found, datasets.upload_state,
-// datasets.key_invalid, datasets.options_invalid, access.forbidden.
-func (s *Service) PlanUpload(ctx context.Context, actor access.Actor, id ids.Upload, dataset string, mode Mode) (SchemaChange, error) {
-	u, err := s.GetUpload(ctx, actor, id)
-	if err != nil {
-		return SchemaChange{}, err
-	}
-	if u.Inspection == nil {
-		return SchemaChange{}, ErrUploadState.With("The file is still being looked into.")
-	}
+// Errors: datasets.key_invalid, datasets.options_invalid.
+func (s *Service) planUpload(ctx context.Context, actor access.Actor, u Upload, dataset string, mode Mode) (SchemaChange, error) {
 	l := &loader{Service: s, actor: actor, in: loadInput{dataset: dataset, mode: mode, choices: u.Choices}}
 	d, next, live, err := l.target(ctx)
 	if err != nil {
@@ -479,26 +471,17 @@ func (s *Service) PlanUpload(ctx context.Context, actor access.Actor, id ids.Upl
 	return p.change, nil
 }
 
-// SeedUpload answers the choices with which a file should be read to go into a
+// seedUpload answers the choices with which a file should be read to go into a
 // dataset beside the rows that are there, where what inspecting found goes
 // another way; false where it fits.
-//
-// Errors: datasets.upload_not_found, datasets.upload_state, access.forbidden.
-func (s *Service) SeedUpload(ctx context.Context, actor access.Actor, id ids.Upload, dataset string, mode Mode) (Choices, bool, error) {
-	u, err := s.GetUpload(ctx, actor, id)
-	if err != nil {
-		return Choices{}, false, err
-	}
-	if u.Inspection == nil {
-		return Choices{}, false, ErrUploadState.With("The file is still being looked into.")
-	}
+func (s *Service) seedUpload(ctx context.Context, actor access.Actor, u Upload, dataset string, mode Mode) (Choices, bool, error) {
 	if mode == Replace {
 		return u.Choices, false, nil
 	}
 	l := &loader{Service: s, actor: actor, in: loadInput{dataset: dataset}}
 	d, _, _, err := l.target(ctx)
-	if err != nil {
-		return Choices{}, false, err
+	if err != nil || d == nil {
+		return u.Choices, false, err
 	}
 	seeded, columns := u.Choices.seeded(d, u.Inspection)
 	return seeded, len(columns) > 0, nil

@@ -147,6 +147,7 @@ type Dashboards interface {
 	Open(ctx context.Context, actor access.Actor, r dashboards.OpenRequest) (*dashboards.View, error)
 	Draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) (*dashboards.Tile, error)
 	OpenRows(ctx context.Context, v *dashboards.View, widget string) (*dashboards.Rows, error)
+	Hold(ctx context.Context, v *dashboards.View, purpose string, work func(context.Context) error) error
 }
 
 // Deps are what the service works with.
@@ -251,12 +252,12 @@ func (s *Service) write(ctx context.Context, v *dashboards.View, plans []*dashbo
 		stated.DatasetVersions[dataset.String()] = version
 	}
 	sum := &summer{out: out, hash: sha256.New()}
-	var err error
-	if spec.Format.printed() {
-		err = s.print(ctx, v, plans, spec, sum, &stated, tell)
-	} else {
-		err = s.tabulate(ctx, v, plans, spec, sum, &stated, tell)
-	}
+	err := s.deps.Dashboards.Hold(ctx, v, "report", func(ctx context.Context) error {
+		if spec.Format.printed() {
+			return s.print(ctx, v, plans, spec, sum, &stated, tell)
+		}
+		return s.tabulate(ctx, v, plans, spec, sum, &stated, tell)
+	})
 	stated.Bytes, stated.SHA256 = sum.bytes, hex.EncodeToString(sum.hash.Sum(nil))
 	return stated, err
 }

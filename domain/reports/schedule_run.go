@@ -209,6 +209,7 @@ type run struct {
 	schedule db.ScheduleGetRow
 	spec     Spec
 	owner    access.Actor
+	view     *dashboards.View // as the owner sees it, at the moment of the run
 	open     []db.LedgerListDueRow
 }
 
@@ -220,6 +221,26 @@ func (s *Service) RunRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 	if err != nil || r == nil {
 		return err
 	}
+	err = s.deps.Dashboards.Hold(ctx, r.view, "report", func(ctx context.Context) error { return s.renderAll(ctx, job, r) })
+	if err != nil {
+		return err
+	}
+	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.RunLock(ctx, tx.TenantID, r.RunID); err != nil {
+			return fmt.Errorf("read run: %w", err)
+		}
+		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: r.RunID, State: RunSending}); err != nil {
+			return fmt.Errorf("end run: %w", err)
+		}
+		if err := s.settle(ctx, tx, r.RunID); err != nil {
+			return err
+		}
+		return job.Complete(ctx, tx)
+	})
+}
+
+// renderAll renders for everybody whose line is open, all at one moment of the data.
+func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) error {
 	type group struct {
 		view   *dashboards.View
 		plans  []*dashboards.Plan
@@ -259,18 +280,7 @@ func (s *Service) RunRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 			}
 		}
 	}
-	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.RunLock(ctx, tx.TenantID, r.RunID); err != nil {
-			return fmt.Errorf("read run: %w", err)
-		}
-		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: r.RunID, State: RunSending}); err != nil {
-			return fmt.Errorf("end run: %w", err)
-		}
-		if err := s.settle(ctx, tx, r.RunID); err != nil {
-			return err
-		}
-		return job.Complete(ctx, tx)
-	})
+	return nil
 }
 
 // openRun reads the run and writes its ledger; nil where it is over.
@@ -363,7 +373,7 @@ func (s *Service) fixMoment(ctx context.Context, tenant uuid.UUID, r *run) error
 	if err != nil {
 		return err
 	}
-	r.spec.Snapshot = v.Snapshot.String()
+	r.view, r.spec.Snapshot = v, v.Snapshot.String()
 	return s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
 		if err := tx.RunSetSnapshot(ctx, r.spec.Snapshot, tx.TenantID, r.RunID); err != nil {
 			return fmt.Errorf("fix moment: %w", err)

@@ -403,8 +403,8 @@ func TestFilesOfHiddenDatasets(t *testing.T) {
 	uses := map[string]func(access.Actor) error{
 		"get":     func(a access.Actor) error { return second(r.datasets.GetUpload(ctx, a, u.ID)) },
 		"rejects": func(a access.Actor) error { return second(r.datasets.OpenUploadRejects(ctx, a, u.ID)) },
-		"plan": func(a access.Actor) error {
-			return second(r.datasets.PlanUpload(ctx, a, u.ID, "Copy", datasets.Replace))
+		"look": func(a access.Actor) error {
+			return second(r.datasets.StartLoad(ctx, a, datasets.LoadRequest{Upload: u.ID, Dataset: "Copy", Seen: new(string)}))
 		},
 		"inspect": func(a access.Actor) error { return r.datasets.InspectUpload(ctx, a, u.ID, datasets.Choices{}) },
 		"load": func(a access.Actor) error {

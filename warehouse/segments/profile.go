@@ -3,6 +3,7 @@ package segments
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -60,6 +61,28 @@ func (w *Writer) Profile(ctx context.Context, columns []Column, files []string) 
 		}
 	}
 	return profiles, nil
+}
+
+// Repeated answers, as text, a value of a column that added files have more
+// than once or share with the kept ones. What the kept ones repeat among
+// themselves is not looked for.
+func (w *Writer) Repeated(ctx context.Context, c Column, kept, added []string) (value string, found bool, err error) {
+	if len(added) == 0 {
+		return "", false, nil
+	}
+	name, rows := ColumnName(c.ID), From([]Column{c}, added, "")
+	query := fmt.Sprintf("SELECT %[1]s AS v FROM %[2]s WHERE %[1]s IS NOT NULL GROUP BY v HAVING count(*) > 1", name, rows)
+	if len(kept) > 0 {
+		query += fmt.Sprintf(" UNION ALL SELECT %[1]s FROM %[2]s WHERE %[1]s IN (SELECT %[1]s FROM %[3]s WHERE %[1]s IS NOT NULL)", name, From([]Column{c}, kept, ""), rows)
+	}
+	err = w.db.QueryRowContext(ctx, "SELECT CAST(v AS VARCHAR) FROM ("+query+") LIMIT 1").Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("find repeated values: %w", classify(err))
+	}
+	return value, true, nil
 }
 
 func (w *Writer) profileColumn(ctx context.Context, p *Profile, c Column, files []string) error {

@@ -185,6 +185,32 @@ func (w *Writer) RewriteByKey(ctx context.Context, change Change) (changed Chang
 	return changed, err
 }
 
+// CountByKey counts the rows that a change by key would update and delete.
+func (w *Writer) CountByKey(ctx context.Context, change Change) (rows int64, err error) {
+	keys, err := change.keyColumns()
+	if err != nil {
+		return 0, err
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("connect to DuckDB: %w", err)
+	}
+	defer conn.Close()
+	cleanUp, err := w.loadKeys(ctx, conn, change, keys)
+	defer cleanUp()
+	if err != nil {
+		return 0, err
+	}
+	for _, input := range change.Inputs {
+		updated, deleted, err := change.hits(ctx, conn, keys, input)
+		if err != nil {
+			return 0, err
+		}
+		rows += updated + deleted
+	}
+	return rows, nil
+}
+
 // keepFile takes up a new file; one without rows is removed.
 func (w *Writer) keepFile(ctx context.Context, change Change, files []File, file File) ([]File, error) {
 	if file.Rows == 0 {
