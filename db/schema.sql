@@ -1209,6 +1209,32 @@ CREATE TABLE public.delivery_messages (
 
 ALTER TABLE ONLY public.delivery_messages FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.embed_keys (
+    tenant_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    origins text[] DEFAULT '{}'::text[] NOT NULL,
+    dashboards uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT embed_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
+    CONSTRAINT embed_keys_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+ALTER TABLE ONLY public.embed_keys FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.embed_revocations (
+    tenant_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.embed_revocations FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.folders (
     tenant_id uuid NOT NULL,
     folder_id uuid NOT NULL,
@@ -1442,6 +1468,25 @@ CREATE TABLE public.portals (
 
 ALTER TABLE ONLY public.portals FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.public_links (
+    tenant_id uuid NOT NULL,
+    link_id uuid NOT NULL,
+    dashboard_id uuid NOT NULL,
+    name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    password_hash text DEFAULT ''::text NOT NULL,
+    downloads boolean DEFAULT false NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT public_links_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
+    CONSTRAINT public_links_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+ALTER TABLE ONLY public.public_links FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.recovery_codes (
     tenant_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1639,6 +1684,7 @@ CREATE TABLE public.tenants (
     session_max_hours integer DEFAULT 0 NOT NULL,
     second_factor_roles text[] DEFAULT '{}'::text[] NOT NULL,
     audit_days integer DEFAULT 90 NOT NULL,
+    public_links boolean DEFAULT false NOT NULL,
     CONSTRAINT tenants_audit_days_check CHECK (((audit_days >= 30) AND (audit_days <= 3650))),
     CONSTRAINT tenants_session_idle_minutes_check CHECK (((session_idle_minutes >= 0) AND (session_idle_minutes <= 10080))),
     CONSTRAINT tenants_session_max_hours_check CHECK (((session_max_hours >= 0) AND (session_max_hours <= 720)))
@@ -1888,6 +1934,12 @@ ALTER TABLE ONLY public.datasets
 ALTER TABLE ONLY public.delivery_messages
     ADD CONSTRAINT delivery_messages_pkey PRIMARY KEY (tenant_id, message_id);
 
+ALTER TABLE ONLY public.embed_keys
+    ADD CONSTRAINT embed_keys_pkey PRIMARY KEY (tenant_id, key_id);
+
+ALTER TABLE ONLY public.embed_revocations
+    ADD CONSTRAINT embed_revocations_pkey PRIMARY KEY (tenant_id, token_id);
+
 ALTER TABLE ONLY public.folders
     ADD CONSTRAINT folders_pkey PRIMARY KEY (tenant_id, folder_id);
 
@@ -1941,6 +1993,9 @@ ALTER TABLE ONLY public.portal_visitors
 
 ALTER TABLE ONLY public.portals
     ADD CONSTRAINT portals_pkey PRIMARY KEY (tenant_id, portal_id);
+
+ALTER TABLE ONLY public.public_links
+    ADD CONSTRAINT public_links_pkey PRIMARY KEY (tenant_id, link_id);
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (tenant_id, user_id, code_hash);
@@ -2162,6 +2217,10 @@ CREATE UNIQUE INDEX datasets_name_idx ON public.datasets USING btree (tenant_id,
 
 CREATE INDEX delivery_messages_newest_idx ON public.delivery_messages USING btree (tenant_id, created_at DESC);
 
+CREATE INDEX embed_keys_creator_idx ON public.embed_keys USING btree (tenant_id, created_by);
+
+CREATE INDEX embed_revocations_expiry_idx ON public.embed_revocations USING btree (tenant_id, expires_at);
+
 CREATE UNIQUE INDEX folders_name_idx ON public.folders USING btree (tenant_id, COALESCE(parent_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name));
 
 CREATE INDEX folders_parent_idx ON public.folders USING btree (tenant_id, parent_id);
@@ -2207,6 +2266,10 @@ CREATE INDEX portal_sessions_visitor_idx ON public.portal_sessions USING btree (
 CREATE UNIQUE INDEX portal_visitors_email_idx ON public.portal_visitors USING btree (tenant_id, portal_id, lower(email));
 
 CREATE UNIQUE INDEX portals_name_idx ON public.portals USING btree (tenant_id, lower(name));
+
+CREATE INDEX public_links_creator_idx ON public.public_links USING btree (tenant_id, created_by);
+
+CREATE INDEX public_links_dashboard_idx ON public.public_links USING btree (tenant_id, dashboard_id);
 
 CREATE INDEX report_contents_expiry_idx ON public.report_contents USING btree (tenant_id, expires_at) WHERE (key <> ''::text);
 
@@ -2501,6 +2564,9 @@ ALTER TABLE ONLY public.dataset_versions
 ALTER TABLE ONLY public.datasets
     ADD CONSTRAINT datasets_tenant_id_ds_id_fkey FOREIGN KEY (tenant_id, ds_id) REFERENCES public.data_sources(tenant_id, ds_id);
 
+ALTER TABLE ONLY public.embed_keys
+    ADD CONSTRAINT embed_keys_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (created_by);
+
 ALTER TABLE ONLY public.folders
     ADD CONSTRAINT folders_tenant_id_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES public.folders(tenant_id, folder_id) ON DELETE SET NULL (parent_id);
 
@@ -2572,6 +2638,12 @@ ALTER TABLE ONLY public.portal_sessions
 
 ALTER TABLE ONLY public.portal_visitors
     ADD CONSTRAINT portal_visitors_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.public_links
+    ADD CONSTRAINT public_links_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (created_by);
+
+ALTER TABLE ONLY public.public_links
+    ADD CONSTRAINT public_links_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
@@ -2777,6 +2849,10 @@ ALTER TABLE public.datasets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.delivery_messages ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.embed_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.embed_revocations ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.group_attributes ENABLE ROW LEVEL SECURITY;
@@ -2808,6 +2884,8 @@ ALTER TABLE public.portal_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.portal_visitors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portals ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.public_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
@@ -2935,6 +3013,10 @@ CREATE POLICY tenant_rows ON public.datasets USING ((tenant_id = (NULLIF(current
 
 CREATE POLICY tenant_rows ON public.delivery_messages USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.embed_keys USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.embed_revocations USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.folders USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.group_attributes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
@@ -2966,6 +3048,8 @@ CREATE POLICY tenant_rows ON public.portal_sessions USING ((tenant_id = (NULLIF(
 CREATE POLICY tenant_rows ON public.portal_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.portals USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.public_links USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.recovery_codes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3179,6 +3263,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.datasets TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.delivery_messages TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.embed_keys TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.embed_revocations TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.group_attributes TO dataflow_app;
@@ -3210,6 +3298,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_sessions TO dataflow_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_visitors TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portals TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_links TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO dataflow_app;
 

@@ -269,7 +269,8 @@ func (h boards) frame(w http.ResponseWriter, r *http.Request, v *dashboards.View
 	}
 	props := h.props(r, v)
 	s.Nonce = blank
-	keep := !waiting && s.Flash.Text == ""
+	// That of an embedded page has its token in it.
+	keep := !waiting && s.Flash.Text == "" && (s.Portal == nil || s.Portal.Embed == nil)
 	key := ""
 	if keep {
 		key = strings.Join([]string{"frame", v.Key, identity(r).Version, string(s.Theme), s.Path, messages.Language(r.Context())}, "\x00")
@@ -472,6 +473,10 @@ func shown(r *http.Request) map[string]string {
 func pushURL(w http.ResponseWriter, r *http.Request, v *dashboards.View) {
 	path := views.PathView(v.Dashboard.ID.String(), v.Draft)
 	link := v.Link()
+	if p := scopeOf(r).portal; p != nil && p.embedded != nil {
+		w.Header().Set("HX-Replace-Url", p.embedded.replaced(r, link))
+		return
+	}
 	if link != "" {
 		path += "?" + link
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/embed"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
@@ -82,6 +83,7 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 	s.Comments = comments.New(comments.Deps{DB: s.pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.Alerts = alerts.New(alerts.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
 		Address: func() string { return s.url }, Say: views.AlertWords})
+	s.Embed = embed.NewService(embed.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})
 	s.blobs = blobs
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
@@ -560,7 +562,8 @@ func readEvents(t testing.TB, b *browser, path string) <-chan [2]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: b.client.Jar}
+	r.Host = b.host
+	client := &http.Client{Jar: b.client.Jar, Transport: b.client.Transport}
 	response, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := public.Class.Status()
 	logFailure(r, err, public, status)
 	noteRefusal(r, public)
-	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil {
+	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil && !isEmbedded(r) {
 		askToSignIn(w, r)
 		return
 	}
@@ -77,8 +77,15 @@ func noteRefusal(r *http.Request, public apperr.Public) {
 	if public.Class == apperr.NotFound {
 		action = "access.not_found" // or hidden: the answer is the same
 	}
-	scopeOf(r).core.Audit.Note(r.Context(), i.Actor, audit.Entry{Action: action, Target: "address", ID: r.URL.Path, Denied: true,
+	scopeOf(r).core.Audit.Note(r.Context(), i.Actor, audit.Entry{Action: action, Target: "address", ID: loggedPath(r), Denied: true,
 		Detail: map[string]any{"method": r.Method, "code": public.Code}})
+}
+
+// isEmbedded tells whether a request is about a page in another site, which has
+// no sign-in to lead to.
+func isEmbedded(r *http.Request) bool {
+	p := scopeOf(r).portal
+	return p != nil && p.embedded != nil
 }
 
 func setRetryAfter(w http.ResponseWriter, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/events"
 )
 
@@ -58,7 +59,14 @@ func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // of proxies that would hold it back
 	w.WriteHeader(http.StatusOK)
-	s.follow(r.Context(), moment)
+	ctx := r.Context()
+	if until := scopeOf(r).until; !until.IsZero() {
+		// The page comes again with its next token.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	s.follow(ctx, moment)
 	return nil
 }
 
@@ -128,13 +136,17 @@ func (s *eventStream) follow(ctx context.Context, moment dashboards.Moment) {
 		case <-soon:
 			soon = nil
 			if s.asked && !s.allowed(ctx) {
-				_ = s.send("end", nil) // the stream ends either way
+				if ctx.Err() == nil {
+					_ = s.send("end", nil) // the stream ends either way
+				}
 				return
 			}
 			s.asked = false
 		case <-tick.C:
 			if !s.allowed(ctx) {
-				_ = s.send("end", nil) // the stream ends either way
+				if ctx.Err() == nil {
+					_ = s.send("end", nil) // the stream ends either way
+				}
 				return
 			}
 		}
@@ -187,6 +199,15 @@ func (s *eventStream) due(name string) bool {
 
 // allowed tells whether the session still is what it was when the stream began.
 func (s *eventStream) allowed(ctx context.Context) bool {
+	if again := scopeOf(s.r).again; again != nil {
+		now, err := again(ctx)
+		if err != nil {
+			class := apperr.Describe(err).Class
+			return ctx.Err() == nil && class != apperr.Unauthenticated && class != apperr.NotFound
+		}
+		s.actor = now
+		return true
+	}
 	cookie, err := s.r.Cookie(cookieName(s.r))
 	if err != nil {
 		return false

@@ -30,6 +30,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/embed"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/portals"
@@ -98,6 +99,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 		Address: address, Say: views.AlertWords})
 	s.Portals = portals.NewService(portals.Deps{DB: pool, Tenants: s.Tenants, Passwords: s.Auth, Mailer: s.Delivery, Prover: proven{}})
 	s.Audit = audit.New(audit.Deps{DB: pool, Boxes: s.Tenants})
+	s.Embed = embed.NewService(embed.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})
 	t.Cleanup(func() { _ = s.Audit.Close(context.WithoutCancel(t.Context())) })
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
 	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})

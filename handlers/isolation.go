@@ -71,7 +71,7 @@ var objectOf = []struct{ prefix, part, key string }{
 
 // plainParts are parts of addresses that are no ids of objects.
 var plainParts = map[string]string{"{widget}": "sum", "{filter}": "channel", "{version}": "1", "{column}": "1", "{name}": "x", "{n}": "0",
-	"{act}": "pause", "{load}": "1", "{slug}": "nobodys", "{kind}": "logo", "{sum}": "0", "/*": "/x"}
+	"{act}": "pause", "{load}": "1", "{slug}": "nobodys", "{link}": "nobodys", "{kind}": "logo", "{sum}": "0", "/*": "/x"}
 
 // fields are what forms and filters are sent with: everything that could name an
 // object of the target.
@@ -230,6 +230,10 @@ func (t Target) idFor(route string) string {
 		key = "datasets.dataset_id"
 	case strings.HasPrefix(route, "/dashboards"):
 		key = "dashboards.dashboard_id"
+	case strings.HasPrefix(route, views.PathEmbedding+"/keys"):
+		key = "embed_keys.key_id"
+	case strings.HasPrefix(route, views.PathEmbedding+"/links"):
+		key = "public_links.link_id"
 	case strings.HasPrefix(route, views.PathNotices):
 		key = "notifications.notification_id"
 	}

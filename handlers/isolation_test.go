@@ -9,6 +9,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/embed"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -45,6 +46,11 @@ func (s *boardSite) furnish(t testing.TB) {
 	owner.UserID, owner.Role = s.users["owner"], "owner"
 	_, err = s.Sharing.CreateGroup(ctx, owner, "Secret group 4711")
 	must(err)
+	_, err = s.Embed.CreateKey(ctx, owner, embed.Key{Name: "Secret key 4711"})
+	must(err)
+	must(s.Embed.AllowLinks(ctx, owner, true))
+	_, err = s.Embed.CreateLink(ctx, owner, embed.Link{Name: "Secret link 4711", Dashboard: s.board.ID}, "")
+	must(err)
 }
 
 // Every route, asked from outside for objects of a workspace, refuses.
@@ -57,7 +63,8 @@ func TestEveryRouteIsClosedToOtherWorkspaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"dashboards.dashboard_id", "folders.folder_id", "datasets.dataset_id", "user_groups.group_id", "dashboard_templates.template_id",
-		"comment_threads.thread_id", "comments.comment_id", "dashboard_saved_views.view_id", "reports.report_id", "users.user_id", "audit_events.audit_id"} {
+		"comment_threads.thread_id", "comments.comment_id", "dashboard_saved_views.view_id", "reports.report_id", "users.user_id", "audit_events.audit_id",
+		"embed_keys.key_id", "public_links.link_id"} {
 		if len(inventory.Keys[key]) == 0 {
 			t.Errorf("there is nothing in %s to attack", key)
 		}
@@ -69,7 +76,7 @@ func TestEveryRouteIsClosedToOtherWorkspaces(t *testing.T) {
 	// One person belongs to both workspaces.
 	inventory.Texts = slices.DeleteFunc(inventory.Texts, func(text string) bool { return text == "both@example.com" })
 	statuses, routes := map[int]int{}, map[string]bool{}
-	target := Target{Tenant: s.one.ID.UUID(), Keys: inventory.Keys, Texts: append(inventory.Texts, "Secret view 4711", "Secret comment 4711", "Secret template 4711")}
+	target := Target{Tenant: s.one.ID.UUID(), Keys: inventory.Keys, Texts: append(inventory.Texts, "Secret view 4711", "Secret comment 4711", "Secret template 4711", "Secret key 4711", "Secret link 4711")}
 	err = Attack(t.Context(), s.routes, target, []Attacker{{Name: "nobody"}, {Name: "foreign", Token: s.as(t, "foreign").token()}}, func(a Attempt) {
 		routes[a.Method+" "+a.Route] = true
 		if a.As == "foreign" {

@@ -20,6 +20,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/static"
+	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
 )
 
@@ -40,6 +41,10 @@ type scope struct {
 	portal    *visitedPortal        // nil on the site itself
 	origin    *audit.Origin         // for the audit log
 	status    int                   // overrides the status in the access log
+	// again finds out anew who a visitor is, for a stream that goes on; until is
+	// when their token ends. Both are unset for members.
+	again func(context.Context) (access.Actor, error)
+	until time.Time
 }
 
 func scopeOf(r *http.Request) *scope {
@@ -133,12 +138,21 @@ func (c *core) log(w middleware.WrapResponseWriter, r *http.Request, s *scope, t
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs, slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+	attrs = append(attrs, slog.String("method", r.Method), slog.String("path", loggedPath(r)), slog.Int("status", status),
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("address", clientAddress(r)))
 	if s.identity != nil {
 		attrs = append(attrs, slog.String("tenant", s.identity.Actor.TenantID.String()), slog.String("user", s.identity.Actor.UserID.String()))
 	}
 	slog.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// loggedPath is the path of a request as it may be kept: that of a public link is
+// what opens it.
+func loggedPath(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, views.PathPublic+"/") {
+		return views.PathPublic + "/…"
+	}
+	return r.URL.Path
 }
 
 // reachedSecurely tells whether the browser used https: by itself, by what the

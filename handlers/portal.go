@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -121,14 +123,15 @@ func (h boards) visitorRoutes(r chi.Router) {
 func (h boards) visitorStreams(r chi.Router) {
 	r.Get("/dashboards/{id}", handle(h.show))
 	r.Get("/dashboards/{id}/widgets/{widget}", handle(h.tile))
-	r.With(requireDownloads).Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.csv))
+	r.With(requireDownloads).Get("/dashboards/{id}/widgets/{widget}/data.csv", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.csv)))
 	r.Get("/dashboards/{id}/events", handle(h.events))
 }
 
 // visitedPortal is the portal of a request, and who visits it.
 type visitedPortal struct {
 	portals.Portal
-	visit *portals.Visit // nil while nobody is signed in
+	visit    *portals.Visit // nil while nobody is signed in
+	embedded *embedded      // in place of a portal: a dashboard in another site's page
 }
 
 // enterPortal puts the portal of the host into the scope.
@@ -165,6 +168,10 @@ func (h portal) loadVisit(next http.Handler) http.Handler {
 			return err
 		default:
 			s.portal.visit = &visit
+			s.again = func(ctx context.Context) (access.Actor, error) {
+				now, err := h.Portals.Identify(ctx, s.portal.Portal, cookie.Value)
+				return now.Actor, err
+			}
 			s.identity = &auth.Identity{Actor: visit.Actor, Name: visit.Title(), Email: visit.Email, Theme: visit.Theme,
 				Zone: visit.Actor.Location().String(), Locale: visit.Actor.Locale, Version: "visitor " + visit.Version}
 		}
@@ -175,6 +182,10 @@ func (h portal) loadVisit(next http.Handler) http.Handler {
 
 // fill puts a portal's name, look and navigation into a page's frame.
 func (p *visitedPortal) fill(s *views.Shell, r *http.Request) {
+	if p.embedded != nil {
+		p.embedded.fill(s)
+		return
+	}
 	if p.Brand.Locale != "" {
 		s.Locale = locale.For(p.Brand.Locale)
 	}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -36,9 +37,9 @@ type visited struct {
 	server *httptest.Server
 }
 
-func newVisited(t testing.TB) *visited {
+func newVisited(t testing.TB, change ...func(*boardSite)) *visited {
 	t.Helper()
-	v := &visited{boardSite: newBoardSite(t)}
+	v := &visited{boardSite: newBoardSite(t, change...)}
 	handler, err := New(v.Deps)
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +150,25 @@ func TestAPortalIsASiteOfItsOwn(t *testing.T) {
 	visitor.host = portalHost
 	visitor.post(views.PathSignOut).leadsTo(views.PathSignIn)
 	visitor.get(board).want(http.StatusSeeOther)
+}
+
+// A page of a portal follows its data for as long as its visitor is signed in.
+func TestAPortalsPageIsLive(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t, func(s *boardSite) { s.StreamEvery = 20 * time.Millisecond })
+	visitor := v.invited(t, "mara@halden.example")
+	stream := readEvents(t, visitor, views.PathDashboard(v.board.ID.String())+"/events")
+	for range 4 {
+		if e := next(t, stream); e[0] != "versions" {
+			t.Fatalf("got %v", e)
+		}
+	}
+	visitor.post(views.PathSignOut).leadsTo(views.PathSignIn)
+	for e := next(t, stream); e[0] != "end"; e = next(t, stream) {
+		if e[0] != "versions" {
+			t.Fatalf("got %v", e)
+		}
+	}
 }
 
 // Of the pages of members a portal has none but the view of a dashboard, and no

@@ -27,6 +27,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/embed"
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
@@ -36,6 +37,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/presence"
 	"github.com/dataflowhq/dataflow/platform/telemetry"
 	"github.com/dataflowhq/dataflow/static"
+	"github.com/dataflowhq/dataflow/views"
 )
 
 // Deps are the services behind the pages, and what the pages have to know of
@@ -54,6 +56,10 @@ type Deps struct {
 	Notify     *notify.Service
 	// Portals are what tenants show to their customers, on hosts of their own.
 	Portals *portals.Service
+	// Embed shows dashboards in pages of other sites, and by public links.
+	Embed *embed.Service
+	// SampleSite is the address of a page that has a dashboard embedded, in a demo.
+	SampleSite string
 	// Reports makes files of dashboards; a worker does the work.
 	Reports *reports.Service
 	Alerts  *alerts.Service
@@ -149,12 +155,15 @@ func (c *core) router() (chi.Router, error) {
 		return nil, err
 	}
 	r := chi.NewRouter()
-	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, origin, middleware.GetHead)
+	board := newBoards(c)
+	embedding := embedPages{c, board}
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, origin, middleware.GetHead, embedding.byToken)
 	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
 	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	// Names carry the hash of the content, and files are stored compressed.
 	r.Mount(static.Prefix, static.Handler())
 	health{c}.routes(r)
+	embedding.routes(r)
 
 	public := []feature{
 		signIn{c},
@@ -165,7 +174,7 @@ func (c *core) router() (chi.Router, error) {
 	signedIn := []feature{
 		home{c},
 		shares{c},
-		newBoards(c),
+		board,
 		commentPages{c},
 		notifications{c},
 		reportPages{c},
@@ -179,6 +188,7 @@ func (c *core) router() (chi.Router, error) {
 		account{c},
 		settings{c},
 		portalSettings{c},
+		embedSettings{c},
 		auditPages{c},
 		signInSettings{c},
 		factors{c},
@@ -227,6 +237,9 @@ func (c *core) sameOrigin(trusted string) (func(http.Handler) http.Handler, erro
 		}
 	}
 	protection.AddInsecureBypassPattern("POST " + routeACS)
+	// The page of an embedded dashboard is asked for by a form of another site. It
+	// carries all that it needs, and nothing is changed by it.
+	protection.AddInsecureBypassPattern("POST " + views.PathEmbed)
 	protection.SetDenyHandler(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
 	return protection.Handler, nil
 }

@@ -81,8 +81,9 @@ async function styles() {
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
   const schedules = `@layer components {\n${read("css/schedules.css")}\n}`;
   addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
-  // A portal's pages, the form in which its brand is chosen, settings of sign-in, alerts.
-  for (const name of ["portal.css", "brand.css", "sso.css", "alerts.css"]) {
+  // A portal's pages, the form in which its brand is chosen, settings of sign-in, alerts,
+  // dashboards in other sites' pages, settings of those.
+  for (const name of ["portal.css", "brand.css", "sso.css", "alerts.css", "embed.css", "embedding.css"]) {
     const sheet = `@layer components {\n${read(`css/${name}`)}\n}`;
     addHashed(name, transform({ filename: name, code: Buffer.from(sheet), minify: true, targets }).code);
   }
@@ -157,7 +158,7 @@ async function scripts() {
   const assets = Object.fromEntries(["map.css", "map-worker.js", "world.json", "states.json"].map((name) => [name, `./${entries[name].file}`]));
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: { app: "src/app.ts", brand: "src/brand.ts", charts: "src/charts.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
+    entryPoints: { app: "src/app.ts", brand: "src/brand.ts", charts: "src/charts.ts", embed: "src/embed.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -187,7 +188,23 @@ async function scripts() {
       };
     }
   }
+  await component();
   return result.metafile;
+}
+
+/** What other sites load is a plain script without imports, under an address of its own. */
+async function component() {
+  const result = await bundle({
+    absWorkingDir: root,
+    entryPoints: ["src/component.ts"],
+    bundle: true,
+    format: "iife",
+    target: ["chrome120", "firefox121", "safari17.2"],
+    minify: true,
+    write: false,
+    logLevel: "warning",
+  });
+  addHashed("component.js", result.outputFiles[0].contents);
 }
 
 /** The licences of what is in the bundles, as those ask for. */
@@ -248,7 +265,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "sso.css", "alerts.css", "uploads.js", "portal.css", "brand.css", "brand.js", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "sso.css", "alerts.css", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 //go:embed all:dist
@@ -96,6 +97,28 @@ func (f files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	f.send(w, r, name, "public, max-age=31536000, immutable")
+}
+
+// Serve answers an asset by its plain name, at an address that stays the same
+// when the content changes: browsers keep it for a while only.
+func Serve(w http.ResponseWriter, r *http.Request, name string, keep time.Duration) {
+	root, err := fs.Sub(dist, "dist")
+	entry, built := Lookup(name)
+	if err != nil || !built {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("ETag", `"`+entry.File+`"`)
+	if r.Header.Get("If-None-Match") == `"`+entry.File+`"` {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	files{root}.send(w, r, entry.File, "public, max-age="+strconv.Itoa(int(keep.Seconds())))
+}
+
+// send answers a file, which browsers may cache as said.
+func (f files) send(w http.ResponseWriter, r *http.Request, name, cache string) {
 	header := w.Header()
 	for _, e := range encodings {
 		if !accepts(r.Header.Get("Accept-Encoding"), e.name) {
@@ -103,7 +126,7 @@ func (f files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if body, err := fs.ReadFile(f.root, name+e.suffix); err == nil {
 			header.Set("Content-Encoding", e.name)
-			f.write(w, r, name, body)
+			f.write(w, r, name, cache, body)
 			return
 		}
 	}
@@ -112,7 +135,7 @@ func (f files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	f.write(w, r, name, body)
+	f.write(w, r, name, cache, body)
 }
 
 // isInternal keeps what only the server reads from being served: the manifest,
@@ -122,11 +145,11 @@ func isInternal(name string) bool {
 		strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz")
 }
 
-func (files) write(w http.ResponseWriter, r *http.Request, name string, body []byte) {
+func (files) write(w http.ResponseWriter, r *http.Request, name, cache string, body []byte) {
 	header := w.Header()
 	header.Set("Content-Type", contentType(name))
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set("Cache-Control", cache)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept-Encoding")
 	w.WriteHeader(http.StatusOK)

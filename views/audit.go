@@ -27,7 +27,7 @@ const (
 // AuditFeatures are what actions can be filtered by: what stands before the
 // full stop of an action, in the order shown.
 var AuditFeatures = []string{"auth", "access", "members", "group", "workspace", "sharing", "dashboard", "folder", "view", "comment", "template",
-	"datasets", "report", "alert", "channel", "portals", "sso", "domains", "security", "groups", "audit"}
+	"datasets", "report", "alert", "channel", "portals", "embed", "sso", "domains", "security", "groups", "audit"}
 
 // AuditAction says an action in words. One without words of its own is said by
 // its code.
@@ -106,9 +106,14 @@ func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 		return messages.T(ctx, "audit.console"), "code-xml"
 	case l.Kind == access.System:
 		return messages.T(ctx, "audit.system"), "settings"
+	case l.Kind == access.Program:
+		return orElse(text(l.What.Detail["key"]), messages.T(ctx, "audit.program")), "key-round"
 	case l.Kind == access.Visitor:
 		if email := text(l.What.Detail["email"]); email != "" {
 			return email, "circle-user-round"
+		}
+		if subject := text(l.What.Detail["subject"]); subject != "" {
+			return subject, "circle-user-round"
 		}
 		return messages.T(ctx, "audit.visitor"), "circle-user-round"
 	case !l.User.IsZero():

@@ -28,6 +28,15 @@ type PortalFrame struct {
 	Styles     []string // besides app.css and portal.css
 	LiveURL    string   // see PageProps
 	LiveEvents string
+	Embed      *EmbedShell // where it is no portal but a dashboard in another site's page
+}
+
+// title is what the browser's tab says.
+func (f PortalFrame) title() string {
+	if f.Name == "" {
+		return f.Title
+	}
+	return titleOf(f.Title, f.Name)
 }
 
 // shell is the frame as the shared parts know it.

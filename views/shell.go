@@ -35,6 +35,8 @@ type PortalShell struct {
 	Panel  PortalPanel // of pages before one is signed in
 	// Downloads tells whether visitors may take files of what they see.
 	Downloads bool
+	// Embed is set where it is no portal but a dashboard in another site's page.
+	Embed *EmbedShell
 }
 
 // frame is the frame of a page in a portal.

@@ -38,7 +38,9 @@ type demoState struct {
 	URL        string `json:"url"`
 	Email      string `json:"email"`
 	Password   string `json:"password"`
-	Dashboards bool   `json:"dashboards"` // made once: what a visitor deletes stays deleted
+	SampleSite string `json:"sample_site,omitempty"`
+	SampleKey  string `json:"sample_key,omitempty"` // of the sample site, made for its address
+	Dashboards bool   `json:"dashboards"`           // made once: what a visitor deletes stays deleted
 }
 
 // demo sets up and drives the demo workspace.

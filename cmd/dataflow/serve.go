@@ -183,6 +183,7 @@ type service struct {
 	listener  net.Listener // nil for a worker
 	web, work bool
 	demo      bool
+	sample    net.Listener // of the sample site, in a demo
 }
 
 // serve runs until ctx ends or something that can't be recovered happens.
@@ -201,6 +202,13 @@ func serve(ctx context.Context, e *env, cfg *config.Config, log *slog.Logger, s 
 		return err
 	}
 	a.baseURL, a.demo = baseURL(cfg, s.listener), s.demo
+	if s.demo {
+		if s.sample, err = listenSample(s.listener); err != nil {
+			return err
+		}
+		defer func() { _ = s.sample.Close() }() // closed by its server already, unless it never ran
+		a.sample = sampleAddress(s.sample)
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -294,6 +302,11 @@ func (a *app) welcome(ctx context.Context, e *env, parts *services, s service, g
 	if err != nil {
 		return err
 	}
+	sample, err := d.sample(ctx, s.sample)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return sample.serve(ctx) })
 	group.Go(func() error { return d.replay(ctx) })
 	return nil
 }

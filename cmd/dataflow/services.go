@@ -15,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/embed"
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
@@ -48,6 +49,7 @@ type services struct {
 	notify     *notify.Service
 	reports    *reports.Service
 	portals    *portals.Service
+	embed      *embed.Service
 	alerts     *alerts.Service
 	engine     *warehouse.Engine
 	bus        *events.Bus
@@ -94,6 +96,7 @@ func (a *app) openServices() (*services, error) {
 			MaxUpload: int64(limits.UploadSize)},
 		Log: a.log,
 	})
+	s.embed = embed.NewService(embed.Deps{DB: a.db, Tenants: s.tenants, Datasets: s.datasets, Passwords: s.auth, Notes: s.audit})
 	s.sharing = sharing.New(a.db, s.notify)
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Sharing: s.sharing, Log: a.log})
 	s.comments = comments.New(comments.Deps{DB: a.db, Dashboards: s.dashboards, Notify: s.notify})

@@ -33,6 +33,7 @@ type app struct {
 
 	databaseURL, adminURL, redisURL string
 	baseURL                         string // how people reach the pages
+	sample                          string // address of the sample site, in a demo
 	demo                            bool   // a demo shows what others must not see: mail with links that open accounts
 
 	closers []func(context.Context) error // last opened, first closed
@@ -197,6 +198,8 @@ func (a *app) handler(stopping context.Context, s *services) (http.Handler, erro
 		BaseURL:        a.cfg.BaseURL,
 		TrustedProxies: a.cfg.TrustedProxies,
 		ShowOutbox:     a.demo,
+		Embed:          s.embed,
+		SampleSite:     a.sample,
 	})
 }
 

@@ -47,6 +47,7 @@ type Kind string
 const (
 	Person  Kind = "person"  // a signed-in user
 	Visitor Kind = "visitor" // a customer of the tenant, in a portal or an embedded dashboard
+	Program Kind = "program" // a program with a key of the workspace: it may mint tokens and nothing else
 	Console Kind = "console" // a command run on the machine by its operator
 	System  Kind = "system"  // DataFlow itself: a schedule, a sweeper
 )
@@ -65,8 +66,12 @@ type Actor struct {
 	// Attributes are what rules on rows compare with, such as region: EMEA, by
 	// name; a person may have several values of one.
 	Attributes map[string][]string
-	Zone       *time.Location // for days and hours; UTC when nil
-	Locale     string         // BCP 47; "en-GB" when empty
+	// Locked are a Visitor's filters that nothing takes off: of every dataset they
+	// see the rows that have one of the values in the column of the name, which may
+	// be "lookup.column", and no row where there is no such column.
+	Locked map[string][]string
+	Zone   *time.Location // for days and hours; UTC when nil
+	Locale string         // BCP 47; "en-GB" when empty
 }
 
 // Location is the actor's time zone, never nil.
@@ -76,6 +81,10 @@ func (a Actor) Location() *time.Location {
 	}
 	return a.Zone
 }
+
+// isOutside tells whether nothing is shared with the actor by being shared with
+// everybody.
+func (a Actor) isOutside() bool { return a.Kind == Visitor || a.Kind == Program }
 
 // ErrForbidden is shown to somebody who may know that the thing exists.
 var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
@@ -99,7 +108,7 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	}
 	subjects := actor.Subjects()
 	for _, o := range objects {
-		if actor.Kind == Visitor {
+		if actor.isOutside() {
 			if !slices.Contains(actor.Scope, o.ID) {
 				return ErrHidden
 			}
@@ -110,7 +119,7 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	if actor.Kind == Console || actor.Kind == System {
 		return nil
 	}
-	if !slices.Contains(rolePermissions[actor.Role], p) || (actor.Kind == Visitor && p != ViewContent) {
+	if !slices.Contains(rolePermissions[actor.Role], p) || (actor.isOutside() && p != ViewContent) {
 		return ErrForbidden
 	}
 	if p == ViewContent {

@@ -42,7 +42,7 @@ var (
 // Subjects are what the actor counts as when lists of readers and writers are
 // looked through; nil for who sees everything.
 func (a Actor) Subjects() []uuid.UUID {
-	if a.Kind == Visitor {
+	if a.isOutside() {
 		return append([]uuid.UUID{outside}, a.Scope...)
 	}
 	if a.Kind != Person || a.Role == Owner || a.Role == Admin {
@@ -67,7 +67,7 @@ func (a Actor) Subjects() []uuid.UUID {
 // and the system are nobody.
 func (a Actor) Identities() []uuid.UUID {
 	switch a.Kind {
-	case Visitor:
+	case Visitor, Program:
 		return []uuid.UUID{outside, Viewers}
 	case Console, System:
 		return nil
@@ -92,7 +92,7 @@ func (a Actor) Identities() []uuid.UUID {
 // attributes decide it. What is kept for one person and not under an epoch has
 // it in its key.
 func (a Actor) Mark() string {
-	text, _ := json.Marshal([]any{a.Role, a.Groups, a.Attributes}) // texts and ids always encode
+	text, _ := json.Marshal([]any{a.Role, a.Groups, a.Attributes, a.Locked}) // texts and ids always encode
 	return string(text)
 }
 

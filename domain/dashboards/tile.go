@@ -411,7 +411,7 @@ func (v *View) Addable() []ControlView {
 	var list []ControlView
 	add := func(prefix, label string, columns []datasets.Column) {
 		for _, c := range columns {
-			if taken[prefix+c.Name] || prefix+c.Name == v.homeColumn {
+			if taken[prefix+c.Name] || prefix+c.Name == v.homeColumn || v.locks(prefix+c.Name) {
 				continue
 			}
 			list = append(list, ControlView{ID: prefix + c.Name, Column: prefix + c.Name, Label: label + charts.Humanise(c.Name), Added: true, dataset: home})

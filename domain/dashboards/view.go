@@ -436,6 +436,12 @@ func (v *View) resolveControls() {
 	slices.SortStableFunc(order, func(a, b string) int { return c.Filters[a].Position - c.Filters[b].Position })
 	for _, id := range order {
 		f := c.Filters[id]
+		if v.locks(f.Column) {
+			if _, said := v.State.Picks[id]; said {
+				v.State = v.State.WithPick(id, nil)
+			}
+			continue
+		}
 		control := v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false)
 		control.reaches = f.Widgets
 		v.chosen(&control, f.ControlOptions)
@@ -445,7 +451,7 @@ func (v *View) resolveControls() {
 		if _, own := c.Filters[name]; own {
 			continue
 		}
-		if len(v.State.Picks[name]) == 0 {
+		if len(v.State.Picks[name]) == 0 || v.locks(name) {
 			v.State = v.State.WithPick(name, nil)
 			continue
 		}
@@ -459,6 +465,13 @@ func (v *View) resolveControls() {
 			}
 		}
 	}
+}
+
+// locks tells whether a filter of a column is locked for the viewer: then it is
+// no choice, and not shown as one. That it holds is for package datasets.
+func (v *View) locks(column string) bool {
+	_, locked := v.actor.Locked[column]
+	return locked
 }
 
 func (v *View) control(id, label, column string, dataset ids.Dataset, added bool) ControlView {

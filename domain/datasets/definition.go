@@ -96,6 +96,9 @@ func (s *Service) bound(ctx context.Context, actor access.Actor, snapshot Snapsh
 	policies := make([]*warehouse.Policy, 1+len(targets))
 	policies[0] = policyOf(actor, d, targets)
 	key = fmt.Appendf(key, " %s", policies[0].Key())
+	// What a row looks up is limited by the rules of where it stands, and by no
+	// filter that is about the rows themselves.
+	actor.Locked = nil
 	for i, t := range targets {
 		if t != nil {
 			policies[i+1] = policyOf(actor, t, make([]*definition, len(t.lookups)))

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,10 +149,13 @@ func AttributeValue(name string) json.RawMessage {
 // empty for all of it, equal where the same rules hold with the same values.
 func sees(actor access.Actor, rules []Rule) string {
 	held := rulesFor(actor, rules)
-	if len(held) == 0 {
+	if len(held) == 0 && len(actor.Locked) == 0 {
 		return ""
 	}
-	parts := make([]any, 0, 3*len(held))
+	parts := make([]any, 0, 3*len(held)+1)
+	if len(actor.Locked) > 0 {
+		parts = append(parts, actor.Locked)
+	}
 	for _, r := range held {
 		parts = append(parts, r.ID, r.RuleBody)
 		for _, p := range r.Predicates {
@@ -171,10 +175,10 @@ func sees(actor access.Actor, rules []Rule) string {
 // It is the one place where rules become what the engine enforces.
 func policyOf(actor access.Actor, d *definition, targets []*definition) *warehouse.Policy {
 	held := rulesFor(actor, d.rules)
-	if len(held) == 0 {
+	if len(held) == 0 && len(actor.Locked) == 0 {
 		return nil
 	}
-	var policy warehouse.Policy
+	policy := warehouse.Policy{Rows: lockedRows(actor, d, targets)}
 	for _, r := range held {
 		switch r.Kind {
 		case RuleRows:
@@ -205,6 +209,57 @@ func policyOf(actor access.Actor, d *definition, targets []*definition) *warehou
 		}
 	}
 	return warehouse.NewPolicy(policy)
+}
+
+// lockedName is what a locked filter is called where rules are listed.
+const lockedName = "Locked filter"
+
+// lockedRows are the actor's locked filters as rules on the rows of a dataset.
+func lockedRows(actor access.Actor, d *definition, targets []*definition) []warehouse.RowRule {
+	var rows []warehouse.RowRule
+	for _, name := range slices.Sorted(maps.Keys(actor.Locked)) {
+		rows = append(rows, lockedRow(name, actor.Locked[name], d, targets))
+	}
+	return rows
+}
+
+func lockedRow(name string, values []string, d *definition, targets []*definition) warehouse.RowRule {
+	rule := warehouse.RowRule{Name: lockedName, Filter: warehouse.Filter{Op: "in", Values: []json.RawMessage{}}}
+	column, ok := columnNamed(d.columns, name)
+	if lookup, rest, dotted := strings.Cut(name, "."); !ok && dotted {
+		for i, l := range d.lookups {
+			if l.Name == lookup && i < len(targets) && targets[i] != nil {
+				rule.Lookup = lookup
+				column, ok = columnNamed(targets[i].columns, rest)
+			}
+		}
+	}
+	if !ok {
+		return nothing(lockedName, d)
+	}
+	rule.Column = column.ID
+	for _, text := range values {
+		// No row has a value that is none of the type.
+		if raw, fits := literalOf(text, column.Type); fits {
+			rule.Filter.Values = append(rule.Filter.Values, raw)
+		}
+	}
+	return rule
+}
+
+// columnNamed finds a column by its name, or by one that it had.
+func columnNamed(columns []Column, name string) (Column, bool) {
+	for _, c := range columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	for _, c := range columns {
+		if slices.Contains(c.FormerNames, name) {
+			return c, true
+		}
+	}
+	return Column{}, false
 }
 
 // strictness orders masks by how little they show.

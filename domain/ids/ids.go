@@ -42,6 +42,9 @@ type (
 	alert     struct{}
 	channel   struct{}
 	notice    struct{}
+	embedKey  struct{}
+	embed     struct{}
+	link      struct{}
 )
 
 // One type an entity.
@@ -75,6 +78,9 @@ type (
 	Alert     = ID[alert]
 	Channel   = ID[channel]
 	Notice    = ID[notice]
+	EmbedKey  = ID[embedKey]
+	Embed     = ID[embed] // a token of one
+	Link      = ID[link]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -91,7 +91,7 @@ func platformLeaves(pkg, imported string) string {
 // domains is the order of the domain packages: each may import those to its
 // left. plans stands before tenants, whose rows have a plan.
 var domains = []string{"ids", "access", "audit", "plans", "tenants", "delivery", "notify", "auth", "sources", "datasets",
-	"pipelines", "forecast", "charts", "dashboards", "sharing", "comments", "brand", "portals", "reports", "alerts", "search"}
+	"pipelines", "forecast", "charts", "dashboards", "sharing", "comments", "brand", "portals", "embed", "reports", "alerts", "search"}
 
 func domainOrder(pkg, imported string) string {
 	if layer(imported) != "domain" {

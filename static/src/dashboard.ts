@@ -9,6 +9,7 @@
 //   [data-clear=x]     takes all choices of a letter away
 //   [data-copy=PATH]   copies a link
 //   [data-load=PATH]   of a popover: asks for its content when it opens
+//   df:choose          takes the choices of its detail's query, and calls done after
 //   df:range           sets the date range to its detail
 //   df:versions        asks for what changed, once, after a short random wait
 //   [data-key-refresh], [data-refresh]   the same at once
@@ -19,6 +20,7 @@
 // says that the moment is no longer kept: the page moves on by itself.
 import htmx from "htmx.org";
 import { toast } from "./toast.ts";
+import { transport } from "./transport.ts";
 
 interface Selected {
   widget: string;
@@ -59,6 +61,10 @@ class Dashboard extends HTMLElement {
     // So do comments: their numbers are no part of the page.
     import("./parts/comments.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
     import("./parts/alerts.ts").then(({ listen }) => listen(this, signal)).catch((error: unknown) => console.error(error));
+    this.addEventListener("df:choose", (event) => {
+      const { query, done } = (event as CustomEvent<{ query: string; done: () => void }>).detail;
+      void this.#go(query).then(done);
+    }, { signal });
     this.addEventListener("df:range", (event) => {
       const query = new URLSearchParams(location.search);
       query.set("d", (event as CustomEvent<string>).detail);
@@ -226,7 +232,7 @@ class Dashboard extends HTMLElement {
     if ((shown !== undefined && Number(shown) !== rev) || (seen !== undefined && seen !== sees)) {
       // The dashboard itself is another, or other rows may be seen now: its
       // frame changed too.
-      location.reload();
+      transport.reload();
       return;
     }
     if (at === (snapshot ?? "") || this.#timer) return;

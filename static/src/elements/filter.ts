@@ -3,6 +3,7 @@
 // the list is opened and while one types; it answers ui.FilterOptions), clears
 // it, and on Apply closes and fires df:filter (bubbling) with {name, values}
 // before its form is sent. data-open has it open by itself.
+import { transport } from "../transport.ts";
 
 class Filter extends HTMLElement {
   #ended: AbortController | undefined;
@@ -80,7 +81,7 @@ class Filter extends HTMLElement {
       const target = new URL(url, location.href);
       target.searchParams.set("q", term);
       try {
-        const answer = await fetch(target, { headers: { "HX-Request": "true" }, signal: this.#asked.signal });
+        const answer = await fetch(target, { headers: { "HX-Request": "true", ...transport.headers() }, signal: this.#asked.signal });
         if (!answer.ok) return;
         const chosen = [...list.querySelectorAll<HTMLElement>(".filter-option:has(input:checked)")];
         const kept = new Set(chosen.map((option) => option.querySelector("input")?.value));

@@ -15,13 +15,15 @@
 // df:live-state (bubbling) tells {state, since}: since when the data on the
 // page is as it is, in milliseconds; null while the stream is on.
 
+import { transport, type Stream } from "../transport.ts";
+
 type State = "connecting" | "on" | "waiting" | "hidden" | "paused";
 
 const longestWait = 30;
 
 class Live extends HTMLElement {
   #ended: AbortController | undefined;
-  #stream: EventSource | undefined;
+  #stream: Stream | undefined;
   #timer = 0;
   #tries = 0;
   #left = 0;
@@ -73,7 +75,7 @@ class Live extends HTMLElement {
     const url = this.getAttribute("url");
     if (!url) return;
     this.#say("connecting");
-    const stream = new EventSource(url);
+    const stream = transport.stream(url);
     this.#stream = stream;
     stream.addEventListener("open", () => {
       this.#tries = 0;
@@ -86,7 +88,7 @@ class Live extends HTMLElement {
     });
     stream.addEventListener("end", () => {
       this.#close();
-      location.reload();
+      transport.reload();
     });
     for (const name of (this.getAttribute("events") ?? "message").split(/\s+/)) {
       if (!name) continue;
