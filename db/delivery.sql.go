@@ -13,8 +13,20 @@ import (
 	"github.com/google/uuid"
 )
 
+const deliveryAddress = `-- name: DeliveryAddress :one
+SELECT to_address FROM delivery_messages WHERE tenant_id = $1 AND message_id = $2
+`
+
+// DeliveryAddress says whom a message was for.
+func (q *Queries) DeliveryAddress(ctx context.Context, tenantID uuid.UUID, messageID uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, deliveryAddress, tenantID, messageID)
+	var to_address string
+	err := row.Scan(&to_address)
+	return to_address, err
+}
+
 const deliveryGet = `-- name: DeliveryGet :one
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments, from_name
 FROM delivery_messages WHERE tenant_id = $1 AND message_id = $2
 `
 
@@ -31,6 +43,7 @@ type DeliveryGetRow struct {
 	CreatedAt   time.Time
 	SentAt      *time.Time
 	Attachments json.RawMessage
+	FromName    string
 }
 
 // DeliveryGet reads one message.
@@ -50,14 +63,15 @@ func (q *Queries) DeliveryGet(ctx context.Context, tenantID uuid.UUID, messageID
 		&i.CreatedAt,
 		&i.SentAt,
 		&i.Attachments,
+		&i.FromName,
 	)
 	return i, err
 }
 
 const deliveryInsert = `-- name: DeliveryInsert :exec
 
-INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id, attachments)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO delivery_messages (tenant_id, message_id, kind, to_address, to_name, subject, body, job_id, attachments, from_name)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type DeliveryInsertParams struct {
@@ -70,6 +84,7 @@ type DeliveryInsertParams struct {
 	Body        []byte
 	JobID       *uuid.UUID
 	Attachments json.RawMessage
+	FromName    string
 }
 
 // Messages to send and messages sent.
@@ -85,12 +100,13 @@ func (q *Queries) DeliveryInsert(ctx context.Context, arg DeliveryInsertParams) 
 		arg.Body,
 		arg.JobID,
 		arg.Attachments,
+		arg.FromName,
 	)
 	return err
 }
 
 const deliveryListNewest = `-- name: DeliveryListNewest :many
-SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments
+SELECT message_id, kind, to_address, to_name, subject, body, state, attempts, last_error, created_at, sent_at, attachments, (job_id IS NULL)::boolean AS kept
 FROM delivery_messages WHERE tenant_id = $1
 ORDER BY created_at DESC, message_id DESC LIMIT $2
 `
@@ -108,9 +124,11 @@ type DeliveryListNewestRow struct {
 	CreatedAt   time.Time
 	SentAt      *time.Time
 	Attachments json.RawMessage
+	Kept        bool
 }
 
 // DeliveryListNewest reads the newest messages; uses delivery_messages_newest_idx.
+// Nobody sends one that is kept.
 func (q *Queries) DeliveryListNewest(ctx context.Context, tenantID uuid.UUID, rowLimit int32) ([]DeliveryListNewestRow, error) {
 	rows, err := q.db.Query(ctx, deliveryListNewest, tenantID, rowLimit)
 	if err != nil {
@@ -133,6 +151,7 @@ func (q *Queries) DeliveryListNewest(ctx context.Context, tenantID uuid.UUID, ro
 			&i.CreatedAt,
 			&i.SentAt,
 			&i.Attachments,
+			&i.Kept,
 		); err != nil {
 			return nil, err
 		}
@@ -142,6 +161,20 @@ func (q *Queries) DeliveryListNewest(ctx context.Context, tenantID uuid.UUID, ro
 		return nil, err
 	}
 	return items, nil
+}
+
+const deliveryMarkBounced = `-- name: DeliveryMarkBounced :one
+UPDATE delivery_messages SET state = 'bounced', last_error = $1, body = ''
+WHERE tenant_id = $2 AND message_id = $3 AND state IN ('sent', 'pending', 'bounced')
+RETURNING to_address
+`
+
+// DeliveryMarkBounced says that a message came back, and whose it was.
+func (q *Queries) DeliveryMarkBounced(ctx context.Context, reason string, tenantID uuid.UUID, messageID uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, deliveryMarkBounced, reason, tenantID, messageID)
+	var to_address string
+	err := row.Scan(&to_address)
+	return to_address, err
 }
 
 const deliveryMarkSent = `-- name: DeliveryMarkSent :execrows
@@ -181,6 +214,21 @@ func (q *Queries) DeliveryMarkTried(ctx context.Context, arg DeliveryMarkTriedPa
 		arg.TenantID,
 		arg.MessageID,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deliveryMarkWithheld = `-- name: DeliveryMarkWithheld :execrows
+UPDATE delivery_messages SET state = 'bounced', last_error = $1, body = ''
+WHERE tenant_id = $2 AND message_id = $3 AND state = 'pending'
+`
+
+// DeliveryMarkWithheld closes a message that was not sent, since mail does not
+// reach the address.
+func (q *Queries) DeliveryMarkWithheld(ctx context.Context, reason string, tenantID uuid.UUID, messageID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, deliveryMarkWithheld, reason, tenantID, messageID)
 	if err != nil {
 		return 0, err
 	}

@@ -258,6 +258,14 @@ func (d *DB) CountJobs(ctx context.Context) ([]jobs.Depth, error) {
 	return depths, nil
 }
 
+// SilentTenants counts the workspaces for which a kind of job has not ended well
+// within a time. Those that are younger don't count.
+func (d *DB) SilentTenants(ctx context.Context, kind string, within time.Duration) (int64, error) {
+	return inControl(ctx, d, func(ctx context.Context, tx *Tx) (int64, error) {
+		return tx.JobSilentTenants(ctx, within.Seconds(), kind)
+	})
+}
+
 // ScheduleJobs inserts the jobs of a schedule's slot, unless another process
 // has taken the slot before. It answers whether it was this one.
 func (d *DB) ScheduleJobs(ctx context.Context, name string, slot time.Time, rows []jobs.Row) (mine bool, err error) {

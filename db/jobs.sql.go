@@ -530,6 +530,24 @@ func (q *Queries) JobSetProgress(ctx context.Context, progress json.RawMessage, 
 	return result.RowsAffected(), nil
 }
 
+const jobSilentTenants = `-- name: JobSilentTenants :one
+WITH done AS (
+    SELECT DISTINCT j.tenant_id FROM control.jobs j
+    WHERE j.finished_at > now() - make_interval(secs => $1::float8) AND j.kind = $2 AND j.state = 'done'
+)
+SELECT count(*) FROM control.tenants t
+WHERE t.created_at < now() - make_interval(secs => $1::float8) AND NOT EXISTS (SELECT 1 FROM done d WHERE d.tenant_id = t.tenant_id)
+`
+
+// JobSilentTenants counts the workspaces for which a kind of job has not ended
+// well for that long, those that are younger aside; uses jobs_finished_idx.
+func (q *Queries) JobSilentTenants(ctx context.Context, withinS float64, kind string) (int64, error) {
+	row := q.db.QueryRow(ctx, jobSilentTenants, withinS, kind)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const scheduleTake = `-- name: ScheduleTake :many
 INSERT INTO control.schedules AS s (name, last_slot) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET last_slot = excluded.last_slot, updated_at = now()

@@ -151,6 +151,23 @@ func (q *Queries) ContentSetExpired(ctx context.Context, tenantID uuid.UUID, con
 	return err
 }
 
+const ledgerAddress = `-- name: LedgerAddress :one
+SELECT address, run_id FROM report_deliveries WHERE tenant_id = $1 AND delivery_id = $2
+`
+
+type LedgerAddressRow struct {
+	Address string
+	RunID   uuid.UUID
+}
+
+// LedgerAddress says whom a line is for.
+func (q *Queries) LedgerAddress(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (LedgerAddressRow, error) {
+	row := q.db.QueryRow(ctx, ledgerAddress, tenantID, deliveryID)
+	var i LedgerAddressRow
+	err := row.Scan(&i.Address, &i.RunID)
+	return i, err
+}
+
 const ledgerAttempt = `-- name: LedgerAttempt :execrows
 UPDATE report_deliveries SET attempts = attempts + 1, handed_at = now()
 WHERE tenant_id = $1 AND delivery_id = $2 AND state = 'rendered'
@@ -453,8 +470,29 @@ func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID u
 	return items, nil
 }
 
+const ledgerOpening = `-- name: LedgerOpening :one
+SELECT l.user_id, s.dashboard_id, s.spec FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+WHERE l.tenant_id = $1 AND l.delivery_id = $2
+`
+
+type LedgerOpeningRow struct {
+	UserID      *uuid.UUID
+	DashboardID uuid.UUID
+	Spec        json.RawMessage
+}
+
+// LedgerOpening reads where the link of a mail leads.
+func (q *Queries) LedgerOpening(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (LedgerOpeningRow, error) {
+	row := q.db.QueryRow(ctx, ledgerOpening, tenantID, deliveryID)
+	var i LedgerOpeningRow
+	err := row.Scan(&i.UserID, &i.DashboardID, &i.Spec)
+	return i, err
+}
+
 const ledgerRetry = `-- name: LedgerRetry :one
-UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, attempts = 0,
+UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
 WHERE l.tenant_id = $1 AND l.delivery_id = $2 AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state
@@ -473,11 +511,44 @@ func (q *Queries) LedgerRetry(ctx context.Context, tenantID uuid.UUID, deliveryI
 	return i, err
 }
 
-const ledgerSetOpened = `-- name: LedgerSetOpened :exec
-UPDATE report_deliveries SET opened_at = COALESCE(opened_at, now()) WHERE tenant_id = $1 AND delivery_id = $2
+const ledgerSetBounced = `-- name: LedgerSetBounced :execrows
+UPDATE report_deliveries SET state = 'bounced', again = false, error_code = $1, error_text = $2, handed_at = NULL, bounced_at = now()
+WHERE tenant_id = $3 AND delivery_id = $4 AND state IN ('rendered', 'sent', 'unknown')
 `
 
-// LedgerSetOpened notes the first time that the link was followed.
+type LedgerSetBouncedParams struct {
+	ErrorCode  string
+	ErrorText  string
+	TenantID   uuid.UUID
+	DeliveryID uuid.UUID
+}
+
+// LedgerSetBounced says that a mail came back.
+func (q *Queries) LedgerSetBounced(ctx context.Context, arg LedgerSetBouncedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, ledgerSetBounced,
+		arg.ErrorCode,
+		arg.ErrorText,
+		arg.TenantID,
+		arg.DeliveryID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const ledgerSetOpened = `-- name: LedgerSetOpened :exec
+UPDATE report_deliveries SET opened_at = COALESCE(opened_at, now()),
+    again = CASE WHEN state = 'unknown' THEN false ELSE again END,
+    error_code = CASE WHEN state = 'unknown' THEN '' ELSE error_code END,
+    error_text = CASE WHEN state = 'unknown' THEN '' ELSE error_text END,
+    sent_at = CASE WHEN state = 'unknown' THEN COALESCE(sent_at, now()) ELSE sent_at END,
+    state = CASE WHEN state = 'unknown' THEN 'sent' ELSE state END
+WHERE tenant_id = $1 AND delivery_id = $2
+`
+
+// LedgerSetOpened notes the first time that the link was followed. Whoever
+// follows it has the mail, whatever its server answered.
 func (q *Queries) LedgerSetOpened(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, ledgerSetOpened, tenantID, deliveryID)
 	return err
@@ -888,6 +959,43 @@ func (q *Queries) RunTakeAlarm(ctx context.Context, tenantID uuid.UUID, runID uu
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const runTakeBounces = `-- name: RunTakeBounces :many
+WITH told AS (
+    SELECT r.run_id, r.bounces_told_at FROM report_runs r WHERE r.tenant_id = $1 AND r.run_id = $2 FOR UPDATE
+), noted AS (
+    UPDATE report_runs r SET bounces_told_at = now() FROM told t WHERE r.tenant_id = $1 AND r.run_id = t.run_id
+)
+SELECT l.address, l.error_text FROM report_deliveries l JOIN told t ON t.run_id = l.run_id
+WHERE l.tenant_id = $1 AND l.state = 'bounced' AND l.bounced_at > COALESCE(t.bounces_told_at, '-infinity') ORDER BY l.address
+`
+
+type RunTakeBouncesRow struct {
+	Address   string
+	ErrorText string
+}
+
+// RunTakeBounces answers the lines of a run that came back since its owner was
+// told last, and notes that they are told now.
+func (q *Queries) RunTakeBounces(ctx context.Context, tenantID uuid.UUID, runID uuid.UUID) ([]RunTakeBouncesRow, error) {
+	rows, err := q.db.Query(ctx, runTakeBounces, tenantID, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RunTakeBouncesRow
+	for rows.Next() {
+		var i RunTakeBouncesRow
+		if err := rows.Scan(&i.Address, &i.ErrorText); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const runTakeLate = `-- name: RunTakeLate :many

@@ -1204,7 +1204,8 @@ CREATE TABLE public.delivery_messages (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
     attachments jsonb DEFAULT '[]'::jsonb NOT NULL,
-    CONSTRAINT delivery_messages_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text])))
+    from_name text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_messages_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text, 'bounced'::text])))
 );
 
 ALTER TABLE ONLY public.delivery_messages FORCE ROW LEVEL SECURITY;
@@ -1317,6 +1318,89 @@ CREATE TABLE public.loads (
 );
 
 ALTER TABLE ONLY public.loads FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.mail_bounces (
+    tenant_id uuid NOT NULL,
+    bounce_id uuid NOT NULL,
+    message_id uuid,
+    address text DEFAULT ''::text NOT NULL,
+    kind text NOT NULL,
+    lasting boolean NOT NULL,
+    status text DEFAULT ''::text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    cleared_at timestamp with time zone,
+    CONSTRAINT mail_bounces_address_check CHECK ((length(address) <= 254)),
+    CONSTRAINT mail_bounces_kind_check CHECK ((kind = ANY (ARRAY['bounce'::text, 'complaint'::text])))
+);
+
+ALTER TABLE ONLY public.mail_bounces FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.mail_hooks (
+    tenant_id uuid NOT NULL,
+    key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.mail_hooks FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.mail_keys (
+    tenant_id uuid NOT NULL,
+    domain text NOT NULL,
+    selector text NOT NULL,
+    private bytea NOT NULL,
+    record text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    checked_at timestamp with time zone,
+    verified_at timestamp with time zone,
+    problem text DEFAULT ''::text NOT NULL,
+    CONSTRAINT mail_keys_domain_check CHECK (((domain = lower(domain)) AND ((length(domain) >= 3) AND (length(domain) <= 253)))),
+    CONSTRAINT mail_keys_selector_check CHECK ((selector ~ '^[a-z0-9]{1,40}$'::text))
+);
+
+ALTER TABLE ONLY public.mail_keys FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.mail_mailboxes (
+    tenant_id uuid NOT NULL,
+    host text NOT NULL,
+    port integer NOT NULL,
+    tls text NOT NULL,
+    username text NOT NULL,
+    password bytea NOT NULL,
+    folder text DEFAULT ''::text NOT NULL,
+    read_at timestamp with time zone,
+    problem text DEFAULT ''::text NOT NULL,
+    CONSTRAINT mail_mailboxes_folder_check CHECK ((length(folder) <= 200)),
+    CONSTRAINT mail_mailboxes_host_check CHECK (((length(host) >= 1) AND (length(host) <= 253))),
+    CONSTRAINT mail_mailboxes_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT mail_mailboxes_tls_check CHECK ((tls = ANY (ARRAY['starttls'::text, 'tls'::text, 'none'::text]))),
+    CONSTRAINT mail_mailboxes_username_check CHECK (((length(username) >= 1) AND (length(username) <= 254)))
+);
+
+ALTER TABLE ONLY public.mail_mailboxes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.mail_servers (
+    tenant_id uuid NOT NULL,
+    host text NOT NULL,
+    port integer NOT NULL,
+    tls text NOT NULL,
+    username text DEFAULT ''::text NOT NULL,
+    password bytea DEFAULT '\x'::bytea NOT NULL,
+    from_name text DEFAULT ''::text NOT NULL,
+    from_address text NOT NULL,
+    bounce_address text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mail_servers_bounce_address_check CHECK ((length(bounce_address) <= 254)),
+    CONSTRAINT mail_servers_from_address_check CHECK (((length(from_address) >= 3) AND (length(from_address) <= 254))),
+    CONSTRAINT mail_servers_from_name_check CHECK ((length(from_name) <= 100)),
+    CONSTRAINT mail_servers_host_check CHECK (((length(host) >= 1) AND (length(host) <= 253))),
+    CONSTRAINT mail_servers_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT mail_servers_tls_check CHECK ((tls = ANY (ARRAY['starttls'::text, 'tls'::text, 'none'::text]))),
+    CONSTRAINT mail_servers_username_check CHECK ((length(username) <= 254))
+);
+
+ALTER TABLE ONLY public.mail_servers FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.member_attributes (
     tenant_id uuid NOT NULL,
@@ -1531,6 +1615,7 @@ CREATE TABLE public.report_deliveries (
     opened_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     channel_id uuid,
+    bounced_at timestamp with time zone,
     CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text])))
 );
 
@@ -1564,6 +1649,7 @@ CREATE TABLE public.report_runs (
     alarmed boolean DEFAULT false NOT NULL,
     due_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
+    bounces_told_at timestamp with time zone,
     CONSTRAINT report_runs_cause_check CHECK ((cause = ANY (ARRAY['time'::text, 'data'::text, 'person'::text, 'test'::text]))),
     CONSTRAINT report_runs_state_check CHECK ((state = ANY (ARRAY['due'::text, 'sending'::text, 'done'::text, 'failed'::text])))
 );
@@ -1958,6 +2044,21 @@ ALTER TABLE ONLY public.leases
 ALTER TABLE ONLY public.loads
     ADD CONSTRAINT loads_pkey PRIMARY KEY (tenant_id, load_id);
 
+ALTER TABLE ONLY public.mail_bounces
+    ADD CONSTRAINT mail_bounces_pkey PRIMARY KEY (tenant_id, bounce_id);
+
+ALTER TABLE ONLY public.mail_hooks
+    ADD CONSTRAINT mail_hooks_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.mail_keys
+    ADD CONSTRAINT mail_keys_pkey PRIMARY KEY (tenant_id, domain);
+
+ALTER TABLE ONLY public.mail_mailboxes
+    ADD CONSTRAINT mail_mailboxes_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.mail_servers
+    ADD CONSTRAINT mail_servers_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.member_attributes
     ADD CONSTRAINT member_attributes_pkey PRIMARY KEY (tenant_id, user_id, name);
 
@@ -2236,6 +2337,14 @@ CREATE INDEX leases_expiry_idx ON public.leases USING btree (tenant_id, expires_
 CREATE INDEX loads_dataset_idx ON public.loads USING btree (tenant_id, dataset_id, created_at DESC);
 
 CREATE INDEX loads_upload_idx ON public.loads USING btree (tenant_id, upload_id);
+
+CREATE UNIQUE INDEX mail_bounces_address_idx ON public.mail_bounces USING btree (tenant_id, lower(address), kind) WHERE ((message_id IS NULL) AND (cleared_at IS NULL));
+
+CREATE INDEX mail_bounces_lasting_idx ON public.mail_bounces USING btree (tenant_id, lower(address)) WHERE (lasting AND (cleared_at IS NULL));
+
+CREATE UNIQUE INDEX mail_bounces_message_idx ON public.mail_bounces USING btree (tenant_id, message_id, kind) WHERE (message_id IS NOT NULL);
+
+CREATE INDEX mail_bounces_newest_idx ON public.mail_bounces USING btree (tenant_id, at DESC);
 
 CREATE INDEX notifications_actor_idx ON public.notifications USING btree (tenant_id, actor_id) WHERE (actor_id IS NOT NULL);
 
@@ -2863,6 +2972,16 @@ ALTER TABLE public.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.loads ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.mail_bounces ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mail_hooks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mail_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mail_mailboxes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mail_servers ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.member_attributes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notification_settings ENABLE ROW LEVEL SECURITY;
@@ -3026,6 +3145,16 @@ CREATE POLICY tenant_rows ON public.identities USING ((tenant_id = (NULLIF(curre
 CREATE POLICY tenant_rows ON public.leases USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.loads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.mail_bounces USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.mail_hooks USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.mail_keys USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.mail_mailboxes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.mail_servers USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.member_attributes USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3276,6 +3405,16 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.identities TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leases TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.loads TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail_bounces TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail_hooks TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail_keys TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail_mailboxes TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail_servers TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.member_attributes TO dataflow_app;
 

@@ -52,6 +52,8 @@ var notedElsewhere = map[string]string{
 	"/embed":               "answers a page; TestEmbedded… looks at its entry",
 	"/api/v1/embed/":       "embed: a token that was minted or revoked, with a key",
 	"/public/":             "needs a link; TestPublicLinks… looks at the entries",
+	"/settings/mail":       "delivery: Test…Mail…, and TestMailSettingsAsAPersonDoes",
+	"/mail/events/":        "delivery: TestProvidersTellOfBounces",
 	"/signin":              "auth: a sign-in and each refusal",
 	"/signup":              "auth",
 	"/saml/":               "auth: each refusal with its code",

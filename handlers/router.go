@@ -170,6 +170,7 @@ func (c *core) router() (chi.Router, error) {
 		sso{c},
 		outbox{c},
 		sentReports{c},
+		mailEvents{c},
 	}
 	signedIn := []feature{
 		home{c},
@@ -179,6 +180,8 @@ func (c *core) router() (chi.Router, error) {
 		notifications{c},
 		reportPages{c},
 		schedules{c},
+		openedReports{c},
+		mailSettings{c},
 		alertPages{c},
 		channelPages{c},
 		mailFiles{c},

@@ -53,6 +53,7 @@ type scheduleSite struct {
 	runner        *jobs.Runner
 	offset        atomic.Int64 // of the clock
 	renderer      reports.Renderer
+	bounces       *mailer.Mailbox // where mail comes back to
 }
 
 func newScheduleSite(t *testing.T, kept ...bool) *scheduleSite {
@@ -91,7 +92,8 @@ func (s *scheduleSite) use(t *testing.T, port int, timeout time.Duration) {
 func (s *scheduleSite) wire(sender delivery.Sender) {
 	address := func() string { return s.url }
 	s.Delivery = delivery.NewService(delivery.Deps{DB: s.pool, Tenants: s.Tenants, Sender: sender, Blobs: s.blobs, ShowBodies: true, Renderer: views.Letters{Address: address},
-		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})})
+		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), RootCAs: s.server.RootCAs,
+		Secret: s.SessionKey, BounceAddress: "bounces@example.com", Bounces: s.bounces})
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: s.blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey,
 		Mail: s.Delivery, Address: address, Renderer: s.renderer, Clock: func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }})
 	s.runner = jobs.NewRunner(jobs.Config{Store: s.pool, Log: slog.New(slog.DiscardHandler)})
@@ -105,6 +107,8 @@ func (s *scheduleSite) wire(sender delivery.Sender) {
 	jobs.Bind(s.runner, fast(reports.DeliverOptions), s.Reports.RunDeliver)
 	jobs.OnFailed(s.runner, s.Reports.DeliverFailed)
 	jobs.Bind(s.runner, fast(reports.WatchOptions), s.Reports.RunWatch)
+	jobs.Bind(s.runner, jobs.Options{}, s.Reports.RunBounced)
+	jobs.Bind(s.runner, jobs.Options{}, s.Reports.RunTellBounces)
 	jobs.Bind(s.runner, fast(delivery.SendOptions), s.Delivery.RunSend)
 	jobs.OnFailed(s.runner, s.Delivery.RecordFailure)
 }
@@ -323,7 +327,7 @@ func TestAScheduleRunsAndAsksForItsNext(t *testing.T) {
 			t.Errorf("%s: text %q", to, m.text)
 		}
 		// An address alone has no account that the dashboard would open for.
-		if hasLink := strings.Contains(m.text, s.path("")); hasLink == (to == "buyer@example.org") {
+		if hasLink := strings.Contains(m.text, s.url+reports.PathOpened+lines[to].ID.String()); hasLink == (to == "buyer@example.org") {
 			t.Errorf("%s: link %t", to, hasLink)
 		}
 	}
@@ -976,6 +980,11 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 	thief.UserID = s.users["editor"]
 	colleague := s.actor("editor")
 	colleague.UserID = s.users["viewer"] // an editor who owns nothing
+	for name, a := range map[string]access.Actor{"stranger": stranger, "thief": thief} {
+		if path, err := s.Reports.OpenDashboard(t.Context(), a, line); !errors.Is(err, reports.ErrScheduleNotFound) || path != "" {
+			t.Errorf("%s OpenDashboard: %s, %v", name, path, err)
+		}
+	}
 	for name, a := range map[string]access.Actor{"stranger": stranger, "thief": thief, "colleague": colleague} {
 		for method, call := range map[string]func() error{
 			"GetSchedule":    func() error { _, err := s.Reports.GetSchedule(t.Context(), a, id); return err },

@@ -143,6 +143,16 @@ SELECT queue, state, count(*) AS jobs,
 FROM control.jobs WHERE state IN ('queued', 'running')
 GROUP BY queue, state;
 
+-- JobSilentTenants counts the workspaces for which a kind of job has not ended
+-- well for that long, those that are younger aside; uses jobs_finished_idx.
+-- name: JobSilentTenants :one
+WITH done AS (
+    SELECT DISTINCT j.tenant_id FROM control.jobs j
+    WHERE j.finished_at > now() - make_interval(secs => @within_s::float8) AND j.kind = @kind AND j.state = 'done'
+)
+SELECT count(*) FROM control.tenants t
+WHERE t.created_at < now() - make_interval(secs => @within_s::float8) AND NOT EXISTS (SELECT 1 FROM done d WHERE d.tenant_id = t.tenant_id);
+
 -- ScheduleTake answers one row for the one caller that runs this slot.
 -- name: ScheduleTake :many
 INSERT INTO control.schedules AS s (name, last_slot) VALUES (@name, @slot)

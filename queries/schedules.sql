@@ -246,14 +246,48 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rende
 
 -- LedgerRetry opens a line again; it is rendered again where its file is gone.
 -- name: LedgerRetry :one
-UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, attempts = 0,
+UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state;
 
--- LedgerSetOpened notes the first time that the link was followed.
+-- LedgerSetOpened notes the first time that the link was followed. Whoever
+-- follows it has the mail, whatever its server answered.
 -- name: LedgerSetOpened :exec
-UPDATE report_deliveries SET opened_at = COALESCE(opened_at, now()) WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id;
+UPDATE report_deliveries SET opened_at = COALESCE(opened_at, now()),
+    again = CASE WHEN state = 'unknown' THEN false ELSE again END,
+    error_code = CASE WHEN state = 'unknown' THEN '' ELSE error_code END,
+    error_text = CASE WHEN state = 'unknown' THEN '' ELSE error_text END,
+    sent_at = CASE WHEN state = 'unknown' THEN COALESCE(sent_at, now()) ELSE sent_at END,
+    state = CASE WHEN state = 'unknown' THEN 'sent' ELSE state END
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id;
+
+-- LedgerOpening reads where the link of a mail leads.
+-- name: LedgerOpening :one
+SELECT l.user_id, s.dashboard_id, s.spec FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id;
+
+-- LedgerAddress says whom a line is for.
+-- name: LedgerAddress :one
+SELECT address, run_id FROM report_deliveries WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id;
+
+-- LedgerSetBounced says that a mail came back.
+-- name: LedgerSetBounced :execrows
+UPDATE report_deliveries SET state = 'bounced', again = false, error_code = @error_code, error_text = @error_text, handed_at = NULL, bounced_at = now()
+WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rendered', 'sent', 'unknown');
+
+-- RunTakeBounces answers the lines of a run that came back since its owner was
+-- told last, and notes that they are told now.
+-- name: RunTakeBounces :many
+WITH told AS (
+    SELECT r.run_id, r.bounces_told_at FROM report_runs r WHERE r.tenant_id = @tenant_id AND r.run_id = @run_id FOR UPDATE
+), noted AS (
+    UPDATE report_runs r SET bounces_told_at = now() FROM told t WHERE r.tenant_id = @tenant_id AND r.run_id = t.run_id
+)
+SELECT l.address, l.error_text FROM report_deliveries l JOIN told t ON t.run_id = l.run_id
+WHERE l.tenant_id = @tenant_id AND l.state = 'bounced' AND l.bounced_at > COALESCE(t.bounces_told_at, '-infinity') ORDER BY l.address;
 
 -- LedgerCount says how the lines of a run stand.
 -- name: LedgerCount :many

@@ -21,6 +21,7 @@ type ChannelsProps struct {
 	List []delivery.Channel
 	// Key is the signing key of a webhook that was just added, KeyName its name.
 	Key, KeyName string
+	Error, Code  string // why a test was not taken
 }
 
 // ChannelFormProps asks for one. What is secret is not shown again.

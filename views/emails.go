@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +23,8 @@ type Letters struct {
 type email struct {
 	Brand, Subject, Greeting, Text, Button, Link, Until, Hint, Foot string
 
-	Lines []string // between Text and Button
+	Quote string                 // what somebody said, after Text
+	Lines []delivery.TroubleLine // between Text and Button
 }
 
 // RenderLetter writes a letter in the language of the locale.
@@ -62,12 +64,22 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 	case delivery.ReportTrouble:
 		e.Subject = t("email.trouble.subject_"+string(m.Trouble), "Name", m.Name)
 		e.Text = t("email.trouble.text_"+string(m.Trouble), "Name", m.Name, "At", until(m.At), "Owner", m.Owner)
-		for _, line := range m.Lines {
-			e.Lines = append(e.Lines, strings.TrimPrefix(line.Address+": "+line.Text, ": "))
-		}
+		e.Lines, e.Greeting = m.Lines, ""
+		e.Foot = t("email.trouble.foot", "Brand", brand, "Address", l.Address())
 		e.Button = t("email.trouble.button")
 		e.Until = t("email.trouble.until")
 		e.Link = m.Link
+	case delivery.MailTest:
+		if m.Name != "" {
+			e.Greeting = t("email.greeting", "Name", m.Name)
+		}
+		e.Subject = t("email.test.subject", "Workspace", m.Workspace)
+		e.Text = t("email.test.text", "Workspace", m.Workspace, "Server", m.Server)
+		if m.Server == "" {
+			e.Text = t("email.test.text_installed", "Workspace", m.Workspace)
+		}
+		e.Button, e.Link = t("email.test.button"), m.Link
+		e.Until = t("email.test.until", "At", until(m.At))
 	case delivery.Invitation:
 		e.Subject = t("email.invitation.subject", "Inviter", m.Inviter, "Workspace", m.Workspace)
 		e.Text = t("email.invitation.text", "Inviter", m.Inviter, "Workspace", m.Workspace, "Role", m.Role)
@@ -79,12 +91,10 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 			e.Greeting = t("email.greeting", "Name", m.Name)
 		}
 		e.Subject = t("notify."+m.Kind, "By", m.By, "Subject", m.Subject)
-		e.Text = e.Subject + "."
-		if m.Excerpt != "" {
-			e.Text = t("email.notice.text", "What", e.Subject, "Excerpt", m.Excerpt)
-		}
+		e.Quote = m.Excerpt // the heading says the rest
 		e.Button = t("email.notice.button")
 		e.Until = t("email.notice.settings")
+		e.Foot = t("email.notice.foot", "Brand", brand, "Address", l.Address())
 		e.Link = m.Link
 	default:
 		return delivery.Words{}, fmt.Errorf("no words for a letter of type %T", letter)
@@ -93,14 +103,29 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 	if err := emailHTML(e).Render(ctx, &html); err != nil {
 		return delivery.Words{}, err
 	}
-	text := strings.Join(slices.Concat([]string{e.Greeting, e.Text}, e.Lines, []string{e.Button + ":\n" + e.Link, e.Until, e.Foot}), "\n\n") + "\n"
-	return delivery.Words{Subject: e.Subject, Text: text, HTML: html.String()}, nil
+	return delivery.Words{Subject: e.Subject, Text: e.text(), HTML: html.String()}, nil
+}
+
+// text is the letter for who reads no HTML.
+func (e email) text() string {
+	parts := []string{orElse(e.Text, e.Subject+".")}
+	if e.Greeting != "" {
+		parts = slices.Insert(parts, 0, e.Greeting)
+	}
+	if e.Quote != "" {
+		parts = append(parts, "> "+e.Quote)
+	}
+	for _, line := range e.Lines {
+		parts = append(parts, strings.TrimPrefix(line.Address+": "+line.Text, ": "))
+	}
+	return strings.Join(append(parts, e.Button+":\n"+e.Link, e.Until, e.Foot), "\n\n") + "\n"
 }
 
 // reportMail is the mail that carries a scheduled report.
 type reportMail struct {
 	delivery.Report
-	Brand, Subject, Text, Facts, Failed, Until, Foot string
+	Brand, Subject, Text, Failed, Until, Foot string
+	Format, Size                              string // of the file: "PDF", "1.2 MB · 40 rows"
 }
 
 func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (delivery.Words, error) {
@@ -110,10 +135,12 @@ func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (del
 	r := reportMail{Report: m, Brand: brand, Subject: t("email.report.subject", "Name", m.Name, "Date", loc.Date(m.At)),
 		Text: t("email.report.text", "Dashboard", m.Dashboard, "Workspace", m.Workspace, "At", loc.DateTimeZone(m.At)),
 		Foot: t("email.report.foot", "Brand", brand, "Workspace", m.Workspace, "Address", l.Address())}
-	r.Facts = m.File + " · " + loc.FileSize(m.Bytes)
+	r.Format = strings.ToUpper(strings.TrimPrefix(path.Ext(m.File), "."))
+	r.Size = loc.FileSize(m.Bytes)
 	if m.Rows > 0 {
-		r.Facts += " · " + t("reports.rows", "Count", m.Rows, "Rows", loc.Integer(m.Rows))
+		r.Size += " · " + t("reports.rows", "Count", m.Rows, "Rows", loc.Integer(m.Rows))
 	}
+	facts := m.File + " · " + r.Size
 	parts := []string{m.Name, r.Text}
 	if m.Failed > 0 {
 		r.Failed = t("email.report.failed", "Count", m.Failed, "All", m.Widgets)
@@ -121,9 +148,9 @@ func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (del
 	}
 	if m.FileLink != "" {
 		r.Until = t("email.report.until", "Until", loc.DateTimeZone(m.FileUntil))
-		parts = append(parts, t("email.report.linked")+"\n"+r.Facts+"\n"+m.FileLink, r.Until)
+		parts = append(parts, t("email.report.linked")+"\n"+facts+"\n"+m.FileLink, r.Until)
 	} else {
-		parts = append(parts, t("email.report.attached")+"\n"+r.Facts)
+		parts = append(parts, t("email.report.attached")+"\n"+facts)
 	}
 	if m.Link != "" {
 		parts = append(parts, t("email.report.open")+":\n"+m.Link)

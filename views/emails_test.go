@@ -34,6 +34,19 @@ func TestLetters(t *testing.T) {
 			delivery.Invitation{Workspace: "Acme <b>", Inviter: "Eve", Role: "editor", Link: "https://bi.example.com/join?token=x", Until: until},
 			"Eve invites you to Acme <b>", []string{"Acme <b>", "as editor"}, "https://bi.example.com/join?token=x",
 		},
+		"test of the mail server": {
+			delivery.MailTest{Name: "Ada", Workspace: "Acme <b>", Server: "mail.example.com:587", Link: "https://bi.example.com/settings/mail", At: until},
+			"Test mail from Acme <b>", []string{"Hello Ada,", "mail.example.com:587"}, "https://bi.example.com/settings/mail",
+		},
+		"reports that came back": {
+			delivery.ReportTrouble{Name: "Daily", Trouble: delivery.CameBack, At: until, Link: "https://bi.example.com/schedules/1",
+				Lines: []delivery.TroubleLine{{Address: "ada@example.org", Text: "There is no such mailbox."}}},
+			"“Daily” came back from some recipients", []string{"ada@example.org", "There is no such mailbox.", "could not be delivered"}, "https://bi.example.com/schedules/1",
+		},
+		"mention": {
+			delivery.Notice{Kind: "mention", Name: "Ada", By: "Grace", Subject: "Trading", Excerpt: "<b>Look</b> at this", Link: "https://bi.example.com/dashboards/1"},
+			"Grace mentioned you on Trading", []string{"Grace mentioned you on Trading", "<b>Look</b> at this"}, "https://bi.example.com/dashboards/1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

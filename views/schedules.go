@@ -134,6 +134,9 @@ func lineTag(ctx context.Context, l reports.Line) ui.TagProps {
 	switch l.State {
 	case reports.LineSent, reports.LineKept:
 		tag.Icon, tag.Tone = "check", ui.Positive
+		if !l.OpenedAt.IsZero() {
+			tag.Label, tag.Icon = messages.T(ctx, "schedules.line_opened"), "mail-check"
+		}
 	case reports.LineUnknown:
 		tag.Icon, tag.Tone = "circle-help", ui.Warning
 	case reports.LineBounced, reports.LineFailed:
@@ -149,7 +152,9 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 	var parts []string
 	switch l.State {
 	case reports.LineSent:
-		parts = append(parts, messages.T(ctx, "schedules.why_sent", "At", p.Locale.DateTime(l.SentAt.In(p.Zone)), "Answer", l.Answer))
+		if l.Answer != "" { // none of a line that was unknown until somebody opened it
+			parts = append(parts, messages.T(ctx, "schedules.why_sent", "At", p.Locale.DateTime(l.SentAt.In(p.Zone)), "Answer", l.Answer))
+		}
 	case reports.LineKept:
 		parts = append(parts, messages.T(ctx, "schedules.why_kept"))
 	case reports.LineDue:

@@ -41,12 +41,13 @@ func attackArgs(key func(string) uuid.UUID) []jobs.Args {
 		reports.RunArgs{Run: ids.Run(key("report_runs.run_id"))}, reports.DeliverArgs{Delivery: ids.Delivery(key("report_deliveries.delivery_id"))},
 		alerts.EvaluateArgs{Dataset: ids.Dataset(key("datasets.dataset_id"))}, alerts.DeliverArgs{Notice: ids.Notice(key("alert_notices.notice_id"))}, alerts.PruneArgs{},
 		audit.ForwardArgs{}, auth.RefreshArgs{},
+		delivery.ReadBouncesArgs{}, delivery.BouncedArgs{Bounce: ids.Bounce(key("mail_bounces.bounce_id"))}, reports.BouncesArgs{Run: ids.Run(key("report_runs.run_id"))},
 	}
 }
 
 // ofInstallation are kinds that take no id and work for no workspace: only the
 // clock asks for them.
-var ofInstallation = []string{pruneArgs{}.Kind(), sealArgs{}.Kind(), auditPruneArgs{}.Kind()}
+var ofInstallation = []string{pruneArgs{}.Kind(), sealArgs{}.Kind(), auditPruneArgs{}.Kind(), bouncesArgs{}.Kind(), pingArgs{}.Kind()}
 
 // AttackQueue is what an attack needs of the queue.
 type AttackQueue interface {

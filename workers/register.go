@@ -17,7 +17,12 @@ import (
 func register(r *jobs.Runner, d Deps) {
 	jobs.Bind(r, delivery.SendOptions, d.Delivery.RunSend) // from Queue
 	jobs.OnFailed(r, d.Delivery.RecordFailure)
-	jobs.Bind(r, jobs.Options{}, d.Delivery.RunPrune) // daily, for each workspace
+	jobs.Bind(r, jobs.Options{}, d.Delivery.RunPrune)                                 // daily, for each workspace
+	jobs.Bind(r, delivery.ReadBouncesOptions, d.Delivery.RunReadBounces)              // every five minutes, for each workspace
+	jobs.Bind(r, jobs.Options{}, d.Reports.RunBounced)                                // from what is read there, and from a provider's webhook
+	jobs.Bind(r, jobs.Options{}, d.Reports.RunTellBounces)                            // from RunBounced
+	jobs.Bind(r, delivery.ReadBouncesOptions, housekeeping{d}.readBounces)            // every five minutes
+	jobs.Bind(r, jobs.Options{MaxAttempts: 3, Timeout: time.Minute}, deadman{d}.ping) // every five minutes
 
 	jobs.Bind(r, jobs.Options{}, d.Notify.RunPrune) // daily, for each workspace
 
@@ -65,6 +70,16 @@ const (
 	keepJobs   = 14 * 24 * time.Hour // after their end
 	keepEvents = time.Hour           // after they went out
 )
+
+// bouncesArgs asks for the installation's mailbox to be read.
+type bouncesArgs struct{}
+
+// Kind names the job.
+func (bouncesArgs) Kind() string { return "platform:read_bounces" }
+
+func (h housekeeping) readBounces(ctx context.Context, _ jobs.Job[bouncesArgs]) error {
+	return h.Delivery.ReadInstallationBounces(ctx)
+}
 
 // housekeeping prunes what belongs to no feature.
 type housekeeping struct{ Deps }

@@ -40,6 +40,9 @@ func schedules() []schedule {
 		{every: 5 * time.Minute, args: alerts.EvaluateArgs{}, queue: jobs.Short, perTenant: true}, // finds what is overdue
 		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: dashboards.PurgeArgs{}, queue: jobs.Short, perTenant: true},
+		{every: 5 * time.Minute, args: delivery.ReadBouncesArgs{}, queue: jobs.Bulk, perTenant: true},
+		{every: 5 * time.Minute, args: bouncesArgs{}, queue: jobs.Bulk},
+		{every: pingEvery, args: pingArgs{}, queue: jobs.Bulk},
 		{every: time.Hour, args: datasets.SweepArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: datasets.OrphansArgs{}, queue: jobs.Bulk, perTenant: true},
 	}

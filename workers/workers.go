@@ -6,6 +6,7 @@ package workers
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +30,9 @@ type Store interface {
 	jobs.Store
 	events.Outbox
 	Schedule
+	// SilentTenants counts workspaces for which a kind of job has not ended well
+	// within a time.
+	SilentTenants(ctx context.Context, kind string, within time.Duration) (int64, error)
 	// Listen calls the function of a channel for each notification on it.
 	Listen(ctx context.Context, channels map[string]func(payload string)) error
 }
@@ -45,6 +49,8 @@ type Deps struct {
 	// takes up at once what a killed predecessor had begun.
 	Name       string
 	ReleaseOwn bool
+	// PingURL hears regularly that schedules are watched; empty: nobody does.
+	PingURL string
 	// BulkConcurrency is how many loads and the like run at once; 0 for the default.
 	BulkConcurrency int
 

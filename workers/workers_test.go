@@ -29,6 +29,7 @@ import (
 )
 
 type world struct {
+	url     string // of the database's owner
 	db      *db.DB
 	deps    Deps
 	bus     *events.Bus
@@ -45,7 +46,11 @@ func setup(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{db: dbtest.New(t), mail: mailtest.Start(t, mailtest.Options{})}
+	w := &world{url: dbtest.URL(t), mail: mailtest.Start(t, mailtest.Options{})}
+	if w.db, err = db.Open(t.Context(), db.Config{URL: w.url, MaxConns: 8}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.db.Close)
 	redis := redistest.New(t)
 	w.bus = events.NewBus(redis, slog.New(slog.DiscardHandler))
 	directory := tenants.NewService(tenants.Deps{DB: w.db, Master: master})

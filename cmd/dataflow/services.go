@@ -22,6 +22,8 @@ import (
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/config"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/mail"
@@ -110,7 +112,8 @@ func (a *app) openServices() (*services, error) {
 func (a *app) openPeople(s *services) error {
 	address := func() string { return a.baseURL }
 	deps := delivery.Deps{DB: a.db, Tenants: s.tenants, Renderer: views.Letters{Address: address}, Blobs: a.blobs, ShowBodies: a.demo,
-		Outbound: outbound.New(outbound.Config{Allow: a.cfg.OutboundNetworks})}
+		Outbound: outbound.New(outbound.Config{Allow: a.cfg.OutboundNetworks}), Resolver: hosts.NewResolver(a.cfg.DNSServer),
+		Secret: []byte(a.keys.Derive("return paths").Reveal()), Log: a.log}
 	if smtp := a.cfg.SMTP; smtp.Configured() {
 		sender, err := mail.New(mail.Config{Host: smtp.Host, Port: smtp.Port, Username: smtp.Username,
 			Password: smtp.Password.Reveal(), From: smtp.From, TLS: smtp.TLS})
@@ -118,6 +121,9 @@ func (a *app) openPeople(s *services) error {
 			return err
 		}
 		deps.Sender = sender
+		if err := a.openBounces(&deps, smtp); err != nil {
+			return err
+		}
 	}
 	s.delivery = delivery.NewService(deps)
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
@@ -126,6 +132,19 @@ func (a *app) openPeople(s *services) error {
 	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, Mailer: s.delivery, Log: a.log,
 		Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil
+}
+
+// openBounces says where mail of the installation comes back to.
+func (a *app) openBounces(deps *delivery.Deps, smtp config.SMTP) (err error) {
+	if deps.BounceAddress = smtp.BounceAddress; deps.BounceAddress != "" {
+		if err := mail.CheckReturnAddress(deps.BounceAddress); err != nil {
+			return config.ErrInvalid.With("SMTP_BOUNCE_ADDRESS can't be used. %s", apperr.Describe(err).Sentence).Wrap(err)
+		}
+	}
+	if smtp.BounceMailbox != "" {
+		deps.Bounces, err = mail.ParseMailbox(smtp.BounceMailbox.Reveal())
+	}
+	return err
 }
 
 // segmentDirs are where local copies of segments lie: in the storage itself

@@ -207,7 +207,7 @@ func (a *app) handler(stopping context.Context, s *services) (http.Handler, erro
 // always the same name, and takes up what a killed one had begun.
 func (a *app) workers(s *services, locked bool) *workers.Workers {
 	deps := workers.Deps{
-		Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, BulkConcurrency: a.cfg.Limits.JobConcurrency,
+		Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, PingURL: a.cfg.DeadmanURL.Reveal(), BulkConcurrency: a.cfg.Limits.JobConcurrency,
 		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery, Notify: s.notify, Datasets: s.datasets, Dashboards: s.dashboards, Reports: s.reports, Alerts: s.alerts,
 	}
 	if locked {

@@ -5,9 +5,12 @@ package delivery
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -32,8 +35,7 @@ const (
 
 // Sender hands a message to a mail server.
 type Sender interface {
-	Send(ctx context.Context, m mail.Message) error
-	// Hand is Send that answers what the server said; see mail.Sender.
+	// Hand answers what the server said; see mail.Sender.
 	Hand(ctx context.Context, m mail.Message, before func() error) (answer string, err error)
 }
 
@@ -48,8 +50,20 @@ type Deps struct {
 	// ShowBodies lets admins read what messages say: in a demo, where they go
 	// nowhere else. They hold links that open accounts.
 	ShowBodies bool
-	// Outbound reaches channels; the public internet alone when nil.
+	// Outbound reaches channels, and the servers of workspaces; the public internet
+	// alone when nil.
 	Outbound *outbound.Client
+	// RootCAs are those of the servers of workspaces; the system's when nil.
+	RootCAs *x509.CertPool
+	// Resolver looks for the keys of workspaces in the DNS; the machine's when nil.
+	Resolver mail.Resolver
+	// Secret marks the addresses that mail comes back to; 32 bytes.
+	Secret []byte
+	// BounceAddress is where mail by Sender comes back to; empty for its own
+	// address. Bounces is the mailbox that it is read from; nil for none.
+	BounceAddress string
+	Bounces       *mail.Mailbox
+	Log           *slog.Logger // nil: the default
 }
 
 // Service is safe for concurrent use.
@@ -59,6 +73,12 @@ type Service struct{ deps Deps }
 func NewService(deps Deps) *Service {
 	if deps.Outbound == nil {
 		deps.Outbound = outbound.New(outbound.Config{})
+	}
+	if deps.Resolver == nil {
+		deps.Resolver = &net.Resolver{}
+	}
+	if deps.Log == nil {
+		deps.Log = slog.Default()
 	}
 	return &Service{deps: deps}
 }
@@ -111,8 +131,12 @@ func (s *Service) Queue(ctx context.Context, tx *db.Tx, to Recipient, letter Let
 		return ids.Message{}, err
 	}
 	m := db.DeliveryInsertParams{TenantID: tx.TenantID, MessageID: ids.New[ids.Message]().UUID(), Kind: letter.kind(),
-		ToAddress: to.Address, ToName: to.Name, Subject: words.Subject, Body: sealed, Attachments: []byte("[]")}
-	if s.deps.Sender != nil {
+		ToAddress: to.Address, ToName: to.Name, Subject: words.Subject, Body: sealed, Attachments: []byte("[]"), FromName: fromName(letter)}
+	sends, err := s.sends(ctx, tx)
+	if err != nil {
+		return ids.Message{}, err
+	}
+	if sends {
 		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: SendArgs{MessageID: ids.Message(m.MessageID)}})
 		if err != nil {
 			return ids.Message{}, err
@@ -164,15 +188,15 @@ func (s *Service) RunSend(ctx context.Context, job jobs.Job[SendArgs]) error {
 	if row.State != "pending" {
 		return s.inTx(ctx, job.Ref, func(ctx context.Context, tx *db.Tx) error { return job.Complete(ctx, tx) })
 	}
-	if s.deps.Sender == nil {
-		return mail.ErrUnavailable.With("No mail server is configured in this worker.")
+	if withheld, err := s.withhold(ctx, job, row); withheld || err != nil {
+		return err
 	}
 	b, err := s.open(ctx, ids.Tenant(job.TenantID), row.Body)
 	if err != nil {
 		return jobs.Permanent(err)
 	}
-	err = s.deps.Sender.Send(ctx, mail.Message{ID: job.Args.MessageID.String(), To: row.ToAddress, ToName: row.ToName,
-		Subject: row.Subject, Text: b.Text, HTML: b.HTML, Date: row.CreatedAt})
+	_, err = s.Hand(ctx, ids.Tenant(job.TenantID), mail.Message{ID: job.Args.MessageID.String(), To: row.ToAddress, ToName: row.ToName, FromName: row.FromName,
+		Subject: row.Subject, Text: b.Text, HTML: b.HTML, Date: row.CreatedAt}, func() error { return nil })
 	// What the mail server said is written down even if our time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -225,6 +249,9 @@ func (s *Service) RunPrune(ctx context.Context, job jobs.Job[PruneArgs]) error {
 		if _, err := tx.DeliveryPrune(ctx, job.TenantID, keepFor.Seconds()); err != nil {
 			return fmt.Errorf("prune messages: %w", err)
 		}
+		if _, err := tx.MailBouncePrune(ctx, job.TenantID, keepFor.Seconds()); err != nil {
+			return fmt.Errorf("prune bounces: %w", err)
+		}
 		return job.Complete(ctx, tx)
 	})
 }
@@ -243,6 +270,8 @@ const (
 	Kept    State = "kept"
 	Sent    State = "sent"
 	Failed  State = "failed"
+	// Bounced came back, or was not sent since mail does not reach the address.
+	Bounced State = "bounced"
 )
 
 // Message is one message of the outbox.
@@ -284,7 +313,7 @@ func (s *Service) ListOutbox(ctx context.Context, actor access.Actor) ([]Message
 		if row.SentAt != nil {
 			m.SentAt = *row.SentAt
 		}
-		if m.State == Pending && s.deps.Sender == nil {
+		if m.State == Pending && row.Kept {
 			m.State = Kept
 		}
 		if err := json.Unmarshal(row.Attachments, &m.Files); err != nil {
@@ -302,7 +331,8 @@ func (s *Service) ListOutbox(ctx context.Context, actor access.Actor) ([]Message
 	return messages, nil
 }
 
-// SendsMail tells whether messages leave this installation.
+// SendsMail tells whether the installation has a mail server. Workspaces may
+// have one of their own.
 func (s *Service) SendsMail() bool { return s.deps.Sender != nil }
 
 // demoMails is how many mails somebody sees who is not signed in.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/mail/mailtest"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 )
 
@@ -37,21 +39,29 @@ func (plainWords) RenderLetter(_ context.Context, _ string, letter delivery.Lett
 		return delivery.Words{Subject: "Reset for " + m.Name, Text: "Go to " + m.Link, HTML: `<a href="` + m.Link + `">Go</a>`}, nil
 	case delivery.Invitation:
 		return delivery.Words{Subject: m.Inviter + " invites you", Text: "Go to " + m.Link}, nil
+	case delivery.Notice:
+		return delivery.Words{Subject: m.Subject, Text: m.Excerpt}, nil
+	case delivery.MailTest:
+		return delivery.Words{Subject: "Test by " + m.Server, Text: "It works."}, nil
+	case delivery.PortalLink:
+		return delivery.Words{Subject: "Your access to " + m.Portal, Text: "Go to " + m.Link}, nil
 	}
 	return delivery.Words{}, fmt.Errorf("unknown letter %T", letter)
 }
 
 type world struct {
 	t       *testing.T
+	url     string // of the database's owner
 	db      *db.DB
 	tenants *tenants.Service
 	service *delivery.Service
 	runner  *jobs.Runner
 	tenant  tenants.Tenant
+	secret  []byte
 }
 
 // setup sends through server; nil is an installation without a mail server.
-func setup(t *testing.T, server *mailtest.Server, demo bool) *world {
+func setup(t *testing.T, server *mailtest.Server, demo bool, configure ...func(*delivery.Deps)) *world {
 	t.Helper()
 	t.Parallel()
 	key := make([]byte, 32)
@@ -62,16 +72,25 @@ func setup(t *testing.T, server *mailtest.Server, demo bool) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: dbtest.New(t)}
+	w := &world{t: t, url: dbtest.URL(t)}
+	if w.db, err = db.Open(t.Context(), db.Config{URL: w.url, MaxConns: 8}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.db.Close)
 	w.tenants = tenants.NewService(tenants.Deps{DB: w.db, Master: master})
 	w.tenant = w.workspace("Acme")
-	deps := delivery.Deps{DB: w.db, Tenants: w.tenants, Renderer: plainWords{}, ShowBodies: demo}
+	deps := delivery.Deps{DB: w.db, Tenants: w.tenants, Renderer: plainWords{}, ShowBodies: demo, Secret: key,
+		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})}
 	if server != nil {
 		deps.Sender, err = mail.New(mail.Config{Host: server.Host, Port: server.Port, From: "DataFlow <bi@example.com>", RootCAs: server.RootCAs})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	for _, change := range configure {
+		change(&deps)
+	}
+	w.secret = deps.Secret
 	w.service = delivery.NewService(deps)
 	w.runner = jobs.NewRunner(jobs.Config{Store: w.db, Log: slog.New(slog.DiscardHandler)})
 	options := delivery.SendOptions
@@ -79,6 +98,7 @@ func setup(t *testing.T, server *mailtest.Server, demo bool) *world {
 	jobs.Bind(w.runner, options, w.service.RunSend)
 	jobs.OnFailed(w.runner, w.service.RecordFailure)
 	jobs.Bind(w.runner, jobs.Options{}, w.service.RunPrune)
+	jobs.Bind(w.runner, delivery.ReadBouncesOptions, w.service.RunReadBounces)
 	return w
 }
 

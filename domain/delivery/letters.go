@@ -73,6 +73,7 @@ const (
 	RunFailed     Trouble = "failed" // it ended, and not all was sent
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"
+	CameBack      Trouble = "came_back" // mails that were sent could not be delivered
 )
 
 // TroubleLine is what became of one recipient's mail.
@@ -94,10 +95,28 @@ type Notice struct {
 	Link    string // leads to it
 }
 
+// MailTest is sent by who sets the mail server up, to themselves.
+type MailTest struct {
+	Name      string // of the person; may be empty
+	Workspace string
+	Server    string // "mail.example.com:587"
+	Link      string // to the settings
+	At        time.Time
+}
+
+func (MailTest) kind() string      { return "mail_test" }
 func (PasswordReset) kind() string { return "password_reset" }
 func (PortalLink) kind() string    { return "portal_link" }
 func (Invitation) kind() string    { return "invitation" }
 func (Notice) kind() string        { return "notice" }
+
+// fromName is under whose name a letter goes out; empty for the sender's own.
+func fromName(letter Letter) string {
+	if p, ok := letter.(PortalLink); ok {
+		return p.Portal
+	}
+	return ""
+}
 
 // Words is a letter in words: the same in plain text and in HTML.
 type Words struct {

@@ -28,13 +28,14 @@ func (s *Service) Write(ctx context.Context, locale string, letter Letter) (Word
 	return s.deps.Renderer.RenderLetter(ctx, locale, letter)
 }
 
-// Hand gives a message to the mail server now and answers what that said; see
-// mail.Sender.
-func (s *Service) Hand(ctx context.Context, m mail.Message, before func() error) (answer string, err error) {
-	if s.deps.Sender == nil {
-		return "", mail.ErrUnavailable.With("No mail server is configured in this worker.")
+// Hand gives a message of a workspace to its mail server now and answers what
+// that said; see mail.Sender.
+func (s *Service) Hand(ctx context.Context, tenant ids.Tenant, m mail.Message, before func() error) (answer string, err error) {
+	way, err := s.way(ctx, tenant)
+	if err != nil {
+		return "", err
 	}
-	return s.deps.Sender.Hand(ctx, m, before)
+	return way.hand(ctx, m, before)
 }
 
 // Keep puts a message into the outbox of an installation that sends none, for

@@ -45,6 +45,7 @@ type (
 	embedKey  struct{}
 	embed     struct{}
 	link      struct{}
+	bounce    struct{}
 )
 
 // One type an entity.
@@ -81,6 +82,7 @@ type (
 	EmbedKey  = ID[embedKey]
 	Embed     = ID[embed] // a token of one
 	Link      = ID[link]
+	Bounce    = ID[bounce]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -46,6 +46,7 @@ const pictureName = "dashboard.png"
 // have to be.
 const (
 	PathSent        = "/reports/sent/"        // {tenant}/{delivery}
+	PathOpened      = "/reports/opened/"      // {delivery}
 	PathUnsubscribe = "/reports/unsubscribe/" // {tenant}/{recipient}
 )
 
@@ -87,10 +88,14 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 	if err != nil {
 		return err
 	}
-	if !s.deps.Mail.SendsMail() {
+	leaves, err := s.deps.Mail.Sends(ctx, ids.Tenant(job.TenantID))
+	if err != nil {
+		return err
+	}
+	if !leaves {
 		return s.keep(ctx, job, row, to, words)
 	}
-	answer, err := s.deps.Mail.Hand(ctx, m, func() error { return s.hand(ctx, job) })
+	answer, err := s.deps.Mail.Hand(ctx, ids.Tenant(job.TenantID), m, func() error { return s.hand(ctx, job) })
 	// What the mail server said is written down even if our time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -254,8 +259,7 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 		return to, words, m, errFileGone
 	}
 	var stated Stated
-	var spec Spec
-	if err := errors.Join(json.Unmarshal(row.Stated, &stated), json.Unmarshal(row.Spec, &spec)); err != nil {
+	if err := json.Unmarshal(row.Stated, &stated); err != nil {
 		return to, words, m, jobs.Permanent(fmt.Errorf("read content: %w", err))
 	}
 	reader := ids.User(row.OwnerID)
@@ -275,10 +279,7 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 		Widgets: stated.Widgets, At: row.DueAt.In(actor.Location())}
 	letter.Dashboard = strings.TrimSuffix(row.FileName, formatOf(row.FileName).extension())
 	if row.UserID != nil {
-		letter.Link = s.deps.Address() + "/dashboards/" + row.DashboardID.String()
-		if spec.Filters != "" {
-			letter.Link += "?" + spec.Filters
-		}
+		letter.Link = s.deps.Address() + PathOpened + row.DeliveryID.String()
 	}
 	attached := stated.Bytes <= row.LinkAbove
 	if !attached {
@@ -342,6 +343,36 @@ func (s *Service) sentLink(tenant, line uuid.UUID, until time.Time) string {
 	expiry := strconv.FormatInt(until.Unix(), 10)
 	query := url.Values{"until": {expiry}, "signature": {s.signature("sent", tenant, line, expiry)}}
 	return s.deps.Address() + PathSent + tenant.String() + "/" + line.String() + "?" + query.Encode()
+}
+
+// OpenDashboard answers the path of the dashboard that a mail is of, and notes
+// that its recipient has followed the link. That is nobody else: whoever else has
+// the link is led on, and sees there what they may see.
+//
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) OpenDashboard(ctx context.Context, viewer access.Actor, id ids.Delivery) (path string, err error) {
+	if err := access.Can(viewer, access.ViewContent); err != nil {
+		return "", err
+	}
+	err = s.deps.DB.InTenantTx(ctx, viewer.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.LedgerOpening(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return gone(err)
+		}
+		var spec Spec
+		if err := json.Unmarshal(row.Spec, &spec); err != nil {
+			return fmt.Errorf("read schedule: %w", err)
+		}
+		path = "/dashboards/" + row.DashboardID.String()
+		if spec.Filters != "" {
+			path += "?" + spec.Filters
+		}
+		if row.UserID == nil || *row.UserID != viewer.UserID.UUID() {
+			return nil
+		}
+		return tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID())
+	})
+	return path, err
 }
 
 // OpenSent answers the file behind the link of a mail. One that was sent to a

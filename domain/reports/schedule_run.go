@@ -321,12 +321,16 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 // openLedger writes a line for each recipient, once.
 func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 	insert := func(recipient, user *uuid.UUID, address string, channel *uuid.UUID) error {
-		err := tx.LedgerInsert(ctx, db.LedgerInsertParams{TenantID: tx.TenantID, DeliveryID: ids.New[ids.Delivery]().UUID(), RunID: r.RunID,
+		line := ids.New[ids.Delivery]().UUID()
+		err := tx.LedgerInsert(ctx, db.LedgerInsertParams{TenantID: tx.TenantID, DeliveryID: line, RunID: r.RunID,
 			RecipientID: recipient, UserID: user, Address: address, ChannelID: channel})
 		if err != nil {
 			return fmt.Errorf("open ledger: %w", err)
 		}
-		return nil
+		if channel != nil || r.Cause == "test" {
+			return nil
+		}
+		return s.withhold(ctx, tx, line, address)
 	}
 	// A retry renders again for those who are in the ledger, and for no others.
 	if lines, err := tx.LedgerCount(ctx, tx.TenantID, r.RunID); err != nil || len(lines) > 0 {

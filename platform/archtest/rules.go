@@ -158,5 +158,8 @@ var libraries = []owner{
 	{"github.com/prometheus/client_golang/prometheus/promhttp", []string{"platform/telemetry"}, "metrics are shown in one place, and not to tenants"},
 	{"github.com/playwright-community", []string{"e2e", "bench"}, "browsers are driven by journeys"},
 	{"github.com/PuerkitoBio/goquery", nil, "HTML is looked at by tests alone"},
-	{"github.com/emersion", []string{"platform/mail/mailtest"}, "a mail server is for tests alone"},
+	{"github.com/emersion/go-smtp", []string{"platform/mail/mailtest"}, "a mail server is for tests alone"},
+	{"github.com/emersion/go-imap/v2/imapserver", []string{"platform/mail/mailtest"}, "a mail server is for tests alone"},
+	{"github.com/emersion/go-imap", []string{"platform/mail", "platform/mail/mailtest"}, "mailboxes are read in one place"},
+	{"github.com/emersion/go-msgauth", []string{"platform/mail"}, "mail is signed in one place"},
 }

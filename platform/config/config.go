@@ -77,6 +77,10 @@ type Config struct {
 	// that is accepted.
 	BrowserSandbox string `env:"DATAFLOW_BROWSER_SANDBOX" envDefault:"on"`
 
+	// DeadmanURL is asked every five minutes while the schedules of all workspaces are
+	// watched. Whoever is behind it raises an alarm when it falls silent.
+	DeadmanURL Secret `env:"DATAFLOW_DEADMAN_URL"`
+
 	// ShutdownTimeout is how long requests and jobs under way may take to end.
 	ShutdownTimeout time.Duration `env:"DATAFLOW_SHUTDOWN_TIMEOUT" envDefault:"20s"`
 
@@ -94,6 +98,11 @@ type SMTP struct {
 	Username string `env:"USERNAME"`
 	Password Secret `env:"PASSWORD"`
 	From     string `env:"FROM"`
+	// BounceAddress is where mail comes back to that can't be delivered, with a mark
+	// for each message after its local part: bounces@example.com. Empty: to From.
+	BounceAddress string `env:"BOUNCE_ADDRESS"`
+	// BounceMailbox is where it is read: imaps://user:password@imap.example.com/INBOX.
+	BounceMailbox URL `env:"BOUNCE_MAILBOX"`
 	// TLS is "starttls" (required), "tls" (from the first byte) or "none" (loopback only).
 	TLS string `env:"TLS" envDefault:"starttls"`
 }
@@ -312,6 +321,12 @@ func (c *Config) check() error {
 	if c.BrowserSandbox != "on" && c.BrowserSandbox != "off" {
 		return ErrInvalid.With("DATAFLOW_BROWSER_SANDBOX must be on or off.")
 	}
+	if c.DeadmanURL != "" {
+		u, err := url.Parse(c.DeadmanURL.Reveal())
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return ErrInvalid.With("DATAFLOW_DEADMAN_URL must be an address that begins with https:// or http://.")
+		}
+	}
 	if err := c.SMTP.check(); err != nil {
 		return err
 	}
@@ -333,6 +348,9 @@ func (s SMTP) check() error {
 	}
 	if s.Host != "" && s.From == "" {
 		return ErrInvalid.With("SMTP_FROM must name the sender when SMTP_HOST is set.")
+	}
+	if s.BounceMailbox != "" && s.BounceAddress == "" {
+		return ErrInvalid.With("SMTP_BOUNCE_ADDRESS must say what comes back to SMTP_BOUNCE_MAILBOX.")
 	}
 	if s.Port < 1 || s.Port > 65535 {
 		return ErrInvalid.With("SMTP_PORT must be between 1 and 65535.")
@@ -394,7 +412,9 @@ func (c *Config) LogAttrs() []slog.Attr {
 		slog.Any("outbound_networks", c.OutboundNetworks),
 		slog.String("session_key", key),
 		slog.Group("smtp", slog.String("host", c.SMTP.Host), slog.Int("port", c.SMTP.Port),
-			slog.String("from", c.SMTP.From), slog.String("tls", c.SMTP.TLS)),
+			slog.String("from", c.SMTP.From), slog.String("tls", c.SMTP.TLS),
+			slog.String("bounce_address", c.SMTP.BounceAddress), slog.String("bounce_mailbox", c.SMTP.BounceMailbox.String())),
+		slog.Bool("deadman", c.DeadmanURL != ""),
 		slog.String("traces", c.OTLPEndpoint.String()),
 		slog.String("metrics", c.MetricsListen),
 		slog.String("browser", c.Browser),

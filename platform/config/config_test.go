@@ -87,6 +87,8 @@ func TestRefusedSettings(t *testing.T) {
 		"SMTP_PORT=smtp":                                  "SMTP_PORT can't be read as a whole number",
 		"SMTP_HOST=mail.example.com":                      "SMTP_FROM",
 		"SMTP_HOST=mail.example.com SMTP_TLS=none":        "SMTP_TLS",
+		"SMTP_BOUNCE_MAILBOX=imaps://a:b@imap.example/":   "SMTP_BOUNCE_ADDRESS",
+		"DATAFLOW_DEADMAN_URL=hc-ping.com/x":              "DATAFLOW_DEADMAN_URL",
 		"DATABASE_ADMIN_URL=postgres://owner@db/x":        "DATABASE_URL is not",
 		"DATAFLOW_TRUSTED_PROXIES=10.0.0.1":               "DATAFLOW_TRUSTED_PROXIES",
 		"DATAFLOW_VERSION_AGE=1h":                         "DATAFLOW_VERSION_AGE",
@@ -163,7 +165,8 @@ func TestSecretsNeverShow(t *testing.T) {
 		"REDIS_URL=redis://:hunter2@cache.example/0",
 		"STORAGE_URL=s3://bucket?awssecret=hunter2",
 		"DATAFLOW_MASTER_KEY=hunter2hunter2", "DATAFLOW_SESSION_KEY=hunter2",
-		"SMTP_HOST=mail.example", "SMTP_FROM=a@example", "SMTP_PASSWORD=hunter2",
+		"SMTP_HOST=mail.example", "SMTP_FROM=a@example", "SMTP_PASSWORD=hunter2", "DATAFLOW_DEADMAN_URL=https://ping.example/hunter2",
+		"SMTP_BOUNCE_ADDRESS=b@example.com", "SMTP_BOUNCE_MAILBOX=imaps://b:hunter2@imap.example/",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=https://user:hunter2@otel.example")
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))

@@ -57,6 +57,11 @@ type Config struct {
 	TLS      string // StartTLS when empty
 	RootCAs  *x509.CertPool
 	Timeout  time.Duration // for each step; 30 s when zero
+	// Dial connects in place of the machine's own network: for servers that
+	// customers choose.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Key signs what is sent (DKIM); nil: nothing does.
+	Key *Key
 }
 
 // Message is one message to one person, in plain text and HTML.
@@ -68,6 +73,11 @@ type Message struct {
 	Text    string
 	HTML    string
 	Date    time.Time
+	// FromName stands before the sender's address in place of the configured name.
+	FromName string
+	// ReturnPath is where servers send it back to that can't deliver it; the
+	// sender's address when empty.
+	ReturnPath string
 	// Unsubscribe is the address of a page that takes the recipient off with one
 	// POST (RFC 8058); empty for none.
 	Unsubscribe string
@@ -102,19 +112,30 @@ func New(cfg Config) (*Sender, error) {
 	if cfg.TLS == "" {
 		cfg.TLS = StartTLS
 	}
-	switch cfg.TLS {
-	case StartTLS, TLS:
-	case NoTLS:
-		if ip := net.ParseIP(cfg.Host); cfg.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, errConfig.With("SMTP_TLS=none is only for a mail server on this machine.")
-		}
-	default:
-		return nil, errConfig.With("SMTP_TLS must be starttls, tls or none.")
+	if err := CheckProtection(cfg.TLS, cfg.Host); err != nil {
+		return nil, err
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}
 	return &Sender{cfg: cfg, from: from, domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:]}, nil
+}
+
+// CheckProtection refuses a way to protect a connection that would let passwords be
+// read on their way.
+//
+// Errors: mail.config.
+func CheckProtection(protection, host string) error {
+	switch protection {
+	case StartTLS, TLS:
+		return nil
+	case NoTLS:
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return errConfig.With("Without encryption only a mail server on this machine can be used.")
+		}
+		return nil
+	}
+	return errConfig.With("The connection is protected by starttls, tls or none.")
 }
 
 // CheckAddress refuses what is not one plain address.
@@ -170,17 +191,31 @@ func (s *Sender) Hand(ctx context.Context, m Message, before func() error) (answ
 	if err := ctx.Err(); err != nil {
 		return "", ErrUnavailable.Wrap(err)
 	}
-	if answer, err = s.transfer(conn, msg, m.To, before); err != nil {
+	if answer, err = s.transfer(conn, msg, m, before); err != nil {
 		return "", err
 	}
 	_ = conn.Quit() // the message is taken, whatever comes of this
 	return answer, nil
 }
 
+func (s *Sender) tls() *tls.Config {
+	return &tls.Config{ServerName: s.cfg.Host, RootCAs: s.cfg.RootCAs, MinVersion: tls.VersionTLS12}
+}
+
+// handshake begins TLS; a connection without it is closed.
+func handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn, error) {
+	protected := tls.Client(conn, cfg)
+	if err := protected.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return protected, nil
+}
+
 func (s *Sender) client() (*gomail.Client, error) {
 	options := []gomail.Option{
 		gomail.WithPort(s.cfg.Port), gomail.WithTimeout(s.cfg.Timeout),
-		gomail.WithTLSConfig(&tls.Config{ServerName: s.cfg.Host, RootCAs: s.cfg.RootCAs, MinVersion: tls.VersionTLS12}),
+		gomail.WithTLSConfig(s.tls()),
 	}
 	switch s.cfg.TLS {
 	case StartTLS:
@@ -194,6 +229,15 @@ func (s *Sender) client() (*gomail.Client, error) {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
 			gomail.WithUsername(s.cfg.Username), gomail.WithPassword(s.cfg.Password))
 	}
+	if s.cfg.Dial != nil {
+		options = append(options, gomail.WithDialContextFunc(func(ctx context.Context, _, address string) (net.Conn, error) {
+			conn, err := s.cfg.Dial(ctx, address)
+			if err != nil || s.cfg.TLS != TLS {
+				return conn, err
+			}
+			return handshake(ctx, conn, s.tls())
+		}))
+	}
 	client, err := gomail.NewClient(s.cfg.Host, options...)
 	if err != nil {
 		return nil, errConfig.Wrap(err)
@@ -205,13 +249,22 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	if err := CheckAddress(m.To); err != nil {
 		return nil, err
 	}
-	for _, text := range []string{m.Subject, m.ToName, m.ID} {
+	if m.ReturnPath != "" {
+		if err := CheckAddress(m.ReturnPath); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range []string{m.Subject, m.ToName, m.FromName, m.ID} {
 		if err := CheckHeader(text); err != nil {
 			return nil, err
 		}
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	msg.FromMailAddress(s.from)
+	from := *s.from
+	if m.FromName != "" {
+		from.Name = m.FromName
+	}
+	msg.FromMailAddress(&from)
 	if err := msg.AddToFormat(m.ToName, m.To); err != nil {
 		return nil, ErrAddress.Wrap(err)
 	}
@@ -244,9 +297,22 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	return msg, nil
 }
 
+// write writes the message as it goes over the line.
+func (s *Sender) write(w io.Writer, msg *gomail.Msg) error {
+	if s.cfg.Key == nil {
+		_, err := msg.WriteTo(w)
+		return err
+	}
+	var plain bytes.Buffer
+	if _, err := msg.WriteTo(&plain); err != nil {
+		return err
+	}
+	return s.cfg.Key.sign(w, &plain)
+}
+
 // transfer speaks the protocol itself, since only so the server's own words
 // are known where it refuses something.
-func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string, before func() error) (answer string, err error) {
+func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, m Message, before func() error) (answer string, err error) {
 	step := func(do func() error) error {
 		if err := conn.UpdateDeadline(s.cfg.Timeout); err != nil {
 			return ErrUnavailable.Wrap(err)
@@ -256,10 +322,14 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string, before 
 		}
 		return nil
 	}
-	if err := step(func() error { return conn.Mail(s.from.Address) }); err != nil {
+	back := s.from.Address
+	if m.ReturnPath != "" {
+		back = m.ReturnPath
+	}
+	if err := step(func() error { return conn.Mail(back) }); err != nil {
 		return "", err
 	}
-	if err := step(func() error { return conn.Rcpt(to) }); err != nil {
+	if err := step(func() error { return conn.Rcpt(m.To) }); err != nil {
 		return "", err
 	}
 	if err := before(); err != nil {
@@ -269,7 +339,7 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, to string, before 
 	var data io.WriteCloser
 	err = step(func() (err error) {
 		if data, err = conn.Data(); err == nil {
-			_, err = msg.WriteTo(data)
+			err = s.write(data, msg)
 		}
 		return err
 	})
@@ -303,25 +373,31 @@ func answered(err error) error {
 // unreachable is what goes wrong before the first message: mostly settings,
 // which somebody may put right while the message waits.
 func (s *Sender) unreachable(err error) error {
+	return unreachable(err, "mail server", s.cfg.Host, s.cfg.Port)
+}
+
+func unreachable(err error, what, host string, port int) error {
 	var reply *textproto.Error
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var certificate *tls.CertificateVerificationError
 	var lookup *net.DNSError
-	address := net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.cfg.Port))
+	address := net.JoinHostPort(host, strconv.Itoa(port))
 	switch {
+	case apperr.Describe(err).Class != apperr.Internal: // who connects for us says why
+		return ErrUnavailable.With("%s", apperr.Describe(err).Sentence).Wrap(err)
 	case errors.As(err, &reply) && (reply.Code == 535 || reply.Code == 534 || reply.Code == 538):
-		return ErrUnavailable.With("The mail server %s refused our sign-in. Check SMTP_USERNAME and SMTP_PASSWORD.", address).Wrap(err)
+		return ErrUnavailable.With("The %s %s refused our sign-in. Check user name and password.", what, address).Wrap(err)
 	case errors.As(err, &reply):
-		return ErrUnavailable.With("The mail server %s answered: %d %s", address, reply.Code, printable(reply.Msg)).Wrap(err)
+		return ErrUnavailable.With("The %s %s answered: %d %s", what, address, reply.Code, printable(reply.Msg)).Wrap(err)
 	case errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &certificate):
-		return ErrUnavailable.With("The certificate of the mail server %s is not trusted.", address).Wrap(err)
+		return ErrUnavailable.With("The certificate of the %s %s is not trusted.", what, address).Wrap(err)
 	case errors.As(err, &lookup):
-		return ErrUnavailable.With("There is no mail server named %s.", s.cfg.Host).Wrap(err)
+		return ErrUnavailable.With("There is no %s named %s.", what, host).Wrap(err)
 	case strings.Contains(err.Error(), "STARTTLS"):
-		return ErrUnavailable.With("The mail server %s does not offer STARTTLS.", address).Wrap(err)
+		return ErrUnavailable.With("The %s %s does not offer STARTTLS.", what, address).Wrap(err)
 	}
-	return ErrUnavailable.With("The mail server %s can't be reached.", address).Wrap(err)
+	return ErrUnavailable.With("The %s %s can't be reached.", what, address).Wrap(err)
 }
 
 // printable makes what a server or a stranger said fit for a page: one line,

@@ -126,7 +126,7 @@ func TestFailuresSayWhatTheyAre(t *testing.T) {
 		"greylisted":      {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(451, "come back") }}, nil, "mail.unavailable", "later: 451 4.0.0 come back"},
 		"breaks off":      {mailtest.Options{Answer: func(string) error { return mailtest.ErrDrop }}, nil, "mail.unavailable", "broke off"},
 		"wrong password": {mailtest.Options{Username: "bi", Password: "secret"}, func(c *mail.Config) { c.Username, c.Password = "bi", "wrong" },
-			"mail.unavailable", "SMTP_PASSWORD"},
+			"mail.unavailable", "Check user name and password"},
 		"no STARTTLS":            {mailtest.Options{NoTLS: true}, nil, "mail.unavailable", "STARTTLS"},
 		"an unknown certificate": {mailtest.Options{}, func(c *mail.Config) { c.RootCAs = nil }, "mail.unavailable", "not trusted"},
 		"nobody there":           {mailtest.Options{}, func(c *mail.Config) { c.Port = nobody }, "mail.unavailable", "can't be reached"},

@@ -54,6 +54,8 @@ type Server struct {
 	Host    string
 	Port    int
 	RootCAs *x509.CertPool
+	// Certificate is the server's; nil without TLS.
+	Certificate *x509.Certificate
 
 	options Options
 	mu      sync.Mutex
@@ -124,6 +126,7 @@ func (s *Server) certificate(t testing.TB) *tls.Config {
 		t.Fatal(err)
 	}
 	s.RootCAs.AddCert(certificate)
+	s.Certificate = certificate
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
