@@ -42,6 +42,7 @@ var sections = []section{
 	{"values", benchValues},
 	{"sso", benchSSO},
 	{"rules", benchRules},
+	{"reports", benchReports},
 }
 
 func main() {
@@ -54,7 +55,7 @@ func main() {
 	}
 	var o options
 	var only string
-	flag.StringVar(&only, "only", "", "comma separated sections: load, flights, sales, server, browser, forecast, values, sso, rules (default: all)")
+	flag.StringVar(&only, "only", "", "comma separated sections: load, flights, sales, server, browser, forecast, values, sso, rules, reports (default: all)")
 	flag.StringVar(&o.binary, "binary", "bin/dataflow", "the built binary")
 	flag.IntVar(&o.salesRows, "sales-rows", 10_000_000, "rows of the generated sales table")
 	flag.IntVar(&o.seconds, "seconds", 10, "length of each load test over HTTP")

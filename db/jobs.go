@@ -14,11 +14,12 @@ import (
 )
 
 var (
-	_ jobs.Inserter   = (*Tx)(nil)
-	_ jobs.Completer  = (*Tx)(nil)
-	_ events.Inserter = (*Tx)(nil)
-	_ jobs.Store      = (*DB)(nil)
-	_ events.Outbox   = (*DB)(nil)
+	_ jobs.Inserter     = (*Tx)(nil)
+	_ jobs.ManyInserter = (*Tx)(nil)
+	_ jobs.Completer    = (*Tx)(nil)
+	_ events.Inserter   = (*Tx)(nil)
+	_ jobs.Store        = (*DB)(nil)
+	_ events.Outbox     = (*DB)(nil)
 )
 
 // InsertJob adds a job that begins when this transaction has committed; see
@@ -32,6 +33,30 @@ func (t *Tx) InsertJob(ctx context.Context, j jobs.NewJob) (uuid.UUID, error) {
 		return uuid.Nil, err
 	}
 	return id, t.JobNotify(ctx, "")
+}
+
+// InsertJobs adds jobs of one tenant, kind, version and queue; see
+// jobs.InsertAll.
+func (t *Tx) InsertJobs(ctx context.Context, list []jobs.NewJob) error {
+	p := JobInsertOfParams{TenantID: list[0].TenantID, Kind: list[0].Kind, Version: int32(list[0].Version), Queue: string(list[0].Queue)}
+	for _, j := range list {
+		if j.TenantID != p.TenantID || j.Kind != p.Kind || j.Version != list[0].Version || string(j.Queue) != p.Queue {
+			return errors.New("jobs of different tenants, kinds or queues")
+		}
+		p.JobIds = append(p.JobIds, j.ID)
+		p.Payloads = append(p.Payloads, j.Payload)
+		p.RunAts = append(p.RunAts, j.RunAt)
+		p.UniqueKeys = append(p.UniqueKeys, j.UniqueKey)
+	}
+	if err := t.JobInsertOf(ctx, p); err != nil {
+		return err
+	}
+	return t.JobNotify(ctx, "")
+}
+
+// CloseJobs ends jobs of this tenant that have not begun and whose work is done.
+func (t *Tx) CloseJobs(ctx context.Context, kind string, uniqueKeys []string) error {
+	return t.JobCloseOf(ctx, t.TenantID, kind, uniqueKeys)
 }
 
 // CompleteJob closes a job in the transaction that did its work; see

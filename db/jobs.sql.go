@@ -99,6 +99,17 @@ func (q *Queries) JobClaim(ctx context.Context, arg JobClaimParams) (JobClaimRow
 	return i, err
 }
 
+const jobCloseOf = `-- name: JobCloseOf :exec
+UPDATE control.jobs SET state = 'done', lease_until = NULL, finished_at = now()
+WHERE tenant_id = $1 AND kind = $2 AND unique_key = ANY($3::text[]) AND state = 'queued' AND attempt = 0
+`
+
+// JobCloseOf ends those of some keys that have not begun: their work is done.
+func (q *Queries) JobCloseOf(ctx context.Context, tenantID uuid.UUID, kind string, uniqueKeys []string) error {
+	_, err := q.db.Exec(ctx, jobCloseOf, tenantID, kind, uniqueKeys)
+	return err
+}
+
 const jobCount = `-- name: JobCount :many
 SELECT queue, state, count(*) AS jobs,
        COALESCE(GREATEST(EXTRACT(EPOCH FROM now() - min(run_at)), 0), 0)::float8 AS oldest_seconds
@@ -380,6 +391,40 @@ func (q *Queries) JobInsert(ctx context.Context, arg JobInsertParams) (uuid.UUID
 	var job_id uuid.UUID
 	err := row.Scan(&job_id)
 	return job_id, err
+}
+
+const jobInsertOf = `-- name: JobInsertOf :exec
+INSERT INTO control.jobs (job_id, tenant_id, kind, version, payload, queue, run_at, unique_key)
+SELECT n.job_id, $1::uuid, $2::text, $3::int, n.payload, $4::text, COALESCE(NULLIF(n.run_at, '0001-01-01Z'::timestamptz), now()), NULLIF(n.unique_key, '')
+FROM (SELECT unnest($5::uuid[]) AS job_id, unnest($6::jsonb[]) AS payload, unnest($7::timestamptz[]) AS run_at, unnest($8::text[]) AS unique_key) n
+ON CONFLICT (tenant_id, kind, unique_key) WHERE state = 'queued' AND attempt = 0 AND unique_key IS NOT NULL
+    DO UPDATE SET run_at = LEAST(control.jobs.run_at, excluded.run_at)
+`
+
+type JobInsertOfParams struct {
+	TenantID   uuid.UUID
+	Kind       string
+	Version    int32
+	Queue      string
+	JobIds     []uuid.UUID
+	Payloads   []json.RawMessage
+	RunAts     []time.Time
+	UniqueKeys []string
+}
+
+// JobInsertOf is JobInsert for many of one kind.
+func (q *Queries) JobInsertOf(ctx context.Context, arg JobInsertOfParams) error {
+	_, err := q.db.Exec(ctx, jobInsertOf,
+		arg.TenantID,
+		arg.Kind,
+		arg.Version,
+		arg.Queue,
+		arg.JobIds,
+		arg.Payloads,
+		arg.RunAts,
+		arg.UniqueKeys,
+	)
+	return err
 }
 
 const jobListOpen = `-- name: JobListOpen :many

@@ -135,12 +135,13 @@ func (e PlanType) Valid() bool {
 type ReportFormat string
 
 const (
-	ReportFormatPDF    ReportFormat = "PDF"
-	ReportFormatCSV    ReportFormat = "CSV"
-	ReportFormatXLSX   ReportFormat = "XLSX"
-	ReportFormatNDJSON ReportFormat = "NDJSON"
-	ReportFormatPNG    ReportFormat = "PNG"
-	ReportFormatSVG    ReportFormat = "SVG"
+	ReportFormatPDF     ReportFormat = "PDF"
+	ReportFormatCSV     ReportFormat = "CSV"
+	ReportFormatXLSX    ReportFormat = "XLSX"
+	ReportFormatNDJSON  ReportFormat = "NDJSON"
+	ReportFormatPNG     ReportFormat = "PNG"
+	ReportFormatSVG     ReportFormat = "SVG"
+	ReportFormatPARQUET ReportFormat = "PARQUET"
 )
 
 func (e *ReportFormat) Scan(src interface{}) error {
@@ -185,7 +186,8 @@ func (e ReportFormat) Valid() bool {
 		ReportFormatXLSX,
 		ReportFormatNDJSON,
 		ReportFormatPNG,
-		ReportFormatSVG:
+		ReportFormatSVG,
+		ReportFormatPARQUET:
 		return true
 	}
 	return false

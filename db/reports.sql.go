@@ -14,13 +14,14 @@ import (
 )
 
 const reportGet = `-- name: ReportGet :one
-SELECT report_id, dashboard_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = $1 AND report_id = $2
 `
 
 type ReportGetRow struct {
 	ReportID    uuid.UUID
-	DashboardID uuid.UUID
+	DashboardID *uuid.UUID
+	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
 	Format      ReportFormat
 	Status      ReportStatus
@@ -43,6 +44,7 @@ func (q *Queries) ReportGet(ctx context.Context, tenantID uuid.UUID, reportID uu
 	err := row.Scan(
 		&i.ReportID,
 		&i.DashboardID,
+		&i.DatasetID,
 		&i.UserID,
 		&i.Format,
 		&i.Status,
@@ -62,14 +64,15 @@ func (q *Queries) ReportGet(ctx context.Context, tenantID uuid.UUID, reportID uu
 
 const reportInsert = `-- name: ReportInsert :exec
 
-INSERT INTO reports (tenant_id, report_id, dashboard_id, user_id, format, link_query, name, spec, job_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid, $10)
+INSERT INTO reports (tenant_id, report_id, dashboard_id, dataset_id, user_id, format, link_query, name, spec, job_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid, $11)
 `
 
 type ReportInsertParams struct {
 	TenantID    uuid.UUID
 	ReportID    uuid.UUID
-	DashboardID uuid.UUID
+	DashboardID *uuid.UUID
+	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
 	Format      ReportFormat
 	LinkQuery   string
@@ -86,6 +89,7 @@ func (q *Queries) ReportInsert(ctx context.Context, arg ReportInsertParams) erro
 		arg.TenantID,
 		arg.ReportID,
 		arg.DashboardID,
+		arg.DatasetID,
 		arg.UserID,
 		arg.Format,
 		arg.LinkQuery,
@@ -98,14 +102,15 @@ func (q *Queries) ReportInsert(ctx context.Context, arg ReportInsertParams) erro
 }
 
 const reportListByUser = `-- name: ReportListByUser :many
-SELECT report_id, dashboard_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = $1 AND user_id = $2::uuid
 ORDER BY created_at DESC LIMIT $3
 `
 
 type ReportListByUserRow struct {
 	ReportID    uuid.UUID
-	DashboardID uuid.UUID
+	DashboardID *uuid.UUID
+	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
 	Format      ReportFormat
 	Status      ReportStatus
@@ -134,6 +139,7 @@ func (q *Queries) ReportListByUser(ctx context.Context, tenantID uuid.UUID, user
 		if err := rows.Scan(
 			&i.ReportID,
 			&i.DashboardID,
+			&i.DatasetID,
 			&i.UserID,
 			&i.Format,
 			&i.Status,

@@ -813,6 +813,50 @@ func (q *Queries) RunInsert(ctx context.Context, arg RunInsertParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const runInsertOf = `-- name: RunInsertOf :many
+INSERT INTO report_runs (tenant_id, run_id, schedule_id, slot, cause, due_at)
+SELECT $1::uuid, r.run_id, r.schedule_id, $2::text, 'time', $3::timestamptz
+FROM (SELECT unnest($4::uuid[]) AS run_id, unnest($5::uuid[]) AS schedule_id) r
+ON CONFLICT (tenant_id, schedule_id, slot) DO NOTHING
+RETURNING run_id
+`
+
+type RunInsertOfParams struct {
+	TenantID  uuid.UUID
+	Slot      string
+	DueAt     time.Time
+	Runs      []uuid.UUID
+	Schedules []uuid.UUID
+}
+
+// RunInsertOf adds the run of a slot for each of a list of schedules, and answers
+// those that were not there.
+func (q *Queries) RunInsertOf(ctx context.Context, arg RunInsertOfParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, runInsertOf,
+		arg.TenantID,
+		arg.Slot,
+		arg.DueAt,
+		arg.Runs,
+		arg.Schedules,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const runListNewest = `-- name: RunListNewest :many
 SELECT r.run_id, r.schedule_id, r.cause, r.state, r.error_code, r.error_text, r.due_at, r.finished_at
 FROM unnest($1::uuid[]) AS asked(schedule_id)
@@ -1247,6 +1291,58 @@ func (q *Queries) ScheduleList(ctx context.Context, tenantID uuid.UUID, onlyOwne
 	return items, nil
 }
 
+const scheduleListDueBeside = `-- name: ScheduleListDueBeside :many
+SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.zone FROM report_schedules s
+WHERE s.tenant_id = $1 AND s.next_at = $2::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> $3
+ORDER BY s.schedule_id < $3, s.schedule_id LIMIT $4
+`
+
+type ScheduleListDueBesideParams struct {
+	TenantID   uuid.UUID
+	DueAt      time.Time
+	ScheduleID uuid.UUID
+	RowLimit   int32
+}
+
+type ScheduleListDueBesideRow struct {
+	ScheduleID  uuid.UUID
+	DashboardID uuid.UUID
+	OwnerID     uuid.UUID
+	Zone        string
+}
+
+// ScheduleListDueBeside names those that are due at the moment of one, the ones
+// after it first; uses report_schedules_due_idx.
+func (q *Queries) ScheduleListDueBeside(ctx context.Context, arg ScheduleListDueBesideParams) ([]ScheduleListDueBesideRow, error) {
+	rows, err := q.db.Query(ctx, scheduleListDueBeside,
+		arg.TenantID,
+		arg.DueAt,
+		arg.ScheduleID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ScheduleListDueBesideRow
+	for rows.Next() {
+		var i ScheduleListDueBesideRow
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.DashboardID,
+			&i.OwnerID,
+			&i.Zone,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const scheduleListOnData = `-- name: ScheduleListOnData :many
 SELECT schedule_id, dashboard_id, owner_id, seen, spec FROM report_schedules
 WHERE tenant_id = $1 AND on_data AND paused_at IS NULL ORDER BY schedule_id LIMIT 1000
@@ -1324,6 +1420,59 @@ func (q *Queries) ScheduleLock(ctx context.Context, tenantID uuid.UUID, schedule
 	return i, err
 }
 
+const scheduleLockDue = `-- name: ScheduleLockDue :many
+SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+FROM report_schedules
+WHERE tenant_id = $1 AND schedule_id = ANY($2::uuid[]) AND next_at = $3::timestamptz AND paused_at IS NULL
+ORDER BY schedule_id FOR UPDATE SKIP LOCKED
+`
+
+type ScheduleLockDueRow struct {
+	ScheduleID  uuid.UUID
+	DashboardID uuid.UUID
+	OwnerID     uuid.UUID
+	Name        string
+	Rule        string
+	Zone        string
+	OnData      bool
+	NextAt      *time.Time
+	Seen        string
+	PausedAt    *time.Time
+}
+
+// ScheduleLockDue reads those of a list that are still due at a moment and that
+// nobody else has, and keeps others from them.
+func (q *Queries) ScheduleLockDue(ctx context.Context, tenantID uuid.UUID, schedules []uuid.UUID, dueAt time.Time) ([]ScheduleLockDueRow, error) {
+	rows, err := q.db.Query(ctx, scheduleLockDue, tenantID, schedules, dueAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ScheduleLockDueRow
+	for rows.Next() {
+		var i ScheduleLockDueRow
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.DashboardID,
+			&i.OwnerID,
+			&i.Name,
+			&i.Rule,
+			&i.Zone,
+			&i.OnData,
+			&i.NextAt,
+			&i.Seen,
+			&i.PausedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const schedulePause = `-- name: SchedulePause :execrows
 UPDATE report_schedules SET paused_at = now(), paused_by = $1, paused_why = $2, next_at = NULL
 WHERE tenant_id = $3 AND schedule_id = $4 AND paused_at IS NULL
@@ -1385,6 +1534,18 @@ UPDATE report_schedules SET next_at = $1 WHERE tenant_id = $2 AND schedule_id = 
 // ScheduleSetNext says when it is due.
 func (q *Queries) ScheduleSetNext(ctx context.Context, nextAt *time.Time, tenantID uuid.UUID, scheduleID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, scheduleSetNext, nextAt, tenantID, scheduleID)
+	return err
+}
+
+const scheduleSetNextOf = `-- name: ScheduleSetNextOf :exec
+UPDATE report_schedules s SET next_at = n.next_at
+FROM (SELECT unnest($2::uuid[]) AS schedule_id, unnest($3::timestamptz[]) AS next_at) n
+WHERE s.tenant_id = $1 AND s.schedule_id = n.schedule_id
+`
+
+// ScheduleSetNextOf says when each of a list is due.
+func (q *Queries) ScheduleSetNextOf(ctx context.Context, tenantID uuid.UUID, schedules []uuid.UUID, nexts []time.Time) error {
+	_, err := q.db.Exec(ctx, scheduleSetNextOf, tenantID, schedules, nexts)
 	return err
 }
 

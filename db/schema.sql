@@ -27,7 +27,8 @@ CREATE TYPE public.report_format AS ENUM (
     'XLSX',
     'NDJSON',
     'PNG',
-    'SVG'
+    'SVG',
+    'PARQUET'
 );
 
 CREATE TYPE public.report_status AS ENUM (
@@ -1686,7 +1687,7 @@ ALTER TABLE ONLY public.report_schedules FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.reports (
     tenant_id uuid NOT NULL,
     report_id uuid NOT NULL,
-    dashboard_id uuid NOT NULL,
+    dashboard_id uuid,
     user_id uuid,
     format public.report_format NOT NULL,
     status public.report_status DEFAULT 'Pending'::public.report_status NOT NULL,
@@ -1700,7 +1701,9 @@ CREATE TABLE public.reports (
     name text DEFAULT ''::text NOT NULL,
     spec jsonb DEFAULT '{}'::jsonb NOT NULL,
     stated jsonb DEFAULT '{}'::jsonb NOT NULL,
-    expires_at timestamp with time zone
+    expires_at timestamp with time zone,
+    dataset_id uuid,
+    CONSTRAINT reports_subject_check CHECK ((num_nonnulls(dashboard_id, dataset_id) = 1))
 );
 
 ALTER TABLE ONLY public.reports FORCE ROW LEVEL SECURITY;
@@ -2414,6 +2417,8 @@ CREATE INDEX report_schedules_owner_idx ON public.report_schedules USING btree (
 
 CREATE INDEX reports_dashboard_idx ON public.reports USING btree (tenant_id, dashboard_id, created_at DESC);
 
+CREATE INDEX reports_dataset_idx ON public.reports USING btree (tenant_id, dataset_id) WHERE (dataset_id IS NOT NULL);
+
 CREATE INDEX reports_expiry_idx ON public.reports USING btree (tenant_id, expires_at) WHERE (download_url <> ''::text);
 
 CREATE INDEX reports_user_idx ON public.reports USING btree (tenant_id, user_id);
@@ -2795,6 +2800,9 @@ ALTER TABLE ONLY public.report_schedules
 
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.reports
+    ADD CONSTRAINT reports_tenant_id_dataset_id_fkey FOREIGN KEY (tenant_id, dataset_id) REFERENCES public.datasets(tenant_id, dataset_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);

@@ -285,6 +285,7 @@ func (p *posted) data() {
 func (p *posted) reportForms() {
 	p.post(p.path("/reports"), "format", "csv")
 	p.post("/reports", "dashboard", p.board.ID.String(), "format", "csv")
+	p.post(views.PathDataset(p.dataset.String())+"/reports", "format", "parquet")
 	fields := []string{"dashboard", p.board.ID.String(), "name", "Weekly", "when", "weekdays at 8:00", "zone", "Europe/London", "format", "CSV",
 		"user", p.users["owner"].String(), "link_above", "1000000"}
 	schedule := p.post(views.PathSchedules, fields...).header.Get("Location")

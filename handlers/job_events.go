@@ -47,7 +47,7 @@ func (h uploadPages) loadEvents(w http.ResponseWriter, r *http.Request) error {
 // watch sends an event "progress" without data whenever the job has got
 // further, and the last one when it ended. What it is up to is asked for by the
 // usual path.
-func (h uploadPages) watch(w http.ResponseWriter, r *http.Request, job uuid.UUID, ended func(context.Context) (bool, error)) error {
+func (c *core) watch(w http.ResponseWriter, r *http.Request, job uuid.UUID, ended func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(r.Context(), longestWatch)
 	defer cancel()
 	control := http.NewResponseController(w)
@@ -59,8 +59,8 @@ func (h uploadPages) watch(w http.ResponseWriter, r *http.Request, job uuid.UUID
 	w.Header().Set("X-Accel-Buffering", "no") // of proxies that would hold it back
 	w.WriteHeader(http.StatusOK)
 	var changes <-chan events.Event
-	if h.Events != nil {
-		changes = h.Events.Subscribe(ctx, actor(r).TenantID.UUID())
+	if c.Events != nil {
+		changes = c.Events.Subscribe(ctx, actor(r).TenantID.UUID())
 	}
 	send := func() bool {
 		_ = control.SetWriteDeadline(time.Now().Add(streamEvery)) // a client that takes nothing for so long is gone

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -43,10 +44,13 @@ import (
 // print pages that the browser was given.
 type printSite struct {
 	*boardSite
-	deps  reports.Deps
-	mu    sync.Mutex
-	last  *goquery.Document
-	asked string
+	deps reports.Deps
+	// origin is what the browser prints from, asks is called before it is answered.
+	origin string
+	mu     sync.Mutex
+	last   *goquery.Document
+	asked  string
+	asks   func()
 }
 
 func newPrintSite(t *testing.T) *printSite {
@@ -62,6 +66,11 @@ func newPrintSite(t *testing.T) *printSite {
 			pages.ServeHTTP(w, r)
 			return
 		}
+		s.mu.Lock()
+		if s.asks != nil {
+			s.asks()
+		}
+		s.mu.Unlock()
 		recorded := httptest.NewRecorder()
 		pages.ServeHTTP(recorded, r)
 		for name, values := range recorded.Header() {
@@ -78,7 +87,8 @@ func newPrintSite(t *testing.T) *printSite {
 		_, _ = w.Write(recorded.Body.Bytes())
 	}))
 	t.Cleanup(server.Close)
-	printing := chromium.New(chromium.Config{Origin: strings.TrimPrefix(server.URL, "http://"), Timeout: 8 * time.Minute})
+	s.origin = strings.TrimPrefix(server.URL, "http://")
+	printing := chromium.New(chromium.Config{Origin: s.origin, Timeout: 8 * time.Minute})
 	t.Cleanup(func() { _ = printing.Close() })
 	s.deps.Renderer = testPrinter{printing}
 	s.Reports = reports.New(s.deps)
@@ -221,6 +231,99 @@ func TestPDFShowsWhatTheScreenShows(t *testing.T) {
 	}
 }
 
+// demoBoards are the demo's dashboards, of every type of widget that it has, over
+// a few thousand flights.
+func (s *printSite) demoBoards(t *testing.T) (boards []dashboards.Dashboard) {
+	t.Helper()
+	ctx, editor := t.Context(), s.editor()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, number := warehouse.Text, warehouse.Float
+	airports, err := s.Datasets.Create(ctx, editor, datasets.NewDataset{Name: "Airports", Columns: []datasets.NewColumn{{Name: "iata", Type: text}, {Name: "name", Type: text},
+		{Name: "city", Type: text}, {Name: "state", Type: text}, {Name: "country", Type: text}, {Name: "latitude", Type: number}, {Name: "longitude", Type: number}}})
+	check(err)
+	places := datasets.AppendRequest{Columns: []string{"iata", "name", "city", "state", "country", "latitude", "longitude"}}
+	for i := range 30 {
+		places.Rows = append(places.Rows, []any{fmt.Sprintf("A%02d", i), fmt.Sprintf("Airport of town %d", i), fmt.Sprintf("Town %d", i), fmt.Sprintf("S%d", i%11), "USA", 30 + float64(i)/3, -120 + float64(i)*1.5})
+	}
+	_, err = s.Datasets.AppendRows(ctx, editor, airports, places)
+	check(err)
+	flights, err := s.Datasets.Create(ctx, editor, datasets.NewDataset{Name: "Flights", TimeColumn: "date", RelativeToNewest: true, Columns: []datasets.NewColumn{
+		{Name: "date", Type: warehouse.Timestamp}, {Name: "delay", Type: warehouse.Integer}, {Name: "distance", Type: warehouse.Integer}, {Name: "origin", Type: text}, {Name: "destination", Type: text}}})
+	check(err)
+	rows := datasets.AppendRequest{Columns: []string{"date", "delay", "distance", "origin", "destination"}}
+	for i := range 12_000 {
+		at := time.Date(2001, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 14 * time.Minute)
+		rows.Rows = append(rows.Rows, []any{at, (i*37)%140 - 20, 100 + (i*53)%2600, fmt.Sprintf("A%02d", (i*i)%30), fmt.Sprintf("A%02d", (i*7+1)%30)})
+	}
+	_, err = s.Datasets.AppendRows(ctx, editor, flights, rows)
+	check(err)
+	for _, end := range []string{"origin", "destination"} {
+		check(s.Datasets.AddLookup(ctx, editor, flights, datasets.NewLookup{Name: end + "_airport", Column: end, Target: airports.String(), Key: "iata"}))
+	}
+	for _, b := range dashboards.DemoFlights(dashboards.DemoDatasets{Flights: flights, Replay: flights}) {
+		d, err := s.Dashboards.Create(ctx, editor, b)
+		check(err)
+		boards = append(boards, d)
+	}
+	return boards
+}
+
+// Every widget of the demo shows the same on paper: its figures, legends and
+// rows stand in the PDF, and its chart or map is drawn from the same data.
+func TestDemoDashboardsOnPaper(t *testing.T) {
+	t.Parallel()
+	s := newPrintSite(t)
+	types, values := map[string]bool{}, 0
+	for _, board := range s.demoBoards(t) {
+		body, stated := s.render(t, board.ID, reports.Spec{Format: reports.PDF, Paper: reports.Letter})
+		if stated.FailedWidgets != 0 || stated.Widgets != len(board.Config.Widgets) {
+			t.Errorf("%s: %+v", board.Name, stated)
+		}
+		text := textOf(t, body)
+		page := s.as(t, "editor").get(views.PathDashboard(board.ID.String())).want(http.StatusOK).page
+		page.Find(".w").Each(func(_ int, w *goquery.Selection) {
+			id := w.AttrOr("data-widget", "")
+			printed := s.last.Find(`[data-widget="` + id + `"]`)
+			kind := string(board.Config.Widgets[id].Type)
+			types[kind] = true
+			before := values
+			w.Find(".w-title, .kpi-value, .kpi-note .num, .donut-total b, .legend-rows b, .legend-rows span").Each(func(_ int, v *goquery.Selection) {
+				if want := plainText(v.Text()); want != "" {
+					values++
+					if !strings.Contains(text, want) {
+						t.Errorf("%s, %s: %q of the screen is not in the PDF", board.Name, id, want)
+					}
+				}
+			})
+			w.Find("df-chart > script, df-map > script").Each(func(i int, data *goquery.Selection) {
+				values++
+				if got := printed.Find("df-chart > script, df-map > script").Eq(i).Text(); got == "" || got != data.Text() {
+					t.Errorf("%s, %s (%s) is drawn from other data: %.120s instead of %.120s", board.Name, id, kind, got, data.Text())
+				}
+			})
+			// The first page of a table is the beginning of what is on paper.
+			onPaper := printed.Find("tbody tr")
+			w.Find("tbody tr").Each(func(i int, row *goquery.Selection) {
+				values++
+				if got, want := plainText(onPaper.Eq(i).Text()), plainText(row.Text()); got != want || want == "" {
+					t.Errorf("%s, %s, row %d: %q instead of %q", board.Name, id, i, got, want)
+				}
+			})
+			if values == before {
+				t.Errorf("%s, %s (%s): nothing was compared", board.Name, id, kind)
+			}
+		})
+	}
+	if len(types) < 9 || values < 90 {
+		t.Errorf("%d values of %d types were compared: %v", values, len(types), types)
+	}
+}
+
 func TestPaperAndPictures(t *testing.T) {
 	t.Parallel()
 	s := newPrintSite(t)
@@ -343,7 +446,7 @@ func (r *heldRenderer) Render(ctx context.Context, d reports.Document) ([]byte, 
 }
 
 // run does the job of a report, as a worker does.
-func (s *printSite) run(t *testing.T, service *reports.Service, tenant ids.Tenant, id ids.Report) error {
+func (s *boardSite) run(t *testing.T, service *reports.Service, tenant ids.Tenant, id ids.Report) error {
 	t.Helper()
 	var job uuid.UUID
 	err := s.pool.InTenantTx(t.Context(), tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
@@ -567,8 +670,16 @@ func TestOtherWorkspacesFindNoReports(t *testing.T) {
 			"Open":    func() error { _, err := s.Reports.Open(t.Context(), a, r.ID, "1", ""); return err },
 			"Request": func() error { _, err := s.Reports.Request(t.Context(), a, s.board.ID, r.Spec); return err },
 			"Render":  func() error { _, err := s.Reports.Render(t.Context(), a, s.board.ID, r.Spec, io.Discard); return err },
+			"RequestDataset": func() error {
+				_, err := s.Reports.RequestDataset(t.Context(), a, s.dataset, reports.Spec{Format: reports.CSV})
+				return err
+			},
+			"RenderDataset": func() error {
+				_, err := s.Reports.RenderDataset(t.Context(), a, s.dataset, reports.Spec{Format: reports.CSV}, io.Discard)
+				return err
+			},
 		} {
-			if err := call(); !errors.Is(err, reports.ErrNotFound) && !errors.Is(err, dashboards.ErrNotFound) {
+			if err := call(); !errors.Is(err, reports.ErrNotFound) && !errors.Is(err, dashboards.ErrNotFound) && !errors.Is(err, datasets.ErrNotFound) {
 				t.Errorf("%s %s: %v", name, method, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -21,13 +23,15 @@ import (
 	"github.com/dataflowhq/dataflow/views/messages"
 )
 
-// reportPages makes files of dashboards: a form, a report that a worker makes,
-// and its download.
+// reportPages makes files of dashboards and of datasets: a form, a report that a
+// worker makes, and its download.
 type reportPages struct{ *core }
 
 func (h reportPages) routes(r chi.Router) {
 	r.Get("/dashboards/{id}/download", handle(h.form))
 	r.Post("/dashboards/{id}/reports", handle(h.request))
+	r.Get("/datasets/{id}/download", handle(h.datasetForm))
+	r.Post("/datasets/{id}/reports", handle(h.requestDataset))
 	r.Get("/reports", handle(h.list))
 	r.Post("/reports", handle(h.request))
 	r.Get("/reports/{report}", handle(h.show))
@@ -35,6 +39,7 @@ func (h reportPages) routes(r chi.Router) {
 
 // streams: a file is sent as it is, with no compression in its way.
 func (h reportPages) streams(r chi.Router) {
+	r.Get("/reports/{report}/events", handle(h.events))
 	r.Get("/reports/{report}/file", handle(h.noted("report.downloaded", "report", "report", h.file)))
 }
 
@@ -73,21 +78,61 @@ func paperOf(tag string) reports.Paper {
 	return reports.A4
 }
 
-// request takes the form, or the same fields with the dashboard's id from a
-// program.
+// datasetForm asks in which form to download a dataset.
+func (h reportPages) datasetForm(w http.ResponseWriter, r *http.Request) error {
+	d, err := datasetPages(h).get(r)
+	if err != nil {
+		return err
+	}
+	props := views.DownloadProps{Dataset: d.ID.String(), Name: d.Name, Spec: reports.Spec{Format: reports.CSV}}
+	return home(h).form(w, r, http.StatusOK, messages.T(r.Context(), "reports.download_title"), views.DownloadForm(props))
+}
+
+// requestDataset takes the form of datasetForm, or the same fields with the
+// dataset's id from a program.
+func (h reportPages) requestDataset(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	id, err := datasetID(r)
+	if chi.URLParam(r, "id") == "" {
+		if id, err = ids.Parse[ids.Dataset](r.PostFormValue("dataset")); err != nil {
+			err = datasets.ErrNotFound.Wrap(err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	spec := reports.Spec{Format: formatOf(r), Plain: r.PostFormValue("plain") == "true"}
+	report, err := h.Reports.RequestDataset(r.Context(), actor(r), id, spec)
+	if err != nil {
+		return err
+	}
+	return h.requested(w, r, report)
+}
+
+func formatOf(r *http.Request) reports.Format {
+	return reports.Format(strings.ToUpper(r.PostFormValue("format")))
+}
+
+// request takes the form, or the same fields with the id of a dashboard or of a
+// dataset from a program.
 func (h reportPages) request(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
 	id, err := dashboardID(r)
 	if chi.URLParam(r, "id") == "" {
+		if r.PostFormValue("dashboard") == "" && r.PostFormValue("dataset") != "" {
+			return h.requestDataset(w, r)
+		}
 		id, err = ids.Parse[ids.Dashboard](r.PostFormValue("dashboard"))
 	}
 	if err != nil {
 		return dashboards.ErrNotFound.Wrap(err)
 	}
 	paper, side, _ := strings.Cut(r.PostFormValue("paper"), " ")
-	spec := reports.Spec{Format: reports.Format(strings.ToUpper(r.PostFormValue("format"))), Filters: r.PostFormValue("filters"),
+	spec := reports.Spec{Format: formatOf(r), Plain: r.PostFormValue("plain") == "true", Filters: r.PostFormValue("filters"),
 		Snapshot: r.PostFormValue("snapshot"), Paper: reports.Paper(paper), Landscape: side == "landscape"}
 	for _, widget := range r.PostForm["widget"] {
 		if widget != "" {
@@ -98,6 +143,12 @@ func (h reportPages) request(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.requested(w, r, report)
+}
+
+// requested answers a report that was just asked for: JSON, the dialog that
+// follows it, or its page.
+func (h reportPages) requested(w http.ResponseWriter, r *http.Request, report reports.Report) error {
 	if wantsJSON(r) {
 		return renderJSON(w, http.StatusAccepted, reportJSON(report))
 	}
@@ -114,7 +165,15 @@ func (h reportPages) props(r *http.Request, report reports.Report) views.ReportP
 
 // reportJSON is a report as programs see it.
 func reportJSON(r reports.Report) map[string]any {
-	out := map[string]any{"report_id": r.ID.String(), "dashboard_id": r.Dashboard.String(), "format": r.Format, "status": r.Status, "created_at": r.CreatedAt}
+	out := map[string]any{"report_id": r.ID.String(), "format": r.Format, "status": r.Status, "created_at": r.CreatedAt}
+	if r.Dataset.IsZero() {
+		out["dashboard_id"] = r.Dashboard.String()
+	} else {
+		out["dataset_id"] = r.Dataset.String()
+	}
+	if r.Status == reports.Running {
+		out["progress"] = r.Progress
+	}
 	switch {
 	case r.Link != "":
 		out["name"], out["stated"], out["expires_at"] = r.Name, r.Stated, r.ExpiresAt
@@ -158,8 +217,28 @@ func (h reportPages) show(w http.ResponseWriter, r *http.Request) error {
 	if wantsJSON(r) {
 		return renderJSON(w, http.StatusOK, reportJSON(report))
 	}
+	props := h.props(r, report)
+	if isPartial(r) {
+		return render(w, r, http.StatusOK, views.ReportNews(props))
+	}
 	return renderPage(w, r, http.StatusOK, views.PageProps{Title: report.Name, Crumbs: []views.Crumb{{Label: messages.T(r.Context(), "reports.title"), Href: views.PathReports}}},
-		views.ReportStatus(h.props(r, report)))
+		views.ReportFollowed(props))
+}
+
+// events tells that a report has got further.
+func (h reportPages) events(w http.ResponseWriter, r *http.Request) error {
+	id, err := reportID(r)
+	if err != nil {
+		return err
+	}
+	report, err := h.Reports.Get(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	return h.watch(w, r, report.JobID(), func(ctx context.Context) (bool, error) {
+		report, err := h.Reports.Get(ctx, actor(r), id)
+		return report.Status.Over(), err
+	})
 }
 
 // file sends the file, or the part of it that a resumed download asks for.

@@ -12,6 +12,19 @@ ON CONFLICT (tenant_id, kind, unique_key) WHERE state = 'queued' AND attempt = 0
     DO UPDATE SET run_at = LEAST(control.jobs.run_at, excluded.run_at)
 RETURNING job_id;
 
+-- JobInsertOf is JobInsert for many of one kind.
+-- name: JobInsertOf :exec
+INSERT INTO control.jobs (job_id, tenant_id, kind, version, payload, queue, run_at, unique_key)
+SELECT n.job_id, @tenant_id::uuid, @kind::text, @version::int, n.payload, @queue::text, COALESCE(NULLIF(n.run_at, '0001-01-01Z'::timestamptz), now()), NULLIF(n.unique_key, '')
+FROM (SELECT unnest(@job_ids::uuid[]) AS job_id, unnest(@payloads::jsonb[]) AS payload, unnest(@run_ats::timestamptz[]) AS run_at, unnest(@unique_keys::text[]) AS unique_key) n
+ON CONFLICT (tenant_id, kind, unique_key) WHERE state = 'queued' AND attempt = 0 AND unique_key IS NOT NULL
+    DO UPDATE SET run_at = LEAST(control.jobs.run_at, excluded.run_at);
+
+-- JobCloseOf ends those of some keys that have not begun: their work is done.
+-- name: JobCloseOf :exec
+UPDATE control.jobs SET state = 'done', lease_until = NULL, finished_at = now()
+WHERE tenant_id = @tenant_id AND kind = @kind AND unique_key = ANY(@unique_keys::text[]) AND state = 'queued' AND attempt = 0;
+
 -- JobNotify tells every relay and worker when this transaction commits.
 -- name: JobNotify :exec
 SELECT pg_notify('dataflow_jobs', @payload::text);

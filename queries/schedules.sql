@@ -39,6 +39,36 @@ ORDER BY lower(s.name), s.schedule_id LIMIT 1000;
 SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
 FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id FOR UPDATE;
 
+-- ScheduleListDueBeside names those that are due at the moment of one, the ones
+-- after it first; uses report_schedules_due_idx.
+-- name: ScheduleListDueBeside :many
+SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.zone FROM report_schedules s
+WHERE s.tenant_id = @tenant_id AND s.next_at = @due_at::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> @schedule_id
+ORDER BY s.schedule_id < @schedule_id, s.schedule_id LIMIT @row_limit;
+
+-- ScheduleLockDue reads those of a list that are still due at a moment and that
+-- nobody else has, and keeps others from them.
+-- name: ScheduleLockDue :many
+SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+FROM report_schedules
+WHERE tenant_id = @tenant_id AND schedule_id = ANY(@schedules::uuid[]) AND next_at = @due_at::timestamptz AND paused_at IS NULL
+ORDER BY schedule_id FOR UPDATE SKIP LOCKED;
+
+-- ScheduleSetNextOf says when each of a list is due.
+-- name: ScheduleSetNextOf :exec
+UPDATE report_schedules s SET next_at = n.next_at
+FROM (SELECT unnest(@schedules::uuid[]) AS schedule_id, unnest(@nexts::timestamptz[]) AS next_at) n
+WHERE s.tenant_id = @tenant_id AND s.schedule_id = n.schedule_id;
+
+-- RunInsertOf adds the run of a slot for each of a list of schedules, and answers
+-- those that were not there.
+-- name: RunInsertOf :many
+INSERT INTO report_runs (tenant_id, run_id, schedule_id, slot, cause, due_at)
+SELECT @tenant_id::uuid, r.run_id, r.schedule_id, @slot::text, 'time', @due_at::timestamptz
+FROM (SELECT unnest(@runs::uuid[]) AS run_id, unnest(@schedules::uuid[]) AS schedule_id) r
+ON CONFLICT (tenant_id, schedule_id, slot) DO NOTHING
+RETURNING run_id;
+
 -- ScheduleSetNext says when it is due.
 -- name: ScheduleSetNext :exec
 UPDATE report_schedules SET next_at = sqlc.narg(next_at) WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;

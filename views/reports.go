@@ -24,9 +24,14 @@ func pathDownload(id string) string { return PathDashboard(id) + "/download" }
 // PathRequestReport takes the form of pathDownload.
 func PathRequestReport(id string) string { return PathDashboard(id) + "/reports" }
 
-// DownloadProps asks in which form to download a dashboard or one widget.
+// pathDownloadDataset is pathDownload of a dataset.
+func pathDownloadDataset(id string) string { return PathDataset(id) + "/download" }
+
+// DownloadProps asks in which form to download a dashboard, one widget, or a
+// dataset.
 type DownloadProps struct {
 	Dashboard string // id
+	Dataset   string // id; nothing else but Name and Spec is looked at then
 	Name      string // what is downloaded, for people
 	Widget    string // id; empty for all
 	Chart     bool   // of the widget: it can be an SVG
@@ -38,14 +43,28 @@ type DownloadProps struct {
 // formats are those that what is downloaded can have.
 func (p DownloadProps) formats(ctx context.Context) []ui.Option {
 	list := []reports.Format{reports.PDF, reports.XLSX, reports.CSV, reports.NDJSON, reports.PNG}
+	if p.Widget != "" {
+		list = append(list, reports.Parquet)
+	}
 	if p.Widget != "" && p.Chart {
 		list = append(list, reports.SVG)
+	}
+	if p.Dataset != "" {
+		list = reports.DatasetFormats
 	}
 	options := make([]ui.Option, len(list))
 	for i, f := range list {
 		options[i] = ui.Option{Value: string(f), Label: messages.T(ctx, "reports.format_"+string(f)), Selected: f == p.Spec.Format}
 	}
 	return options
+}
+
+// action is where the form goes.
+func (p DownloadProps) action() string {
+	if p.Dataset != "" {
+		return PathDataset(p.Dataset) + "/reports"
+	}
+	return PathRequestReport(p.Dashboard)
 }
 
 // ReportProps is one report as its page or dialog shows it.
@@ -55,15 +74,20 @@ type ReportProps struct {
 	Zone   *time.Location
 }
 
-// ReportID is the element that follows a report.
-const ReportID = "report"
+// ReportID is the element that follows a report, reportLiveID that which hears
+// of it.
+const (
+	ReportID     = "report"
+	reportLiveID = "report-live"
+)
 
-// following has the page ask again while the report is made.
+// following has the page ask again while the report is made: when it is told
+// to, and now and then where it is told nothing.
 func (p ReportProps) following() templ.Attributes {
 	if p.Report.Status.Over() {
 		return nil
 	}
-	return templ.Attributes{"hx-get": PathReport(p.Report.ID.String()), "hx-trigger": "load delay:700ms", "hx-target": "#" + ReportID, "hx-swap": "outerHTML"}
+	return templ.Attributes{"hx-get": PathReport(p.Report.ID.String()), "hx-trigger": "df:progress from:body, every 2s", "hx-target": "#" + ReportID, "hx-swap": "outerHTML"}
 }
 
 // FileHref is where the file is; empty where there is none.
@@ -91,7 +115,12 @@ func (p ReportProps) phase(ctx context.Context) string {
 		return messages.T(ctx, "reports.drawing", "Count", p.Report.Progress.Rows, "All", p.Report.Progress.RowsTotal)
 	case "printing":
 		return messages.T(ctx, "reports.printing")
+	case "rows":
+		return messages.T(ctx, "reports.writing_rows", "Count", p.Report.Progress.RowsTotal, "Rows", p.Locale.Integer(p.Report.Progress.Rows), "All", p.Locale.Integer(p.Report.Progress.RowsTotal))
 	case "writing":
+		if n := p.Report.Progress.Bytes; n > 0 {
+			return messages.T(ctx, "reports.writing_bytes", "Size", p.Locale.FileSize(n))
+		}
 		return messages.T(ctx, "reports.writing")
 	}
 	return messages.T(ctx, "reports.waiting")

@@ -133,7 +133,7 @@ func (q *groupQuery) plain() string {
 			x := q.formula(&p.Measures[i].Node, func(atom int) string { return finished(&p.Atoms[atom], g.atoms[atom]) })
 			columns = append(columns, fmt.Sprintf("%s AS m%d", x, i))
 		}
-		return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims)) + orderSQL(q.orderKeys()) + q.limit()
+		return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims)) + orderSQL(q.orderKeys()) + q.c.limitSQL()
 	}
 	groups := q.groups()
 	from := "(" + groups + ") AS g"
@@ -145,17 +145,7 @@ func (q *groupQuery) plain() string {
 	inner := "SELECT " + strings.Join(columns, ", ") + " FROM " + from
 	sql := q.prefix() + "SELECT " + strings.Join(q.output(), ", ") + " FROM (" + inner + ") AS r" + whereSQL(q.havings())
 	sql += orderSQL(q.orderKeys())
-	return sql + q.limit()
-}
-
-// limit asks for one row more than the answer shows, to know whether it was cut.
-func (q *groupQuery) limit() string {
-	p := q.c.p
-	sql := fmt.Sprintf(" LIMIT %d", min(p.Limit, q.c.maxRows)+1)
-	if p.Offset > 0 {
-		sql += fmt.Sprintf(" OFFSET %d", p.Offset)
-	}
-	return sql
+	return sql + q.c.limitSQL()
 }
 
 // output lists the result columns by their inner names.

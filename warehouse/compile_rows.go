@@ -41,9 +41,21 @@ func (c *compiler) plainRows(extra []predicate) string {
 		}
 	}
 	sql := "SELECT " + strings.Join(output, ", ") + s.from() + orderSQL(keys)
-	sql += fmt.Sprintf(" LIMIT %d", min(p.Limit, c.maxRows)+1)
-	if p.Offset > 0 {
-		sql += fmt.Sprintf(" OFFSET %d", p.Offset)
+	return sql + c.limitSQL()
+}
+
+// limitSQL asks for one row more than the answer shows, to know whether it was
+// cut. A whole answer has what the plan says, and no limit where it says none.
+func (c *compiler) limitSQL() string {
+	sql := ""
+	switch {
+	case !c.whole:
+		sql = fmt.Sprintf(" LIMIT %d", min(c.p.Limit, c.maxRows)+1)
+	case c.p.Limit > 0:
+		sql = fmt.Sprintf(" LIMIT %d", c.p.Limit)
+	}
+	if c.p.Offset > 0 {
+		sql += fmt.Sprintf(" OFFSET %d", c.p.Offset)
 	}
 	return sql
 }

@@ -86,4 +86,7 @@ type Query struct {
 	Now time.Time
 	// Exact forbids an answer from sample segments.
 	Exact bool
+	// Stored has Export and Stream give plain rows without an order in the spec
+	// as they are stored, instead of the newest first.
+	Stored bool
 }

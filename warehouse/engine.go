@@ -112,6 +112,8 @@ type Engine struct {
 	speed     *speed
 	hot       *hotCopies
 	values    *valueIndexes
+	exports   chan struct{} // a place for each that may run
+	exporters *instances    // what exports of plain rows run on
 	metrics   *metrics
 
 	// firstWindow is how many rows a page reads first when it is not known
@@ -162,6 +164,10 @@ func New(cfg Config) *Engine {
 	}
 	e.hot = newHotCopies(cfg.HotBytes)
 	e.values = newValueIndexes()
+	e.exports = make(chan struct{}, max(1, cfg.MaxConcurrent/2))
+	exporters := cfg
+	exporters.MaxInstances = cap(e.exports)
+	e.exporters = newInstances(exporters, exportMemory)
 	e.closing, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, cfg.Metrics)
 	return e
@@ -174,6 +180,7 @@ func (e *Engine) Close() error {
 	e.values.close()
 	e.background.Wait()
 	e.instances.close()
+	e.exporters.close()
 	if e.work == nil {
 		return nil
 	}
@@ -353,17 +360,17 @@ func (e *Engine) fromSecond(ctx context.Context, digest string) *Result {
 
 // connect opens what the engine itself needs, then a connection for the tenant.
 func (e *Engine) connect(ctx context.Context, tenant string) (*instance, *connection, error) {
+	return e.connectTo(ctx, e.instances, tenant)
+}
+
+func (e *Engine) connectTo(ctx context.Context, to *instances, tenant string) (*instance, *connection, error) {
 	e.once.Do(func() {
 		e.initErr = e.prepare()
 	})
 	if e.initErr != nil {
 		return nil, nil, fmt.Errorf("prepare engine directory: %w", e.initErr)
 	}
-	in, conn, err := e.instances.acquire(ctx, tenant)
-	if err != nil {
-		return nil, nil, err
-	}
-	return in, conn, nil
+	return to.acquire(ctx, tenant)
 }
 
 // prepare makes the engine's directory and starts what works in the background.
@@ -375,7 +382,7 @@ func (e *Engine) prepare() error {
 	if err := os.Mkdir(work.join("hot"), 0o700); err != nil {
 		return err
 	}
-	e.work, e.instances.work = work, work
+	e.work, e.instances.work, e.exporters.work = work, work, work
 	e.background.Add(1)
 	go func() {
 		defer e.background.Done()

@@ -21,7 +21,6 @@ type instances struct {
 	mu     sync.Mutex
 	open   map[string]*instance
 	recent *list.List // of *instance, most recent first
-	serial int
 	closed bool
 }
 
@@ -170,11 +169,8 @@ func (s *instances) count() int {
 // start opens an instance that can read segments, spill, and nothing else.
 func (s *instances) start() (*database, error) {
 	// Instances must not share it: DuckDB names spilled files by number.
-	s.mu.Lock()
-	s.serial++
-	spill := s.work.join(fmt.Sprintf("spill-%d", s.serial))
-	s.mu.Unlock()
-	if err := os.Mkdir(spill, 0o700); err != nil {
+	spill, err := os.MkdirTemp(s.work.path, "spill-")
+	if err != nil {
 		return nil, fmt.Errorf("create spill directory: %w", err)
 	}
 	db, err := openDatabase(":memory:", map[string]string{

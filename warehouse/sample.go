@@ -306,7 +306,7 @@ func (e *Engine) estimateSQL(ctx context.Context, conn *connection, c *compiler)
 	}
 	output = append(output, "enough", "count(*) OVER () AS groups")
 	sql := "SELECT " + strings.Join(output, ", ") + " FROM (SELECT " + strings.Join(columns, ", ") + " FROM " + from + ") AS r"
-	return sql + orderSQL(q.orderKeys()) + q.limit(), nil
+	return sql + orderSQL(q.orderKeys()) + q.c.limitSQL(), nil
 }
 
 // estimateOf is the SQL of a measure, of its relative standard error and of

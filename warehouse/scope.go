@@ -16,6 +16,7 @@ type compiler struct {
 	before  *source   // the base for the earlier span of a comparison
 	lookups []*source // of p.Lookups
 	maxRows int       // one row more than an answer may have is asked for
+	whole   bool      // all rows are asked for, whatever an answer may have
 	notes   []string
 }
 

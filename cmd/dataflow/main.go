@@ -41,6 +41,7 @@ var commands = []command{
 	{"worker", "run the jobs alone, against given servers", runWorker},
 	{"import", "load a file into a dataset", runImport},
 	{"query", "answer a query over a dataset", runQuery},
+	{"export", "write all rows of a dataset that a person sees", runExport},
 	{"report", "make the file of a dashboard that a person would get", runReport},
 	{"datasets", "list, restore, change and delete datasets", runDatasets},
 	{"dashboards", "write dashboards as files, and make them what files say", runDashboards},

@@ -41,6 +41,9 @@ func TestReportMistakes(t *testing.T) {
 		"no dashboard": {"report", "--as", "a@b.c", "--out", "x.pdf"},
 		"nobody":       {"report", "Sales", "--out", "x.pdf"},
 		"no file":      {"report", "Sales", "--as", "a@b.c"},
+		"no dataset":   {"export", "--as", "a@b.c", "--out", "x.csv"},
+		"for nobody":   {"export", "Sales", "--out", "x.csv"},
+		"to nowhere":   {"export", "Sales", "--as", "a@b.c"},
 	} {
 		if status, out, errs := try(t, []string{"DATAFLOW_DATA_DIR=" + t.TempDir()}, args...); status != statusUsage || out != "" || !strings.HasPrefix(errs, "usage.invalid:") {
 			t.Errorf("%s: %d, %q, %q", name, status, out, errs)

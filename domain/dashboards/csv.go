@@ -3,33 +3,44 @@ package dashboards
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
-// csvCells and csvRows bound what is fetched at a time, so that a download of
-// any length needs the same memory.
-const (
-	csvCells = 500_000
-	csvRows  = warehouse.MaxLimit
-)
+// headCells is how many values of plain rows are asked for at first: what has
+// more is streamed.
+const headCells = 100_000
 
-// Rows are all rows of a widget, exact and in one order, read in parts.
+// Rows are all rows of a widget or of a dataset, exact and in one order. Those
+// that are many are never in memory together.
 type Rows struct {
 	Title   string
 	Columns []RowColumn
+	// Dataset is the version that a dataset's rows are of, Sees what the person
+	// sees of it (datasets.Dataset.Sees); zero for the rows of a widget.
+	Version int64
+	Sees    string
+
 	svc     *Service
-	view    *View
-	plan    *Plan
-	head    *warehouse.Result // the first rows, already asked
-	step    int
+	actor   access.Actor
+	request datasets.QueryRequest // for all of them
+	zone    *time.Location
+	head    *warehouse.Result // all rows where streamed is false
+	known   int64             // how many they are, -1 where it has to be asked
+	count   *warehouse.Spec   // for how many they are
+	// streamed tells that head has only the first ones, or none.
+	streamed bool
 }
 
 // RowColumn is one column of Rows.
@@ -56,87 +67,85 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 		return nil, err
 	}
 	copied := *p
-	c := &Rows{Title: p.Widget.Title, svc: s, view: v, plan: &copied}
-	spec := &copied.main
 	copied.exact = true
+	spec := copied.main
+	limit := p.Widget.Query.Limit
+	step := 0
 	if plain := len(spec.Columns); plain > 0 {
-		// Pages of rows must not overlap: equal sort keys are told apart by all
-		// other columns.
-		ordered := map[string]bool{}
-		spec.Order = append([]warehouse.Order(nil), spec.Order...)
-		for _, o := range spec.Order {
-			ordered[o.By] = true
+		step = min(max(headCells/plain, 1), warehouse.MaxLimit)
+		spec.Limit, spec.Offset = step, 0
+		if limit > 0 {
+			spec.Limit = min(step, limit)
 		}
-		for _, column := range spec.Columns {
-			if !ordered[column] {
-				spec.Order = append(spec.Order, warehouse.Order{By: column})
-			}
-		}
-		c.step = min(max(csvCells/plain, 1), csvRows)
-		spec.Limit, spec.Offset = c.step, 0
-	} else if p.Widget.Query.Limit == 0 && !spec.Other {
-		spec.Limit = csvRows
+	} else if limit == 0 && !spec.Other {
+		spec.Limit = warehouse.MaxLimit
 	}
-	var err error
-	if c.head, err = s.ask(ctx, v, &copied, *spec); err != nil {
+	head, err := s.ask(ctx, v, &copied, spec)
+	if err != nil {
 		return nil, err
 	}
-	if c.step == 0 && c.head.More && spec.Limit == csvRows {
-		return nil, warehouse.ErrTooManyRows.With("The widget has more than %d groups. Filter it, or group more coarsely.", csvRows)
+	if step == 0 && head.More && spec.Limit == warehouse.MaxLimit {
+		return nil, warehouse.ErrTooManyRows.With("The widget has more than %d groups. Filter it, or group more coarsely.", warehouse.MaxLimit)
 	}
-	for i := range c.head.Columns {
-		c.Columns = append(c.Columns, c.column(&c.head.Columns[i]))
+	c := &Rows{Title: p.Widget.Title, svc: s, actor: v.actor, zone: v.Zone, head: head, known: int64(head.Rows)}
+	if step > 0 {
+		// From here on all of them.
+		spec.Limit = limit
+		if c.streamed = head.Rows == step && limit != step; c.streamed {
+			c.known, c.count = -1, copied.count
+		}
+	}
+	c.request = datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: true, Now: v.now}
+	for i := range head.Columns {
+		c.Columns = append(c.Columns, copied.rowColumn(&head.Columns[i]))
+	}
+	return c, nil
+}
+
+// OpenDataset are all rows of a dataset that the actor sees, in the order in
+// which they are stored. Nothing of them is read yet but their number.
+//
+// Errors: those of datasets.Whole.
+func (s *Service) OpenDataset(ctx context.Context, actor access.Actor, id ids.Dataset) (*Rows, error) {
+	whole, err := s.datasets.Whole(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &Rows{Title: whole.Name, Version: whole.Version, Sees: whole.Sees, svc: s, actor: actor, zone: actor.Location(), request: whole.Request,
+		known: whole.Rows, streamed: true}
+	for _, column := range whole.Columns {
+		f := column.Format
+		c.Columns = append(c.Columns, RowColumn{Name: column.Name, Type: column.Type,
+			Format: charts.Format{Style: f.Style, Currency: f.Currency, Unit: f.Unit, Decimals: f.Decimals}})
 	}
 	return c, nil
 }
 
 // Count is how many rows there are, before they are read.
 func (c *Rows) Count(ctx context.Context) (int64, error) {
-	if c.step == 0 || c.head.Rows < c.step || c.plan.count == nil {
-		return int64(c.head.Rows), nil
+	if c.known >= 0 || c.count == nil {
+		return c.known, nil
 	}
-	counted, err := c.svc.ask(ctx, c.view, c.plan, *c.plan.count)
+	request := c.request
+	request.Spec = *c.count
+	counted, err := c.svc.datasets.Query(ctx, c.actor, request)
 	if err != nil {
 		return 0, err
 	}
-	n := counted.Columns[0].Ints[0]
-	if limit := int64(c.plan.Widget.Query.Limit); limit > 0 {
-		n = min(n, limit)
+	c.known = counted.Columns[0].Ints[0]
+	if limit := int64(c.request.Spec.Limit); limit > 0 {
+		c.known = min(c.known, limit)
 	}
-	return n, nil
+	return c.known, nil
 }
 
-// Each hands on the rows in parts: the first rows of a shared answer, which
-// must not be changed.
+// Each hands on the rows in parts, which are valid until read returns and must
+// not be changed.
 func (c *Rows) Each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
-	if c.step == 0 || c.head.Rows < c.step { // all is here already
-		return c.each(ctx, read)
+	if !c.streamed {
+		return read(c.head, c.head.Rows)
 	}
-	return c.svc.Hold(ctx, c.view, "download", func(ctx context.Context) error { return c.each(ctx, read) })
-}
-
-func (c *Rows) each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
-	result, offset := c.head, 0
-	limit := c.plan.Widget.Query.Limit
-	for {
-		rows := result.Rows
-		if c.step > 0 && limit > 0 {
-			rows = min(rows, limit-offset)
-		}
-		if err := read(result, rows); err != nil {
-			return err
-		}
-		offset += result.Rows
-		if c.step == 0 || result.Rows < c.step || limit > 0 && offset >= limit {
-			return nil
-		}
-		spec := c.plan.main
-		spec.Offset = offset
-		var err error
-		if result, err = c.svc.ask(ctx, c.view, c.plan, spec); err != nil {
-			return fmt.Errorf("read rows from %d: %w", offset, err)
-		}
-	}
+	return c.svc.datasets.Stream(ctx, c.actor, c.request, func(part *warehouse.Result) error { return read(part, part.Rows) })
 }
 
 // CSVStyle is how a CSV is written.
@@ -159,9 +168,12 @@ func CSVFor(l *locale.Locale) CSVStyle {
 
 // WriteCSV writes the rows as RFC 4180 with CRLF and answers how many they
 // are. Texts that a spreadsheet would take for a formula begin with an
-// apostrophe.
+// apostrophe. Many rows are written by the warehouse, in the same form.
 func (c *Rows) WriteCSV(ctx context.Context, out io.Writer, style CSVStyle) (int64, error) {
-	w := newCSVWriter(out, style, c.view.Zone)
+	if c.streamed {
+		return c.export(ctx, out, warehouse.Export{Format: warehouse.ExportCSV, BOM: style.BOM, Separator: style.Separator, Point: style.Point})
+	}
+	w := newCSVWriter(out, style, c.zone)
 	for i, column := range c.Columns {
 		if i > 0 {
 			w.WriteByte(w.Separator)
@@ -169,42 +181,50 @@ func (c *Rows) WriteCSV(ctx context.Context, out io.Writer, style CSVStyle) (int
 		w.field(column.Name)
 	}
 	w.WriteString("\r\n")
-	var total int64
-	err := c.Each(ctx, func(part *warehouse.Result, rows int) error {
-		for row := range rows {
-			for i := range part.Columns {
-				if i > 0 {
-					w.WriteByte(w.Separator)
-				}
-				w.value(&part.Columns[i], row)
+	for row := range c.head.Rows {
+		for i := range c.head.Columns {
+			if i > 0 {
+				w.WriteByte(w.Separator)
 			}
-			w.WriteString("\r\n")
+			w.value(&c.head.Columns[i], row)
 		}
-		total += int64(rows)
-		return w.Flush()
-	})
-	return total, err
+		w.WriteString("\r\n")
+	}
+	return int64(c.head.Rows), w.Flush()
 }
 
-func (c *Rows) column(col *warehouse.ResultColumn) RowColumn {
+// WriteParquet writes the rows as a Parquet file, moments in UTC, and answers
+// how many they are.
+func (c *Rows) WriteParquet(ctx context.Context, out io.Writer) (int64, error) {
+	return c.export(ctx, out, warehouse.Export{Format: warehouse.ExportParquet})
+}
+
+func (c *Rows) export(ctx context.Context, out io.Writer, x warehouse.Export) (int64, error) {
+	for _, column := range c.Columns {
+		x.Names = append(x.Names, column.Name)
+	}
+	return c.svc.datasets.Export(ctx, c.actor, c.request, x, out)
+}
+
+func (p *Plan) rowColumn(col *warehouse.ResultColumn) RowColumn {
 	base, earlier := strings.CutSuffix(col.Name, previousSuffix)
-	format := c.plan.input.Config.Format[base]
+	format := p.input.Config.Format[base]
 	name := format.Label
 	if name == "" {
-		name = c.plan.input.Names[base]
+		name = p.input.Names[base]
 	}
 	if name == "" {
 		name = charts.Humanise(base)
 	}
 	if earlier {
-		name += " (" + c.plan.input.Words.Previous + ")"
+		name += " (" + p.input.Words.Previous + ")"
 	}
 	return RowColumn{Name: name, Type: col.Type, Format: format}
 }
 
 // Text is a value as programs read it: ISO 8601 in the page's zone, all digits.
 func (c *Rows) Text(col *warehouse.ResultColumn, row int) string {
-	return valueText(col, row, c.view.Zone)
+	return valueText(col, row, c.zone)
 }
 
 func valueText(col *warehouse.ResultColumn, row int, zone *time.Location) string {
@@ -229,11 +249,21 @@ func valueText(col *warehouse.ResultColumn, row int, zone *time.Location) string
 	case col.Ints != nil:
 		return strconv.FormatInt(col.Ints[row], 10)
 	}
-	return strconv.FormatFloat(col.Floats[row], 'g', -1, 64)
+	return floatText(col.Floats[row])
+}
+
+// floatText writes a number as people do, and only what is very large or very
+// small with an exponent.
+func floatText(f float64) string {
+	form := byte('f')
+	if size := math.Abs(f); size != 0 && (size < 1e-4 || size >= 1e16) {
+		form = 'g'
+	}
+	return strconv.FormatFloat(f, form, -1, 64)
 }
 
 // Zone is that of times in the rows.
-func (c *Rows) Zone() *time.Location { return c.view.Zone }
+func (c *Rows) Zone() *time.Location { return c.zone }
 
 // WriteCSVLine writes a line of one field.
 func WriteCSVLine(out io.Writer, style CSVStyle, text string) error {
@@ -278,18 +308,11 @@ func (w *csvWriter) value(col *warehouse.ResultColumn, row int) {
 	}
 }
 
-func (w *csvWriter) field(text string) {
-	if text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 {
-		text = "'" + text
-	}
-	if !strings.ContainsAny(text, "\"\r\n") && strings.IndexByte(text, w.Separator) < 0 && (text == "" || text[0] != ' ') {
-		w.WriteString(text)
-		return
-	}
-	w.WriteByte('"')
-	w.WriteString(strings.ReplaceAll(text, `"`, `""`))
-	w.WriteByte('"')
-}
+func (w *csvWriter) field(text string) { w.WriteString(warehouse.CSVField(text, w.Separator)) }
+
+// longestName is how many bytes of a title become the name of a file: systems
+// take 255 with what is added.
+const longestName = 200
 
 // FileName is a title as the name of a file on any system.
 func FileName(title string) string {
@@ -300,6 +323,13 @@ func FileName(title string) string {
 		return r
 	}, title)
 	name = strings.Trim(name, " .-")
+	if len(name) > longestName {
+		cut := longestName
+		for !utf8.RuneStart(name[cut]) {
+			cut--
+		}
+		name = strings.TrimRight(name[:cut], " .-")
+	}
 	if name == "" {
 		return "widget"
 	}

@@ -1,13 +1,7 @@
 package dashboards
 
-import "context"
-
-// InParts asks anew, for so few rows at a time.
-func (c *Rows) InParts(ctx context.Context, rows int) (err error) {
-	c.step, c.plan.main.Limit = rows, rows
-	c.head, err = c.svc.ask(ctx, c.view, c.plan, c.plan.main)
-	return err
-}
+// Stream has few rows read as many are.
+func (c *Rows) Stream() { c.streamed = true }
 
 // BreakJoined makes every question that widgets ask together a wrong one, and
 // answers how many widgets' questions those are.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -32,6 +33,9 @@ type Datasets interface {
 	Snapshot(ctx context.Context, actor access.Actor, list []ids.Dataset) (datasets.Snapshot, error)
 	Bind(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot) (datasets.Snapshot, error)
 	Query(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (*warehouse.Result, error)
+	Whole(ctx context.Context, actor access.Actor, id ids.Dataset) (datasets.Whole, error)
+	Stream(ctx context.Context, actor access.Actor, r datasets.QueryRequest, read func(part *warehouse.Result) error) error
+	Export(ctx context.Context, actor access.Actor, r datasets.QueryRequest, x warehouse.Export, out io.Writer) (int64, error)
 	SearchValues(ctx context.Context, actor access.Actor, r datasets.ValuesRequest) (warehouse.FoundValues, error)
 	PrepareValues(ctx context.Context, actor access.Actor, r datasets.ValuesRequest) error
 	Explain(ctx context.Context, actor access.Actor, r datasets.QueryRequest) (warehouse.Explanation, error)

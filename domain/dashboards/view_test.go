@@ -289,7 +289,7 @@ func TestADownloadHoldsWhatItReads(t *testing.T) {
 	d, _ := r.board(t)
 	file, err := r.OpenRows(t.Context(), r.open(t, d.ID, "d=all", ""), "rows")
 	must(t, err)
-	must(t, file.InParts(t.Context(), 100))
+	file.Stream()
 	leases := func() (n int64) {
 		counted := errors.New("counted, and left as it was")
 		wantError(t, r.db.InTenantTx(t.Context(), r.actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {

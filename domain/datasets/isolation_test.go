@@ -2,6 +2,7 @@ package datasets_test
 
 import (
 	"context"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -66,6 +67,17 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		}, datasets.ErrNotFound},
 		"PrepareValues": {func(ctx context.Context, a access.Actor) error {
 			return r.PrepareValues(ctx, a, datasets.ValuesRequest{QueryRequest: datasets.QueryRequest{Spec: spec, Snapshot: travelled}, Column: "order"})
+		}, datasets.ErrNotFound},
+		"Whole": {func(ctx context.Context, a access.Actor) error { _, err := r.Whole(ctx, a, id); return err }, datasets.ErrNotFound},
+		"Export": {func(ctx context.Context, a access.Actor) error {
+			_, err := r.Export(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled}, warehouse.Export{Format: warehouse.ExportCSV}, io.Discard)
+			return err
+		}, datasets.ErrNotFound},
+		"Stream": {func(ctx context.Context, a access.Actor) error {
+			return r.Stream(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled}, func(*warehouse.Result) error {
+				t.Error("a stranger reads rows")
+				return nil
+			})
 		}, datasets.ErrNotFound},
 		"Explain": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.Explain(ctx, a, datasets.QueryRequest{Spec: spec, Snapshot: travelled})

@@ -19,6 +19,8 @@ type QueryRequest struct {
 	// Now is the moment that relative dates count from; the current minute
 	// when zero.
 	Now time.Time
+
+	stored bool // Export and Stream keep the order of storage
 }
 
 // Query answers a spec for the actor. The result is shared: never change it.
@@ -69,7 +71,7 @@ func (s *Service) bindQuery(ctx context.Context, actor access.Actor, request Que
 	if err != nil {
 		return warehouse.Query{}, nil, err
 	}
-	q := warehouse.Query{Spec: request.Spec, Dataset: b.dataset, Exact: request.Exact, Now: request.Now}
+	q := warehouse.Query{Spec: request.Spec, Dataset: b.dataset, Exact: request.Exact, Stored: request.stored, Now: request.Now}
 	if q.Now.IsZero() {
 		q.Now = s.now()
 	}

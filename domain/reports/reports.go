@@ -1,5 +1,5 @@
 // Package reports makes files of dashboards: documents that a browser prints,
-// and tables. A report is a row, written by the transaction that wants it, and
+// and tables; and files of whole datasets. A report is a row, written by the transaction that wants it, and
 // a job that makes the file; the shell makes the same file at once.
 package reports
 
@@ -53,24 +53,29 @@ const (
 	NDJSON Format = "NDJSON"
 	PNG    Format = "PNG"
 	SVG    Format = "SVG"
+	// Parquet is of one widget, or of a dataset.
+	Parquet Format = "PARQUET"
 )
 
 // Formats lists all formats.
-var Formats = []Format{PDF, CSV, XLSX, NDJSON, PNG, SVG}
+var Formats = []Format{PDF, CSV, XLSX, NDJSON, PNG, SVG, Parquet}
+
+// DatasetFormats lists those of a whole dataset.
+var DatasetFormats = []Format{CSV, XLSX, NDJSON, Parquet}
 
 // printed tells whether the browser makes it.
 func (f Format) printed() bool { return f == PDF || f == PNG || f == SVG }
 
 // extension and mediaType name the file.
 func (f Format) extension() string {
-	return map[Format]string{PDF: ".pdf", CSV: ".csv", XLSX: ".xlsx", NDJSON: ".ndjson", PNG: ".png", SVG: ".svg"}[f]
+	return map[Format]string{PDF: ".pdf", CSV: ".csv", XLSX: ".xlsx", NDJSON: ".ndjson", PNG: ".png", SVG: ".svg", Parquet: ".parquet"}[f]
 }
 
 // MediaType is the Content-Type of the file.
 func (f Format) MediaType() string {
 	return map[Format]string{PDF: "application/pdf", CSV: "text/csv; charset=utf-8; header=present",
 		XLSX:   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-		NDJSON: "application/x-ndjson", PNG: "image/png", SVG: "image/svg+xml"}[f]
+		NDJSON: "application/x-ndjson", PNG: "image/png", SVG: "image/svg+xml", Parquet: "application/vnd.apache.parquet"}[f]
 }
 
 // Paper is the size of a sheet.
@@ -112,6 +117,18 @@ func (s *Spec) clean() error {
 	if s.Format == SVG && len(s.Widgets) != 1 {
 		return ErrSpec.With("An SVG shows one widget. Choose which.")
 	}
+	if s.Format == Parquet && len(s.Widgets) != 1 {
+		return ErrSpec.With("A Parquet file holds one table. Choose a widget.")
+	}
+	return nil
+}
+
+// cleanDataset is clean for the file of a dataset.
+func (s *Spec) cleanDataset() error {
+	if !slices.Contains(DatasetFormats, s.Format) {
+		return ErrSpec.With("A dataset can't be written as %q. Choose CSV, XLSX, NDJSON or Parquet.", s.Format)
+	}
+	*s = Spec{Format: s.Format, Plain: s.Plain} // nothing else means anything
 	return nil
 }
 
@@ -125,6 +142,8 @@ type Stated struct {
 	Rows            int64            `json:"rows,omitempty"` // of data, in files of rows
 	Bytes           int64            `json:"bytes"`
 	SHA256          string           `json:"sha256"` // in hex
+	// Sees is what the person saw of a dataset (datasets.Dataset.Sees).
+	Sees string `json:"sees,omitempty"`
 }
 
 // Document is a page for the Renderer.
@@ -144,10 +163,12 @@ type Renderer interface {
 
 // Dashboards is what reports ask of package dashboards.
 type Dashboards interface {
+	Get(ctx context.Context, actor access.Actor, id ids.Dashboard) (dashboards.Dashboard, error)
 	Open(ctx context.Context, actor access.Actor, r dashboards.OpenRequest) (*dashboards.View, error)
 	Draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) (*dashboards.Tile, error)
 	OpenRows(ctx context.Context, v *dashboards.View, widget string) (*dashboards.Rows, error)
 	Hold(ctx context.Context, v *dashboards.View, purpose string, work func(context.Context) error) error
+	OpenDataset(ctx context.Context, actor access.Actor, id ids.Dataset) (*dashboards.Rows, error)
 }
 
 // Deps are what the service works with.

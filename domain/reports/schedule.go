@@ -384,9 +384,18 @@ func startAt(ctx context.Context, tx *db.Tx, id ids.Schedule, due *time.Time) er
 	if due == nil {
 		return nil
 	}
-	_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: StartArgs{Schedule: id, DueAt: due.UTC()}, RunAt: *due,
-		UniqueKey: id.String() + " " + due.UTC().Format(time.RFC3339)})
+	_, err := jobs.Insert(ctx, tx, startJob(tx.TenantID, id, *due))
 	return err
+}
+
+// startJob waits for a moment of a schedule.
+func startJob(tenant uuid.UUID, id ids.Schedule, due time.Time) jobs.Row {
+	return jobs.Row{TenantID: tenant, Args: StartArgs{Schedule: id, DueAt: due.UTC()}, RunAt: due, UniqueKey: startKey(id, due)}
+}
+
+// startKey is that of the job for a moment of a schedule.
+func startKey(id ids.Schedule, due time.Time) string {
+	return id.String() + " " + due.UTC().Format(time.RFC3339)
 }
 
 func gone(err error) error {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -67,7 +68,9 @@ func (s *Service) ownerOf(ctx context.Context, tenant ids.Tenant, id ids.User) (
 }
 
 // RunStart begins a run exactly once: run, next moment and next job are written
-// by one transaction.
+// by one transaction. Others of the workspace that are due at the same moment
+// are begun with it, and their jobs have nothing left to do: at eight o'clock
+// there are many.
 func (s *Service) RunStart(ctx context.Context, job jobs.Job[StartArgs]) error {
 	var row db.ScheduleGetRow
 	err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) (err error) {
@@ -91,6 +94,10 @@ func (s *Service) RunStart(ctx context.Context, job jobs.Job[StartArgs]) error {
 			return err
 		}
 	}
+	beside, err := s.dueBeside(ctx, job)
+	if err != nil {
+		return err
+	}
 	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		locked, err := tx.ScheduleLock(ctx, tx.TenantID, row.ScheduleID)
 		if err != nil && !db.IsNoRows(err) {
@@ -105,7 +112,7 @@ func (s *Service) RunStart(ctx context.Context, job jobs.Job[StartArgs]) error {
 			}
 			return job.Complete(ctx, tx)
 		}
-		if _, err := s.insertRun(ctx, tx, db.RunInsertParams{ScheduleID: row.ScheduleID, Slot: "time:" + job.Args.DueAt.UTC().Format(time.RFC3339),
+		if _, err := s.insertRun(ctx, tx, db.RunInsertParams{ScheduleID: row.ScheduleID, Slot: slotOf(job.Args.DueAt),
 			Cause: "time", DueAt: job.Args.DueAt}); err != nil {
 			return err
 		}
@@ -124,9 +131,121 @@ func (s *Service) RunStart(ctx context.Context, job jobs.Job[StartArgs]) error {
 		if err := startAt(ctx, tx, job.Args.Schedule, next); err != nil {
 			return err
 		}
+		if err := s.startBeside(ctx, tx, job.Args.DueAt, beside); err != nil {
+			return err
+		}
 		return job.Complete(ctx, tx)
 	})
 }
+
+// mostBeside is how many schedules one job begins besides its own.
+const mostBeside = 499
+
+// besides is what is known of schedules that are due at the moment of another
+// one: their zones, by schedule.
+type besides map[uuid.UUID]*time.Location
+
+// dueBeside reads schedules that are due at the moment of the job's. One with
+// which anything is wrong is left to its own job.
+func (s *Service) dueBeside(ctx context.Context, job jobs.Job[StartArgs]) (besides, error) {
+	var rows []db.ScheduleListDueBesideRow
+	err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+		rows, err = tx.ScheduleListDueBeside(ctx, db.ScheduleListDueBesideParams{TenantID: tx.TenantID, DueAt: job.Args.DueAt,
+			ScheduleID: job.Args.Schedule.UUID(), RowLimit: mostBeside})
+		return err
+	})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	type seen struct{ owner, dashboard uuid.UUID }
+	type clock struct {
+		owner uuid.UUID
+		zone  string
+	}
+	owners, visible, zones, found := map[uuid.UUID]access.Actor{}, map[seen]bool{}, map[clock]*time.Location{}, besides{}
+	for _, row := range rows {
+		owner, known := owners[row.OwnerID]
+		if !known {
+			if owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), ids.User(row.OwnerID)); err != nil {
+				owner = access.Actor{}
+			}
+			owners[row.OwnerID] = owner
+		}
+		if owner.TenantID.IsZero() {
+			continue
+		}
+		key := seen{row.OwnerID, row.DashboardID}
+		there, known := visible[key]
+		if !known {
+			_, err := s.deps.Dashboards.Get(ctx, owner, ids.Dashboard(row.DashboardID))
+			there = err == nil
+			visible[key] = there
+		}
+		at := clock{row.OwnerID, row.Zone}
+		zone, known := zones[at]
+		if !known {
+			if zone, err = s.zone(ctx, owner, row.Zone); err != nil {
+				zone = nil
+			}
+			zones[at] = zone
+		}
+		if there && zone != nil {
+			found[row.ScheduleID] = zone
+		}
+	}
+	return found, ctx.Err()
+}
+
+// startBeside begins the runs of those that are still due and that no other job
+// has.
+func (s *Service) startBeside(ctx context.Context, tx *db.Tx, due time.Time, beside besides) error {
+	if len(beside) == 0 {
+		return nil
+	}
+	locked, err := tx.ScheduleLockDue(ctx, tx.TenantID, slices.Collect(maps.Keys(beside)), due)
+	if err != nil {
+		return fmt.Errorf("read schedules: %w", err)
+	}
+	after := due
+	if now := s.deps.Clock(); now.After(after) {
+		after = now
+	}
+	runs := db.RunInsertOfParams{TenantID: tx.TenantID, Slot: slotOf(due), DueAt: due}
+	var nexts []time.Time
+	var starts, jobsOfRuns []jobs.Row
+	var done []string
+	for _, row := range locked {
+		next, err := nextOf(db.ScheduleLockRow(row), after, beside[row.ScheduleID])
+		if err != nil || next == nil {
+			continue // its own job says what is wrong
+		}
+		id := ids.Schedule(row.ScheduleID)
+		runs.Runs, runs.Schedules = append(runs.Runs, ids.New[ids.Run]().UUID()), append(runs.Schedules, row.ScheduleID)
+		nexts = append(nexts, *next)
+		starts = append(starts, startJob(tx.TenantID, id, *next))
+		done = append(done, startKey(id, due))
+	}
+	if len(nexts) == 0 {
+		return nil
+	}
+	inserted, err := tx.RunInsertOf(ctx, runs)
+	if err != nil {
+		return fmt.Errorf("insert runs: %w", err)
+	}
+	for _, run := range inserted {
+		jobsOfRuns = append(jobsOfRuns, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk})
+	}
+	if err := tx.ScheduleSetNextOf(ctx, tx.TenantID, runs.Schedules, nexts); err != nil {
+		return fmt.Errorf("set next runs: %w", err)
+	}
+	if err := tx.CloseJobs(ctx, StartArgs{}.Kind(), done); err != nil {
+		return fmt.Errorf("close jobs: %w", err)
+	}
+	return errors.Join(jobs.InsertAll(ctx, tx, jobsOfRuns), jobs.InsertAll(ctx, tx, starts))
+}
+
+// slotOf names the run of a moment.
+func slotOf(due time.Time) string { return "time:" + due.UTC().Format(time.RFC3339) }
 
 // stopped tells why a schedule can't go on; "" where it can.
 func (s *Service) stopped(ctx context.Context, tenant ids.Tenant, row db.ScheduleGetRow) (delivery.Trouble, access.Actor, error) {

@@ -11,7 +11,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +25,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
 
@@ -34,7 +38,7 @@ const (
 )
 
 // RenderOptions are for the binding of RenderArgs.
-var RenderOptions = jobs.Options{Timeout: 15 * time.Minute, MaxAttempts: 4, Backoff: 2 * time.Second}
+var RenderOptions = jobs.Options{Timeout: time.Hour, MaxAttempts: 4, Backoff: 2 * time.Second}
 
 // RenderArgs asks for the file of one report. Idempotent by ReportID.
 type RenderArgs struct {
@@ -69,7 +73,8 @@ func (s Status) Over() bool { return s != Pending && s != Running }
 // Report is one that was asked for.
 type Report struct {
 	ID          ids.Report
-	Dashboard   ids.Dashboard
+	Dashboard   ids.Dashboard // zero for the file of a dataset
+	Dataset     ids.Dataset   // zero for the file of a dashboard
 	Format      Format
 	Status      Status
 	Name        string // of the file
@@ -88,6 +93,9 @@ type Report struct {
 	key   string
 	jobID uuid.UUID
 }
+
+// JobID is the job that makes it, whose progress is told of.
+func (r *Report) JobID() uuid.UUID { return r.jobID }
 
 // Request asks for a report of a dashboard; a job makes it. The actor gets what
 // they see.
@@ -117,9 +125,27 @@ func (s *Service) Request(ctx context.Context, actor access.Actor, id ids.Dashbo
 	if _, err := chosen(v, spec.Widgets); err != nil {
 		return Report{}, err
 	}
+	return s.insert(ctx, actor, subject{dashboard: id, name: v.Dashboard.Name}, spec)
+}
+
+// subject is what a report is of: a dashboard or a dataset.
+type subject struct {
+	dashboard ids.Dashboard
+	dataset   ids.Dataset
+	name      string
+}
+
+// insert adds a report and the job that makes it.
+func (s *Service) insert(ctx context.Context, actor access.Actor, of subject, spec Spec) (Report, error) {
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return Report{}, fmt.Errorf("encode report: %w", err)
+	}
+	detail := map[string]any{"format": spec.Format}
+	if of.dataset.IsZero() {
+		detail["dashboard"] = of.dashboard.String()
+	} else {
+		detail["dataset"] = of.dataset.String()
 	}
 	report := ids.New[ids.Report]()
 	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
@@ -128,17 +154,31 @@ func (s *Service) Request(ctx context.Context, actor access.Actor, id ids.Dashbo
 			return err
 		}
 		user := actor.UserID.UUID()
-		if err := tx.ReportInsert(ctx, db.ReportInsertParams{TenantID: tx.TenantID, ReportID: report.UUID(), DashboardID: id.UUID(), UserID: &user,
-			Format: db.ReportFormat(spec.Format), LinkQuery: spec.Filters, Name: v.Dashboard.Name, Spec: text, JobID: job, Now: s.deps.Clock()}); err != nil {
+		if err := tx.ReportInsert(ctx, db.ReportInsertParams{TenantID: tx.TenantID, ReportID: report.UUID(), DashboardID: optional(of.dashboard), DatasetID: optional(of.dataset),
+			UserID: &user, Format: db.ReportFormat(spec.Format), LinkQuery: spec.Filters, Name: of.name, Spec: text, JobID: job, Now: s.deps.Clock()}); err != nil {
 			return fmt.Errorf("insert report: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.requested", Target: "report", ID: report.String(),
-			Detail: map[string]any{"dashboard": id.String(), "format": spec.Format}})
+			Detail: detail})
 	})
 	if err != nil {
 		return Report{}, err
 	}
 	return s.Get(ctx, actor, report)
+}
+
+func optional[K ~[16]byte](id K) *uuid.UUID {
+	if u := uuid.UUID(id); u != uuid.Nil {
+		return &u
+	}
+	return nil
+}
+
+func fromOptional[T ~[16]byte](id *uuid.UUID) T {
+	if id == nil {
+		return T{}
+	}
+	return T(*id)
 }
 
 // Get reads a report of the actor's own.
@@ -196,7 +236,7 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Report, error
 }
 
 func (s *Service) reportOf(actor access.Actor, row db.ReportGetRow) (Report, error) {
-	r := Report{ID: ids.Report(row.ReportID), Dashboard: ids.Dashboard(row.DashboardID), Format: Format(row.Format), Status: Status(row.Status), Name: row.Name,
+	r := Report{ID: ids.Report(row.ReportID), Dashboard: fromOptional[ids.Dashboard](row.DashboardID), Dataset: fromOptional[ids.Dataset](row.DatasetID), Format: Format(row.Format), Status: Status(row.Status), Name: row.Name,
 		ErrorCode: row.ErrorCode, ErrorText: row.ErrorText, CreatedAt: row.CreatedAt, key: row.DownloadUrl}
 	if err := errors.Join(json.Unmarshal(row.Spec, &r.Spec), json.Unmarshal(row.Stated, &r.Stated)); err != nil {
 		return Report{}, fmt.Errorf("read report %s: %w", r.ID, err)
@@ -258,9 +298,32 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, id ids.Report, u
 	if r.Status != Completed || r.key == "" || s.deps.Clock().After(r.ExpiresAt) {
 		return nil, ErrExpired
 	}
+	if err := s.stillSeen(ctx, actor, r); err != nil {
+		return nil, err
+	}
 	return &File{Report: r, open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return s.deps.Blobs.ReadRange(ctx, r.key, offset, length)
 	}}, nil
+}
+
+// stillSeen tells whether the actor may still see what a file is of: access may
+// have ended, or the rows of the dataset be others now, since it was made.
+func (s *Service) stillSeen(ctx context.Context, actor access.Actor, r Report) error {
+	if !r.Dashboard.IsZero() {
+		_, err := s.deps.Dashboards.Get(ctx, actor, r.Dashboard)
+		if errors.Is(err, dashboards.ErrNotFound) {
+			return ErrNotFound.Wrap(err)
+		}
+		return err
+	}
+	rows, err := s.deps.Dashboards.OpenDataset(ctx, actor, r.Dataset)
+	if apperr.Describe(err).Class == apperr.NotFound {
+		return ErrNotFound.Wrap(err)
+	}
+	if err == nil && rows.Sees != r.Stated.Sees {
+		return ErrExpired.With("What you may see of this dataset has changed since. Make the file again.")
+	}
+	return err
 }
 
 // RunRender makes the file of one report. A report that is over is left alone.
@@ -292,35 +355,72 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 	if err := json.Unmarshal(row.Spec, &spec); err != nil {
 		return jobs.Permanent(fmt.Errorf("read report: %w", err))
 	}
-	file, err := os.CreateTemp("", "dataflow-report-")
+	dir, err := s.deps.Blobs.Stage()
 	if err != nil {
-		return fmt.Errorf("make file: %w", err)
+		return err
 	}
-	defer func() {
-		_ = file.Close()
-		_ = os.Remove(file.Name())
-	}()
-	stated, err := s.render(ctx, actor, ids.Dashboard(row.DashboardID), spec, file, func(phase string, done, of int) {
-		job.Report(jobs.Progress{Phase: phase, Rows: int64(done), RowsTotal: int64(of)})
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "report")
+	stated, err := s.renderFile(path, func(out io.Writer) (Stated, error) {
+		t := &teller{out: out, report: job.Report}
+		if row.DatasetID != nil {
+			return s.renderDataset(ctx, actor, ids.Dataset(*row.DatasetID), spec, t, t.tell)
+		}
+		return s.render(ctx, actor, fromOptional[ids.Dashboard](row.DashboardID), spec, t, t.tell)
 	})
 	if err != nil {
 		return err
 	}
-	return s.store(ctx, job, file, stated)
+	return s.store(ctx, job, path, stated)
+}
+
+// renderFile writes a file that is made where it will be kept.
+func (s *Service) renderFile(path string, write func(io.Writer) (Stated, error)) (stated Stated, err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return stated, fmt.Errorf("make file: %w", err)
+	}
+	stated, err = write(file)
+	if err = errors.Join(err, file.Close()); errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return stated, blob.ErrFull.Wrap(err)
+	}
+	return stated, err
+}
+
+// teller reports how far a file is, what it has already included.
+type teller struct {
+	out    io.Writer
+	report func(jobs.Progress)
+	mu     sync.Mutex
+	now    jobs.Progress
+}
+
+func (t *teller) tell(phase string, done, of int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now.Phase, t.now.Rows, t.now.RowsTotal = phase, int64(done), int64(of)
+	t.report(t.now)
+}
+
+// Write passes p on.
+func (t *teller) Write(p []byte) (int, error) {
+	n, err := t.out.Write(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now.Bytes += int64(n)
+	t.report(t.now)
+	return n, err
 }
 
 // store publishes the file before the row names it. A second attempt writes a
 // second file; the first is then nobody's and is deleted here.
-func (s *Service) store(ctx context.Context, job jobs.Job[RenderArgs], file *os.File, stated Stated) error {
+func (s *Service) store(ctx context.Context, job jobs.Job[RenderArgs], path string, stated Stated) error {
 	prefix, err := s.prefix(ctx, ids.Tenant(job.TenantID))
 	if err != nil {
 		return err
 	}
 	key := prefix + folder + job.Args.ReportID.String() + "/" + uuid.NewString()
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read file: %w", err)
-	}
-	if _, err := s.deps.Blobs.Publish(ctx, key, file); err != nil {
+	if err := s.deps.Blobs.PublishFile(ctx, key, path); err != nil {
 		return err
 	}
 	text, err := json.Marshal(stated)

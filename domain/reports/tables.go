@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"archive/zip"
 	"bufio"
 	"context"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -48,20 +50,78 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 		return ErrSpec.With("Nothing of this dashboard can be written as rows.")
 	}
 	stated.Widgets = len(list) + stated.FailedWidgets
+	t := tables{list: list, failed: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell}
 	var err error
+	stated.Rows, err = t.write(ctx, spec, out)
+	return err
+}
+
+// tables are what a file of rows is made of.
+type tables struct {
+	list         []*dashboards.Rows
+	failed       []string // what is said of those that are not there
+	title, about string   // of a workbook
+	locale       *locale.Locale
+	tell         progress
+}
+
+// write makes the file and says how many rows it has. A limit of the format is
+// an error before anything is written.
+func (t *tables) write(ctx context.Context, spec Spec, out io.Writer) (int64, error) {
+	if err := t.fits(ctx, spec.Format); err != nil {
+		return 0, err
+	}
 	switch spec.Format {
 	case CSV:
-		style := dashboards.CSVFor(v.Locale())
+		style := dashboards.CSVFor(t.locale)
 		if spec.Plain {
 			style = dashboards.CSVStyle{}
 		}
-		stated.Rows, err = writeCSV(ctx, list, names, out, style, tell)
+		return writeCSV(ctx, t.list, t.failed, out, style, t.tell)
 	case NDJSON:
-		stated.Rows, err = writeNDJSON(ctx, list, out, tell)
-	case XLSX:
-		stated.Rows, err = writeXLSX(ctx, v, list, names, out, tell)
+		return writeNDJSON(ctx, t.list, out, t.tell)
+	case Parquet:
+		t.tell("writing", 0, len(t.list))
+		return t.list[0].WriteParquet(ctx, out)
 	}
-	return err
+	return t.writeXLSX(ctx, out)
+}
+
+// fits refuses what the format can't hold.
+func (t *tables) fits(ctx context.Context, format Format) error {
+	if format != XLSX {
+		return nil
+	}
+	for _, rows := range t.list {
+		n, err := rows.Count(ctx)
+		if err != nil {
+			return err
+		}
+		if n > sheetRows-1 {
+			return ErrTooLarge.With("“%s” has %d rows, more than the %d of an Excel sheet. Choose CSV, or filter.", rows.Title, n, sheetRows-1)
+		}
+		if len(rows.Columns) > sheetColumns {
+			return ErrTooLarge.With("“%s” has %d columns, more than the %d of an Excel sheet. Choose CSV.", rows.Title, len(rows.Columns), sheetColumns)
+		}
+	}
+	return nil
+}
+
+// each hands on the rows of a table and tells how far it is.
+func each(ctx context.Context, rows *dashboards.Rows, tell progress, read func(part *warehouse.Result, n int) error) error {
+	all, err := rows.Count(ctx)
+	if err != nil {
+		return err
+	}
+	done := 0
+	return rows.Each(ctx, func(part *warehouse.Result, n int) error {
+		if err := read(part, n); err != nil {
+			return err
+		}
+		done += n
+		tell("rows", done, int(all))
+		return nil
+	})
 }
 
 // writeCSV writes one table; of several each below its title, with an empty
@@ -110,7 +170,7 @@ func writeNDJSON(ctx context.Context, list []*dashboards.Rows, out io.Writer, te
 		if len(list) > 1 {
 			widget = append([]byte(`"widget":`), quote(rows.Title)...)
 		}
-		err := rows.Each(ctx, func(part *warehouse.Result, n int) error {
+		err := each(ctx, rows, tell, func(part *warehouse.Result, n int) error {
 			for row := range n {
 				w.WriteByte('{')
 				w.Write(widget)
@@ -157,27 +217,21 @@ func quote(text string) []byte {
 
 // Limits of spreadsheets.
 const (
-	sheetRows   = 1_048_576 // the head included
-	sheetName   = 31        // UTF-16 units
-	cellText    = 32_767
-	exactDigits = 15
+	sheetRows    = 1_048_576 // the head included
+	sheetColumns = 16_384
+	sheetName    = 31 // UTF-16 units
+	cellText     = 32_767
+	exactDigits  = 15
 )
 
 // writeXLSX writes one sheet a widget: typed cells in the formats of the
-// dashboard, a head that stays, columns as wide as what stands in them.
-func writeXLSX(ctx context.Context, v *dashboards.View, list []*dashboards.Rows, failed []string, out io.Writer, tell progress) (total int64, err error) {
-	for _, rows := range list {
-		n, err := rows.Count(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if n > sheetRows-1 {
-			return 0, ErrTooLarge.With("“%s” has %d rows, more than the %d of an Excel sheet. Choose CSV, or filter.", rows.Title, n, sheetRows-1)
-		}
-	}
+// dashboard, a head that stays, columns as wide as what stands in them. Sheets
+// wait in temporary files, and the workbook goes out as it is packed.
+func (t *tables) writeXLSX(ctx context.Context, out io.Writer) (total int64, err error) {
 	book := excelize.NewFile()
 	defer func() { _ = book.Close() }() // temporary files of ours
-	if err := book.SetDocProps(&excelize.DocProperties{Title: v.Dashboard.Name, Creator: "", Description: v.Snapshot.String()}); err != nil {
+	book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(out) })
+	if err := book.SetDocProps(&excelize.DocProperties{Title: t.title, Creator: "", Description: t.about}); err != nil {
 		return 0, fmt.Errorf("describe workbook: %w", err)
 	}
 	head, err := book.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}, Border: []excelize.Border{{Type: "bottom", Style: 1, Color: "C6CDD6"}}})
@@ -185,8 +239,8 @@ func writeXLSX(ctx context.Context, v *dashboards.View, list []*dashboards.Rows,
 		return 0, fmt.Errorf("make style: %w", err)
 	}
 	names := sheetNames{}
-	for i, rows := range list {
-		tell("writing", i, len(list))
+	for i, rows := range t.list {
+		t.tell("writing", i, len(t.list))
 		name := names.next(rows.Title)
 		if i == 0 {
 			err = book.SetSheetName("Sheet1", name)
@@ -196,30 +250,30 @@ func writeXLSX(ctx context.Context, v *dashboards.View, list []*dashboards.Rows,
 		if err != nil {
 			return total, fmt.Errorf("add sheet: %w", err)
 		}
-		n, err := writeSheet(ctx, book, name, rows, head)
+		n, err := writeSheet(ctx, book, name, rows, head, t.tell)
 		if err != nil {
 			return total, err
 		}
 		total += n
 	}
-	if len(failed) > 0 {
+	if len(t.failed) > 0 {
 		name := names.next("Failed")
 		if _, err := book.NewSheet(name); err != nil {
 			return total, fmt.Errorf("add sheet: %w", err)
 		}
-		for i, text := range failed {
+		for i, text := range t.failed {
 			if err := book.SetCellStr(name, "A"+strconv.Itoa(i+1), text); err != nil {
 				return total, fmt.Errorf("write cell: %w", err)
 			}
 		}
 	}
-	if err := book.Write(out); err != nil {
+	if err := book.Write(io.Discard); err != nil { // it goes to out
 		return total, fmt.Errorf("write workbook: %w", err)
 	}
 	return total, nil
 }
 
-func writeSheet(ctx context.Context, book *excelize.File, name string, rows *dashboards.Rows, head int) (total int64, err error) {
+func writeSheet(ctx context.Context, book *excelize.File, name string, rows *dashboards.Rows, head int, tell progress) (total int64, err error) {
 	sheet, err := book.NewStreamWriter(name)
 	if err != nil {
 		return 0, fmt.Errorf("add sheet: %w", err)
@@ -246,7 +300,7 @@ func writeSheet(ctx context.Context, book *excelize.File, name string, rows *das
 		return 0, fmt.Errorf("write head: %w", err)
 	}
 	cells := make([]any, len(rows.Columns))
-	err = rows.Each(ctx, func(part *warehouse.Result, n int) error {
+	err = each(ctx, rows, tell, func(part *warehouse.Result, n int) error {
 		if total+int64(n) > sheetRows-1 {
 			return ErrTooLarge
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -298,4 +299,52 @@ func TestDocumentsShareABrowser(t *testing.T) {
 	if b.current.printed != 4 || b.current.tabs != 0 {
 		t.Errorf("one browser printed %d, %d tabs are open", b.current.printed, b.current.tabs)
 	}
+}
+
+// Thirty documents, over five browsers, leave no process and no profile behind,
+// and no browser has more processes after its documents than after its first.
+func TestThirtyDocumentsLeaveNoProcesses(t *testing.T) {
+	t.Parallel()
+	b := open(t, newSite(t), func(c *Config) { c.Documents = 6 })
+	most := 0
+	for i := range 30 {
+		if _, err := b.Print(t.Context(), pdf("/good")); err != nil {
+			t.Fatal(err)
+		}
+		n := len(processesOf(b.cfg.Dir))
+		if i == 0 {
+			most = n
+		}
+		// A tab that has just been closed may still end, and so may a browser.
+		if n > 2*most+1 {
+			t.Errorf("%d processes after %d documents, %d after the first", n, i+1, most)
+		}
+	}
+	if most == 0 {
+		t.Fatal("no process was found, so nothing was counted")
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// They were killed as a group; the kernel may not have reaped the last yet.
+	for deadline := time.Now().Add(10 * time.Second); len(processesOf(b.cfg.Dir)) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("left: %v", processesOf(b.cfg.Dir))
+		}
+		runtime.Gosched()
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.cfg.Dir, "dataflow-browser-*")); len(left) > 0 {
+		t.Errorf("profiles are left: %v", left)
+	}
+}
+
+// processesOf are the processes whose home lies below a directory.
+func processesOf(dir string) (list []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		if environ, err := os.ReadFile(file); err == nil && strings.Contains(string(environ), "="+dir+"/") {
+			list = append(list, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return list
 }

@@ -82,13 +82,25 @@ type Inserter interface {
 
 // Insert asks for a job in the caller's transaction: no commit, no job.
 func Insert(ctx context.Context, tx Inserter, row Row) (uuid.UUID, error) {
+	j, err := newJob(row)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	id, err := tx.InsertJob(ctx, j)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("insert job %s: %w", j.Kind, err)
+	}
+	return id, nil
+}
+
+func newJob(row Row) (NewJob, error) {
 	payload, err := json.Marshal(row.Args)
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("encode job %s: %w", row.Args.Kind(), err)
+		return NewJob{}, fmt.Errorf("encode job %s: %w", row.Args.Kind(), err)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("make job id: %w", err)
+		return NewJob{}, fmt.Errorf("make job id: %w", err)
 	}
 	j := NewJob{
 		ID: id, TenantID: row.TenantID, UserID: row.UserID,
@@ -101,11 +113,33 @@ func Insert(ctx context.Context, tx Inserter, row Row) (uuid.UUID, error) {
 	if j.Queue == "" {
 		j.Queue = Short
 	}
-	id, err = tx.InsertJob(ctx, j)
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("insert job %s: %w", j.Kind, err)
+	return j, nil
+}
+
+// ManyInserter is an Inserter that takes many jobs of one tenant, kind, version
+// and queue in one statement, and closes many that have not begun.
+type ManyInserter interface {
+	InsertJobs(ctx context.Context, list []NewJob) error
+	CloseJobs(ctx context.Context, kind string, uniqueKeys []string) error
+}
+
+// InsertAll asks for jobs of one tenant, kind and queue in the caller's
+// transaction, as Insert does for each.
+func InsertAll(ctx context.Context, tx ManyInserter, rows []Row) error {
+	list := make([]NewJob, len(rows))
+	for i, row := range rows {
+		var err error
+		if list[i], err = newJob(row); err != nil {
+			return err
+		}
 	}
-	return id, nil
+	if len(list) == 0 {
+		return nil
+	}
+	if err := tx.InsertJobs(ctx, list); err != nil {
+		return fmt.Errorf("insert %d jobs %s: %w", len(list), list[0].Kind, err)
+	}
+	return nil
 }
 
 // Completer is a transaction that can close a job. CompleteJob answers false

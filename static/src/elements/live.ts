@@ -14,6 +14,9 @@
 //
 // df:live-state (bubbling) tells {state, since}: since when the data on the
 // page is as it is, in milliseconds; null while the stream is on.
+//
+// With the attribute quiet nothing is said of the state: the page may have
+// another stream, whose state it is.
 
 import { transport, type Stream } from "../transport.ts";
 
@@ -52,7 +55,7 @@ class Live extends HTMLElement {
   disconnectedCallback(): void {
     this.#ended?.abort();
     this.#close();
-    delete document.body.dataset["live"];
+    if (!this.hasAttribute("quiet")) delete document.body.dataset["live"];
   }
 
   #follow(): void {
@@ -129,6 +132,7 @@ class Live extends HTMLElement {
   }
 
   #say(state: State): void {
+    if (this.hasAttribute("quiet")) return;
     // Between two tries the page does not jump back and forth.
     if (state === "connecting" && this.#since !== null && document.body.dataset["live"] === "waiting") return;
     if (document.body.dataset["live"] === state) return;
