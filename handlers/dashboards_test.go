@@ -428,7 +428,11 @@ func (s *boardSite) walk(t *testing.T, stranger *browser, objects map[string]str
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				got = stranger.do(r)
 			} else {
-				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer", "format", "PDF", "text", "Mine")
+				format := "PDF"
+				if strings.HasPrefix(route, "/datasets/") {
+					format = "CSV"
+				}
+				got = stranger.request(method, path, nil, "name", "Mine", "starred", "true", "tags", "x", "subject", "role:viewer", "format", format, "text", "Mine")
 			}
 			got.want(http.StatusNotFound)
 			if strings.Contains(got.body, "Trading") || strings.Contains(got.body, "7,260") {

@@ -80,7 +80,9 @@ func (h mailSettings) failed(w http.ResponseWriter, r *http.Request, problem err
 	if public.Class == apperr.Internal || public.Class == apperr.Forbidden {
 		return problem
 	}
-	return h.page(w, r, public.Class.Status(), func(p *views.MailSettingsProps) {
+	// That another server does not do its part is an answer of this one.
+	status := min(public.Class.Status(), http.StatusUnprocessableEntity)
+	return h.page(w, r, status, func(p *views.MailSettingsProps) {
 		p.Section = section
 		if len(public.Fields) > 0 {
 			p.Errors = public.Fields

@@ -207,7 +207,7 @@ func TestMailSettingsAsAPersonDoes(t *testing.T) {
 		t.Error("the password came back")
 	}
 	admin.post(views.PathMailServer, form("password", "battery staple")...).want(http.StatusSeeOther)
-	admin.post(views.PathMailTest).want(http.StatusServiceUnavailable).shows("#mail-server .notice", "refused our sign-in. Check user name and password")
+	admin.post(views.PathMailTest).want(http.StatusUnprocessableEntity).shows("#mail-server .notice", "refused our sign-in. Check user name and password")
 	admin.post(views.PathMailServer, form()...).want(http.StatusSeeOther)
 	admin.post(views.PathMailTest).want(http.StatusSeeOther)
 	if got := own.Next(t); got.To != "admin@example.com" || !strings.Contains(got.Data, "Ashby") {

@@ -51,9 +51,18 @@ func TestPolicyStandsOnEveryAnswer(t *testing.T) {
 				}
 				continue
 			}
+			if path == "/embed.js" { // a file too, for other sites
+				if policy != "default-src 'none'" || got.header.Get("X-Content-Type-Options") != "nosniff" {
+					t.Errorf("%s %s: policy %q", method, path, policy)
+				}
+				continue
+			}
+			// A frame that was loaded anew holds nothing, and asks the site around it,
+			// which is not known here, for a page.
+			frame := path == "/embed" && method == http.MethodGet
 			for _, part := range []string{"default-src 'none'", "script-src 'self' 'nonce-", "style-src 'self'", "style-src-attr 'unsafe-inline'",
 				"frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self'"} {
-				if !strings.Contains(policy, part) {
+				if !strings.Contains(policy, part) && !(frame && strings.HasPrefix(part, "frame-")) {
 					t.Errorf("%s %s: policy %q lacks %q", method, path, policy, part)
 				}
 			}
@@ -67,7 +76,7 @@ func TestPolicyStandsOnEveryAnswer(t *testing.T) {
 			}
 			nonces[nonce[1]] = true
 			for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"} {
-				if got := got.header.Get(name); got != want {
+				if got := got.header.Get(name); got != want && !(frame && name == "X-Frame-Options") {
 					t.Errorf("%s %s: %s is %q", method, path, name, got)
 				}
 			}
