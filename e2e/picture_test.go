@@ -576,10 +576,3 @@ func TestThePictureIsBuiltWithTheMouse(t *testing.T) {
 		v.accessible()
 	}
 }
-
-// TestThePictureIsBuiltWithTheKeyboard builds the same dashboard by the keys
-// alone.
-func TestThePictureIsBuiltWithTheKeyboard(t *testing.T) {
-	t.Parallel()
-	paints(t, true).accessible()
-}
