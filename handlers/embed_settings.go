@@ -55,7 +55,7 @@ func (h embedSettings) page(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	p := views.EmbeddingProps{LinksAllowed: allowed, Sample: h.SampleSite, Site: siteAddress(r), Ends: endOptions(r)}
+	p := views.EmbeddingProps{LinksAllowed: allowed, Sample: h.SampleSite, Site: h.address(r), Ends: endOptions(r)}
 	names := map[ids.Dashboard]string{}
 	for _, d := range boards.Entries {
 		names[d.ID] = d.Name
@@ -84,17 +84,6 @@ func (h embedSettings) page(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	return render(w, r, status, views.EmbeddingPage(s, p))
-}
-
-// siteAddress is how the browser reaches this site.
-func siteAddress(r *http.Request) string {
-	if base := scopeOf(r).core.BaseURL; base != "" {
-		return strings.TrimSuffix(base, "/")
-	}
-	if scopeOf(r).secure {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }
 
 func stateOf(ends, revoked, now time.Time) views.GrantState {

@@ -46,7 +46,7 @@ func (h mailSettings) page(w http.ResponseWriter, r *http.Request, status int, w
 		return err
 	}
 	l, zone := locale.For(i.Locale), i.Actor.Location()
-	p := views.MailSettingsProps{Mail: stored, Email: i.Email, HookURL: h.origin(r) + views.PathMailEvents + i.Actor.TenantID.String(),
+	p := views.MailSettingsProps{Mail: stored, Email: i.Email, HookURL: h.address(r) + views.PathMailEvents + i.Actor.TenantID.String(),
 		Moment: func(at time.Time) string { return l.DateTime(at.In(zone)) }}
 	if stored.Mailbox != nil {
 		p.Box = *stored.Mailbox
@@ -61,19 +61,6 @@ func (h mailSettings) page(w http.ResponseWriter, r *http.Request, status int, w
 	return render(w, r, status, views.MailSettingsPage(s, p))
 }
 
-// origin is how people reach this server: as it is configured, or as this person
-// has.
-func (h mailSettings) origin(r *http.Request) string {
-	if h.BaseURL != "" {
-		return h.BaseURL
-	}
-	scheme := "http://"
-	if scopeOf(r).secure {
-		scheme = "https://"
-	}
-	return scheme + r.Host
-}
-
 // failed shows the page with what went wrong, at its fields where it is of those.
 func (h mailSettings) failed(w http.ResponseWriter, r *http.Request, problem error, section string, with func(*views.MailSettingsProps)) error {
 	public := apperr.Describe(problem)
@@ -81,7 +68,10 @@ func (h mailSettings) failed(w http.ResponseWriter, r *http.Request, problem err
 		return problem
 	}
 	// That another server does not do its part is an answer of this one.
-	status := min(public.Class.Status(), http.StatusUnprocessableEntity)
+	status := public.Class.Status()
+	if status >= http.StatusInternalServerError {
+		status = http.StatusUnprocessableEntity
+	}
 	return h.page(w, r, status, func(p *views.MailSettingsProps) {
 		p.Section = section
 		if len(public.Fields) > 0 {
@@ -131,7 +121,7 @@ func (h mailSettings) setServer(w http.ResponseWriter, r *http.Request) error {
 // test sends with what is saved and says what the server answered.
 func (h mailSettings) test(w http.ResponseWriter, r *http.Request) error {
 	i := identity(r)
-	letter := delivery.MailTest{Name: i.Name, Workspace: i.TenantName, Link: h.origin(r) + views.PathMailSettings, At: time.Now()}
+	letter := delivery.MailTest{Name: i.Name, Workspace: i.TenantName, Link: h.address(r) + views.PathMailSettings, At: time.Now()}
 	answer, err := h.Delivery.TestMail(r.Context(), i.Actor, delivery.Recipient{Address: i.Email, Name: i.Name, Locale: i.Locale}, letter)
 	if err != nil {
 		return h.failed(w, r, err, "test", func(*views.MailSettingsProps) {})

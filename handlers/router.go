@@ -107,6 +107,18 @@ type core struct {
 	https    bool
 }
 
+// address is how people reach this site: as it is configured, or as this browser
+// has.
+func (c *core) address(r *http.Request) string {
+	if c.BaseURL != "" {
+		return strings.TrimSuffix(c.BaseURL, "/")
+	}
+	if scopeOf(r).secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // New makes the handler of the whole site.
 //
 // Errors: of a malformed BaseURL or proxy network only.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dataflowhq/dataflow/platform/records"
 )
 
 // ExportFormat is a form in which DuckDB itself writes rows.
@@ -399,26 +401,11 @@ func clockOffset(micros int64) string {
 	return fmt.Sprintf("%c%02d:%02d", sign, micros/hourMicros, micros%hourMicros/minuteMicros)
 }
 
-// formulaMarks are what spreadsheets take for the beginning of a formula: also
-// what they drop before one, and the wide forms that some of them read as such.
-var formulaMarks = []string{"\t", "\n", "\r", "+", "-", "=", "@", "＋", "－", "＝", "＠"}
-
-// Harmless is a text as a CSV may have it: one that a spreadsheet would take
-// for a formula begins with an apostrophe.
-func Harmless(text string) string {
-	for _, mark := range formulaMarks {
-		if strings.HasPrefix(text, mark) {
-			return "'" + text
-		}
-	}
-	return text
-}
-
-// harmless is Harmless in SQL. Comparing the beginning of a text is much less
+// harmless is records.Harmless in SQL. Comparing the beginning of a text is much less
 // than cutting it off, and most texts begin with a letter. A list of values to
 // look in would become a join, which keeps no order.
 func harmless(x string) string {
-	marked := "contains(" + quoteText(strings.Join(formulaMarks, "")) + ", left(" + x + ", 1))"
+	marked := "contains(" + quoteText(strings.Join(records.FormulaMarks, "")) + ", left(" + x + ", 1))"
 	return fmt.Sprintf("CASE WHEN (%[1]s > '' AND %[1]s < 'A' OR %[1]s >= '＋') AND %[2]s THEN '''' || %[1]s ELSE %[1]s END", x, marked)
 }
 
@@ -448,7 +435,7 @@ func csvHead(x Export, columns []ResultColumn) string {
 
 // CSVField is a text as one field of a CSV: harmless, and quoted where it must.
 func CSVField(text string, separator byte) string {
-	text = Harmless(text)
+	text = records.Harmless(text)
 	if !strings.ContainsAny(text, "\"\r\n") && strings.IndexByte(text, separator) < 0 && (text == "" || text[0] != ' ') {
 		return text
 	}

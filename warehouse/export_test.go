@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/dataflowhq/dataflow/platform/records"
 )
 
 const exportColumns = "at timestamptz,day date,wall timestamp,n integer,price decimal(10,2),share float,ok boolean,name text"
@@ -98,7 +100,7 @@ func TestHarmlessAlike(t *testing.T) {
 		if err := queryInto(t.Context(), f.conn, "SELECT "+harmless("x.name")+" FROM (SELECT "+quoteText(text)+" AS name) x", out); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := out[0].Texts[0], Harmless(text); got != want {
+		if got, want := out[0].Texts[0], records.Harmless(text); got != want {
 			t.Errorf("%q is %q in SQL and %q in Go", text, got, want)
 		}
 	}

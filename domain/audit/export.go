@@ -11,6 +11,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/platform/records"
 )
 
 // Format is the form of an export.
@@ -112,7 +113,7 @@ func (x *Export) csv(out io.Writer) (put func(Event) error, flush func() error) 
 		row := []string{e.Time.Format(time.RFC3339Nano), e.Actor.Name, e.Actor.Email, e.Actor.Kind, e.Actor.ID, e.Action, o.Kind, o.Name, o.ID, e.Outcome,
 			e.Actor.Address, e.Actor.Agent, e.Actor.Session, e.RequestID, values(e.Detail), values(e.Before), values(e.After), e.ID}
 		for i, cell := range row {
-			row[i] = harmless(cell)
+			row[i] = records.Harmless(cell)
 		}
 		return w.Write(row)
 	}, flush
@@ -128,12 +129,4 @@ func values(m map[string]any) string {
 		return ""
 	}
 	return string(text)
-}
-
-// harmless keeps a spreadsheet from taking what somebody typed for a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

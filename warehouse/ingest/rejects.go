@@ -84,19 +84,8 @@ func (f *rejectsFile) add(r *reject) error {
 	return nil
 }
 
-// harmless keeps a spreadsheet program from taking a cell for a formula, and
-// replaces bytes that are not UTF-8.
-func harmless(cell string) string {
-	cell = strings.ToValidUTF8(cell, "\uFFFD")
-	if cell == "" {
-		return cell
-	}
-	switch cell[0] {
-	case '=', '+', '-', '@', '\t', '\r', '\n':
-		return "'" + cell
-	}
-	return cell
-}
+// harmless is records.Harmless, without bytes that are not UTF-8.
+func harmless(cell string) string { return records.Harmless(strings.ToValidUTF8(cell, "\uFFFD")) }
 
 // finish closes the file and answers its path and size; "" without rejects.
 func (f *rejectsFile) finish() (path string, bytes int64, err error) {
