@@ -70,8 +70,14 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	nora.see("#comments .thread", "It is.")
 	nora.must(nora.tab.Locator("#comments .comment-acts summary").Last().Click())
 	nora.must(nora.tab.Locator("#comments textarea[id^=edit]").Last().Fill("It is, since May."))
+	// What she does to one comment leaves alone what she writes in another place.
+	nora.must(nora.tab.Locator("#comment-new").Fill("one more thing"))
 	press(nora, "Save comment")
 	owner.see("#comments .thread", "It is, since May.")
+	nora.see("#comments .thread", "It is, since May.")
+	if text, _ := nora.tab.Locator("#comment-new").InputValue(); text != "one more thing" {
+		t.Errorf("what Nora was writing became %q", text)
+	}
 	press(owner, "Resolve")
 	owner.until("the number on the widget is gone", `() => !document.querySelector(".w-comments")`, nil)
 	owner.must(owner.tab.Locator("#comments").GetByRole("link", playwright.LocatorGetByRoleOptions{Name: "Resolved", Exact: playwright.Bool(true)}).Click())

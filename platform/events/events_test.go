@@ -213,13 +213,15 @@ func TestSlowSubscriberIsToldToResync(t *testing.T) {
 	tenant := uuid.Must(uuid.NewV7())
 	slow, quick := live(t, p, tenant), live(t, p, tenant)
 	const many = 500
-	go func() {
+	var publishing sync.WaitGroup
+	defer publishing.Wait() // the last was heard before Publish has returned
+	publishing.Go(func() {
 		for version := int64(1); version <= many; version++ {
 			if err := p.bus.Publish(context.Background(), changed(tenant, version)); err != nil {
 				t.Error(err)
 			}
 		}
-	}()
+	})
 	for e := receive(t, quick); e.Version != many; e = receive(t, quick) {
 	}
 	resynced, last := false, int64(0)

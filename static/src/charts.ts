@@ -34,7 +34,7 @@ import { type ECharts, init, use } from "echarts/core";
 import { mix, ramp } from "./colour.ts";
 import { announce, isDark, locale, onThemeChange, reducedMotion } from "./page.ts";
 import { bucket, missing, number, type NumberFormat, type Place } from "./format.ts";
-import { theme } from "./theme.ts";
+import { type Theme, theme } from "./theme.ts";
 
 // Every part counts: this is the largest thing that a first visit loads. What
 // fewer pages need comes when the first chart asks for it. Each is imported from
@@ -132,6 +132,19 @@ interface Drawing {
   df?: { tooltip?: Tooltip; marks?: Marks; narrow?: { [key: string]: Json }; brush?: { grain: string } };
 }
 
+/** Of the box of a chart, in CSS pixels. */
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** All that drawing needs of the page; the theme only for a first drawing. */
+interface Plan {
+  size: Size;
+  option: Option;
+  theme?: Theme;
+}
+
 /** What ECharts tells of a point, as far as it is used. */
 interface Point {
   seriesIndex: number;
@@ -173,7 +186,7 @@ export class Chart extends HTMLElement {
     const { signal } = this.#ended;
     this.#adopt();
     this.#read();
-    this.#resize = new ResizeObserver(() => this.#fit());
+    this.#resize = new ResizeObserver(([entry]) => this.#fit(entry?.contentRect));
     this.#resize.observe(this);
     this.#watch = new MutationObserver(() => this.#keep());
     this.#watch.observe(this, { childList: true, characterData: true, subtree: true, attributes: true, attributeFilter: ["role", "tabindex"] });
@@ -267,33 +280,75 @@ export class Chart extends HTMLElement {
     if (!selects && this.hasAttribute("tabindex")) this.removeAttribute("tabindex");
   }
 
-  #fit(): void {
-    if (this.clientWidth === 0 || this.clientHeight === 0) return;
-    if (this.#chart) this.#chart.resize();
-    else this.#draw();
+  #fit(box: Size | undefined): void {
+    // Whole pixels, as clientWidth has them: what only seems to have changed
+    // is not drawn again.
+    const size = { width: Math.round(box?.width ?? 0), height: Math.round(box?.height ?? 0) };
+    const chart = this.#chart;
+    if (size.width === 0 || size.height === 0) return;
+    if (!chart) this.#draw();
+    else if (chart.getWidth() !== size.width || chart.getHeight() !== size.height) chart.resize(size);
   }
 
+  /** Draws, together with all that are to be drawn at the same time. */
   #draw(): void {
+    Chart.#waiting.add(this);
+    if (Chart.#waiting.size === 1) queueMicrotask(() => Chart.#drawAll());
+  }
+
+  static readonly #waiting = new Set<Chart>();
+
+  /** First everything is read, then everything is drawn: in turns, each chart
+   * would make the browser lay the page out again for the next. */
+  static #drawAll(): void {
+    const all = [...Chart.#waiting];
+    Chart.#waiting.clear();
+    const attempt = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        // Its neighbours are drawn all the same.
+        reportError(error);
+      }
+    };
+    const ready: [Chart, Plan][] = [];
+    for (const chart of all) {
+      attempt(() => {
+        const plan = chart.#plan();
+        if (plan) ready.push([chart, plan]);
+      });
+    }
+    for (const [chart, plan] of ready) attempt(() => chart.#carryOut(plan));
+  }
+
+  /** What is to be drawn; undefined where it can't be yet. Changes nothing on
+   * the page. */
+  #plan(): Plan | undefined {
     const drawing = this.#drawing;
-    if (!drawing || this.clientWidth === 0 || this.clientHeight === 0) return;
+    const size = { width: this.clientWidth, height: this.clientHeight };
+    if (!drawing || size.width === 0 || size.height === 0) return undefined;
     if (this.#paper() && !this.#svg) {
       void this.#loadRenderer();
-      return;
+      return undefined;
     }
     const waits = missingParts(drawing.option);
     if (waits) {
       void waits.then(() => this.#draw());
-      return;
+      return undefined;
     }
-    const chart = this.#chart ?? this.#start();
-    chart.setOption(this.#option(drawing), { replaceMerge: ["series", "xAxis", "yAxis", "grid", "radar"] });
+    return { size, option: this.#option(drawing), ...(this.#chart ? {} : { theme: theme(this, isDark()) }) };
   }
 
-  #start(): ECharts {
+  #carryOut({ size, option, theme }: Plan): void {
+    const chart = this.#chart ?? this.#start(size, theme);
+    chart.setOption(option, { replaceMerge: ["series", "xAxis", "yAxis", "grid", "radar"] });
+  }
+
+  #start(size: Size, theme: Theme | undefined): ECharts {
     const box = document.createElement("div");
     box.className = "chart-box";
     this.append(box);
-    const chart = init(box, theme(this, isDark()), { renderer: this.#svg ? "svg" : "canvas" });
+    const chart = init(box, theme, { renderer: this.#svg ? "svg" : "canvas", ...size });
     this.#box = box;
     this.#chart = chart;
     this.#listen(chart);

@@ -2,7 +2,7 @@
 // that the page has where the chart stands, so that a tenant's brand applies.
 import themes from "./theme.json";
 
-type Theme = Record<string, unknown>;
+export type Theme = Record<string, unknown>;
 
 function part(theme: Theme, ...path: string[]): Theme {
   let at: Theme = theme;

@@ -42,7 +42,14 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     link.closest<HTMLElement>("[popover]")?.hidePopover();
     open(link.dataset["comments"] ?? "");
   }, { signal, capture: true });
+  let putBack: (() => void) | undefined;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { target, sourceElement } = (event as CustomEvent<{ ctx: { target?: Element; sourceElement?: Element } }>).detail.ctx;
+    putBack = target === panel ? written(panel, sourceElement) : undefined;
+  }, { signal });
   document.addEventListener("htmx:after:swap", () => {
+    putBack?.();
+    putBack = undefined;
     show(root, marks.content);
     const shown = panel.querySelector<HTMLElement>("[data-said]");
     const said = shown?.dataset["said"];
@@ -85,26 +92,37 @@ function show(root: HTMLElement, marks: DocumentFragment): void {
   count.hidden = all === 0;
 }
 
-/** Asks for the panel again. Fields keep their text and the focus. */
+/** Asks for the panel again. */
 async function refresh(panel: HTMLElement, href: string): Promise<void> {
   const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
   if (!answer.ok) return;
+  const text = await answer.text();
+  const putBack = written(panel);
+  panel.innerHTML = text;
+  htmx.process(panel);
+  putBack();
+}
+
+/** Notes what is being written, and answers what puts it and the focus back
+ * once the panel is another. What was just sent, within sent, is done with. */
+function written(panel: HTMLElement, sent?: Element): () => void {
   const fields = [...panel.querySelectorAll<HTMLTextAreaElement>("textarea")]
+    .filter((field) => !sent?.contains(field))
     .filter((field) => field.value !== field.defaultValue || field === document.activeElement || field.closest("details")?.open)
     .map((field) => ({ id: field.id, value: field.value, focus: field === document.activeElement, at: field.selectionStart }));
-  panel.innerHTML = await answer.text();
-  htmx.process(panel);
-  for (const { id, value, focus, at } of fields) {
-    const field = panel.querySelector<HTMLTextAreaElement>(`#${CSS.escape(id)}`);
-    if (!field) continue;
-    field.value = value;
-    const details = field.closest("details");
-    if (details) details.open = true;
-    if (focus) {
-      field.focus();
-      field.setSelectionRange(at, at);
+  return () => {
+    for (const { id, value, focus, at } of fields) {
+      const field = panel.querySelector<HTMLTextAreaElement>(`#${CSS.escape(id)}`);
+      if (!field) continue;
+      field.value = value;
+      const details = field.closest("details");
+      if (details) details.open = true;
+      if (focus) {
+        field.focus();
+        field.setSelectionRange(at, at);
+      }
     }
-  }
+  };
 }
 
 /** Lists people while "@name" is being typed. */
