@@ -72,6 +72,10 @@ if ! have_node; then
   have npm || need "npm" npm
 fi
 have_chromium || need "Chromium, which prints PDF" chromium chromium-sandbox fonts-liberation
+# The Chromium without windows prints in less time; not every system has it.
+if ! have chromium-headless-shell && have apt-get && apt-cache show chromium-headless-shell >/dev/null 2>&1; then
+  need "Chromium without windows" chromium-headless-shell
+fi
 if [ "$goal" = test ]; then
   have pdftotext || need "poppler's tools, to read PDF" poppler-utils
 fi

@@ -114,6 +114,7 @@ var wellKeys = map[string]string{
 	"x": "editor.well_x", "y": "editor.well_rows", "value": "editor.well_y", "also": "editor.well_also", "series": "editor.well_colour",
 	"lat": "editor.well_lat", "lon": "editor.well_lon", "size": "editor.well_size", "colour": "editor.well_colour", "label": "editor.well_label",
 	"rows": "editor.well_rows", "columns": "editor.well_columns", "target": "editor.well_target",
+	"across": "editor.well_across", "area": "editor.well_area", "to_lat": "editor.well_to_lat", "to_lon": "editor.well_to_lon", "facet": "editor.well_facet",
 }
 
 // shownWells are those with something in them or in need of it; the rest is
@@ -136,7 +137,7 @@ func (p InspectorProps) shownWells() []dashboards.WellView {
 func (p InspectorProps) spare() []dashboards.WellView {
 	var list []dashboards.WellView
 	for _, w := range p.Widget.Wells {
-		if len(w.Chips) == 0 && !w.Needed && !w.Columns && p.Widget.Widget.Type != charts.Table {
+		if len(w.Chips) == 0 && !w.Needed && !w.Columns && w.Name != "facet" && p.Widget.Widget.Type != charts.Table {
 			list = append(list, w)
 		}
 	}
@@ -243,7 +244,7 @@ func (p InspectorProps) measures() []dashboards.Chip {
 func (p InspectorProps) groups() []dashboards.Chip {
 	var list []dashboards.Chip
 	for _, w := range p.Widget.Wells {
-		if !w.Measures && !w.Columns && w.Name != "lat" && w.Name != "lon" {
+		if !w.Measures && !w.Columns && !isPlace(w.Name) {
 			list = append(list, w.Chips...)
 		}
 	}
@@ -296,7 +297,16 @@ func hasAxis(t charts.Type) bool {
 	return true
 }
 
-// isBar tells whether a type's bars can lie or stand.
+// isPlace tells whether a well holds one half of a place on a map.
+func isPlace(well string) bool {
+	switch well {
+	case "lat", "lon", "to_lat", "to_lon":
+		return true
+	}
+	return false
+}
+
+// isBar tells whether a type draws bars by category.
 func isBar(t charts.Type) bool { return t == charts.Bar || t == charts.StackedBar }
 
 // crossFilters tells whether a click on the widget filters the others.

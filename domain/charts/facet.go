@@ -17,9 +17,7 @@ func (d *drawing) facets() error {
 	if !by.Dimension {
 		return ErrConfig.With("Small charts are made of a dimension; %s is none.", d.name(by))
 	}
-	switch d.Config.Type {
-	case Line, Step, Area, Bar, StackedBar, Scatter, Bubble:
-	default:
+	if !d.Config.Type.Facets() {
 		return ErrConfig.With("A %s can't be drawn as small charts.", d.Config.Type)
 	}
 	rows := map[string][]int{}

@@ -127,6 +127,15 @@ func (t Type) Asks() bool { return t != Text && t != Image && t != Divider && t 
 // HasRules tells whether thresholds give the values of the type a meaning.
 func (t Type) HasRules() bool { return t == KPI || t == Gauge || t == Bar }
 
+// Facets tells whether the type can be drawn as one small chart a value.
+func (t Type) Facets() bool {
+	switch t {
+	case Line, Step, Area, Bar, StackedBar, Scatter, Bubble:
+		return true
+	}
+	return false
+}
+
 // IsLine tells whether the type draws lines over time.
 func (t Type) IsLine() bool { return t == Line || t == Step || t == Area }
 

@@ -68,7 +68,9 @@ type FieldSetting struct {
 	Scale   *string  `json:"scale,omitempty"`
 	Tone    *string  `json:"tone,omitempty"` // of a rule
 	Fill    *bool    `json:"fill,omitempty"`
-	On      *bool    `json:"on,omitempty"` // a forecast
+	On      *bool    `json:"on,omitempty"`    // a forecast
+	Layer   *string  `json:"layer,omitempty"` // of a map
+	Facet   *string  `json:"facet,omitempty"` // field of small charts
 }
 
 // UnmarshalJSON reads an act; a pasted widget is read as strictly as a config.
@@ -185,6 +187,11 @@ var widgetActs = map[string]func(*drafter, *schema, *Widget, Act) error{
 	"set_field":     (*drafter).setField,
 	"set_cell":      (*drafter).setCell,
 	"set_axis":      (*drafter).setAxis,
+	"set_layer":     (*drafter).setLayer,
+	"set_facet":     (*drafter).setFacet,
+	"add_line":      (*drafter).addLine,
+	"set_line":      (*drafter).setLine,
+	"remove_line":   (*drafter).removeLine,
 	"retype":        (*drafter).retype,
 	"add_filter":    (*drafter).addFilter,
 	"set_filter":    (*drafter).setFilter,
@@ -436,7 +443,7 @@ func (d *drafter) suggest(c *Config, sc *schema, w *Widget) {
 			put(categories[0], true, "series")
 		}
 	}
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		if main := d.mainMeasures(sc)[0]; one.takes == takesMeasure && one.needed && len(fillOf(w)[one.name]) == 0 && d.adds(sc, main) {
 			put(main, true, one.name)
 		}
@@ -457,7 +464,7 @@ func (d *drafter) complete(sc *schema, w *Widget) {
 			taken[s.field()] = true
 		}
 	}
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		if !one.needed || len(f[one.name]) > 0 {
 			continue
 		}
@@ -465,10 +472,12 @@ func (d *drafter) complete(sc *schema, w *Widget) {
 		switch {
 		case one.takes == takesMeasure:
 			candidates = []Field{{Name: CountField}}
-		case one.name == "lat" || one.name == "lon":
-			if lat, lon, ok := d.coordinates(sc); ok {
-				candidates = []Field{map[string]Field{"lat": lat, "lon": lon}[one.name]}
+		case isPlace(one.name):
+			if place := d.placeFor(sc, one.name, taken); place != nil {
+				candidates = []Field{*place}
 			}
+		case one.name == "area":
+			candidates = d.areas(sc)
 		case w.Type == charts.Heatmap:
 			if at, ok := d.mainTime(sc); ok {
 				candidates = append(candidates, at)
@@ -495,7 +504,7 @@ func (d *drafter) complete(sc *schema, w *Widget) {
 		}
 		f = fillOf(w)
 	}
-	if label, ok := wellOf(w.Type, "label"); ok && w.Type == charts.Map && len(f["label"]) == 0 && len(f["lat"]) > 0 {
+	if label, ok := w.well("label"); ok && w.Type == charts.Map && len(f["label"]) == 0 && len(f["lat"]) > 0 {
 		lookup := ""
 		if name, _, found := strings.Cut(f["lat"][0].field(), "."); found {
 			lookup = name

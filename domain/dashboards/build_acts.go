@@ -52,12 +52,12 @@ func (d *drafter) put(sc *schema, w *Widget, name, into string, index *int) erro
 // target is the well that a field goes into. A bar that is divided becomes a
 // stack of bars.
 func (d *drafter) target(w *Widget, f fill, field Field, into string) (well, error) {
-	list := wellsOf(w.Type)
+	list := w.wells()
 	if len(list) == 0 {
 		return well{}, ErrAct.With("A %s shows no data. Drop the field beside it and it becomes a chart of its own.", typeName(w.Type))
 	}
 	if into != "" {
-		one, ok := wellOf(w.Type, into)
+		one, ok := w.well(into)
 		if !ok {
 			return well{}, ErrAct.With("A %s has no place for %s.", typeName(w.Type), wellName(into))
 		}
@@ -71,18 +71,18 @@ func (d *drafter) target(w *Widget, f fill, field Field, into string) (well, err
 		want = takesMeasure
 	}
 	fits := func(one well) bool { return one.is(want) && one.hasRoom(len(f[one.name])) }
-	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && one.needed && one.name != "lat" && one.name != "lon" }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && one.needed && !isPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
-	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && one.name != "lat" && one.name != "lon" }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && !one.own && !isPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
 	if w.Type == charts.Bar && want == takesDimension {
 		w.Type = charts.StackedBar
-		one, _ := wellOf(w.Type, "series")
+		one, _ := w.well("series")
 		return one, nil
 	}
-	if place := slices.IndexFunc(list, func(one well) bool { return one.is(want) && one.name != "lat" && one.name != "lon" }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return one.is(want) && !one.own && !isPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
 	if want == takesDimension {
@@ -137,8 +137,8 @@ func (d *drafter) regroup(sc *schema, w *Widget, plain bool) fill {
 			}
 		}
 	} else {
-		rows, _ := wellOf(w.Type, "rows")
-		values, _ := wellOf(w.Type, "value")
+		rows, _ := w.well("rows")
+		values, _ := w.well("value")
 		for _, name := range q.Columns {
 			field, err := d.field(sc, name)
 			if err != nil {
@@ -179,7 +179,7 @@ func (d *drafter) dropField(sc *schema, w *Widget, a Act) error {
 // countThem lets what has groups and no measure count them.
 func (d *drafter) countThem(w *Widget) {
 	f := fillOf(w)
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		if one.takes == takesMeasure && len(f[one.name]) == 0 && len(w.Query.Dimensions) > 0 && len(w.Query.Measures) == 0 {
 			f[one.name] = []slot{{measure: &warehouse.Measure{Fn: "count", As: resultName(f, "rows")}}}
 			f.write(w)
@@ -197,7 +197,7 @@ func (d *drafter) carry(sc *schema, w *Widget, from Spot, a Act) error {
 		return err
 	}
 	s := f[from.Well][from.Index]
-	into, ok := wellOf(w.Type, a.Well)
+	into, ok := w.well(a.Well)
 	if !ok {
 		return ErrAct.With("A %s has no place for %s.", typeName(w.Type), wellName(a.Well))
 	}
@@ -221,7 +221,7 @@ func (d *drafter) carry(sc *schema, w *Widget, from Spot, a Act) error {
 	if !into.hasRoom(len(f[into.name])) && a.Index == nil {
 		// Two full wells change places.
 		old := f[into.name][len(f[into.name])-1]
-		if back, ok := wellOf(w.Type, from.Well); ok && back.takes == old.takes() {
+		if back, ok := w.well(from.Well); ok && back.takes == old.takes() {
 			f[from.Well] = slices.Insert(f[from.Well], min(from.Index, len(f[from.Well])), old)
 		}
 	}

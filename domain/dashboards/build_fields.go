@@ -384,37 +384,80 @@ func (d *drafter) categories(sc *schema) []Field {
 // coordinates are two columns that place rows on a map, of the dataset or of
 // one thing that it looks up.
 func (d *drafter) coordinates(sc *schema) (lat, lon Field, ok bool) {
-	found := map[string]Field{}
+	if all := d.places(sc); len(all) > 0 {
+		return all[0][0], all[0][1], true
+	}
+	return Field{}, Field{}, false
+}
+
+// places are all pairs of a latitude and a longitude: in the order of the
+// columns, the dataset's own before those of each lookup.
+func (d *drafter) places(sc *schema) (pairs [][2]Field) {
+	type half struct{ lookup, role string }
+	found := map[half][]Field{}
 	var order []string
 	for _, f := range d.fields(sc) {
 		role := f.Role
 		if role == "" && numeric(f.Type) {
-			switch strings.ToLower(lastPart(f.Name)) {
-			case "lat", "latitude":
+			switch name := lastPart(f.Name); {
+			case hasWord(name, wordSet("lat latitude")):
 				role = "latitude"
-			case "lon", "lng", "long", "longitude":
+			case hasWord(name, wordSet("lon lng longitude")) || strings.EqualFold(name, "long"):
 				role = "longitude"
 			}
 		}
 		if role != "latitude" && role != "longitude" {
 			continue
 		}
-		key := f.Lookup + "/" + role
-		if _, has := found[key]; !has {
-			found[key] = f
-		}
+		key := half{f.Lookup, role}
+		found[key] = append(found[key], f)
 		if !slices.Contains(order, f.Lookup) {
 			order = append(order, f.Lookup)
 		}
 	}
 	for _, lookup := range order {
-		a, hasA := found[lookup+"/latitude"]
-		b, hasB := found[lookup+"/longitude"]
-		if hasA && hasB {
-			return a, b, true
+		lats, lons := found[half{lookup, "latitude"}], found[half{lookup, "longitude"}]
+		for i := range min(len(lats), len(lons)) {
+			pairs = append(pairs, [2]Field{lats[i], lons[i]})
 		}
 	}
-	return Field{}, Field{}, false
+	return pairs
+}
+
+// placeFor is the field for one half of a place; nil where there is none. The
+// far end of a line is another place than the near one.
+func (d *drafter) placeFor(sc *schema, well string, taken map[string]bool) *Field {
+	for _, pair := range d.places(sc) {
+		half := pair[0]
+		if well == "lon" || well == "to_lon" {
+			half = pair[1]
+		}
+		if !taken[half.Name] {
+			return &half
+		}
+	}
+	return nil
+}
+
+// areas are the fields that may name countries or states, the likeliest first.
+func (d *drafter) areas(sc *schema) []Field {
+	var list []Field
+	for _, f := range d.fields(sc) {
+		if !f.Measure && f.Type == warehouse.Text {
+			list = append(list, f)
+		}
+	}
+	named := wordSet("country countries nation state states province fips iso")
+	slices.SortStableFunc(list, func(x, y Field) int {
+		rank := func(f Field) int {
+			if hasWord(lastPart(f.Name), named) {
+				return 0
+			}
+			return 1
+		}
+		return rank(x) - rank(y)
+	})
+	return list
 }
 
 // placeName is the text that names the rows beside a pair of coordinates.

@@ -43,7 +43,7 @@ func (d *drafter) paste(c *Config, a Act) ([]string, error) {
 	}
 	for i := range a.Pasted {
 		w := &a.Pasted[i]
-		if c.dataset(w.Query.Dataset).IsZero() && len(wellsOf(w.Type)) > 0 {
+		if c.dataset(w.Query.Dataset).IsZero() && len(w.wells()) > 0 {
 			return nil, ErrAct.With("What was pasted names no dataset.")
 		}
 		if w.Query.Dataset == c.Dataset {

@@ -15,7 +15,7 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 		return ErrAct.With("%q is no type of widget.", clip(string(a.Type)))
 	}
 	list := wellsOf(a.Type)
-	if len(list) == 0 || len(wellsOf(w.Type)) == 0 {
+	if len(list) == 0 || len(w.wells()) == 0 {
 		return ErrAct.With("A %s can't become a %s.", typeName(w.Type), typeName(a.Type))
 	}
 	if a.Type == w.Type {
@@ -31,10 +31,10 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 		f = d.regroup(sc, w, false)
 	}
 	var dims, measured []slot
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
 			switch {
-			case s.dimension != nil && one.name != "lat" && one.name != "lon":
+			case s.dimension != nil && !isPlace(one.name):
 				dims = append(dims, s)
 			case s.measure != nil:
 				measured = append(measured, s)
@@ -69,7 +69,7 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 	next := fill{}
 	take := func(from *[]slot, kind takes, needed bool) {
 		for _, one := range list {
-			if one.takes != kind || one.needed != needed || one.name == "lat" || one.name == "lon" {
+			if one.takes != kind || one.needed != needed || isPlace(one.name) {
 				continue
 			}
 			for len(*from) > 0 && one.hasRoom(len(next[one.name])) {

@@ -44,7 +44,7 @@ func shop() (*drafter, ids.Dataset, ids.Dataset) {
 func says(w *Widget) string {
 	f := fillOf(w)
 	parts := []string{string(w.Type)}
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		var in []string
 		for _, s := range f[one.name] {
 			text := s.field()
@@ -128,6 +128,14 @@ func TestActs(t *testing.T) {
 		acts []string
 		want string
 	}{
+		// Maps have other wells by what they show.
+		"map of areas":       {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"set_layer","widget":"$","set":{"layer":"areas"}}`}, "map area=channel colour=* «Rows by channel»"},
+		"areas and back":     {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"set_layer","widget":"$","set":{"layer":"areas"}}`, `{"kind":"set_layer","widget":"$","set":{"layer":"points"}}`}, "map lat=at.latitude lon=at.longitude label=at.name size=* «Rows by name»"},
+		"map of heat":        {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"set_layer","widget":"$","set":{"layer":"heat"}}`}, "map lat=at.latitude lon=at.longitude label=at.name size=* «Rows by name»"},
+		"pivot has sides":    {[]string{`{"kind":"add_widget","type":"pivot"}`, `{"kind":"drop_field","widget":"$","well":"across","field":"paid"}`}, "pivot rows=channel across=paid value=* «Rows by channel and paid»"},
+		"small charts":       {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"set_facet","widget":"$","set":{"facet":"paid"}}`}, "bar x=channel value=* facet=paid «Rows by channel and paid»"},
+		"one chart again":    {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"set_facet","widget":"$","set":{"facet":"paid"}}`, `{"kind":"set_facet","widget":"$","set":{"facet":""}}`}, "bar x=channel value=* «Rows by channel»"},
+		"facet goes by type": {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"set_facet","widget":"$","set":{"facet":"paid"}}`, `{"kind":"retype","widget":"$","type":"donut"}`}, "donut x=channel value=* «Rows by channel»"},
 		// A field on the canvas makes a chart that suits it.
 		"text makes a bar":           {[]string{`{"kind":"add_field","field":"channel"}`}, "bar x=channel value=* «Rows by channel»"},
 		"number makes a KPI":         {[]string{`{"kind":"add_field","field":"net_sales"}`}, "kpi value=sum net_sales «Net sales»"},
@@ -414,7 +422,7 @@ func TestWellsAreAView(t *testing.T) {
 			drawn := func(w *Widget) []string {
 				var list []string
 				f := fillOf(w)
-				for _, one := range wellsOf(w.Type) {
+				for _, one := range w.wells() {
 					for _, s := range f[one.name] {
 						list = append(list, one.name+"="+s.name())
 					}
@@ -427,6 +435,33 @@ func TestWellsAreAView(t *testing.T) {
 			if !w.SetUp() {
 				t.Errorf("%s %s: reads as not set up", name, id)
 			}
+		}
+	}
+}
+
+func TestReferenceLines(t *testing.T) {
+	t.Parallel()
+	d, home, _ := shop()
+	c, id := run(t, d, home, `{"kind":"add_field","field":"channel"}`, `{"kind":"add_line","widget":"$"}`,
+		`{"kind":"set_line","widget":"$","index":0,"expect":"average ","set":{"op":"value"}}`,
+		`{"kind":"set_line","widget":"$","index":0,"expect":"value 0","set":{"from":"1,500"}}`,
+		`{"kind":"set_line","widget":"$","index":0,"expect":"value 1500","set":{"as_label":"Goal"}}`,
+		`{"kind":"add_line","widget":"$"}`,
+		`{"kind":"set_line","widget":"$","index":1,"set":{"op":"date"}}`,
+		`{"kind":"set_line","widget":"$","index":1,"set":{"from":"2026-06-14"}}`)
+	lines := c.Widgets[id].Encode.Lines
+	if len(lines) != 2 || LineName(lines[0]) != "value 1500" || lines[0].Label != "Goal" || LineName(lines[1]) != "date 2026-06-14" {
+		t.Errorf("lines %+v", lines)
+	}
+	for _, bad := range []string{`{"kind":"set_line","index":1,"set":{"from":"14.6."}}`, `{"kind":"set_line","index":0,"set":{"from":"many"}}`,
+		`{"kind":"set_line","index":5,"set":{"op":"average"}}`, `{"kind":"remove_line","index":0,"expect":"value 7"}`, `{"kind":"set_layer","set":{"layer":"heat"}}`} {
+		a := Act{}
+		if err := json.Unmarshal([]byte(bad), &a); err != nil {
+			t.Fatal(err)
+		}
+		a.Widget = id
+		if _, _, err := d.act(c, a); !errors.Is(err, ErrAct) {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

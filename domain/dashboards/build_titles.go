@@ -14,7 +14,7 @@ import (
 // title is what the widget is called when nobody says otherwise: "Net sales by
 // channel", "Orders over time".
 func (sc *schema) title(w *Widget) string {
-	if len(wellsOf(w.Type)) == 0 {
+	if len(w.wells()) == 0 {
 		return charts.Humanise(string(w.Type))
 	}
 	if len(w.Query.Columns) > 0 {
@@ -25,7 +25,7 @@ func (sc *schema) title(w *Widget) string {
 	}
 	f := fillOf(w)
 	var measured []string
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
 			if s.measure != nil && len(measured) < 2 && !(w.Type == charts.Map && one.name == "colour") {
 				measured = append(measured, sc.spoken(w, *s.measure))
@@ -41,7 +41,7 @@ func (sc *schema) title(w *Widget) string {
 	}
 	var by []string
 	time := false
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
 			if s.dimension == nil || one.name == "lat" || one.name == "lon" {
 				continue

@@ -62,7 +62,7 @@ func (v *View) WidgetView(id string, facts Facts) (WidgetView, error) {
 	sc := v.schemas[out.Dataset]
 	d := drafter{schemas: v.schemas, facts: map[ids.Dataset]Facts{out.Dataset: facts}}
 	f := fillOf(&w)
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		view := WellView{Name: one.name, Measures: one.takes == takesMeasure, Columns: one.takes == takesColumn, Most: one.most, Needed: one.needed}
 		for i, s := range f[one.name] {
 			view.Chips = append(view.Chips, d.chip(sc, &w, s, i))
@@ -77,7 +77,7 @@ func (v *View) WidgetView(id string, facts Facts) (WidgetView, error) {
 	case charts.Map:
 		out.Hue = len(f["colour"]) == 0
 	}
-	if len(wellsOf(w.Type)) > 0 {
+	if len(out.Wells) > 0 {
 		for _, t := range charts.Types() {
 			if len(wellsOf(t)) > 0 {
 				out.Retypes = append(out.Retypes, t)

@@ -31,6 +31,8 @@ type well struct {
 	named bool
 	// needed wells have to be filled before there is something to draw.
 	needed bool
+	// own wells hold what encode names and nothing that has no place elsewhere.
+	own bool
 }
 
 const manyFields = 8
@@ -44,6 +46,7 @@ func measureWell(name string) well {
 
 func (w well) optional() well     { w.needed = false; return w }
 func (w well) byName() well       { w.named = true; return w }
+func (w well) onlyByName() well   { w.named, w.own = true, true; return w }
 func (w well) many(n int) well    { w.most = n; return w }
 func (w well) is(t takes) bool    { return w.takes == t }
 func (w well) bound() bool        { return w.most == 1 }
@@ -68,16 +71,30 @@ var wellsByType = map[charts.Type][]well{
 	charts.Sankey:     {dimensionWell("x"), dimensionWell("series"), dimensionWell("y").optional(), dimensionWell("label").optional(), measureWell("value")},
 	charts.Funnel:     {dimensionWell("x").optional(), measureWell("value").many(manyFields)},
 	charts.Radar:      {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value").many(manyFields)},
-	charts.Pivot:      {dimensionWell("rows").many(5), measureWell("value").many(manyFields)},
+	charts.Pivot:      {dimensionWell("rows").many(3), dimensionWell("across").optional().many(2), measureWell("value").many(manyFields)},
 	charts.Table: {dimensionWell("rows").optional().many(manyFields), measureWell("value").optional().many(manyFields),
 		{name: "columns", takes: takesColumn, most: 30}},
-	charts.Map: {dimensionWell("lat").byName(), dimensionWell("lon").byName(), dimensionWell("label").optional().byName(),
-		measureWell("size").byName(), measureWell("colour").optional().byName()},
+	charts.Map: wellsByLayer[charts.LayerPoints],
 	// What has no data has no wells.
 	charts.Text: {}, charts.Image: {}, charts.Divider: {}, charts.Section: {},
 }
 
+// A map has other wells by what it shows.
+var wellsByLayer = map[string][]well{
+	charts.LayerPoints:   placeWells,
+	charts.LayerClusters: placeWells,
+	charts.LayerHeat:     placeWells,
+	charts.LayerAreas:    {dimensionWell("area").byName(), measureWell("colour").byName()},
+	charts.LayerLines: {dimensionWell("lat").byName(), dimensionWell("lon").byName(), dimensionWell("to_lat").byName(), dimensionWell("to_lon").byName(),
+		dimensionWell("label").optional().byName(), measureWell("size").byName(), measureWell("colour").optional().byName()},
+}
+
+// Small charts are had by a dimension that is put here, and by no other.
+var facetWell = dimensionWell("facet").optional().onlyByName()
+
 var (
+	placeWells = []well{dimensionWell("lat").byName(), dimensionWell("lon").byName(), dimensionWell("label").optional().byName(),
+		measureWell("size").byName(), measureWell("colour").optional().byName()}
 	lineWells  = []well{dimensionWell("x"), measureWell("value"), measureWell("also").optional().byName(), dimensionWell("series").optional()}
 	pointWells = []well{dimensionWell("label"), measureWell("x").byName(), measureWell("y").byName(), measureWell("size").optional().byName(),
 		dimensionWell("series").optional().byName()}
@@ -103,13 +120,29 @@ func wellsOf(t charts.Type) []well {
 	return append(list, measureWell("value").many(manyFields))
 }
 
-func wellOf(t charts.Type, name string) (well, bool) {
-	for _, w := range wellsOf(t) {
-		if w.name == name {
-			return w, true
-		}
+// wells are the wells of the widget as it is set.
+func (w *Widget) wells() []well {
+	list := wellsOf(w.Type)
+	if own, ok := wellsByLayer[w.Encode.Layer]; ok && w.Type == charts.Map {
+		list = own
+	}
+	if w.Type.Facets() && len(w.Query.Columns) == 0 {
+		list = append(slices.Clip(list), facetWell)
+	}
+	return list
+}
+
+func (w *Widget) well(name string) (well, bool) {
+	list := w.wells()
+	if i := slices.IndexFunc(list, func(one well) bool { return one.name == name }); i >= 0 {
+		return list[i], true
 	}
 	return well{}, false
+}
+
+// isPlace tells whether a well holds one half of a place on a map.
+func isPlace(well string) bool {
+	return well == "lat" || well == "lon" || well == "to_lat" || well == "to_lon"
 }
 
 // SetUp tells whether the widget has what its type needs to be drawn. One that
@@ -118,7 +151,7 @@ func (w *Widget) SetUp() bool {
 	if w.Type == charts.Image {
 		return w.URL != ""
 	}
-	list := wellsOf(w.Type)
+	list := w.wells()
 	if len(list) == 0 || len(w.Query.Columns) > 0 {
 		return true
 	}
@@ -204,6 +237,14 @@ func encodeOf(e *charts.Encode, well string) *string {
 		return &e.Colour
 	case "label":
 		return &e.Label
+	case "area":
+		return &e.Area
+	case "to_lat":
+		return &e.ToLat
+	case "to_lon":
+		return &e.ToLon
+	case "facet":
+		return &e.Facet
 	}
 	return nil
 }
@@ -221,8 +262,22 @@ func fillOf(w *Widget) fill {
 	for _, c := range w.Query.Columns {
 		slots = append(slots, slot{column: c})
 	}
-	list := wellsOf(w.Type)
+	list := w.wells()
 	encode := w.Encode
+	if w.Type == charts.Pivot {
+		var across []string
+		names := make([]string, len(w.Query.Dimensions))
+		for i, dim := range w.Query.Dimensions {
+			names[i] = dimensionName(dim)
+		}
+		_, across = charts.PivotSides(encode, names)
+		for _, name := range across {
+			if i := slices.IndexFunc(slots, func(s slot) bool { return s.dimension != nil && s.name() == name }); i >= 0 {
+				f["across"] = append(f["across"], slots[i])
+				slots = slices.Delete(slots, i, i+1)
+			}
+		}
+	}
 	for _, one := range list {
 		if name := encodeOf(&encode, one.name); one.bound() && name != nil && *name != "" {
 			if i := slices.IndexFunc(slots, func(s slot) bool { return s.takes() == one.takes && s.name() == *name }); i >= 0 {
@@ -236,7 +291,7 @@ func fillOf(w *Widget) fill {
 	for pass := range 3 {
 		for _, one := range list {
 			for i := 0; i < len(slots); {
-				fits := slots[i].takes() == one.takes
+				fits := slots[i].takes() == one.takes && !one.own
 				switch pass {
 				case 0:
 					fits = fits && one.hasRoom(len(f[one.name])) && (!one.named || one.needed)
@@ -261,7 +316,7 @@ func (f fill) write(w *Widget) {
 	q := &w.Query
 	q.Dimensions, q.Measures, q.Columns = nil, nil, nil
 	ordered := map[takes]int{} // how many of a kind the order alone has placed
-	for _, one := range wellsOf(w.Type) {
+	for _, one := range w.wells() {
 		key := encodeOf(&w.Encode, one.name)
 		for i, s := range f[one.name] {
 			at := 0
@@ -289,14 +344,23 @@ func (f fill) write(w *Widget) {
 			ordered[one.takes]++
 		}
 	}
+	w.Encode.Rows, w.Encode.Across = nil, nil
+	if w.Type == charts.Pivot && len(f["across"]) != min(1, len(q.Dimensions)-1) {
+		for _, s := range f["rows"] {
+			w.Encode.Rows = append(w.Encode.Rows, s.name())
+		}
+		for _, s := range f["across"] {
+			w.Encode.Across = append(w.Encode.Across, s.name())
+		}
+	}
 	clearStrays(w)
 	w.tidy()
 }
 
 // clearStrays empties the keys of encode that the type has no well for.
 func clearStrays(w *Widget) {
-	for _, name := range []string{"x", "y", "series", "value", "also", "lat", "lon", "size", "colour", "label"} {
-		if one, ok := wellOf(w.Type, name); !ok || !one.bound() {
+	for _, name := range []string{"x", "y", "series", "value", "also", "lat", "lon", "size", "colour", "label", "area", "to_lat", "to_lon", "facet"} {
+		if one, ok := w.well(name); !ok || !one.bound() {
 			*encodeOf(&w.Encode, name) = ""
 		}
 	}
@@ -341,6 +405,9 @@ func (w *Widget) tidy() {
 	}
 	if w.Type != charts.Table {
 		w.Encode.Columns = nil
+	}
+	if !has[w.Encode.Group] {
+		w.Encode.Group = ""
 	}
 	if cells := w.Encode.Columns; len(cells) > 0 {
 		cells = slices.DeleteFunc(cells, func(c charts.Cell) bool { return !has[c.Column] })

@@ -123,10 +123,10 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 	if spec.Format == SVG {
 		if d := sheet.Tiles[0].Drawing; sheet.Tiles[0].Err != nil {
 			return sheet.Tiles[0].Err
-		} else if d == nil || d.Chart == nil {
+		} else if d == nil || d.Chart == nil && d.Points == nil {
 			return ErrSpec.With("This widget is no chart that an SVG could show. Choose PNG.")
 		}
-		take = "#sheet df-chart svg"
+		take = "#sheet df-chart svg, #sheet df-map svg"
 	}
 	body, said, err := s.deps.Renderer.Render(ctx, Document{Path: PrintPath + token, Format: spec.Format, Width: spec.ContentWidth(), Height: 1200, Take: take})
 	if err != nil {

@@ -10,87 +10,23 @@
 //
 // As with df-chart, an element that takes the place of one with the same
 // data-widget takes over its map, with what is looked at.
-import { type AddLayerObject, type GeoJSONSource, type LngLatBoundsLike, LngLatBounds, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
-import { feature, mesh } from "topojson-client";
+import { type AddLayerObject, type GeoJSONSource, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
+import { arc, asset, bySize, colourOf, extent, loadShapes, type MapData, middle, type Position, room, type Shapes } from "./mapdata.ts";
 import { announce, onThemeChange, reducedMotion } from "./page.ts";
 
-type Topology = Parameters<typeof feature>[0];
+let styled: Promise<void> | undefined;
 
-interface MapData {
-  area: string;
-  lon: number[];
-  lat: number[];
-  size: number[];
-  shade?: number[];
-  label: string[];
-  text: string[];
-  mark?: string[];
-  faded?: boolean[];
-  hue: string;
-  layer?: "points" | "clusters" | "heat" | "areas" | "lines";
-  scope?: "countries" | "states";
-  shape?: string[];
-  toLon?: number[];
-  toLat?: number[];
-  weight?: number[];
-}
-
-type Position = [number, number];
-type Bounds = [number, number, number, number];
-
-const areas: Record<string, Bounds> = {
-  world: [-168, -56, 178, 74],
-  us: [-125.5, 24, -66, 49.8],
-  europe: [-24, 34.5, 42, 71],
-};
-
-function asset(name: keyof typeof __ASSETS__): string {
-  return new URL(__ASSETS__[name], import.meta.url).href;
-}
-
-interface Shapes {
-  land: GeoJSON.GeoJSON;
-  borders: GeoJSON.GeoJSON;
-  states: GeoJSON.GeoJSON;
-  /** The areas of a scope by their ids, made when a map first asks. */
-  areas: (scope: "countries" | "states") => Map<string, GeoJSON.Geometry>;
-}
-
-let shapes: Promise<Shapes> | undefined;
-
-/** Loads land, borders and the style sheet of the map once a page. */
-function loadShapes(): NonNullable<typeof shapes> {
-  shapes ??= (async () => {
+/** Loads what MapLibre needs beside its code once a page. */
+function loadStyle(): Promise<void> {
+  styled ??= new Promise<void>((resolve) => {
     setWorkerUrl(asset("map-worker.js"));
     const sheet = document.createElement("link");
     sheet.rel = "stylesheet";
     sheet.href = asset("map.css");
-    const styled = new Promise<void>((resolve) => {
-      sheet.onload = sheet.onerror = () => resolve();
-    });
+    sheet.onload = sheet.onerror = () => resolve();
     document.head.append(sheet);
-    const get = async (name: "world.json" | "states.json"): Promise<Topology> => {
-      const answer = await fetch(asset(name));
-      if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-      return (await answer.json()) as Topology;
-    };
-    const [world, us] = await Promise.all([get("world.json"), get("states.json"), styled]);
-    const inner = (topology: Topology, name: string): GeoJSON.GeoJSON => mesh(topology as never, topology.objects[name] as never, (a, b) => a !== b);
-    const areas = (scope: "countries" | "states"): Map<string, GeoJSON.Geometry> => {
-      const topology = scope === "states" ? us : world;
-      const all = feature(topology, topology.objects[scope] as never) as unknown as GeoJSON.FeatureCollection;
-      return new Map(all.features.map(({ id, geometry }) => [String(id), geometry]));
-    };
-    return {
-      areas,
-      land: feature(world, world.objects["land"] as never) as GeoJSON.GeoJSON,
-      borders: inner(world, "countries"),
-      states: inner(us, "states"),
-    };
-  })();
-  // What did not come may come next time.
-  shapes.catch(() => (shapes = undefined));
-  return shapes;
+  });
+  return styled;
 }
 
 const orphans = new Map<string, { map: MapLibre; box: HTMLElement; area: string; layer: string; shapes: Shapes | undefined }>();
@@ -198,7 +134,7 @@ class PointMap extends HTMLElement {
     const data = JSON.parse(text) as MapData;
     this.data = data;
     this.#at = -1;
-    this.#order = data.lon.map((_, i) => i).sort((a, b) => (data.size[b] ?? 0) - (data.size[a] ?? 0));
+    this.#order = bySize(data);
     // Another layer is another map.
     if (this.#map && this.#layer !== (data.layer ?? "points") + (data.scope ?? "")) {
       this.#map.remove();
@@ -212,7 +148,7 @@ class PointMap extends HTMLElement {
 
   async #start(): Promise<void> {
     try {
-      const known = await loadShapes();
+      const [known] = await Promise.all([loadShapes(), loadStyle()]);
       const { land, borders, states } = known;
       // The element may have left the page, or begun already, while this waited.
       if (!this.isConnected || this.#map || !this.data) return;
@@ -233,11 +169,9 @@ class PointMap extends HTMLElement {
         touchPitch: false,
         keyboard: false,
         renderWorldCopies: false,
-        // Paper takes the picture after it was drawn.
-        canvasContextAttributes: { preserveDrawingBuffer: this.closest(".sheet") !== null },
         fadeDuration: 0,
         maxZoom: 12,
-        bounds: this.#bounds(this.data),
+        bounds: extent(this.data, this.#geometries),
         fitBoundsOptions: this.#padding(),
       });
       this.#map = map;
@@ -339,47 +273,24 @@ class PointMap extends HTMLElement {
     this.drawNames();
   }
 
-  #bounds(data: MapData): LngLatBoundsLike {
-    const fixed = areas[data.area];
-    if (fixed) return fixed;
-    if (data.layer === "areas" && data.scope === "states") return areas["us"] as Bounds;
-    const bounds = new LngLatBounds();
-    this.#anchors.forEach((at) => bounds.extend(at));
-    if (data.layer !== "areas") data.lon.forEach((lon, i) => bounds.extend([lon, data.lat[i] ?? 0]));
-    data.toLon?.forEach((lon, i) => bounds.extend([lon, data.toLat?.[i] ?? 0]));
-    if (data.layer === "areas") {
-      // Countries are more than their middles.
-      for (const id of data.shape ?? []) rings(this.#geometries?.get(id)).forEach((ring) => ring.forEach((at) => bounds.extend(at as Position)));
-    }
-    return bounds.isEmpty() ? (areas["world"] as Bounds) : bounds;
-  }
-
   #padding(): { padding: number; maxZoom: number } {
     return { padding: this.clientWidth > 400 ? 28 : 16, maxZoom: 8 };
   }
 
   #fit(): void {
     if (!this.#map || !this.data) return;
-    this.#map.fitBounds(this.#bounds(this.data), { ...this.#padding(), animate: !reducedMotion(), duration: 300 });
+    this.#map.fitBounds(extent(this.data, this.#geometries), { ...this.#padding(), animate: !reducedMotion(), duration: 300 });
   }
 
   #points(): GeoJSON.FeatureCollection {
     const data = this.data;
     if (!data) return { type: "FeatureCollection", features: [] };
     const style = getComputedStyle(this);
-    const steps = style.getPropertyValue("--seq").trim().split(/\s+/);
-    const single = style.getPropertyValue(data.hue).trim();
-    const whole = data.layer === "areas";
-    const features = data.lon.map((lon, i): GeoJSON.Feature => {
-      const shade = data.shade?.[i];
-      // The palest steps would vanish on the land.
-      const colour = shade === undefined ? single : steps[(whole ? 1 : 2) + Math.round(shade * (steps.length - (whole ? 2 : 3)))];
-      return {
-        type: "Feature",
-        geometry: this.#geometry(data, i, [lon, data.lat[i] ?? 0]),
-        properties: { index: i, size: data.size[i] ?? 4, colour, faded: data.faded?.[i] ?? false, weight: data.weight?.[i] ?? 1 },
-      };
-    });
+    const features = data.lon.map((lon, i): GeoJSON.Feature => ({
+      type: "Feature",
+      geometry: this.#geometry(data, i, [lon, data.lat[i] ?? 0]),
+      properties: { index: i, size: data.size[i] ?? 4, colour: colourOf(style, data, i), faded: data.faded?.[i] ?? false, weight: data.weight?.[i] ?? 1 },
+    }));
     return { type: "FeatureCollection", features };
   }
 
@@ -582,22 +493,22 @@ class PointMap extends HTMLElement {
       return;
     }
     if (!this.#names || most === 0) return;
-    const taken: DOMRect[] = [];
+    const fits = room(this.clientWidth, this.clientHeight);
+    let shown = 0;
     for (const name of this.#names.children as HTMLCollectionOf<HTMLElement>) {
       const index = Number(name.dataset["index"]);
       const at = this.#place(index);
       name.hidden = true;
-      if (!at || taken.length >= most) continue;
+      if (!at || shown >= most) continue;
       name.hidden = false;
       const [width, height] = [name.offsetWidth, name.offsetHeight];
       const rect = new DOMRect(at.x - width / 2, at.y - (this.data?.size[index] ?? 4) - height - 2, width, height);
-      const clear = rect.left > 2 && rect.right < this.clientWidth - 2 && rect.top > 2 && rect.bottom < this.clientHeight;
-      if (!clear || taken.some((other) => rect.left < other.right + 6 && rect.right + 6 > other.left && rect.top < other.bottom + 2 && rect.bottom + 2 > other.top)) {
+      if (!fits(rect)) {
         name.hidden = true;
         continue;
       }
+      shown++;
       name.style.translate = `${Math.round(rect.left)}px ${Math.round(rect.top)}px`;
-      taken.push(rect);
     }
   }
 }
@@ -639,51 +550,6 @@ const arcs: AddLayerObject = {
   layout: { "line-cap": "round", "line-sort-key": ["get", "size"] },
   paint: { "line-width": ["get", "size"], "line-color": ["get", "colour"], "line-opacity": ["case", ["get", "faded"], 0.15, 0.55] },
 };
-
-/** The shortest way between two places on the globe, in steps; it never jumps
- * over the date line. */
-function arc(from: Position, to: Position): Position[] {
-  const rad = Math.PI / 180;
-  const vector = ([lon, lat]: Position): [number, number, number] => [
-    Math.cos(lat * rad) * Math.cos(lon * rad),
-    Math.cos(lat * rad) * Math.sin(lon * rad),
-    Math.sin(lat * rad),
-  ];
-  const [a, b] = [vector(from), vector(to)];
-  const angle = Math.acos(Math.min(Math.max(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], -1), 1));
-  if (angle < 1e-6 || angle > Math.PI - 1e-3) return [from, to];
-  const steps = Math.max(2, Math.ceil(angle / rad / 2));
-  const line: Position[] = [];
-  let before = from[0];
-  for (let i = 0; i <= steps; i++) {
-    const [p, q] = [Math.sin(((steps - i) / steps) * angle) / Math.sin(angle), Math.sin((i / steps) * angle) / Math.sin(angle)];
-    const [x, y, z] = [p * a[0] + q * b[0], p * a[1] + q * b[1], p * a[2] + q * b[2]];
-    let lon = Math.atan2(y, x) / rad;
-    while (lon - before > 180) lon -= 360;
-    while (lon - before < -180) lon += 360;
-    before = lon;
-    line.push([lon, Math.atan2(z, Math.hypot(x, y)) / rad]);
-  }
-  return line;
-}
-
-function rings(geometry: GeoJSON.Geometry | undefined): GeoJSON.Position[][] {
-  if (geometry?.type === "Polygon") return geometry.coordinates.slice(0, 1);
-  if (geometry?.type === "MultiPolygon") return geometry.coordinates.flatMap((polygon) => polygon.slice(0, 1));
-  return [];
-}
-
-/** The middle of the largest part of an area. */
-function middle(geometry: GeoJSON.Geometry | undefined): Position {
-  let [best, size]: [Position, number] = [[0, 0], -1];
-  for (const ring of rings(geometry)) {
-    const lons = ring.map(([lon = 0]) => lon);
-    const lats = ring.map(([, lat = 0]) => lat);
-    const [west, east, south, north] = [Math.min(...lons), Math.max(...lons), Math.min(...lats), Math.max(...lats)];
-    if ((east - west) * (north - south) > size) [best, size] = [[(west + east) / 2, (south + north) / 2], (east - west) * (north - south)];
-  }
-  return best;
-}
 
 /** The element that has the map now: it may have been handed on. */
 function owner(map: MapLibre): PointMap | undefined {

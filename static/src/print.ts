@@ -46,7 +46,7 @@ async function start(): Promise<void> {
   await document.fonts.ready;
   const modules: Promise<unknown>[] = [];
   if (document.querySelector("df-chart")) modules.push(import("./charts.ts"));
-  if (document.querySelector("df-map")) modules.push(import("./map.ts"));
+  if (document.querySelector("df-map")) modules.push(import("./papermap.ts"));
   await Promise.all(modules);
   // A drawing without room would never come.
   for (const element of [...waiting]) if (element.clientWidth === 0 || element.clientHeight === 0) fail(element);

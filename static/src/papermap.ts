@@ -1,0 +1,246 @@
+// <df-map> on paper: the map of map.ts as SVG, sharp at any size, drawn at once
+// and without WebGL. It says df:drawn (bubbling) once it stands, or df:failed.
+import { geoMercator, geoPath } from "d3-geo";
+import Supercluster from "supercluster";
+import { ramp } from "./colour.ts";
+import { areas, arc, bySize, type Bounds, colourOf, extent, loadShapes, type MapData, type Position, room, type Shapes } from "./mapdata.ts";
+
+const namespace = "http://www.w3.org/2000/svg";
+
+/** MapLibre's world is this wide at zoom 0, in pixels. */
+const tile = 512;
+const maxZoom = 8;
+
+type Attributes = Record<string, string | number>;
+
+class PaperMap extends HTMLElement {
+  connectedCallback(): void {
+    if (this.getAttribute("role") !== "img") this.setAttribute("role", "img");
+    this.#draw().catch((error: unknown) => {
+      console.warn(error);
+      const note = document.createElement("p");
+      note.className = "map-note";
+      note.textContent = this.getAttribute("text-failed");
+      this.append(note);
+      this.dispatchEvent(new Event("df:failed", { bubbles: true }));
+    });
+  }
+
+  async #draw(): Promise<void> {
+    const data = JSON.parse(this.querySelector(":scope > script[type='application/json']")?.textContent ?? "") as MapData;
+    const shapes = await loadShapes();
+    const picture = new Picture(this, data, shapes);
+    this.prepend(picture.svg);
+    picture.draw(Number(this.getAttribute("labels") ?? 0));
+    this.dispatchEvent(new Event("df:drawn", { bubbles: true }));
+  }
+}
+
+class Picture {
+  readonly svg: SVGSVGElement;
+  readonly #data: MapData;
+  readonly #shapes: Shapes;
+  readonly #areas: Map<string, GeoJSON.Geometry> | undefined;
+  readonly #style: CSSStyleDeclaration;
+  readonly #width: number;
+  readonly #height: number;
+  readonly #zoom: number;
+  readonly #project: (at: Position) => Position;
+  readonly #path: (shape: GeoJSON.GeoJSON) => string;
+
+  constructor(element: HTMLElement, data: MapData, shapes: Shapes) {
+    this.#data = data;
+    this.#shapes = shapes;
+    this.#areas = data.layer === "areas" ? shapes.areas(data.scope ?? "countries") : undefined;
+    this.#style = getComputedStyle(element);
+    [this.#width, this.#height] = [element.clientWidth, element.clientHeight];
+    this.svg = document.createElementNS(namespace, "svg");
+    set(this.svg, { xmlns: namespace, class: "map-box", width: this.#width, height: this.#height, viewBox: `0 0 ${this.#width} ${this.#height}`, "font-family": this.#style.fontFamily });
+
+    const padding = this.#width > 400 ? 28 : 16;
+    const { scale, translate } = fit(extent(data, this.#areas), this.#width, this.#height, padding);
+    this.#zoom = Math.log2((scale * 2 * Math.PI) / tile);
+    const projection = geoMercator().scale(scale).translate(translate).clipExtent([[0, 0], [this.#width, this.#height]]);
+    const draw = geoPath(projection).digits(1);
+    this.#project = (at) => projection(at) ?? [NaN, NaN];
+    this.#path = (shape) => draw(shape as never) ?? "";
+  }
+
+  draw(labels: number): void {
+    const css = (name: string): string => this.#style.getPropertyValue(name).trim();
+    const { land, borders, states } = this.#shapes;
+    const line = { fill: "none", stroke: css("--map-line"), "stroke-width": 0.75 };
+    this.#add("rect", { width: this.#width, height: this.#height, fill: css("--map-water") });
+    this.#add("path", { d: this.#path(land), fill: css("--map-land") });
+    if (this.#data.layer === "areas") this.#drawAreas(css("--color-base-100"));
+    this.#add("path", { d: this.#path(land), ...line });
+    this.#add("path", { d: this.#path(borders), ...line });
+    this.#add("path", { d: this.#path(states), ...line, "stroke-width": 0.5, opacity: 0.8 });
+    switch (this.#data.layer) {
+      case "areas":
+        return;
+      case "lines":
+        return this.#drawLines();
+      case "heat":
+        return this.#drawHeat(css("--seq").split(/\s+/));
+      case "clusters":
+        return this.#drawClusters(css(this.#data.hue), css("--color-base-100"));
+      default:
+        this.#drawPoints(css("--color-base-100"));
+        this.#drawNames(labels, css("--map-label"), css("--map-land"));
+    }
+  }
+
+  #add(name: string, attributes: Attributes): SVGElement {
+    const element = document.createElementNS(namespace, name);
+    set(element, attributes);
+    this.svg.append(element);
+    return element;
+  }
+
+  #at(i: number): Position {
+    return this.#project([this.#data.lon[i] ?? 0, this.#data.lat[i] ?? 0]);
+  }
+
+  #shown([x, y]: Position, margin: number): boolean {
+    return x > -margin && y > -margin && x < this.#width + margin && y < this.#height + margin;
+  }
+
+  #drawAreas(edge: string): void {
+    const data = this.#data;
+    (data.shape ?? []).forEach((id, i) => {
+      const area = this.#areas?.get(id);
+      if (area) this.#add("path", { d: this.#path(area), fill: colourOf(this.#style, data, i), opacity: data.faded?.[i] ? 0.38 : 1, stroke: edge, "stroke-width": 0.5 });
+    });
+  }
+
+  #drawLines(): void {
+    const data = this.#data;
+    for (const i of bySize(data).reverse()) {
+      const coordinates = arc([data.lon[i] ?? 0, data.lat[i] ?? 0], [data.toLon?.[i] ?? 0, data.toLat?.[i] ?? 0]);
+      this.#add("path", { d: this.#path({ type: "LineString", coordinates }), fill: "none", stroke: colourOf(this.#style, data, i), "stroke-width": data.size[i] ?? 1, "stroke-linecap": "round", opacity: data.faded?.[i] ? 0.15 : 0.55 });
+    }
+  }
+
+  #drawPoints(edge: string): void {
+    const data = this.#data;
+    for (const i of bySize(data)) {
+      const [at, r] = [this.#at(i), data.size[i] ?? 4];
+      if (this.#shown(at, r)) this.#circle(at, r, { fill: colourOf(this.#style, data, i), stroke: edge, "stroke-width": 1.25, opacity: data.faded?.[i] ? 0.38 : 0.9 });
+    }
+  }
+
+  #circle([x, y]: Position, r: number, attributes: Attributes): void {
+    this.#add("circle", { cx: round(x), cy: round(y), r: round(r), ...attributes });
+  }
+
+  #drawNames(most: number, colour: string, halo: string): void {
+    const fits = room(this.#width, this.#height);
+    let shown = 0;
+    for (const i of bySize(this.#data).slice(0, most * 3)) {
+      const name = this.#data.label[i];
+      const [x, y] = this.#at(i);
+      if (!name || shown >= most || !this.#shown([x, y], 0)) continue;
+      const label = this.#add("text", { x: round(x), y: round(y - (this.#data.size[i] ?? 4) - 5), "text-anchor": "middle", "font-size": 11, "font-weight": 500, fill: colour, stroke: halo, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" }) as SVGTextElement;
+      label.textContent = name;
+      const { x: left, y: top, width, height } = label.getBBox();
+      if (fits(new DOMRect(left, top, width, height))) shown++;
+      else label.remove();
+    }
+  }
+
+  /** The same clusters as MapLibre makes at this zoom. */
+  #drawClusters(hue: string, edge: string): void {
+    const data = this.#data;
+    const index = new Supercluster<{ i: number }, { sum: number }>({
+      radius: 46,
+      extent: tile,
+      maxZoom: 10,
+      map: ({ i }) => ({ sum: data.weight?.[i] ?? 1 }),
+      reduce: (all, each) => void (all.sum += each.sum),
+    });
+    index.load(data.lon.map((lon, i) => ({ type: "Feature", geometry: { type: "Point", coordinates: [lon, data.lat[i] ?? 0] }, properties: { i } })));
+    const total = Math.max((data.weight ?? []).reduce((sum, each) => sum + each, 0), 1);
+    for (const { geometry, properties } of index.getClusters([-180, -85, 180, 85], Math.floor(this.#zoom))) {
+      const at = this.#project(geometry.coordinates as Position);
+      if (!this.#shown(at, 40)) continue;
+      if (!("cluster" in properties)) {
+        this.#circle(at, data.size[properties.i] ?? 4, { fill: colourOf(this.#style, data, properties.i), stroke: edge, "stroke-width": 1.25, opacity: data.faded?.[properties.i] ? 0.38 : 0.9 });
+        continue;
+      }
+      this.#circle(at, 12 + 22 * Math.sqrt(properties.sum / total), { fill: hue, stroke: edge, "stroke-width": 1.5, opacity: 0.85 });
+      const count = this.#add("text", { x: round(at[0]), y: round(at[1]), "text-anchor": "middle", "dominant-baseline": "central", "font-size": 11, "font-weight": 600, fill: edge });
+      count.textContent = String(properties.point_count_abbreviated);
+    }
+  }
+
+  /** Density has no edges: it is the one layer that is a picture. */
+  #drawHeat(steps: string[]): void {
+    const data = this.#data;
+    const sharp = 2; // pixels of the picture for each of the page
+    const canvas = new OffscreenCanvas(this.#width * sharp, this.#height * sharp);
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("no canvas");
+    const most = Math.max(...(data.weight ?? [1]), 1);
+    const radius = between(this.#zoom, [2, 18], [6, 44], [10, 80]) * sharp;
+    const intensity = between(this.#zoom, [2, 1], [8, 2]);
+    // Density is added up in alpha alone, then read as a place on the scale.
+    context.globalCompositeOperation = "lighter";
+    data.lon.forEach((_, i) => {
+      const [x, y] = this.#at(i).map((each) => each * sharp) as Position;
+      const share = Math.min(((data.weight?.[i] ?? 1) / most) * intensity, 1);
+      const glow = context.createRadialGradient(x, y, 0, x, y, radius);
+      // A normal curve that reaches as far as three deviations.
+      for (let at = 0; at <= 8; at++) glow.addColorStop(at / 8, `rgba(0,0,0,${(share * 0.4 * Math.exp(-4.5 * (at / 8) ** 2)).toFixed(4)})`);
+      context.fillStyle = glow;
+      context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    });
+    const image = context.getImageData(0, 0, canvas.width, canvas.height);
+    const scale = ramp(steps);
+    for (let p = 0; p < image.data.length; p += 4) {
+      const density = (image.data[p + 3] ?? 0) / 255;
+      const at = Math.max((density - 0.08) / 0.92, 0) * (scale.length - 1);
+      const low = scale[Math.floor(at)] ?? [0, 0, 0];
+      const high = scale[Math.ceil(at)] ?? low;
+      for (const channel of [0, 1, 2] as const) image.data[p + channel] = low[channel] + (high[channel] - low[channel]) * (at % 1);
+      image.data[p + 3] = 255 * Math.min(density / 0.08, 1) * 0.85;
+    }
+    context.putImageData(image, 0, 0);
+    const picture = document.createElement("canvas");
+    [picture.width, picture.height] = [canvas.width, canvas.height];
+    picture.getContext("2d")?.drawImage(canvas, 0, 0);
+    const shown = this.#add("image", { width: this.#width, height: this.#height });
+    shown.setAttribute("href", picture.toDataURL());
+  }
+}
+
+function set(element: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** The value at x on straight lines through points. */
+function between(x: number, ...points: [number, number][]): number {
+  for (const [n, [right, above]] of points.entries()) {
+    const before = points[n - 1];
+    if (x > right) continue;
+    return before ? before[1] + ((x - before[0]) / (right - before[0])) * (above - before[1]) : above;
+  }
+  return points.at(-1)?.[1] ?? 0;
+}
+
+/** Scale and place of a Mercator map that shows the bounds, no nearer than
+ * maxZoom. */
+function fit(bounds: Bounds, width: number, height: number, padding: number): { scale: number; translate: Position } {
+  const unit = geoMercator().scale(1).translate([0, 0]);
+  const corner = (lon: number, lat: number): Position => unit([lon, lat]) ?? [0, 0];
+  const [west, south, east, north] = bounds.some(Number.isNaN) ? (areas["world"] as Bounds) : bounds;
+  const [[left, bottom], [right, top]] = [corner(west, south), corner(east, north)];
+  const scale = Math.min((width - 2 * padding) / (right - left), (height - 2 * padding) / (bottom - top), (tile * 2 ** maxZoom) / (2 * Math.PI));
+  return { scale, translate: [width / 2 - (scale * (left + right)) / 2, height / 2 - (scale * (top + bottom)) / 2] };
+}
+
+customElements.define("df-map", PaperMap);
