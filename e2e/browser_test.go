@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,9 @@ func (v *visitor) expect(part string) {
 func (v *visitor) must(err error) {
 	v.t.Helper()
 	if err != nil {
+		if dir := os.Getenv("E2E_SCREENSHOTS"); dir != "" {
+			_, _ = v.tab.Screenshot(playwright.PageScreenshotOptions{Path: playwright.String(filepath.Join(dir, "failed-"+strings.ReplaceAll(v.t.Name(), "/", "-")+".png"))})
+		}
 		v.t.Fatal(err)
 	}
 }
