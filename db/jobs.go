@@ -59,6 +59,19 @@ func (t *Tx) CloseJobs(ctx context.Context, kind string, uniqueKeys []string) er
 	return t.JobCloseOf(ctx, t.TenantID, kind, uniqueKeys)
 }
 
+// HastenJob has the job of a key run now that waits for its time, or for another
+// attempt. One that runs, or is over, is left alone.
+func (t *Tx) HastenJob(ctx context.Context, kind, uniqueKey string) error {
+	n, err := t.JobHasten(ctx, t.TenantID, kind, &uniqueKey)
+	if err != nil {
+		return fmt.Errorf("hasten job %s: %w", kind, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return t.JobNotify(ctx, "")
+}
+
 // CompleteJob closes a job in the transaction that did its work; see
 // jobs.Ref.Complete.
 func (t *Tx) CompleteJob(ctx context.Context, id uuid.UUID, attempt int) (bool, error) {

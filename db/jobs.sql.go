@@ -349,6 +349,20 @@ func (q *Queries) JobGet(ctx context.Context, tenantID uuid.UUID, jobID uuid.UUI
 	return i, err
 }
 
+const jobHasten = `-- name: JobHasten :execrows
+UPDATE control.jobs SET run_at = now()
+WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 AND state = 'queued' AND run_at > now()
+`
+
+// JobHasten has one of a key that waits for another attempt run now.
+func (q *Queries) JobHasten(ctx context.Context, tenantID uuid.UUID, kind string, uniqueKey *string) (int64, error) {
+	result, err := q.db.Exec(ctx, jobHasten, tenantID, kind, uniqueKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const jobInsert = `-- name: JobInsert :one
 
 INSERT INTO control.jobs (job_id, tenant_id, user_id, kind, version, payload, queue, run_at, unique_key)

@@ -491,6 +491,29 @@ func (q *Queries) LedgerOpening(ctx context.Context, tenantID uuid.UUID, deliver
 	return i, err
 }
 
+const ledgerPicture = `-- name: LedgerPicture :one
+SELECT c.picture_key, r.due_at
+FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
+WHERE l.tenant_id = $1 AND r.schedule_id = $2 AND l.user_id = $3::uuid AND c.picture_key <> ''
+ORDER BY r.due_at DESC, l.delivery_id DESC LIMIT 1
+`
+
+type LedgerPictureRow struct {
+	PictureKey string
+	DueAt      time.Time
+}
+
+// LedgerPicture reads the newest picture of a schedule's report that somebody
+// was sent; no row where they were sent none, or it is kept no longer.
+func (q *Queries) LedgerPicture(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID, userID uuid.UUID) (LedgerPictureRow, error) {
+	row := q.db.QueryRow(ctx, ledgerPicture, tenantID, scheduleID, userID)
+	var i LedgerPictureRow
+	err := row.Scan(&i.PictureKey, &i.DueAt)
+	return i, err
+}
+
 const ledgerRetry = `-- name: LedgerRetry :one
 UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
@@ -1040,6 +1063,19 @@ func (q *Queries) RunTakeBounces(ctx context.Context, tenantID uuid.UUID, runID 
 		return nil, err
 	}
 	return items, nil
+}
+
+const runTakeDelay = `-- name: RunTakeDelay :execrows
+UPDATE report_runs SET delay_told = true WHERE tenant_id = $1 AND run_id = $2 AND NOT delay_told
+`
+
+// RunTakeDelay tells the one caller that its owner has to hear that mail waits.
+func (q *Queries) RunTakeDelay(ctx context.Context, tenantID uuid.UUID, runID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, runTakeDelay, tenantID, runID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const runTakeLate = `-- name: RunTakeLate :many

@@ -60,6 +60,10 @@ func (s *boardSite) export(t *testing.T, b *browser, dataset ids.Dataset, format
 	if err != nil {
 		t.Fatal(err)
 	}
+	var queue string
+	if s.scan(t, &queue, `SELECT queue FROM control.jobs WHERE kind = 'reports:render' ORDER BY job_id DESC LIMIT 1`); queue != string(jobs.Asked) {
+		t.Errorf("whoever waits for it waits in the queue %s", queue)
+	}
 	if err := s.run(t, s.Reports, s.one.ID, id); err != nil {
 		t.Log(err)
 	}

@@ -31,6 +31,7 @@ func (h schedules) routes(r chi.Router) {
 	r.Get("/schedules/{schedule}", handle(h.list))
 	r.Post("/schedules/{schedule}", handle(h.update))
 	r.Get("/schedules/{schedule}/edit", handle(h.edit))
+	r.Get("/schedules/{schedule}/preview", handle(h.preview))
 	r.Post("/schedules/{schedule}/{act}", handle(h.act))
 }
 
@@ -188,6 +189,23 @@ func (h schedules) edit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.answer(w, r, http.StatusOK, views.ScheduleFormProps{ID: id.String(), Dashboard: one.Dashboard.String(), Form: one.ScheduleForm})
+}
+
+// preview sends the picture of what the person was sent last.
+func (h schedules) preview(w http.ResponseWriter, r *http.Request) error {
+	id, err := scheduleID(r)
+	if err != nil {
+		return err
+	}
+	picture, err := h.Reports.OpenPreview(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	defer picture.Close()
+	w.Header().Set("Content-Type", reports.PNG.MediaType())
+	w.Header().Set("Cache-Control", "private, no-store")
+	_, _ = io.Copy(w, picture) // whoever went away gets no more
+	return nil
 }
 
 func (h schedules) update(w http.ResponseWriter, r *http.Request) error {

@@ -161,6 +161,10 @@ WHERE tenant_id = @tenant_id AND run_id = @run_id;
 -- name: RunTakeAlarm :execrows
 UPDATE report_runs SET alarmed = true WHERE tenant_id = @tenant_id AND run_id = @run_id AND NOT alarmed;
 
+-- RunTakeDelay tells the one caller that its owner has to hear that mail waits.
+-- name: RunTakeDelay :execrows
+UPDATE report_runs SET delay_told = true WHERE tenant_id = @tenant_id AND run_id = @run_id AND NOT delay_told;
+
 -- RunTakeLate finds runs that began and never ended, once.
 -- name: RunTakeLate :many
 UPDATE report_runs r SET alarmed = true
@@ -280,6 +284,16 @@ UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state;
+
+-- LedgerPicture reads the newest picture of a schedule's report that somebody
+-- was sent; no row where they were sent none, or it is kept no longer.
+-- name: LedgerPicture :one
+SELECT c.picture_key, r.due_at
+FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
+WHERE l.tenant_id = @tenant_id AND r.schedule_id = @schedule_id AND l.user_id = @user_id::uuid AND c.picture_key <> ''
+ORDER BY r.due_at DESC, l.delivery_id DESC LIMIT 1;
 
 -- LedgerSetOpened notes the first time that the link was followed. Whoever
 -- follows it has the mail, whatever its server answered.

@@ -89,7 +89,7 @@ async function styles() {
   }
   const faces = Object.entries(brandFonts).map(([name, family]) => `@font-face{font-family:"${family} Variable";font-style:normal;font-weight:400 700;font-display:swap;src:url("./${entries[`${name}.woff2`].file}") format("woff2");unicode-range:${latin}}`);
   addHashed("brand-fonts.css", transform({ filename: "brand-fonts.css", code: Buffer.from(faces.join("\n")), minify: true, targets }).code);
-  const print = `@layer components {\n${read("css/print.css")}\n}`.replace(/url\("(inter-\d+\.woff2)"\)/g, (_, name) => `url("./${entries[name].file}")`);
+  const print = `${read("css/print-fonts.css")}\n@layer components {\n${read("css/print.css")}\n}`.replace(/url\("(inter-\d+\.woff2)"\)/g, (_, name) => `url("./${entries[name].file}")`);
   addHashed("print.css", transform({ filename: "print.css", code: Buffer.from(print), minify: true, targets }).code);
 }
 

@@ -45,7 +45,7 @@ func (p PrintProps) bodyClass() string {
 // of every page.
 func (p PrintProps) style(ctx context.Context) string {
 	width, height := p.Sheet.Spec.Size()
-	foot := `font:400 8pt/1.4 "Inter Variable",sans-serif;color:#5F6C7B;border-top:.75pt solid #E2E6EB;vertical-align:top;padding-top:7pt;`
+	foot := `font:400 8pt/1.4 "Inter Paper",sans-serif;color:#5F6C7B;border-top:.75pt solid #E2E6EB;vertical-align:top;padding-top:7pt;`
 	return fmt.Sprintf(`<style nonce=%q>@page{size:%gmm %gmm;margin:12mm 12mm 20mm;@bottom-left{content:%s;%stext-align:left;width:74%%}@bottom-right{content:%s;%stext-align:right;width:26%%}}.sheet{width:%dpx}</style>`,
 		p.Nonce, width, height, cssText(p.foot(ctx)), foot, p.pages(ctx), foot, p.Sheet.Spec.ContentWidth())
 }

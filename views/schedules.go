@@ -2,6 +2,8 @@ package views
 
 import (
 	"context"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +27,9 @@ const (
 func PathSchedule(id string) string { return PathSchedules + "/" + id }
 
 func pathEditSchedule(id string) string { return PathSchedule(id) + "/edit" }
+
+// pathSchedulePreview is the picture of what the person was sent last.
+func pathSchedulePreview(id string) string { return PathSchedule(id) + "/preview" }
 
 // pathScheduleAct is POST: send, test, pause, resume, delete.
 func pathScheduleAct(id, act string) string { return PathSchedule(id) + "/" + act }
@@ -50,6 +55,27 @@ type SchedulesProps struct {
 
 func (p SchedulesProps) isChosen(s reports.Schedule) bool {
 	return p.Chosen != nil && p.Chosen.ID == s.ID
+}
+
+// path is where the page is.
+func (p SchedulesProps) path() string {
+	path := PathSchedules
+	if p.Chosen != nil {
+		path = PathSchedule(p.Chosen.ID.String())
+	}
+	return withQuery(path, url.Values{"show": {p.Show}, "q": {p.Search}}.Encode())
+}
+
+// running tells whether something on the page is about to change: a report is
+// made or sent, and nothing is in its way.
+func (p SchedulesProps) running() bool {
+	list := p.List
+	if p.Chosen != nil {
+		list = append(slices.Clip(list), *p.Chosen)
+	}
+	return slices.ContainsFunc(list, func(s reports.Schedule) bool {
+		return len(s.Runs) > 0 && (s.Runs[0].State == reports.RunDue || s.Runs[0].State == reports.RunSending && waiting(s.Runs[0]) == "")
+	})
 }
 
 func (p SchedulesProps) segments(ctx context.Context) []ui.Segment {
@@ -114,6 +140,8 @@ func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
 	bad := counts[reports.LineFailed] + counts[reports.LineBounced] + counts[reports.LineUnknown]
 	good := counts[reports.LineSent] + counts[reports.LineKept]
 	switch {
+	case r.State == reports.RunSending && waiting(r) != "":
+		return ui.TagProps{Label: messages.T(ctx, "schedules.delayed"), Icon: "triangle-alert", Tone: ui.Warning}
 	case r.State == reports.RunDue || r.State == reports.RunSending:
 		return ui.TagProps{Label: messages.T(ctx, "schedules.running"), Icon: "clock"}
 	case r.State == reports.RunFailed || bad > 0 && good == 0 && bad == counts[reports.LineFailed]:
@@ -187,27 +215,22 @@ func (p SchedulesProps) size(r reports.ScheduleRun) string {
 	return ""
 }
 
-// trouble is the newest run of a schedule that somebody has to look at.
-func trouble(s reports.Schedule) (reports.ScheduleRun, bool) {
-	if len(s.Runs) == 0 {
-		return reports.ScheduleRun{}, false
-	}
-	r := s.Runs[0]
-	for _, l := range r.Lines {
-		if l.Bad() {
-			return r, true
-		}
-	}
-	return r, r.State == reports.RunFailed
-}
-
-// reason is why a run went wrong: its own, or that of its first bad line.
+// reason is why a run went wrong: its own, or that of its first bad line; empty
+// where it did not.
 func reason(r reports.ScheduleRun) string {
 	if r.ErrorText != "" {
 		return r.ErrorText
 	}
+	return lineText(r, reports.Line.Bad)
+}
+
+// waiting is why mail of a run has not left yet; empty where nothing is in its way.
+func waiting(r reports.ScheduleRun) string { return lineText(r, reports.Line.Waits) }
+
+// lineText is what is said of the first line of a kind.
+func lineText(r reports.ScheduleRun, is func(reports.Line) bool) string {
 	for _, l := range r.Lines {
-		if l.Bad() {
+		if is(l) {
 			return l.Address + ": " + l.ErrorText
 		}
 	}

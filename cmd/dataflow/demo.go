@@ -35,12 +35,15 @@ const (
 // how to sign in, and how far the set-up got. A start that was interrupted is
 // taken up by the next.
 type demoState struct {
-	URL        string `json:"url"`
-	Email      string `json:"email"`
-	Password   string `json:"password"`
-	SampleSite string `json:"sample_site,omitempty"`
-	SampleKey  string `json:"sample_key,omitempty"` // of the sample site, made for its address
-	Dashboards bool   `json:"dashboards"`           // made once: what a visitor deletes stays deleted
+	URL        string       `json:"url"`
+	Email      string       `json:"email"`
+	Password   string       `json:"password"`
+	Managers   []demoPerson `json:"managers,omitempty"`
+	SampleSite string       `json:"sample_site,omitempty"`
+	SampleKey  string       `json:"sample_key,omitempty"` // of the sample site, made for its address
+	// Made once: what a visitor deletes stays deleted.
+	Dashboards bool `json:"dashboards"`
+	Schedules  bool `json:"schedules"`
 }
 
 // demo sets up and drives the demo workspace.
@@ -79,6 +82,12 @@ func (d *demo) seed(ctx context.Context, baseURL string) error {
 		}
 		d.state.Dashboards = true
 	}
+	if !d.state.Schedules {
+		if err := d.regions(ctx); err != nil {
+			return err
+		}
+		d.state.Schedules = true
+	}
 	return d.save()
 }
 
@@ -96,20 +105,28 @@ func (d *demo) people(ctx context.Context) error {
 	if d.state.Password != "" {
 		return nil
 	}
-	d.state.Password = rand.Text()[:20]
-	_, err = d.auth.CreateUser(ctx, auth.NewUser{TenantID: tenant.ID, Email: demoEmail, Name: "Ines Okafor",
-		Role: access.Owner, Password: d.state.Password})
-	if errors.Is(err, auth.ErrEmailTaken) {
-		err = d.resetPassword(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("make the demo's owner: %w", err)
+	if d.state.Password, err = d.person(ctx, demoEmail, "Ines Okafor", access.Owner); err != nil {
+		return err
 	}
 	return d.save()
 }
 
-func (d *demo) resetPassword(ctx context.Context) error {
-	link, _, err := d.auth.ResetLink(ctx, demoEmail)
+// person adds somebody with a new password, or gives them that where they are
+// there already.
+func (d *demo) person(ctx context.Context, email, name string, role access.Role) (password string, err error) {
+	password = rand.Text()[:20]
+	_, err = d.auth.CreateUser(ctx, auth.NewUser{TenantID: d.actor.TenantID, Email: email, Name: name, Role: role, Password: password})
+	if errors.Is(err, auth.ErrEmailTaken) {
+		err = d.resetPassword(ctx, email, password)
+	}
+	if err != nil {
+		return "", fmt.Errorf("make %s of the demo: %w", email, err)
+	}
+	return password, nil
+}
+
+func (d *demo) resetPassword(ctx context.Context, email, password string) error {
+	link, _, err := d.auth.ResetLink(ctx, email)
 	if err != nil {
 		return err
 	}
@@ -117,7 +134,7 @@ func (d *demo) resetPassword(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.auth.ResetPassword(ctx, address.Query().Get("token"), d.state.Password, auth.Client{Address: "console"})
+	_, err = d.auth.ResetPassword(ctx, address.Query().Get("token"), password, auth.Client{Address: "console"})
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 // starts with the first document.
 func (a *app) openReports(s *services, prints bool) error {
 	deps := reports.Deps{DB: a.db, Blobs: a.blobs, Tenants: s.tenants, Dashboards: s.dashboards, Words: handlers.ReportWords,
-		Mail: s.delivery, Address: func() string { return a.baseURL },
+		Mail: s.delivery, Notify: s.notify, Address: func() string { return a.baseURL },
 		Key: []byte(a.keys.Derive("report links").Reveal()), Log: a.log}
 	if !prints {
 		s.reports = reports.New(deps)

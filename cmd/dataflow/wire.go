@@ -237,5 +237,8 @@ func (a *app) announceDemo(ctx context.Context, e *env, s *services) (*demo, err
 		return nil, err
 	}
 	fmt.Fprintf(e.stdout, "DataFlow is ready: %s\n  e-mail    %s\n  password  %s\n", a.baseURL, d.state.Email, d.state.Password)
+	if len(d.state.Managers) > 0 {
+		fmt.Fprintf(e.stdout, "Others who may sign in, each with rows of their own: %s\n", d.path)
+	}
 	return d, nil
 }

@@ -68,9 +68,10 @@ type Trouble string
 
 // The troubles.
 const (
-	RunMissed     Trouble = "missed" // nothing happened when it was due
-	RunLate       Trouble = "late"   // it began and did not end
-	RunFailed     Trouble = "failed" // it ended, and not all was sent
+	RunMissed     Trouble = "missed"  // nothing happened when it was due
+	RunLate       Trouble = "late"    // it began and did not end
+	RunFailed     Trouble = "failed"  // it ended, and not all was sent
+	RunDelayed    Trouble = "delayed" // mails wait for a server that takes none; it is tried again
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"
 	CameBack      Trouble = "came_back" // mails that were sent could not be delivered

@@ -39,10 +39,11 @@ const (
 	LoadFailed Kind = "load_failed"
 	Alert      Kind = "alert"
 	BreakGlass Kind = "break_glass" // an owner signed in without the single sign-on that is required
+	Report     Kind = "report"      // a scheduled report did not arrive
 )
 
 // Kinds lists all, in the order of the settings.
-var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, Alert, BreakGlass}
+var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, Alert, Report, BreakGlass}
 
 // Setting is how somebody is told of a kind.
 type Setting struct {
@@ -97,6 +98,8 @@ type Event struct {
 	Subject string // the object's name
 	Excerpt string // plain text; may be empty
 	Path    string // on this site, that leads to it
+	// Letter is mailed in place of the usual notice; nil for that.
+	Letter delivery.Letter
 }
 
 func optional[T ~[16]byte](id T) *uuid.UUID {
@@ -190,10 +193,12 @@ func (s *Service) Tell(ctx context.Context, tx *db.Tx, e Event) error {
 			}
 		}
 		if how.Mail && s.deps.Mailer != nil {
-			_, err := s.deps.Mailer.Queue(ctx, tx, delivery.Recipient{Address: p.Email, Name: p.Name, Locale: p.Locale},
-				delivery.Notice{Kind: string(e.Kind), Name: p.Name, By: by, Subject: e.Subject, Excerpt: e.Excerpt,
-					Link: strings.TrimSuffix(s.deps.Address(), "/") + e.Path})
-			if err != nil {
+			letter := e.Letter
+			if letter == nil {
+				letter = delivery.Notice{Kind: string(e.Kind), Name: p.Name, By: by, Subject: e.Subject, Excerpt: e.Excerpt,
+					Link: strings.TrimSuffix(s.deps.Address(), "/") + e.Path}
+			}
+			if _, err := s.deps.Mailer.Queue(ctx, tx, delivery.Recipient{Address: p.Email, Name: p.Name, Locale: p.Locale}, letter); err != nil {
 				return fmt.Errorf("mail %s: %w", p.UserID, err)
 			}
 		}

@@ -60,7 +60,7 @@ func (s *Service) renderDataset(ctx context.Context, actor access.Actor, id ids.
 	if err != nil {
 		return Stated{}, fmt.Errorf("name version: %w", err)
 	}
-	t := tables{list: []*dashboards.Rows{rows}, title: rows.Title, about: string(about), locale: locale.For(actor.Locale), tell: tell}
+	t := tables{list: []*dashboards.Rows{rows}, title: rows.Title, about: string(about), locale: locale.For(actor.Locale), tell: tell, stage: s.deps.Blobs.Stage}
 	sum := &summer{out: out, hash: sha256.New()}
 	stated.Rows, err = t.write(ctx, spec, sum)
 	stated.Bytes, stated.SHA256 = sum.bytes, hex.EncodeToString(sum.hash.Sum(nil))

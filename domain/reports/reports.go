@@ -18,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/blob"
@@ -187,6 +188,8 @@ type Deps struct {
 	// installation, "https://bi.example.com".
 	Mail    *delivery.Service
 	Address func() string
+	// Notify tells owners when a report did not arrive.
+	Notify *notify.Service
 	// WidgetTimeout is how long a report waits for one widget (default 45 s).
 	WidgetTimeout time.Duration
 	Log           *slog.Logger

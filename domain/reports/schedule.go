@@ -3,24 +3,16 @@ package reports
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"io"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
-	"github.com/dataflowhq/dataflow/domain/audit"
-	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
-	"github.com/dataflowhq/dataflow/platform/jobs"
-	"github.com/dataflowhq/dataflow/platform/mail"
 )
 
 // What can go wrong with a schedule.
@@ -82,6 +74,9 @@ type Schedule struct {
 	PausedBy      string    // name; of "person"
 	Recipients    []ScheduleRecipient
 	Runs          []ScheduleRun // newest first
+	PreviewAt     time.Time     // of the picture that OpenPreview answers; zero for none
+
+	preview string // key of the picture
 }
 
 // ScheduleRecipient is who gets it.
@@ -144,258 +139,12 @@ type Line struct {
 	Stated    Stated
 }
 
+// Waits tells whether an attempt failed and another follows.
+func (l Line) Waits() bool { return l.State == LineRendered && l.ErrorText != "" }
+
 // Bad tells whether somebody has to look at it.
 func (l Line) Bad() bool {
 	return l.State == LineUnknown || l.State == LineBounced || l.State == LineFailed
-}
-
-// CreateSchedule makes a schedule of the actor's own. Addresses alone get what
-// the actor sees; people what they see themselves.
-//
-// Errors: access.forbidden, reports.schedule_invalid with fields, those of
-// opening the dashboard.
-func (s *Service) CreateSchedule(ctx context.Context, actor access.Actor, f ScheduleForm) (ids.Schedule, error) {
-	id := ids.New[ids.Schedule]()
-	checked, err := s.check(ctx, actor, actor, &f)
-	if err != nil {
-		return id, err
-	}
-	return id, s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		if err := tx.ScheduleInsert(ctx, db.ScheduleInsertParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), DashboardID: f.Dashboard.UUID(), OwnerID: actor.UserID.UUID(),
-			Name: f.Name, Spec: checked.spec, OnData: f.OnData, Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows, ResendUnknown: f.ResendUnknown,
-			LinkAbove: f.LinkAbove, NextAt: checked.next, Seen: checked.snapshot}); err != nil {
-			return fmt.Errorf("insert schedule: %w", err)
-		}
-		if err := s.setRecipients(ctx, tx, id, f); err != nil {
-			return err
-		}
-		if err := startAt(ctx, tx, id, checked.next); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.scheduled", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"dashboard": f.Dashboard.String(), "when": f.When, "addresses": f.Addresses}})
-	})
-}
-
-// UpdateSchedule changes all that a form has. A paused schedule stays paused.
-//
-// Errors: reports.schedule_not_found, and those of CreateSchedule.
-func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids.Schedule, f ScheduleForm) error {
-	old, err := s.schedule(ctx, actor, id)
-	if err != nil {
-		return err
-	}
-	f.Dashboard = old.Dashboard
-	owner := actor
-	if old.Owner != actor.UserID {
-		// What is sent is what the owner sees, whoever changes it.
-		if owner, err = s.deps.Tenants.GetActor(ctx, actor.TenantID, old.Owner); err != nil {
-			return err
-		}
-	}
-	checked, err := s.check(ctx, actor, owner, &f)
-	if err != nil {
-		return err
-	}
-	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		row, err := tx.ScheduleLock(ctx, tx.TenantID, id.UUID())
-		if err != nil {
-			return gone(err)
-		}
-		next := checked.next
-		if row.PausedAt != nil {
-			next = nil
-		}
-		if _, err := tx.ScheduleUpdate(ctx, db.ScheduleUpdateParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Name: f.Name, Spec: checked.spec, OnData: f.OnData,
-			Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows, ResendUnknown: f.ResendUnknown, LinkAbove: f.LinkAbove, NextAt: next, Seen: checked.snapshot}); err != nil {
-			return fmt.Errorf("update schedule: %w", err)
-		}
-		if err := s.setRecipients(ctx, tx, id, f); err != nil {
-			return err
-		}
-		if err := startAt(ctx, tx, id, next); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.schedule_changed", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"when": f.When, "addresses": f.Addresses}})
-	})
-}
-
-type checked struct {
-	spec     []byte
-	next     *time.Time
-	snapshot string
-}
-
-// check cleans a form and says of each field what is wrong with it.
-func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *ScheduleForm) (c checked, err error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
-		return c, err
-	}
-	if owner.UserID.IsZero() {
-		return c, access.ErrForbidden
-	}
-	fields := map[string]string{}
-	f.Spec.Snapshot = ""
-	state, err := parseFilters(f.Spec.Filters)
-	if err != nil {
-		return c, err
-	}
-	f.Spec.Filters = state.Encode()
-	if f.Spec.Format != PDF && f.Spec.Format != CSV && f.Spec.Format != XLSX {
-		fields["format"] = "Choose PDF, CSV or Excel."
-	}
-	v, _, err := s.bind(ctx, owner, f.Dashboard, &f.Spec)
-	if err != nil && fields["format"] == "" {
-		return c, err
-	}
-	if v != nil {
-		c.snapshot = v.Snapshot.String()
-		if f.Name = strings.TrimSpace(f.Name); f.Name == "" {
-			f.Name = v.Dashboard.Name
-		}
-	}
-	if utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
-		fields["name"] = fmt.Sprintf("Take a name of at most %d characters on one line.", maxName)
-	}
-	if f.LinkAbove == 0 {
-		f.LinkAbove = DefaultLinkAbove
-	}
-	if f.LinkAbove < 0 || f.LinkAbove > maxLinkAbove {
-		fields["link_above"] = "Mail servers take at most about 25 MB."
-	}
-	var zone *time.Location
-	if zone, err = s.zone(ctx, owner, f.Zone); err != nil {
-		fields["zone"] = apperr.Describe(err).Sentence
-	}
-	if f.OnData {
-		f.When = ""
-	} else if rule, err := ParseRule(f.When); err != nil {
-		fields["when"] = apperr.Describe(err).Sentence
-	} else if zone != nil {
-		next := rule.Next(s.deps.Clock(), zone)
-		c.next = &next
-	}
-	f.Addresses = cleanAddresses(f.Addresses)
-	for _, address := range f.Addresses {
-		if err := mail.CheckAddress(address); err != nil {
-			fields["addresses"] = apperr.Describe(err).Sentence
-		}
-	}
-	if len(f.Channels) > 0 {
-		known, err := s.deps.Mail.ListChannels(ctx, actor)
-		if err != nil {
-			return c, err
-		}
-		for _, id := range f.Channels {
-			if !slices.ContainsFunc(known, func(c delivery.Channel) bool { return c.ID == id && c.Kind.TakesFiles() }) {
-				fields["users"] = "One of these channels is gone, or takes no reports."
-			}
-		}
-	}
-	if n := len(f.Users) + len(f.Addresses) + len(f.Channels); n == 0 {
-		fields["users"] = "Choose at least one person or write an address."
-	} else if n > maxRecipients {
-		fields["users"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
-	}
-	for _, id := range f.Users {
-		if _, err := s.deps.Tenants.GetActor(ctx, actor.TenantID, id); err != nil {
-			fields["users"] = "One of these people is not in the workspace."
-		}
-	}
-	if len(fields) > 0 {
-		return c, ErrScheduleInvalid.WithFields(fields)
-	}
-	if c.spec, err = json.Marshal(f.Spec); err != nil {
-		return c, fmt.Errorf("encode schedule: %w", err)
-	}
-	return c, nil
-}
-
-func cleanAddresses(list []string) []string {
-	var clean []string
-	for _, text := range list {
-		if text = strings.TrimSpace(text); text != "" && !slices.ContainsFunc(clean, func(other string) bool { return strings.EqualFold(other, text) }) {
-			clean = append(clean, text)
-		}
-	}
-	return clean
-}
-
-// zone is where a schedule's clock hangs.
-func (s *Service) zone(ctx context.Context, actor access.Actor, name string) (*time.Location, error) {
-	if name == "" {
-		settings, err := s.deps.Tenants.GetSettings(ctx, actor)
-		if err != nil {
-			return nil, err
-		}
-		name = settings.Zone
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		return nil, ErrScheduleInvalid.With("There is no time zone %q.", name).Wrap(err)
-	}
-	return zone, nil
-}
-
-// setRecipients keeps those that stay, with what they chose.
-func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule, f ScheduleForm) error {
-	users, addresses, channels := []uuid.UUID{}, []string{}, []uuid.UUID{}
-	for _, channel := range f.Channels {
-		channels = append(channels, channel.UUID())
-	}
-	for _, user := range f.Users {
-		users = append(users, user.UUID())
-	}
-	for _, address := range f.Addresses {
-		addresses = append(addresses, strings.ToLower(address))
-	}
-	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels}); err != nil {
-		return fmt.Errorf("remove recipients: %w", err)
-	}
-	insert := func(user *uuid.UUID, address string, channel *uuid.UUID) error {
-		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
-			UserID: user, Address: address, ChannelID: channel}); err != nil {
-			return fmt.Errorf("insert recipient: %w", err)
-		}
-		return nil
-	}
-	for i := range users {
-		if err := insert(&users[i], "", nil); err != nil {
-			return err
-		}
-	}
-	for i := range channels {
-		if err := insert(nil, "", &channels[i]); err != nil {
-			return err
-		}
-	}
-	for _, address := range f.Addresses {
-		if err := insert(nil, address, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startAt asks for the run that is due then. One that is no longer wanted when
-// it comes does nothing.
-func startAt(ctx context.Context, tx *db.Tx, id ids.Schedule, due *time.Time) error {
-	if due == nil {
-		return nil
-	}
-	_, err := jobs.Insert(ctx, tx, startJob(tx.TenantID, id, *due))
-	return err
-}
-
-// startJob waits for a moment of a schedule.
-func startJob(tenant uuid.UUID, id ids.Schedule, due time.Time) jobs.Row {
-	return jobs.Row{TenantID: tenant, Args: StartArgs{Schedule: id, DueAt: due.UTC()}, RunAt: due, UniqueKey: startKey(id, due)}
-}
-
-// startKey is that of the job for a moment of a schedule.
-func startKey(id ids.Schedule, due time.Time) string {
-	return id.String() + " " + due.UTC().Format(time.RFC3339)
 }
 
 func gone(err error) error {
@@ -430,6 +179,11 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 			return err
 		}
 		one = list[0]
+		picture, err := tx.LedgerPicture(ctx, tx.TenantID, id.UUID(), actor.UserID.UUID())
+		if err != nil && !db.IsNoRows(err) {
+			return fmt.Errorf("find picture: %w", err)
+		}
+		one.PreviewAt, one.preview = picture.DueAt, picture.PictureKey
 		return nil
 	})
 	return one, err
@@ -440,6 +194,25 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 // Errors: access.forbidden, reports.schedule_not_found.
 func (s *Service) GetSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) (Schedule, error) {
 	return s.schedule(ctx, actor, id)
+}
+
+// OpenPreview reads the picture of the newest document that the actor was sent
+// themselves: what others get may not be for their eyes.
+//
+// Errors: access.forbidden, reports.schedule_not_found, reports.sent_file_gone,
+// dashboards.not_found.
+func (s *Service) OpenPreview(ctx context.Context, actor access.Actor, id ids.Schedule) (io.ReadCloser, error) {
+	one, err := s.schedule(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	if one.preview == "" {
+		return nil, errFileGone
+	}
+	if _, err := s.deps.Dashboards.Get(ctx, actor, one.Dashboard); err != nil {
+		return nil, err
+	}
+	return s.deps.Blobs.Read(ctx, one.preview)
 }
 
 // ListSchedules reads the actor's own by name, or all of the workspace for who
@@ -559,204 +332,6 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		run.Lines = append(run.Lines, l)
 	}
 	return nil
-}
-
-// change runs work on a schedule that the actor may change.
-func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Schedule, action string, work func(context.Context, *db.Tx, db.ScheduleLockRow) error) error {
-	if _, err := s.schedule(ctx, actor, id); err != nil {
-		return err
-	}
-	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		row, err := tx.ScheduleLock(ctx, tx.TenantID, id.UUID())
-		if err != nil {
-			return gone(err)
-		}
-		if err := work(ctx, tx, row); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "schedule", ID: id.String()})
-	})
-}
-
-// PauseSchedule stops it until somebody resumes it.
-//
-// Errors: access.forbidden, reports.schedule_not_found.
-func (s *Service) PauseSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
-	return s.change(ctx, actor, id, "report.schedule_paused", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
-		return pause(ctx, tx, id, &actor.UserID, "person")
-	})
-}
-
-func pause(ctx context.Context, tx *db.Tx, id ids.Schedule, by *ids.User, why string) error {
-	var person *uuid.UUID
-	if by != nil && !by.IsZero() {
-		key := by.UUID()
-		person = &key
-	}
-	if _, err := tx.SchedulePause(ctx, db.SchedulePauseParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), PausedBy: person, Why: why}); err != nil {
-		return fmt.Errorf("pause schedule: %w", err)
-	}
-	return nil
-}
-
-// ResumeSchedule lets it run again; what was missed meanwhile is not made up
-// for. Where its owner left, it becomes the actor's.
-//
-// Errors: access.forbidden, reports.schedule_not_found, those of opening the
-// dashboard.
-func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
-	old, err := s.schedule(ctx, actor, id)
-	if err != nil {
-		return err
-	}
-	owner, err := s.ownerOf(ctx, actor.TenantID, old.Owner)
-	if err != nil && !errors.Is(err, errOwnerLeft) {
-		return err
-	}
-	if errors.Is(err, errOwnerLeft) {
-		if actor.UserID.IsZero() {
-			return access.ErrForbidden
-		}
-		owner = actor
-	}
-	v, _, err := s.bind(ctx, owner, old.Dashboard, &old.Spec)
-	if err != nil {
-		return err
-	}
-	zone, err := s.zone(ctx, actor, old.Zone)
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, actor, id, "report.schedule_resumed", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
-		if row.PausedAt == nil {
-			return nil
-		}
-		next, err := nextOf(row, s.deps.Clock(), zone)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ScheduleResume(ctx, db.ScheduleResumeParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), NextAt: next, Seen: v.Snapshot.String(), OwnerID: owner.UserID.UUID()}); err != nil {
-			return fmt.Errorf("resume schedule: %w", err)
-		}
-		return startAt(ctx, tx, id, next)
-	})
-}
-
-// nextOf is when a schedule is due after a moment; nil for one that waits for
-// data.
-func nextOf(row db.ScheduleLockRow, after time.Time, zone *time.Location) (*time.Time, error) {
-	if row.OnData {
-		return nil, nil
-	}
-	rule, err := ParseRule(row.Rule)
-	if err != nil {
-		return nil, err
-	}
-	next := rule.Next(after, zone)
-	return &next, nil
-}
-
-// DeleteSchedule removes it with its history and files.
-//
-// Errors: access.forbidden, reports.schedule_not_found.
-func (s *Service) DeleteSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
-	var files []db.ContentListOfScheduleRow
-	err := s.change(ctx, actor, id, "report.schedule_deleted", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) (err error) {
-		if files, err = tx.ContentListOfSchedule(ctx, tx.TenantID, id.UUID()); err != nil {
-			return fmt.Errorf("list files: %w", err)
-		}
-		if _, err := tx.ScheduleDelete(ctx, tx.TenantID, id.UUID()); err != nil {
-			return fmt.Errorf("delete schedule: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := s.removeFiles(ctx, f.Key, f.PictureKey); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) removeFiles(ctx context.Context, keys ...string) error {
-	for _, key := range keys {
-		if key == "" {
-			continue
-		}
-		if err := s.deps.Blobs.Delete(ctx, key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// SendNow runs a schedule once more: for all its recipients, or as a test for
-// the actor alone, who then gets what they see themselves.
-//
-// Errors: access.forbidden, reports.schedule_not_found, reports.schedule_paused
-// unless it is a test.
-func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedule, test bool) error {
-	if actor.UserID.IsZero() {
-		return access.ErrForbidden
-	}
-	return s.change(ctx, actor, id, "report.sent_now", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
-		if row.PausedAt != nil && !test {
-			return ErrSchedulePaused
-		}
-		cause := "person"
-		if test {
-			cause = "test"
-		}
-		by := actor.UserID.UUID()
-		_, err := s.insertRun(ctx, tx, db.RunInsertParams{ScheduleID: id.UUID(), Slot: cause + ":" + uuid.NewString(), Cause: cause, AskedBy: &by, DueAt: s.deps.Clock()})
-		return err
-	})
-}
-
-// insertRun adds the run of a slot and its job, once; false where it was there.
-func (s *Service) insertRun(ctx context.Context, tx *db.Tx, run db.RunInsertParams) (bool, error) {
-	id := ids.New[ids.Run]()
-	run.TenantID, run.RunID = tx.TenantID, id.UUID()
-	n, err := tx.RunInsert(ctx, run)
-	if err != nil {
-		return false, fmt.Errorf("insert run: %w", err)
-	}
-	if n == 0 {
-		return false, nil
-	}
-	_, err = jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: id}, Queue: jobs.Bulk})
-	return true, err
-}
-
-// RetryDelivery sends once more what did not arrive, or may not have.
-//
-// Errors: access.forbidden, reports.schedule_not_found.
-func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.Schedule, line ids.Delivery) error {
-	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
-		found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
-		if err != nil || found.ScheduleID != id.UUID() {
-			return ErrScheduleNotFound.Wrap(err)
-		}
-		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
-		if db.IsNoRows(err) {
-			return nil // it is on its way
-		}
-		if err != nil {
-			return fmt.Errorf("retry delivery: %w", err)
-		}
-		state, args, queue := RunSending, jobs.Args(DeliverArgs{Delivery: line}), jobs.Short
-		if row.State == string(LineDue) {
-			state, args, queue = RunDue, RunArgs{Run: ids.Run(row.RunID)}, jobs.Bulk
-		}
-		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: state}); err != nil {
-			return fmt.Errorf("open run: %w", err)
-		}
-		_, err = jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: args, Queue: queue})
-		return err
-	})
 }
 
 // Member is a person whom a report can be sent to.

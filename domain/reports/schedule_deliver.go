@@ -39,6 +39,11 @@ type DeliverArgs struct {
 // Kind names the job.
 func (DeliverArgs) Kind() string { return "reports:deliver" }
 
+// deliverJob brings a line's mail on its way.
+func deliverJob(tenant uuid.UUID, line ids.Delivery) jobs.Row {
+	return jobs.Row{TenantID: tenant, Args: DeliverArgs{Delivery: line}, UniqueKey: line.String()}
+}
+
 // pictureName is what the picture is called within a mail.
 const pictureName = "dashboard.png"
 
@@ -114,8 +119,13 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 	case err != nil:
 		public := apperr.Describe(err)
 		return errors.Join(err, s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.LedgerSetTried(ctx, db.LedgerSetTriedParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, ErrorCode: public.Code, ErrorText: public.Sentence})
-			return err
+			if _, err := tx.LedgerSetTried(ctx, db.LedgerSetTriedParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+				return err
+			}
+			if job.Attempt < delayedAfter || job.Last() || row.Cause == "test" {
+				return nil
+			}
+			return s.delayed(ctx, tx, row.RunID)
 		}))
 	}
 	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {

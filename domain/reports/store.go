@@ -149,7 +149,7 @@ func (s *Service) insert(ctx context.Context, actor access.Actor, of subject, sp
 	}
 	report := ids.New[ids.Report]()
 	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, UserID: actor.UserID.UUID(), Args: RenderArgs{ReportID: report}, Queue: jobs.Bulk})
+		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, UserID: actor.UserID.UUID(), Args: RenderArgs{ReportID: report}, Queue: jobs.Asked})
 		if err != nil {
 			return err
 		}
@@ -361,7 +361,7 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "report")
-	stated, err := s.renderFile(path, func(out io.Writer) (Stated, error) {
+	stated, err := renderFile(path, func(out io.Writer) (Stated, error) {
 		t := &teller{out: out, report: job.Report}
 		if row.DatasetID != nil {
 			return s.renderDataset(ctx, actor, ids.Dataset(*row.DatasetID), spec, t, t.tell)
@@ -375,7 +375,7 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 }
 
 // renderFile writes a file that is made where it will be kept.
-func (s *Service) renderFile(path string, write func(io.Writer) (Stated, error)) (stated Stated, err error) {
+func renderFile(path string, write func(io.Writer) (Stated, error)) (stated Stated, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return stated, fmt.Errorf("make file: %w", err)

@@ -12,7 +12,7 @@ import (
 // A disk that is full while a file is written is said as such.
 func TestDiskFullWhileAFileIsWritten(t *testing.T) {
 	t.Parallel()
-	_, err := (&Service{}).renderFile("/dev/full", func(out io.Writer) (Stated, error) {
+	_, err := renderFile("/dev/full", func(out io.Writer) (Stated, error) {
 		_, err := io.Copy(out, strings.NewReader(strings.Repeat("row\r\n", 100_000)))
 		return Stated{}, err
 	})

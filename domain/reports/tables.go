@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 		return ErrSpec.With("Nothing of this dashboard can be written as rows.")
 	}
 	stated.Widgets = len(list) + stated.FailedWidgets
-	t := tables{list: list, failed: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell}
+	t := tables{list: list, failed: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell, stage: s.deps.Blobs.Stage}
 	var err error
 	stated.Rows, err = t.write(ctx, spec, out)
 	return err
@@ -63,6 +64,7 @@ type tables struct {
 	title, about string   // of a workbook
 	locale       *locale.Locale
 	tell         progress
+	stage        func() (dir string, err error) // makes room for files that wait
 }
 
 // write makes the file and says how many rows it has. A limit of the format is
@@ -226,10 +228,15 @@ const (
 
 // writeXLSX writes one sheet a widget: typed cells in the formats of the
 // dashboard, a head that stays, columns as wide as what stands in them. Sheets
-// wait in temporary files, and the workbook goes out as it is packed.
+// wait in files beside the storage, and the workbook goes out as it is packed.
 func (t *tables) writeXLSX(ctx context.Context, out io.Writer) (total int64, err error) {
-	book := excelize.NewFile()
-	defer func() { _ = book.Close() }() // temporary files of ours
+	scratch, err := t.stage()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	book := excelize.NewFile(excelize.Options{TmpDir: scratch})
+	defer func() { _ = book.Close() }() // what waits in scratch
 	book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(out) })
 	if err := book.SetDocProps(&excelize.DocProperties{Title: t.title, Creator: "", Description: t.about}); err != nil {
 		return 0, fmt.Errorf("describe workbook: %w", err)

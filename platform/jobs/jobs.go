@@ -46,7 +46,8 @@ type Queue string
 // The queues, each with workers of its own.
 const (
 	Short Queue = "short" // seconds: mail, pruning
-	Bulk  Queue = "bulk"  // minutes: loads, merges
+	Asked Queue = "asked" // somebody looks at a page until it is done
+	Bulk  Queue = "bulk"  // minutes: loads, merges, reports by the clock
 )
 
 // Row is a job to insert.

@@ -52,6 +52,7 @@ type ServerConfig struct {
 func DefaultQueues() map[Queue]QueueConfig {
 	return map[Queue]QueueConfig{
 		Short: {Concurrency: 8, PerTenant: 4},
+		Asked: {Concurrency: 3, PerTenant: 2},
 		Bulk:  {Concurrency: 3, PerTenant: 2},
 	}
 }

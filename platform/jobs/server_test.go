@@ -705,6 +705,34 @@ func TestOrderlyStopHandsJobsBack(t *testing.T) {
 	w.wantOneEffectEach([]uuid.UUID{id})
 }
 
+// What somebody waits for does not wait for the long jobs of their workspace, be
+// they as many as may run at once and more.
+func TestWhatIsAskedForComesFirst(t *testing.T) {
+	w := newWorld(t)
+	shown := make(chan struct{})
+	var long []uuid.UUID
+	for n := range 10 {
+		long = append(long, w.insert(jobs.Row{TenantID: w.tenant, Args: loadAllArgs{N: n}, Queue: jobs.Bulk}))
+	}
+	file := w.insert(jobs.Row{TenantID: w.tenant, Args: loadArgs{}, Queue: jobs.Asked})
+	w.work(func(r *jobs.Runner) {
+		jobs.Bind(r, jobs.Options{}, func(ctx context.Context, job jobs.Job[loadAllArgs]) error {
+			select {
+			case <-shown:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			return w.effect(ctx, job.Ref)
+		})
+		jobs.Bind(r, jobs.Options{}, func(ctx context.Context, job jobs.Job[loadArgs]) error { return w.effect(ctx, job.Ref) })
+	})
+	w.await(file, jobs.Done)
+	close(shown)
+	for _, id := range long {
+		w.await(id, jobs.Done)
+	}
+}
+
 // One tenant's 200 jobs must not keep another's single job waiting.
 func TestTenantsTakeTurns(t *testing.T) {
 	w := newWorld(t)

@@ -1,0 +1,200 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/jobs"
+)
+
+// change runs work on a schedule that the actor may change.
+func (s *Service) change(ctx context.Context, actor access.Actor, id ids.Schedule, action string, work func(context.Context, *db.Tx, db.ScheduleLockRow) error) error {
+	if _, err := s.schedule(ctx, actor, id); err != nil {
+		return err
+	}
+	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.ScheduleLock(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return gone(err)
+		}
+		if err := work(ctx, tx, row); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "schedule", ID: id.String()})
+	})
+}
+
+// PauseSchedule stops it until somebody resumes it.
+//
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) PauseSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
+	return s.change(ctx, actor, id, "report.schedule_paused", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+		return pause(ctx, tx, id, &actor.UserID, "person")
+	})
+}
+
+func pause(ctx context.Context, tx *db.Tx, id ids.Schedule, by *ids.User, why string) error {
+	var person *uuid.UUID
+	if by != nil && !by.IsZero() {
+		key := by.UUID()
+		person = &key
+	}
+	if _, err := tx.SchedulePause(ctx, db.SchedulePauseParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), PausedBy: person, Why: why}); err != nil {
+		return fmt.Errorf("pause schedule: %w", err)
+	}
+	return nil
+}
+
+// ResumeSchedule lets it run again; what was missed meanwhile is not made up
+// for. Where its owner left, it becomes the actor's.
+//
+// Errors: access.forbidden, reports.schedule_not_found, those of opening the
+// dashboard.
+func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
+	old, err := s.schedule(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	owner, err := s.ownerOf(ctx, actor.TenantID, old.Owner)
+	if err != nil && !errors.Is(err, errOwnerLeft) {
+		return err
+	}
+	if errors.Is(err, errOwnerLeft) {
+		if actor.UserID.IsZero() {
+			return access.ErrForbidden
+		}
+		owner = actor
+	}
+	v, _, err := s.bind(ctx, owner, old.Dashboard, &old.Spec)
+	if err != nil {
+		return err
+	}
+	zone, err := s.zone(ctx, actor, old.Zone)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, actor, id, "report.schedule_resumed", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
+		if row.PausedAt == nil {
+			return nil
+		}
+		next, err := nextOf(row, s.deps.Clock(), zone)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ScheduleResume(ctx, db.ScheduleResumeParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), NextAt: next, Seen: v.Snapshot.String(), OwnerID: owner.UserID.UUID()}); err != nil {
+			return fmt.Errorf("resume schedule: %w", err)
+		}
+		return startAt(ctx, tx, id, next)
+	})
+}
+
+// DeleteSchedule removes it with its history and files.
+//
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) DeleteSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
+	var files []db.ContentListOfScheduleRow
+	err := s.change(ctx, actor, id, "report.schedule_deleted", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) (err error) {
+		if files, err = tx.ContentListOfSchedule(ctx, tx.TenantID, id.UUID()); err != nil {
+			return fmt.Errorf("list files: %w", err)
+		}
+		if _, err := tx.ScheduleDelete(ctx, tx.TenantID, id.UUID()); err != nil {
+			return fmt.Errorf("delete schedule: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := s.removeFiles(ctx, f.Key, f.PictureKey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) removeFiles(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		if err := s.deps.Blobs.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SendNow runs a schedule once more: for all its recipients, or as a test for
+// the actor alone, who then gets what they see themselves.
+//
+// Errors: access.forbidden, reports.schedule_not_found, reports.schedule_paused
+// unless it is a test.
+func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedule, test bool) error {
+	if actor.UserID.IsZero() {
+		return access.ErrForbidden
+	}
+	return s.change(ctx, actor, id, "report.sent_now", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
+		if row.PausedAt != nil && !test {
+			return ErrSchedulePaused
+		}
+		cause := "person"
+		if test {
+			cause = "test"
+		}
+		by := actor.UserID.UUID()
+		_, err := s.insertRun(ctx, tx, db.RunInsertParams{ScheduleID: id.UUID(), Slot: cause + ":" + uuid.NewString(), Cause: cause, AskedBy: &by, DueAt: s.deps.Clock()})
+		return err
+	})
+}
+
+// insertRun adds the run of a slot and its job, once; false where it was there.
+func (s *Service) insertRun(ctx context.Context, tx *db.Tx, run db.RunInsertParams) (bool, error) {
+	id := ids.New[ids.Run]()
+	run.TenantID, run.RunID = tx.TenantID, id.UUID()
+	n, err := tx.RunInsert(ctx, run)
+	if err != nil {
+		return false, fmt.Errorf("insert run: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	_, err = jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: id}, Queue: jobs.Bulk})
+	return true, err
+}
+
+// RetryDelivery sends once more what did not arrive, or may not have, and at
+// once what waits for another attempt.
+//
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.Schedule, line ids.Delivery) error {
+	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+		found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
+		if err != nil || found.ScheduleID != id.UUID() {
+			return ErrScheduleNotFound.Wrap(err)
+		}
+		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
+		if db.IsNoRows(err) { // it is on its way
+			return tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
+		}
+		if err != nil {
+			return fmt.Errorf("retry delivery: %w", err)
+		}
+		state, job := RunSending, deliverJob(tx.TenantID, line)
+		if row.State == string(LineDue) {
+			state, job = RunDue, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(row.RunID)}, Queue: jobs.Bulk}
+		}
+		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: state}); err != nil {
+			return fmt.Errorf("open run: %w", err)
+		}
+		_, err = jobs.Insert(ctx, tx, job)
+		return err
+	})
+}

@@ -1,0 +1,251 @@
+package reports
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/mail"
+)
+
+// CreateSchedule makes a schedule of the actor's own. Addresses alone get what
+// the actor sees; people what they see themselves.
+//
+// Errors: access.forbidden, reports.schedule_invalid with fields, those of
+// opening the dashboard.
+func (s *Service) CreateSchedule(ctx context.Context, actor access.Actor, f ScheduleForm) (ids.Schedule, error) {
+	id := ids.New[ids.Schedule]()
+	checked, err := s.check(ctx, actor, actor, &f)
+	if err != nil {
+		return id, err
+	}
+	return id, s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.ScheduleInsert(ctx, db.ScheduleInsertParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), DashboardID: f.Dashboard.UUID(), OwnerID: actor.UserID.UUID(),
+			Name: f.Name, Spec: checked.spec, OnData: f.OnData, Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows, ResendUnknown: f.ResendUnknown,
+			LinkAbove: f.LinkAbove, NextAt: checked.next, Seen: checked.snapshot}); err != nil {
+			return fmt.Errorf("insert schedule: %w", err)
+		}
+		if err := s.setRecipients(ctx, tx, id, f); err != nil {
+			return err
+		}
+		if err := startAt(ctx, tx, id, checked.next); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.scheduled", Target: "schedule", ID: id.String(),
+			Detail: map[string]any{"dashboard": f.Dashboard.String(), "when": f.When, "addresses": f.Addresses}})
+	})
+}
+
+// UpdateSchedule changes all that a form has. A paused schedule stays paused.
+//
+// Errors: reports.schedule_not_found, and those of CreateSchedule.
+func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids.Schedule, f ScheduleForm) error {
+	old, err := s.schedule(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	f.Dashboard = old.Dashboard
+	owner := actor
+	if old.Owner != actor.UserID {
+		// What is sent is what the owner sees, whoever changes it.
+		if owner, err = s.deps.Tenants.GetActor(ctx, actor.TenantID, old.Owner); err != nil {
+			return err
+		}
+	}
+	checked, err := s.check(ctx, actor, owner, &f)
+	if err != nil {
+		return err
+	}
+	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.ScheduleLock(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return gone(err)
+		}
+		next := checked.next
+		if row.PausedAt != nil {
+			next = nil
+		}
+		if _, err := tx.ScheduleUpdate(ctx, db.ScheduleUpdateParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Name: f.Name, Spec: checked.spec, OnData: f.OnData,
+			Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows, ResendUnknown: f.ResendUnknown, LinkAbove: f.LinkAbove, NextAt: next, Seen: checked.snapshot}); err != nil {
+			return fmt.Errorf("update schedule: %w", err)
+		}
+		if err := s.setRecipients(ctx, tx, id, f); err != nil {
+			return err
+		}
+		if err := startAt(ctx, tx, id, next); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.schedule_changed", Target: "schedule", ID: id.String(),
+			Detail: map[string]any{"when": f.When, "addresses": f.Addresses}})
+	})
+}
+
+type checked struct {
+	spec     []byte
+	next     *time.Time
+	snapshot string
+}
+
+// check cleans a form and says of each field what is wrong with it.
+func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *ScheduleForm) (c checked, err error) {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return c, err
+	}
+	if owner.UserID.IsZero() {
+		return c, access.ErrForbidden
+	}
+	fields := map[string]string{}
+	f.Spec.Snapshot = ""
+	state, err := parseFilters(f.Spec.Filters)
+	if err != nil {
+		return c, err
+	}
+	f.Spec.Filters = state.Encode()
+	if f.Spec.Format != PDF && f.Spec.Format != CSV && f.Spec.Format != XLSX {
+		fields["format"] = "Choose PDF, CSV or Excel."
+	}
+	v, _, err := s.bind(ctx, owner, f.Dashboard, &f.Spec)
+	if err != nil && fields["format"] == "" {
+		return c, err
+	}
+	if v != nil {
+		c.snapshot = v.Snapshot.String()
+		if f.Name = strings.TrimSpace(f.Name); f.Name == "" {
+			f.Name = v.Dashboard.Name
+		}
+	}
+	if utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
+		fields["name"] = fmt.Sprintf("Take a name of at most %d characters on one line.", maxName)
+	}
+	if f.LinkAbove == 0 {
+		f.LinkAbove = DefaultLinkAbove
+	}
+	if f.LinkAbove < 0 || f.LinkAbove > maxLinkAbove {
+		fields["link_above"] = "Mail servers take at most about 25 MB."
+	}
+	var zone *time.Location
+	if zone, err = s.zone(ctx, owner, f.Zone); err != nil {
+		fields["zone"] = apperr.Describe(err).Sentence
+	}
+	if f.OnData {
+		f.When = ""
+	} else if rule, err := ParseRule(f.When); err != nil {
+		fields["when"] = apperr.Describe(err).Sentence
+	} else if zone != nil {
+		next := rule.Next(s.deps.Clock(), zone)
+		c.next = &next
+	}
+	f.Addresses = cleanAddresses(f.Addresses)
+	for _, address := range f.Addresses {
+		if err := mail.CheckAddress(address); err != nil {
+			fields["addresses"] = apperr.Describe(err).Sentence
+		}
+	}
+	if len(f.Channels) > 0 {
+		known, err := s.deps.Mail.ListChannels(ctx, actor)
+		if err != nil {
+			return c, err
+		}
+		for _, id := range f.Channels {
+			if !slices.ContainsFunc(known, func(c delivery.Channel) bool { return c.ID == id && c.Kind.TakesFiles() }) {
+				fields["users"] = "One of these channels is gone, or takes no reports."
+			}
+		}
+	}
+	if n := len(f.Users) + len(f.Addresses) + len(f.Channels); n == 0 {
+		fields["users"] = "Choose at least one person or write an address."
+	} else if n > maxRecipients {
+		fields["users"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
+	}
+	for _, id := range f.Users {
+		if _, err := s.deps.Tenants.GetActor(ctx, actor.TenantID, id); err != nil {
+			fields["users"] = "One of these people is not in the workspace."
+		}
+	}
+	if len(fields) > 0 {
+		return c, ErrScheduleInvalid.WithFields(fields)
+	}
+	if c.spec, err = json.Marshal(f.Spec); err != nil {
+		return c, fmt.Errorf("encode schedule: %w", err)
+	}
+	return c, nil
+}
+
+func cleanAddresses(list []string) []string {
+	var clean []string
+	for _, text := range list {
+		if text = strings.TrimSpace(text); text != "" && !slices.ContainsFunc(clean, func(other string) bool { return strings.EqualFold(other, text) }) {
+			clean = append(clean, text)
+		}
+	}
+	return clean
+}
+
+// zone is where a schedule's clock hangs.
+func (s *Service) zone(ctx context.Context, actor access.Actor, name string) (*time.Location, error) {
+	if name == "" {
+		settings, err := s.deps.Tenants.GetSettings(ctx, actor)
+		if err != nil {
+			return nil, err
+		}
+		name = settings.Zone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, ErrScheduleInvalid.With("There is no time zone %q.", name).Wrap(err)
+	}
+	return zone, nil
+}
+
+// setRecipients keeps those that stay, with what they chose.
+func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule, f ScheduleForm) error {
+	users, addresses, channels := []uuid.UUID{}, []string{}, []uuid.UUID{}
+	for _, channel := range f.Channels {
+		channels = append(channels, channel.UUID())
+	}
+	for _, user := range f.Users {
+		users = append(users, user.UUID())
+	}
+	for _, address := range f.Addresses {
+		addresses = append(addresses, strings.ToLower(address))
+	}
+	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels}); err != nil {
+		return fmt.Errorf("remove recipients: %w", err)
+	}
+	insert := func(user *uuid.UUID, address string, channel *uuid.UUID) error {
+		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
+			UserID: user, Address: address, ChannelID: channel}); err != nil {
+			return fmt.Errorf("insert recipient: %w", err)
+		}
+		return nil
+	}
+	for i := range users {
+		if err := insert(&users[i], "", nil); err != nil {
+			return err
+		}
+	}
+	for i := range channels {
+		if err := insert(nil, "", &channels[i]); err != nil {
+			return err
+		}
+	}
+	for _, address := range f.Addresses {
+		if err := insert(nil, address, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
