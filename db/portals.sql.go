@@ -313,6 +313,33 @@ func (q *Queries) PortalGroupUpdate(ctx context.Context, arg PortalGroupUpdatePa
 	return result.RowsAffected(), nil
 }
 
+const portalHostChecked = `-- name: PortalHostChecked :execrows
+UPDATE control.portal_hosts SET failing_at = $1::timestamptz, verified_at = CASE WHEN $2::boolean THEN NULL ELSE verified_at END
+WHERE host = $3 AND tenant_id = $4 AND verified_at IS NOT NULL
+`
+
+type PortalHostCheckedParams struct {
+	FailingAt *time.Time
+	Lost      bool
+	Host      string
+	TenantID  uuid.UUID
+}
+
+// PortalHostChecked keeps since when the proof of a host is missing; one that is
+// lost is not in use any more.
+func (q *Queries) PortalHostChecked(ctx context.Context, arg PortalHostCheckedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, portalHostChecked,
+		arg.FailingAt,
+		arg.Lost,
+		arg.Host,
+		arg.TenantID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const portalHostClaim = `-- name: PortalHostClaim :execrows
 INSERT INTO control.portal_hosts (host, tenant_id, portal_id, claimed_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (host, tenant_id) DO NOTHING
@@ -440,6 +467,37 @@ func (q *Queries) PortalHostTaken(ctx context.Context, host string, tenantID uui
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const portalHostsProven = `-- name: PortalHostsProven :many
+SELECT host, portal_id, failing_at FROM control.portal_hosts WHERE tenant_id = $1 AND verified_at IS NOT NULL ORDER BY host
+`
+
+type PortalHostsProvenRow struct {
+	Host      string
+	PortalID  uuid.UUID
+	FailingAt *time.Time
+}
+
+// PortalHostsProven are a workspace's hosts in use.
+func (q *Queries) PortalHostsProven(ctx context.Context, tenantID uuid.UUID) ([]PortalHostsProvenRow, error) {
+	rows, err := q.db.Query(ctx, portalHostsProven, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PortalHostsProvenRow
+	for rows.Next() {
+		var i PortalHostsProvenRow
+		if err := rows.Scan(&i.Host, &i.PortalID, &i.FailingAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const portalHostsRemove = `-- name: PortalHostsRemove :exec

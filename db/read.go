@@ -88,7 +88,8 @@ func (d *DB) SessionRead(ctx context.Context, tenantID uuid.UUID, tokenHash []by
 		&s.ExpiresAt, &s.Remembered, &s.Slug, &s.TenantName, &s.Method)
 	u := &s.User
 	b.queue(sessionUser, nil, &u.UserID, &u.TenantID, &u.Email, &u.Name, &u.Role, &u.PlanType,
-		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale, &u.MustEnrol, &u.GroupIds, &u.Attributes)
+		&u.Zone, &u.Locale, &u.Theme, &u.Shortcuts, &u.TenantZone, &u.TenantLocale, &u.MustEnrol, &u.GroupIds, &u.Attributes,
+		&u.CustomRoleID, &u.CustomName, &u.CustomPermissions)
 	if workspaces {
 		b.queueMany(sessionWorkspaces, nil, func() { s.Workspaces = append(s.Workspaces, place) },
 			&place.TenantID, &place.Slug, &place.Name)

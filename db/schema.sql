@@ -889,6 +889,24 @@ CREATE TABLE public.comments (
 
 ALTER TABLE ONLY public.comments FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.custom_roles (
+    tenant_id uuid NOT NULL,
+    role_id uuid NOT NULL,
+    name text NOT NULL,
+    permissions text[] NOT NULL,
+    standing public.user_role GENERATED ALWAYS AS (
+CASE
+    WHEN ('content.edit'::text = ANY (permissions)) THEN 'editor'::public.user_role
+    ELSE 'viewer'::public.user_role
+END) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT custom_roles_name_check CHECK (((length(name) >= 1) AND (length(name) <= 60))),
+    CONSTRAINT custom_roles_permissions_check CHECK ((('content.view'::text = ANY (permissions)) AND (permissions <@ ARRAY['content.view'::text, 'content.edit'::text, 'data.manage'::text, 'members.manage'::text, 'workspace.manage'::text, 'portals.manage'::text, 'embedding.manage'::text, 'audit.view'::text])))
+);
+
+ALTER TABLE ONLY public.custom_roles FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.dashboard_data_sources (
     tenant_id uuid NOT NULL,
     dashboard_id uuid NOT NULL,
@@ -1838,6 +1856,7 @@ CREATE TABLE public.users (
     seen_at timestamp with time zone,
     removed_at timestamp with time zone,
     second_factor_at timestamp with time zone,
+    custom_role_id uuid,
     CONSTRAINT users_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
     CONSTRAINT users_name_check CHECK ((length(name) <= 120)),
     CONSTRAINT users_theme_check CHECK ((theme = ANY (ARRAY['auto'::text, 'light'::text, 'dark'::text])))
@@ -1963,6 +1982,12 @@ ALTER TABLE ONLY public.comment_threads
 
 ALTER TABLE ONLY public.comments
     ADD CONSTRAINT comments_pkey PRIMARY KEY (tenant_id, comment_id);
+
+ALTER TABLE ONLY public.custom_roles
+    ADD CONSTRAINT custom_roles_pkey PRIMARY KEY (tenant_id, role_id);
+
+ALTER TABLE ONLY public.custom_roles
+    ADD CONSTRAINT custom_roles_tenant_id_role_id_standing_key UNIQUE (tenant_id, role_id, standing);
 
 ALTER TABLE ONLY public.dashboard_data_sources
     ADD CONSTRAINT dashboard_data_sources_pkey PRIMARY KEY (tenant_id, dashboard_id, dataset_id);
@@ -2272,6 +2297,8 @@ CREATE INDEX comments_thread_idx ON public.comments USING btree (tenant_id, thre
 
 CREATE INDEX comments_user_idx ON public.comments USING btree (tenant_id, user_id);
 
+CREATE UNIQUE INDEX custom_roles_name_idx ON public.custom_roles USING btree (tenant_id, lower(name));
+
 CREATE INDEX dashboard_data_sources_dataset_idx ON public.dashboard_data_sources USING btree (tenant_id, dataset_id);
 
 CREATE INDEX dashboard_data_sources_ds_idx ON public.dashboard_data_sources USING btree (tenant_id, ds_id);
@@ -2438,6 +2465,8 @@ CREATE INDEX user_group_members_group_idx ON public.user_group_members USING btr
 
 CREATE UNIQUE INDEX user_groups_name_idx ON public.user_groups USING btree (tenant_id, lower(name));
 
+CREATE INDEX users_custom_role_idx ON public.users USING btree (tenant_id, custom_role_id) WHERE (custom_role_id IS NOT NULL);
+
 CREATE UNIQUE INDEX users_email_idx ON public.users USING btree (tenant_id, lower(email));
 
 CREATE UNIQUE INDEX users_person_idx ON public.users USING btree (tenant_id, person_id);
@@ -2449,6 +2478,8 @@ CREATE INDEX workspace_operations_user_idx ON public.workspace_operations USING 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON control.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.membership_changed();
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER UPDATE OF name, slug ON control.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.workspace_changed();
+
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.custom_roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.dashboard_saved_views DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
@@ -2472,7 +2503,7 @@ CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON publ
 
 CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE ON public.user_group_members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
-CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
+CREATE CONSTRAINT TRIGGER advance_epoch AFTER INSERT OR DELETE OR UPDATE OF email, name, role, custom_role_id, plan_type, zone, locale, theme, shortcuts, person_id, removed_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
 CREATE CONSTRAINT TRIGGER advance_epoch_second_factor AFTER UPDATE OF second_factor_at ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.row_changed();
 
@@ -2821,6 +2852,9 @@ ALTER TABLE ONLY public.user_group_members
     ADD CONSTRAINT user_group_members_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_custom_role_fkey FOREIGN KEY (tenant_id, custom_role_id, role) REFERENCES public.custom_roles(tenant_id, role_id, standing) ON UPDATE CASCADE;
+
+ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_tenant_id_plan_type_fkey FOREIGN KEY (tenant_id, plan_type) REFERENCES public.tenants(tenant_id, plan_type) ON UPDATE CASCADE;
 
 CREATE POLICY control_rows ON control.domains USING ((current_setting('app.scope'::text, true) = 'control'::text));
@@ -2926,6 +2960,8 @@ ALTER TABLE public.channels ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.comment_threads ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.comments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.custom_roles ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dashboard_data_sources ENABLE ROW LEVEL SECURITY;
 
@@ -3100,6 +3136,8 @@ CREATE POLICY tenant_rows ON public.channels USING ((tenant_id = (NULLIF(current
 CREATE POLICY tenant_rows ON public.comment_threads USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.comments USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.custom_roles USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.dashboard_data_sources USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3360,6 +3398,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channels TO dataflow_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comment_threads TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.comments TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.custom_roles TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dashboard_data_sources TO dataflow_app;
 

@@ -475,29 +475,34 @@ func (q *Queries) SessionTouch(ctx context.Context, sessionID uuid.UUID) error {
 const sessionUser = `-- name: SessionUser :one
 SELECT u.user_id, u.tenant_id, u.email, u.name, u.role, u.plan_type, u.zone, u.locale, u.theme, u.shortcuts,
     t.zone AS tenant_zone, t.locale AS tenant_locale,
-    (u.second_factor_at IS NULL AND u.role::text = ANY (t.second_factor_roles))::boolean AS must_enrol, see_as(u.user_id, u.role)::uuid[] AS group_ids,
-    person_attributes(u.user_id)::jsonb AS attributes
+    (u.second_factor_at IS NULL AND ARRAY[u.role::text, u.custom_role_id::text] && t.second_factor_roles)::boolean AS must_enrol, see_as(u.user_id, u.role)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes,
+    u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
 FROM users u JOIN tenants t ON t.tenant_id = u.tenant_id
+    LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
 WHERE u.tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid
   AND u.user_id = NULLIF(current_setting('app.user_id', true), '')::uuid AND u.removed_at IS NULL
 `
 
 type SessionUserRow struct {
-	UserID       uuid.UUID
-	TenantID     uuid.UUID
-	Email        string
-	Name         string
-	Role         UserRole
-	PlanType     PlanType
-	Zone         string
-	Locale       string
-	Theme        string
-	Shortcuts    bool
-	TenantZone   string
-	TenantLocale string
-	MustEnrol    bool
-	GroupIds     []uuid.UUID
-	Attributes   json.RawMessage
+	UserID            uuid.UUID
+	TenantID          uuid.UUID
+	Email             string
+	Name              string
+	Role              UserRole
+	PlanType          PlanType
+	Zone              string
+	Locale            string
+	Theme             string
+	Shortcuts         bool
+	TenantZone        string
+	TenantLocale      string
+	MustEnrol         bool
+	GroupIds          []uuid.UUID
+	Attributes        json.RawMessage
+	CustomRoleID      *uuid.UUID
+	CustomName        string
+	CustomPermissions []string
 }
 
 // SessionUser is the user that SessionOpen has bound the transaction to. It
@@ -521,6 +526,9 @@ func (q *Queries) SessionUser(ctx context.Context) (SessionUserRow, error) {
 		&i.MustEnrol,
 		&i.GroupIds,
 		&i.Attributes,
+		&i.CustomRoleID,
+		&i.CustomName,
+		&i.CustomPermissions,
 	)
 	return i, err
 }

@@ -25,25 +25,26 @@ func (q *Queries) UserCount(ctx context.Context, tenantID uuid.UUID) (int64, err
 }
 
 const userGet = `-- name: UserGet :one
-SELECT user_id, tenant_id, person_id, email, name, role, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
+SELECT user_id, tenant_id, person_id, email, name, role, custom_role_id, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = $1 AND user_id = $2
 `
 
 type UserGetRow struct {
-	UserID    uuid.UUID
-	TenantID  uuid.UUID
-	PersonID  uuid.UUID
-	Email     string
-	Name      string
-	Role      UserRole
-	PlanType  PlanType
-	Zone      string
-	Locale    string
-	Theme     string
-	Shortcuts bool
-	CreatedAt time.Time
-	InvitedAt *time.Time
-	RemovedAt *time.Time
+	UserID       uuid.UUID
+	TenantID     uuid.UUID
+	PersonID     uuid.UUID
+	Email        string
+	Name         string
+	Role         UserRole
+	CustomRoleID *uuid.UUID
+	PlanType     PlanType
+	Zone         string
+	Locale       string
+	Theme        string
+	Shortcuts    bool
+	CreatedAt    time.Time
+	InvitedAt    *time.Time
+	RemovedAt    *time.Time
 }
 
 func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.UUID) (UserGetRow, error) {
@@ -56,6 +57,7 @@ func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.U
 		&i.Email,
 		&i.Name,
 		&i.Role,
+		&i.CustomRoleID,
 		&i.PlanType,
 		&i.Zone,
 		&i.Locale,
@@ -71,17 +73,22 @@ func (q *Queries) UserGet(ctx context.Context, tenantID uuid.UUID, userID uuid.U
 const userGetActor = `-- name: UserGetActor :one
 SELECT u.user_id, u.role, u.zone, u.locale,
     ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
-    person_attributes(u.user_id)::jsonb AS attributes
-FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2 AND u.removed_at IS NULL
+    person_attributes(u.user_id)::jsonb AS attributes,
+    u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
+FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
+WHERE u.tenant_id = $1 AND u.user_id = $2 AND u.removed_at IS NULL
 `
 
 type UserGetActorRow struct {
-	UserID     uuid.UUID
-	Role       UserRole
-	Zone       string
-	Locale     string
-	GroupIds   []uuid.UUID
-	Attributes json.RawMessage
+	UserID            uuid.UUID
+	Role              UserRole
+	Zone              string
+	Locale            string
+	GroupIds          []uuid.UUID
+	Attributes        json.RawMessage
+	CustomRoleID      *uuid.UUID
+	CustomName        string
+	CustomPermissions []string
 }
 
 // UserGetActor is who a member acts as.
@@ -95,6 +102,9 @@ func (q *Queries) UserGetActor(ctx context.Context, tenantID uuid.UUID, userID u
 		&i.Locale,
 		&i.GroupIds,
 		&i.Attributes,
+		&i.CustomRoleID,
+		&i.CustomName,
+		&i.CustomPermissions,
 	)
 	return i, err
 }
@@ -102,18 +112,22 @@ func (q *Queries) UserGetActor(ctx context.Context, tenantID uuid.UUID, userID u
 const userGetByEmail = `-- name: UserGetByEmail :one
 SELECT u.user_id, u.role, u.zone, u.locale,
     ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
-    person_attributes(u.user_id)::jsonb AS attributes
-FROM users u
+    person_attributes(u.user_id)::jsonb AS attributes,
+    u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
+FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
 WHERE u.tenant_id = $1 AND lower(u.email) = lower($2) AND u.removed_at IS NULL AND u.invited_at IS NULL
 `
 
 type UserGetByEmailRow struct {
-	UserID     uuid.UUID
-	Role       UserRole
-	Zone       string
-	Locale     string
-	GroupIds   []uuid.UUID
-	Attributes json.RawMessage
+	UserID            uuid.UUID
+	Role              UserRole
+	Zone              string
+	Locale            string
+	GroupIds          []uuid.UUID
+	Attributes        json.RawMessage
+	CustomRoleID      *uuid.UUID
+	CustomName        string
+	CustomPermissions []string
 }
 
 // UserGetByEmail finds a member by address.
@@ -127,6 +141,9 @@ func (q *Queries) UserGetByEmail(ctx context.Context, tenantID uuid.UUID, email 
 		&i.Locale,
 		&i.GroupIds,
 		&i.Attributes,
+		&i.CustomRoleID,
+		&i.CustomName,
+		&i.CustomPermissions,
 	)
 	return i, err
 }
@@ -176,19 +193,20 @@ func (q *Queries) UserGetByPerson(ctx context.Context, tenantID uuid.UUID, perso
 }
 
 const userInsert = `-- name: UserInsert :exec
-INSERT INTO users (user_id, tenant_id, person_id, email, name, role, plan_type, invited_at)
-SELECT $1, t.tenant_id, $2, $3, $4, $5, t.plan_type, $6
-FROM tenants t WHERE t.tenant_id = $7
+INSERT INTO users (user_id, tenant_id, person_id, email, name, role, custom_role_id, plan_type, invited_at)
+SELECT $1, t.tenant_id, $2, $3, $4, $5, $6, t.plan_type, $7
+FROM tenants t WHERE t.tenant_id = $8
 `
 
 type UserInsertParams struct {
-	UserID    uuid.UUID
-	PersonID  uuid.UUID
-	Email     string
-	Name      string
-	Role      UserRole
-	InvitedAt *time.Time
-	TenantID  uuid.UUID
+	UserID       uuid.UUID
+	PersonID     uuid.UUID
+	Email        string
+	Name         string
+	Role         UserRole
+	CustomRoleID *uuid.UUID
+	InvitedAt    *time.Time
+	TenantID     uuid.UUID
 }
 
 func (q *Queries) UserInsert(ctx context.Context, arg UserInsertParams) error {
@@ -198,6 +216,7 @@ func (q *Queries) UserInsert(ctx context.Context, arg UserInsertParams) error {
 		arg.Email,
 		arg.Name,
 		arg.Role,
+		arg.CustomRoleID,
 		arg.InvitedAt,
 		arg.TenantID,
 	)
@@ -216,11 +235,13 @@ func (q *Queries) UserJoined(ctx context.Context, name string, tenantID uuid.UUI
 }
 
 const userList = `-- name: UserList :many
-SELECT user_id, email, name, role, created_at, invited_at, seen_at, count(*) OVER () AS total FROM users
-WHERE tenant_id = $1 AND removed_at IS NULL
-  AND ($2::text = '' OR name ILIKE $2 OR email ILIKE $2)
-  AND ($3::text = '' OR role::text = $3)
-ORDER BY lower(COALESCE(NULLIF(name, ''), email)), user_id LIMIT $5 OFFSET $4
+SELECT u.user_id, u.email, u.name, u.role, u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions,
+    u.created_at, u.invited_at, u.seen_at, count(*) OVER () AS total
+FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
+WHERE u.tenant_id = $1 AND u.removed_at IS NULL
+  AND ($2::text = '' OR u.name ILIKE $2 OR u.email ILIKE $2)
+  AND ($3::text = '' OR COALESCE(u.custom_role_id::text, u.role::text) = $3)
+ORDER BY lower(COALESCE(NULLIF(u.name, ''), u.email)), u.user_id LIMIT $5 OFFSET $4
 `
 
 type UserListParams struct {
@@ -232,14 +253,17 @@ type UserListParams struct {
 }
 
 type UserListRow struct {
-	UserID    uuid.UUID
-	Email     string
-	Name      string
-	Role      UserRole
-	CreatedAt time.Time
-	InvitedAt *time.Time
-	SeenAt    *time.Time
-	Total     int64
+	UserID            uuid.UUID
+	Email             string
+	Name              string
+	Role              UserRole
+	CustomRoleID      *uuid.UUID
+	CustomName        string
+	CustomPermissions []string
+	CreatedAt         time.Time
+	InvitedAt         *time.Time
+	SeenAt            *time.Time
+	Total             int64
 }
 
 // UserList is one page of the members by name. An empty pattern or role is no
@@ -264,6 +288,9 @@ func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListR
 			&i.Email,
 			&i.Name,
 			&i.Role,
+			&i.CustomRoleID,
+			&i.CustomName,
+			&i.CustomPermissions,
 			&i.CreatedAt,
 			&i.InvitedAt,
 			&i.SeenAt,
@@ -306,7 +333,7 @@ func (q *Queries) UserLockOwners(ctx context.Context, tenantID uuid.UUID) ([]uui
 }
 
 const userRemove = `-- name: UserRemove :execrows
-UPDATE users SET removed_at = now(), invited_at = NULL WHERE tenant_id = $1 AND user_id = $2 AND removed_at IS NULL
+UPDATE users SET removed_at = now(), invited_at = NULL, custom_role_id = NULL WHERE tenant_id = $1 AND user_id = $2 AND removed_at IS NULL
 `
 
 func (q *Queries) UserRemove(ctx context.Context, tenantID uuid.UUID, userID uuid.UUID) (int64, error) {
@@ -318,22 +345,24 @@ func (q *Queries) UserRemove(ctx context.Context, tenantID uuid.UUID, userID uui
 }
 
 const userReturn = `-- name: UserReturn :execrows
-UPDATE users SET removed_at = NULL, role = $1, invited_at = $2, email = $3
-WHERE tenant_id = $4 AND user_id = $5 AND removed_at IS NOT NULL
+UPDATE users SET removed_at = NULL, role = $1, custom_role_id = $2, invited_at = $3, email = $4
+WHERE tenant_id = $5 AND user_id = $6 AND removed_at IS NOT NULL
 `
 
 type UserReturnParams struct {
-	Role      UserRole
-	InvitedAt *time.Time
-	Email     string
-	TenantID  uuid.UUID
-	UserID    uuid.UUID
+	Role         UserRole
+	CustomRoleID *uuid.UUID
+	InvitedAt    *time.Time
+	Email        string
+	TenantID     uuid.UUID
+	UserID       uuid.UUID
 }
 
 // UserReturn takes a removed member back, with the rows they left.
 func (q *Queries) UserReturn(ctx context.Context, arg UserReturnParams) (int64, error) {
 	result, err := q.db.Exec(ctx, userReturn,
 		arg.Role,
+		arg.CustomRoleID,
 		arg.InvitedAt,
 		arg.Email,
 		arg.TenantID,
@@ -418,11 +447,23 @@ func (q *Queries) UserSetName(ctx context.Context, name string, tenantID uuid.UU
 }
 
 const userSetRole = `-- name: UserSetRole :execrows
-UPDATE users SET role = $1 WHERE tenant_id = $2 AND user_id = $3
+UPDATE users SET role = $1, custom_role_id = $2 WHERE tenant_id = $3 AND user_id = $4
 `
 
-func (q *Queries) UserSetRole(ctx context.Context, role UserRole, tenantID uuid.UUID, userID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, userSetRole, role, tenantID, userID)
+type UserSetRoleParams struct {
+	Role         UserRole
+	CustomRoleID *uuid.UUID
+	TenantID     uuid.UUID
+	UserID       uuid.UUID
+}
+
+func (q *Queries) UserSetRole(ctx context.Context, arg UserSetRoleParams) (int64, error) {
+	result, err := q.db.Exec(ctx, userSetRole,
+		arg.Role,
+		arg.CustomRoleID,
+		arg.TenantID,
+		arg.UserID,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -1,10 +1,7 @@
 package handlers
 
 import (
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -25,38 +22,6 @@ func (h attributes) routes(r chi.Router) {
 	r.Post(views.PathGroups+"/{id}/attributes", handle(h.setGroup))
 }
 
-// attributeLines writes attributes as the form shows them.
-func attributeLines(a tenants.Attributes) string {
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(a)) {
-		lines = append(lines, name+": "+strings.Join(a[name], ", "))
-	}
-	return strings.Join(lines, "\n")
-}
-
-// parseAttributes reads what attributeLines wrote. A line without a colon is a
-// name without a value, which the service refuses.
-//
-// Errors: tenants.attributes_invalid.
-func parseAttributes(text string) (tenants.Attributes, error) {
-	a := tenants.Attributes{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		name, values, ok := strings.Cut(line, ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if !ok || strings.TrimSpace(values) == "" {
-			return nil, tenants.ErrAttributes.With("“%.80s” has no value. Write a name, a colon and the values.", name)
-		}
-		for v := range strings.SplitSeq(values, ",") {
-			a[name] = append(a[name], strings.TrimSpace(v))
-		}
-	}
-	return a, nil
-}
-
 func memberInPath(r *http.Request) (ids.User, error) {
 	id, err := ids.Parse[ids.User](chi.URLParam(r, "id"))
 	if err != nil {
@@ -74,7 +39,7 @@ func (h attributes) ofMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.page(w, r, http.StatusOK, name, views.PathMembers, views.SettingsMembers, attributeLines(stored), "")
+	return h.page(w, r, http.StatusOK, name, views.PathMembers, views.SettingsMembers, tenants.Attributes(stored).Lines(), "")
 }
 
 func (h attributes) page(w http.ResponseWriter, r *http.Request, status int, name, back string, tab views.SettingsTab, text, problem string) error {
@@ -96,7 +61,7 @@ func (h attributes) setMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := r.PostFormValue("attributes")
-	parsed, err := parseAttributes(text)
+	parsed, err := tenants.ParseAttributes(text)
 	if err == nil {
 		err = h.Tenants.SetMemberAttributes(r.Context(), actor(r), id, parsed)
 	}
@@ -122,7 +87,7 @@ func (h attributes) ofGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.page(w, r, http.StatusOK, group.Name, views.PathGroups, views.SettingsGroups, attributeLines(stored), "")
+	return h.page(w, r, http.StatusOK, group.Name, views.PathGroups, views.SettingsGroups, tenants.Attributes(stored).Lines(), "")
 }
 
 func (h attributes) setGroup(w http.ResponseWriter, r *http.Request) error {
@@ -135,7 +100,7 @@ func (h attributes) setGroup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := r.PostFormValue("attributes")
-	parsed, err := parseAttributes(text)
+	parsed, err := tenants.ParseAttributes(text)
 	if err == nil {
 		err = h.Tenants.SetGroupAttributes(r.Context(), actor(r), id, parsed)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -132,7 +133,8 @@ func (h auditPages) page(w http.ResponseWriter, r *http.Request, verified *ui.No
 	l, zone := locale.For(i.Locale), i.Actor.Location()
 	props := views.AuditProps{
 		Zone: zoneAbbreviation(time.Now().In(zone)), Search: f.query.Text, Span: auditSpan(r, f, l, zone), Person: f.query.User.String(), Action: f.action, Result: f.query.Outcome,
-		Sealed: state.Head, Batches: l.Integer(state.Head), Days: state.Days, Filtered: f.address("") != "", Verified: verified,
+		CanKeep: access.Can(i.Actor, access.ManageWorkspace) == nil,
+		Sealed:  state.Head, Batches: l.Integer(state.Head), Days: state.Days, Filtered: f.address("") != "", Verified: verified,
 		Results: []ui.Option{{Value: audit.Allowed, Label: messages.T(r.Context(), "audit.allowed")}, {Value: audit.Denied, Label: messages.T(r.Context(), "audit.denied")}},
 		CSV:     f.address(views.PathAuditExport, "format", string(audit.CSV)), NDJSON: f.address(views.PathAuditExport, "format", string(audit.NDJSON)),
 	}
@@ -253,6 +255,9 @@ func (h auditPages) keeping(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h auditPages) keepingPage(w http.ResponseWriter, r *http.Request, status int, with func(*views.AuditKeepingProps)) error {
+	if err := access.Can(actor(r), access.ManageWorkspace); err != nil {
+		return err
+	}
 	state, err := h.Audit.GetState(r.Context(), actor(r))
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/embed"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -43,25 +45,22 @@ var unnotedRoutes = map[string]string{
 // TestEveryChangeLeavesAnEntry of package audit looks at each of the services'
 // methods behind them, and the named tests at what the entries say.
 var notedElsewhere = map[string]string{
-	"/account/two-factor":  "auth: TestSecondFactor…",
-	"/settings/sign-in":    "auth: TestSAML…, TestSettings…",
-	"/settings/members":    "auth, tenants",
-	"/settings/groups":     "tenants",
-	"/settings/portals":    "portals",
-	"/settings/embedding":  "embed: TestKeys…, TestPublicLinks…",
-	"/embed":               "answers a page; TestEmbedded… looks at its entry",
-	"/api/v1/embed/":       "embed: a token that was minted or revoked, with a key",
-	"/public/":             "needs a link; TestPublicLinks… looks at the entries",
-	"/settings/mail":       "delivery: Test…Mail…, and TestMailSettingsAsAPersonDoes",
-	"/mail/events/":        "delivery: TestProvidersTellOfBounces",
-	"/signin":              "auth: a sign-in and each refusal",
-	"/signup":              "auth",
-	"/saml/":               "auth: each refusal with its code",
-	"/oidc/":               "auth: each refusal with its code",
-	"/alerts":              "alerts: TestAlertsAreTheOwners",
-	"/channels":            "alerts: channels",
-	"/datasets/{id}/rules": "datasets: rules",
-	"/view-as":             "handlers: TestViewAs…",
+	"/account/two-factor":            "auth: TestSecondFactor…",
+	"/settings/sign-in":              "auth: TestSAML…, TestSettings…",
+	"/settings/members/reset-factor": "needs somebody with a second factor; auth: TestSecondFactorIsRequiredByRoleAndResetByAdmins",
+	"/settings/portals":              "portals",
+	"/embed":                         "answers a page; TestEmbedded… looks at its entry",
+	"/api/v1/embed/":                 "embed: a token that was minted or revoked, with a key",
+	"/public/":                       "needs a link; TestPublicLinks… looks at the entries",
+	"/settings/mail":                 "delivery: Test…Mail…, and TestMailSettingsAsAPersonDoes",
+	"/mail/events/":                  "delivery: TestProvidersTellOfBounces",
+	"/signin":                        "auth: a sign-in and each refusal",
+	"/signup":                        "auth",
+	"/saml/":                         "auth: each refusal with its code",
+	"/oidc/":                         "auth: each refusal with its code",
+	"/alerts":                        "alerts: TestAlertsAreTheOwners",
+	"/channels":                      "alerts: channels",
+	"/datasets/{id}/rules":           "datasets: rules",
 }
 
 func noted(route string) bool {
@@ -173,13 +172,50 @@ func (p *posted) workspace() {
 	p.read("SELECT user_id FROM users WHERE email = 'new@example.com'", &invited)
 	p.post(views.PathMembersResend, "id", invited.String())
 	p.post(views.PathMembersRevoke, "id", invited.String())
+	p.post(views.PathAttributes(viewer), "attributes", "region: EMEA")
+	p.post(views.PathViewAs, "id", viewer)
+	p.post(views.PathViewAs + "/stop")
 	p.post(views.PathMembersRemove, "id", viewer)
 	group := p.post(views.PathGroups, "name", "Buyers").header.Get("Location")
 	p.post(group, "name", "Buyers", "member", editor)
+	p.post(group+"/attributes", "attributes", "region: EMEA")
 	p.post(group + "/delete")
+	p.embedding()
+	p.post(views.PathRoles, "name", "Auditors", "permission", "audit.view")
+	var role uuid.UUID
+	p.read("SELECT role_id FROM custom_roles", &role)
+	p.post(views.PathRole(role.String()), "name", "Readers", "permission", "audit.view")
+	p.post(views.PathRole(role.String()) + "/delete")
 	p.post(views.PathAuditVerify)
 	p.post(views.PathAuditKeeping, "days", "100")
 	p.post(views.PathAuditForward, "kind", "")
+}
+
+func (p *posted) embedding() {
+	p.post(views.PathEmbedding+"/keys", "name", "Our application", "origins", "https://app.example.com", "days", "30")
+	var key, link uuid.UUID
+	p.read("SELECT key_id FROM embed_keys WHERE name = 'Our application'", &key)
+	token, err := p.Embed.Mint(p.t.Context(), p.newKey(), embed.Request{Dashboards: []ids.Dashboard{p.board.ID}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.post(views.PathTokenRules, "token", token.Token)
+	p.post(views.PathEmbedding+"/tokens/revoke", "token", token.ID.String())
+	p.post(views.PathEmbedding+"/keys/revoke", "id", key.String())
+	p.post(views.PathEmbedding+"/links/allow", "allowed", "on")
+	p.post(views.PathEmbedding+"/links", "name", "For the board", "dashboard", p.board.ID.String(), "days", "7")
+	p.read("SELECT link_id FROM public_links", &link)
+	p.post(views.PathEmbedding+"/links/revoke", "id", link.String())
+}
+
+// newKey makes a key whose text is known.
+func (p *posted) newKey() string {
+	p.t.Helper()
+	text, err := p.Embed.CreateKey(p.t.Context(), p.owner, embed.Key{Name: "Another"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return text
 }
 
 // read reads one value as the owner of the database.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -78,7 +79,7 @@ func isDraft(r *http.Request) bool {
 	return draft
 }
 
-// readJSON reads the body of a request of a script or program, strictly.
+// readJSON reads the one value that a script or program sent, strictly.
 func readJSON(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
@@ -88,6 +89,9 @@ func readJSON(r *http.Request, into any) error {
 		if errors.As(err, &tooLarge) || errors.As(err, &typed) {
 			return err
 		}
+		return errForm.Wrap(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errForm.Wrap(err)
 	}
 	return nil

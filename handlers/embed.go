@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -160,7 +159,7 @@ func frameable(w http.ResponseWriter, r *http.Request, origins []string) {
 	header := w.Header()
 	header.Del("X-Frame-Options")
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	header.Set("Content-Security-Policy", strings.Replace(contentSecurityPolicy(scopeOf(r).nonce), "frame-ancestors 'none'", "frame-ancestors "+strings.Join(origins, " "), 1))
+	header.Set("Content-Security-Policy", pagePolicy{nonce: scopeOf(r).nonce, ancestors: origins}.String())
 }
 
 // open answers the page of a dashboard to a form of another site: token,
@@ -257,7 +256,7 @@ func (h embedPages) page(w http.ResponseWriter, r *http.Request, board ids.Dashb
 // and asks the site around it for another page.
 func (h embedPages) again(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Del("X-Frame-Options")
-	w.Header().Set("Content-Security-Policy", strings.Replace(contentSecurityPolicy(scopeOf(r).nonce), "; frame-ancestors 'none'", "", 1))
+	w.Header().Set("Content-Security-Policy", pagePolicy{nonce: scopeOf(r).nonce, ancestors: []string{"*"}}.String())
 	return render(w, r, http.StatusOK, views.EmbedAgain(bareShell(w, r)))
 }
 
@@ -305,17 +304,12 @@ func plain(list map[string]values) map[string][]string {
 	return all
 }
 
-// readObject reads the one object that a program sent.
+// readObject is readJSON for programs, which are told where the fields are listed.
 //
 // Errors: embed.request.
 func readObject(r *http.Request, into any) error {
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return embed.ErrRequest.With("The body is no JSON of the fields that docs/embedding.md lists.").Wrap(err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return embed.ErrRequest.With("There is something after the JSON object.")
+	if err := readJSON(r, into); err != nil {
+		return embed.ErrRequest.With("The body is no single JSON object of the fields that docs/embedding.md lists.").Wrap(err)
 	}
 	return nil
 }

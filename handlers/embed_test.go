@@ -621,3 +621,32 @@ func TestPublicLinks(t *testing.T) {
 	anybody.get(limited).want(http.StatusNotFound)
 	s.recorded(t, "embed.links_allowed", "embed.link_created", "embed.link_revoked", "embed.password_refused", "embed.opened")
 }
+
+// What limits each widget is told of a token and of a person, to those who may
+// look, and each look is on record.
+func TestRulesPerWidgetAreShown(t *testing.T) {
+	t.Parallel()
+	s := newEmbeddedSite(t)
+	admin := s.as(t, "admin")
+	m := s.mint(t, map[string]any{"filters": map[string]any{"code": []string{"s"}}})
+	page := admin.post(views.PathTokenRules, "token", m.Token).want(http.StatusOK)
+	page.shows("#held-rules", "Southmark").shows("#held-rules td code", "code").shows("#held-rules pre", "code: s").shows("#held-rules details", "SELECT")
+	if page.header.Get("Cache-Control") != "no-store" {
+		t.Error("the answer may be kept")
+	}
+	s.flush(t)
+	log, err := s.Audit.List(t.Context(), access.Actor{Kind: access.Console, TenantID: s.one.ID}, audit.Query{Text: page.header.Get("X-Request-Id")})
+	if err != nil || len(log.Lines) != 1 || log.Lines[0].Action != "embed.token_inspected" {
+		t.Errorf("got %v, %v", log.Lines, err)
+	}
+	admin.post(views.PathTokenRules, "token", "embed_token_nonsense").want(http.StatusUnprocessableEntity).shows("#embedding", "not open to you")
+	s.as(t, "foreign").post(views.PathTokenRules, "token", m.Token).want(http.StatusUnprocessableEntity)
+	s.as(t, "editor").post(views.PathTokenRules, "token", m.Token).want(http.StatusForbidden)
+
+	path := views.PathMemberRules(s.users["viewer"].String())
+	admin.get(path).want(http.StatusOK).shows("#held-rules form", "Dashboard")
+	admin.get(path+"?dashboard="+s.id.String()).want(http.StatusOK).shows("#held-rules tbody", "Ground")
+	admin.get(path + "?dashboard=nonsense").want(http.StatusNotFound)
+	admin.get(views.PathMemberRules(s.users["owner"].String())).want(http.StatusForbidden)
+	s.as(t, "viewer").get(path).want(http.StatusForbidden)
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -220,11 +221,16 @@ func (s *eventStream) allowed(ctx context.Context) bool {
 	if i, err = s.h.asSeen(s.r, i); err != nil {
 		return ctx.Err() == nil
 	}
-	if i.SessionID != identity(s.r).SessionID || i.Actor.TenantID != s.actor.TenantID || i.Actor.Role != s.actor.Role {
+	if i.SessionID != identity(s.r).SessionID || i.Actor.TenantID != s.actor.TenantID || !sameRole(i.Actor, s.actor) {
 		return false
 	}
 	s.actor = i.Actor
 	return true
+}
+
+// sameRole tells whether two actors may do the same.
+func sameRole(a, b access.Actor) bool {
+	return a.Role == b.Role && reflect.DeepEqual(a.Custom, b.Custom)
 }
 
 // tell says which moment and which revisions are current.

@@ -52,6 +52,7 @@ var objectOf = []struct{ prefix, part, key string }{
 	{"/uploads/", "{id}", "uploads.upload_id"},
 	{"/loads/", "{id}", "loads.load_id"},
 	{views.PathGroups + "/", "{id}", "user_groups.group_id"},
+	{views.PathRoles + "/", "{role}", "custom_roles.role_id"},
 	{views.PathTemplates + "/", "{id}", "dashboard_templates.template_id"},
 	{views.PathNotices + "/", "{id}", "notifications.notification_id"},
 	{views.PathAuditEntries, "{entry}", "audit_events.audit_id"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/embed"
@@ -45,6 +46,8 @@ func (s *boardSite) furnish(t testing.TB) {
 	owner := me
 	owner.UserID, owner.Role = s.users["owner"], "owner"
 	_, err = s.Sharing.CreateGroup(ctx, owner, "Secret group 4711")
+	must(err)
+	_, err = s.Tenants.CreateRole(ctx, owner, "Secret role 4711", []access.Permission{access.ViewAudit})
 	must(err)
 	_, err = s.Embed.CreateKey(ctx, owner, embed.Key{Name: "Secret key 4711"})
 	must(err)

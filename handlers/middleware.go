@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -191,7 +192,7 @@ func secureHeaders(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		header.Set("Content-Security-Policy", contentSecurityPolicy(s.nonce))
+		header.Set("Content-Security-Policy", pagePolicy{nonce: s.nonce}.String())
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -205,10 +206,22 @@ func secureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-func contentSecurityPolicy(nonce string) string {
-	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self'; style-src-attr 'unsafe-inline'; " +
+// pagePolicy is the Content-Security-Policy of a page: only scripts, styles and
+// connections of our own.
+type pagePolicy struct {
+	nonce     string
+	forms     string   // the one origin that forms go to; this site when empty
+	ancestors []string // that may have the page in a frame; nobody when empty, "*" for anybody
+}
+
+func (p pagePolicy) String() string {
+	forms, ancestors := cmp.Or(p.forms, "'self'"), "; frame-ancestors "+cmp.Or(strings.Join(p.ancestors, " "), "'none'")
+	if len(p.ancestors) == 1 && p.ancestors[0] == "*" {
+		ancestors = ""
+	}
+	return "default-src 'none'; script-src 'self' 'nonce-" + p.nonce + "'; style-src 'self'; style-src-attr 'unsafe-inline'; " +
 		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; " +
-		"form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+		"form-action " + forms + "; base-uri 'none'; object-src 'none'" + ancestors
 }
 
 // limitBody bounds what a form may send.

@@ -15,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
+	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/views"
 )
 
@@ -27,6 +28,10 @@ func (proven) Normalise(host string) (string, error)      { return strings.ToLow
 func (proven) Record(ids.Tenant, string) (string, string) { return "_verify." + portalHost, "value" }
 func (proven) Verify(ctx context.Context, _ ids.Tenant, _ string) error {
 	return ctx.Err()
+}
+
+func (proven) Check(ctx context.Context, _ ids.Tenant, _ string, _ hosts.Health, _ time.Time) (hosts.Health, error) {
+	return hosts.Health{}, ctx.Err()
 }
 
 // visited is a site with a portal that shows one of its dashboards.

@@ -17,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views"
@@ -422,14 +423,14 @@ func (h portalSettings) peoplePage(w http.ResponseWriter, r *http.Request, statu
 		describe(&props.PortalHead, problem)
 	}
 	for _, g := range groups {
-		props.Groups = append(props.Groups, views.PortalGroup{ID: g.ID.String(), Name: g.Name, Attributes: portals.WriteAttributes(g.Attributes), Visitors: g.Visitors})
+		props.Groups = append(props.Groups, views.PortalGroup{ID: g.ID.String(), Name: g.Name, Attributes: tenants.Attributes(g.Attributes).Lines(), Visitors: g.Visitors})
 		props.Options = append(props.Options, ui.Option{Value: g.ID.String(), Label: g.Name, Selected: slices.Contains(r.PostForm["group"], g.ID.String())})
 	}
 	if props.Open {
 		props.Invite = views.PortalVisitor{Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Company: r.PostForm.Get("company"), Attributes: r.PostForm.Get("attributes")}
 	}
 	for _, v := range visitors {
-		row := views.PortalVisitor{ID: v.ID.String(), Email: v.Email, Name: v.Name, Company: v.Company, Attributes: portals.WriteAttributes(v.Attributes),
+		row := views.PortalVisitor{ID: v.ID.String(), Email: v.Email, Name: v.Name, Company: v.Company, Attributes: tenants.Attributes(v.Attributes).Lines(),
 			Seen: when(r, v.SeenAt), Active: v.Active, Blocked: v.Blocked}
 		var names []string
 		for _, g := range groups {
@@ -469,10 +470,17 @@ func visitorForm(r *http.Request) (portals.Visitor, error) {
 		}
 	}
 	var err error
-	if v.Attributes, err = portals.ParseAttributes(r.PostForm.Get("attributes")); err != nil {
-		return v, portals.ErrAttributes.WithFields(map[string]string{"attributes": portals.ErrAttributes.Sentence()})
+	v.Attributes, err = formAttributes(r)
+	return v, err
+}
+
+// formAttributes are the attributes of a form, with what is wrong beside them.
+func formAttributes(r *http.Request) (map[string][]string, error) {
+	a, err := tenants.ParseAttributes(r.PostForm.Get("attributes"))
+	if err != nil {
+		return nil, tenants.ErrAttributes.WithFields(map[string]string{"attributes": apperr.Describe(err).Sentence}).Wrap(err)
 	}
-	return v, nil
+	return a, nil
 }
 
 func (h portalSettings) invite(w http.ResponseWriter, r *http.Request) error {
@@ -560,7 +568,7 @@ func (h portalSettings) saveGroup(w http.ResponseWriter, r *http.Request) error 
 	}
 	if r.PostForm.Has("remove") {
 		err = h.Portals.RemoveGroup(r.Context(), actor(r), id, g.ID)
-	} else if g.Attributes, err = portals.ParseAttributes(r.PostForm.Get("attributes")); err == nil {
+	} else if g.Attributes, err = formAttributes(r); err == nil {
 		_, err = h.Portals.SaveGroup(r.Context(), actor(r), id, g)
 	}
 	if err != nil {

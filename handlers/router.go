@@ -187,6 +187,8 @@ func (c *core) router() (chi.Router, error) {
 	signedIn := []feature{
 		home{c},
 		shares{c},
+		customRoles{c},
+		heldRules{c},
 		board,
 		commentPages{c},
 		notifications{c},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -157,7 +156,7 @@ func (h sso) begin(w http.ResponseWriter, r *http.Request) (auth.Begin, error) {
 	if err := parseForm(r); err != nil {
 		return auth.Begin{}, err
 	}
-	b := auth.Begin{Browser: browserOf(w, r), Next: localPath(r.Form.Get("next"), views.PathHome), Invite: r.PostForm.Get("invite")}
+	b := auth.Begin{Browser: browserOf(w, r), Next: localPath(r.Form.Get("next"), views.PathHome), Invite: r.PostForm.Get("invite"), From: client(r)}
 	if i := scopeOf(r).identity; i != nil {
 		b.Session = i.SessionID
 	}
@@ -195,8 +194,7 @@ func (h sso) askSAML(w http.ResponseWriter, r *http.Request, slug string, b auth
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Security-Policy", strings.Replace(contentSecurityPolicy(scopeOf(r).nonce), "form-action 'self'",
-		"form-action "+target.Scheme+"://"+target.Host, 1))
+	w.Header().Set("Content-Security-Policy", pagePolicy{nonce: scopeOf(r).nonce, forms: target.Scheme + "://" + target.Host}.String())
 	return render(w, r, http.StatusOK, views.LeavePage(bareShell(w, r), views.LeaveProps{Address: question.URL, Host: target.Host, Form: question.Form}))
 }
 

@@ -97,9 +97,17 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	all, err := h.roleOptions(r, false)
+	if err != nil {
+		return err
+	}
+	given, err := h.roleOptions(r, true)
+	if err != nil {
+		return err
+	}
 	l, now := locale.For(i.Locale), time.Now().In(i.Actor.Location())
 	props := views.MembersProps{
-		Count: list.All, Search: q.Search, Role: string(q.Role), Roles: roleOptions(r, i.Actor, false), SeatsUsed: list.All, Seats: list.Seats,
+		Count: list.All, Search: q.Search, Role: string(q.Role), Roles: all, Given: given, SeatsUsed: list.All, Seats: list.Seats,
 		Page: q.Page, Pages: (list.Found + membersOnPage - 1) / membersOnPage, CanManage: true,
 		Invite: views.InviteForm{Role: string(access.Viewer)},
 	}
@@ -112,7 +120,7 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	for _, m := range list.Members {
-		row := memberRow(r, i, m, l, now)
+		row := memberRow(r, i, m, given, l, now)
 		row.SSO, row.Factor = ways[m.UserID].SSO, ways[m.UserID].SecondFactor
 		props.People = append(props.People, row)
 	}
@@ -149,8 +157,9 @@ func membersPath(q tenants.MemberQuery, page int) string {
 	return views.PathMembers + "?" + v.Encode()
 }
 
-func memberRow(r *http.Request, i auth.Identity, m tenants.Member, l *locale.Locale, now time.Time) views.MemberRow {
-	row := views.MemberRow{ID: m.UserID.String(), Name: m.Name, Email: m.Email, Role: string(m.Role), RoleLabel: roleName(r, m.Role),
+func memberRow(r *http.Request, i auth.Identity, m tenants.Member, given []ui.Option, l *locale.Locale, now time.Time) views.MemberRow {
+	role := tenants.Role{Standing: m.Role, Custom: m.Custom}
+	row := views.MemberRow{ID: m.UserID.String(), Name: m.Name, Email: m.Email, Role: string(role.Value()), RoleLabel: titleOf(r, role),
 		Self: m.UserID == i.Actor.UserID}
 	if row.Name == "" {
 		row.Name = m.Email
@@ -161,23 +170,11 @@ func memberRow(r *http.Request, i auth.Identity, m tenants.Member, l *locale.Loc
 	if !m.InvitedAt.IsZero() {
 		row.Invited = l.ShortDate(m.InvitedAt.In(now.Location()))
 	}
-	// Owners are an owner's business.
-	if m.Role != access.Owner || i.Actor.Role == access.Owner {
-		row.Roles, row.CanRemove = roleOptions(r, i.Actor, true), !row.Self
+	// What is beyond somebody is not theirs to change.
+	if i.Actor.Covers(m.Role, m.Custom) {
+		row.Roles, row.CanRemove = given, !row.Self
 	}
 	return row
-}
-
-// roleOptions are the roles, or with grant only those that the actor may give.
-func roleOptions(r *http.Request, a access.Actor, grant bool) []ui.Option {
-	var options []ui.Option
-	for _, role := range roles {
-		if grant && tenants.CheckGrant(a, role) != nil {
-			continue
-		}
-		options = append(options, ui.Option{Value: string(role), Label: roleName(r, role), Detail: messages.T(r.Context(), "role."+string(role)+"_can")})
-	}
-	return options
 }
 
 // invite answers the list with the form open where something is wrong with it.
@@ -189,7 +186,7 @@ func (h settings) invite(w http.ResponseWriter, r *http.Request) error {
 	made, err := h.Auth.Invite(r.Context(), identity(r), form.Email, access.Role(form.Role))
 	if errors.Is(err, auth.ErrEmailTaken) {
 		form.Errors = map[string]string{"email": apperr.Describe(err).Sentence}
-	} else if errors.Is(err, tenants.ErrOwnerOnly) {
+	} else if errors.Is(err, tenants.ErrOwnerOnly) || errors.Is(err, tenants.ErrBeyond) {
 		form.Errors = map[string]string{"role": apperr.Describe(err).Sentence}
 	} else if fields, invalid := apperr.Fields(err); invalid {
 		form.Errors = fields

@@ -3,8 +3,11 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/PuerkitoBio/goquery"
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
@@ -156,4 +159,36 @@ func TestOneOwnerStays(t *testing.T) {
 	b.post(views.PathMembersRole, "id", s.users["admin"].String(), "role", "owner").leadsTo(views.PathMembers)
 	b.post(views.PathMembersRole, "id", s.users["owner"].String(), "role", "viewer").leadsTo(views.PathMembers)
 	b.post(views.PathMembersRole, "id", s.users["admin"].String(), "role", "viewer").want(http.StatusForbidden)
+}
+
+// A role of the workspace's own is made, given and used as a person would, and
+// opens of the settings what it allows.
+func TestRolesOfAWorkspacesOwn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(t, "owner")
+	owner.get(views.PathRoles).want(http.StatusOK).shows("#roles", "None yet").shows("#roles", "Manage people")
+	owner.post(views.PathRoles, "name", "viewer", "permission", "audit.view").want(http.StatusUnprocessableEntity).shows("dialog", "Every workspace has a role")
+	owner.post(views.PathRoles, "name", "Auditors", "permission", "audit.view").want(http.StatusSeeOther)
+	page := owner.get(views.PathRoles).want(http.StatusOK).shows("#roles", "Auditors")
+	path := page.page.Find("#roles a.link").AttrOr("href", "")
+	owner.get(path).want(http.StatusOK).shows("form", "Read audit log")
+	id := strings.TrimPrefix(path, views.PathRoles+"/")
+	viewer := s.as(t, "viewer")
+	viewer.get(views.PathAudit).want(http.StatusForbidden)
+	owner.post(views.PathMembersRole, "id", s.users["viewer"].String(), "role", id).want(http.StatusSeeOther)
+	owner.get(views.PathMembers+"?role="+id).want(http.StatusOK).shows("#members tbody", "Auditors")
+	viewer.get(views.PathAudit).want(http.StatusOK)
+	viewer.get(views.PathMembers).want(http.StatusForbidden)
+	viewer.get(views.PathRoles).want(http.StatusForbidden)
+	viewer.get(views.PathAuditKeeping).want(http.StatusForbidden)
+	viewer.post(views.PathAuditKeeping, "days", "100").want(http.StatusForbidden)
+	tabs := viewer.get(views.PathAudit).page.Find("a.tab-link").Map(func(_ int, a *goquery.Selection) string { return a.AttrOr("href", "") })
+	if !slices.Equal(tabs, []string{views.PathSettings, views.PathAudit}) {
+		t.Errorf("sections: %v", tabs)
+	}
+	owner.post(path+"/delete").want(http.StatusConflict).shows("#roles", "Somebody has this role")
+	// Single sign-on names it in words.
+	owner.post(views.PathRoles+"/"+id, "name", "Readers of the log", "permission", "audit.view").want(http.StatusSeeOther)
+	viewer.get(views.PathHome).want(http.StatusOK)
 }

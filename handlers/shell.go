@@ -28,7 +28,7 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 	for _, one := range i.Workspaces {
 		s.Workspaces = append(s.Workspaces, views.WorkspaceLink{ID: one.ID.String(), Name: one.Name})
 	}
-	s.User = views.ShellUser{ID: i.Actor.UserID.String(), Name: i.Name, Email: i.Email, Role: messages.T(r.Context(), "role."+string(i.Actor.Role)+"_long")}
+	s.User = views.ShellUser{ID: i.Actor.UserID.String(), Name: i.Name, Email: i.Email, Role: longRole(r, i.Actor)}
 	s.Nav = views.NavAccess{
 		Data:     access.Can(i.Actor, access.ViewContent) == nil,
 		Reports:  access.Can(i.Actor, access.EditContent) == nil,
@@ -36,7 +36,8 @@ func shell(w http.ResponseWriter, r *http.Request) (views.Shell, error) {
 		New:      access.Can(i.Actor, access.EditContent) == nil,
 		Load:     access.Can(i.Actor, access.ManageData) == nil,
 		Search:   views.PathSearch,
-		Settings: access.Can(i.Actor, access.ManageWorkspace) == nil,
+		Settings: len(sections(i.Actor)) > 1,
+		Sections: sections(i.Actor),
 		Outbox:   access.Can(i.Actor, access.ManageWorkspace) == nil,
 	}
 	if !i.ViewedBy.IsZero() {
@@ -81,6 +82,35 @@ func setTheme(w http.ResponseWriter, r *http.Request, theme views.Theme) {
 		Name: views.ThemeCookie, Value: string(theme), Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		Secure: scopeOf(r).secure, SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// longRole says what the person is, below their name.
+func longRole(r *http.Request, a access.Actor) string {
+	if a.Custom != nil {
+		return a.Custom.Name
+	}
+	return messages.T(r.Context(), "role."+string(a.Role)+"_long")
+}
+
+// sections are those of the settings that somebody may open; the first one is
+// anybody's to read.
+func sections(a access.Actor) []views.SettingsTab {
+	open := []views.SettingsTab{views.SettingsGeneral}
+	for _, one := range []struct {
+		needs access.Permission
+		tabs  []views.SettingsTab
+	}{
+		{access.ManageMembers, []views.SettingsTab{views.SettingsMembers, views.SettingsGroups, views.SettingsRoles}},
+		{access.ManageWorkspace, []views.SettingsTab{views.SettingsMail, views.SettingsSignIn}},
+		{access.ManagePortals, []views.SettingsTab{views.SettingsPortals}},
+		{access.ManageEmbedding, []views.SettingsTab{views.SettingsEmbedding}},
+		{access.ViewAudit, []views.SettingsTab{views.SettingsAudit}},
+	} {
+		if access.Can(a, one.needs) == nil {
+			open = append(open, one.tabs...)
+		}
+	}
+	return open
 }
 
 func roleName(r *http.Request, role access.Role) string {

@@ -241,7 +241,7 @@ func (h signIn) invitationForm(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	form.Action, form.Workspace, form.Role, form.Email = pathInvite, inv.Workspace, roleName(r, inv.Role), inv.Email
+	form.Action, form.Workspace, form.Role, form.Email = pathInvite, inv.Workspace, titleOf(r, inv.Role), inv.Email
 	form.HasAccount, form.MinLength, form.Only = inv.HasAccount, auth.MinPassword, inv.Only
 	for _, way := range inv.SSO {
 		if way == "saml" {

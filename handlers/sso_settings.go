@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,18 +78,19 @@ func (h signInSettings) page(w http.ResponseWriter, r *http.Request, status int,
 	if p.OIDCView {
 		mapping = p.OIDC.Settings.Mapping
 	}
-	p.RoleLines, p.TeamLines, p.PeopleLines = ruleLines(mapping)
-	p.Roles = roleOptions(r, i.Actor, true)[1:] // nobody becomes an owner without a rule
+	all, err := h.roleOptions(r, false)
+	if err != nil {
+		return err
+	}
+	p.RoleLines, p.TeamLines, p.PeopleLines = ruleLines(mapping, all)
+	p.Roles = all[1:] // nobody becomes an owner without a rule
 	p.SignUpRoles = []ui.Option{{Value: "", Label: messages.T(r.Context(), "sso.nobody")},
 		{Value: string(access.Viewer), Label: roleName(r, access.Viewer)}, {Value: string(access.Editor), Label: roleName(r, access.Editor)}}
 	p.Idle = timeOptions(r, auth.IdleChoices, p.Security.Idle, "sso.after_idle")
 	p.Whole = timeOptions(r, auth.WholeChoices, p.Security.Whole, "sso.after")
-	for _, role := range roles {
-		needs := false
-		for _, one := range p.Security.SecondFactor {
-			needs = needs || one == role
-		}
-		p.SecondFactor = append(p.SecondFactor, ui.Option{Value: string(role), Label: roleName(r, role), Selected: needs})
+	for _, role := range all {
+		role.Selected = slices.Contains(p.Security.SecondFactor, access.Role(role.Value))
+		p.SecondFactor = append(p.SecondFactor, role)
 	}
 	for _, o := range p.SSO.Owners {
 		p.Owners = append(p.Owners, ui.Option{Value: o.ID.String(), Label: o.Name})
@@ -136,9 +138,10 @@ func parseLines(text string) [][2]string {
 	return rules
 }
 
-func ruleLines(m auth.Mapping) (roles, teams, people string) {
+// ruleLines writes rules as parseLines reads them, with the names of roles.
+func ruleLines(m auth.Mapping, known []ui.Option) (roles, teams, people string) {
 	for _, rule := range m.Roles {
-		roles += rule.Group + " → " + string(rule.Role) + "\n"
+		roles += rule.Group + " → " + nameOfRole(rule.Role, known) + "\n"
 	}
 	for _, rule := range m.Teams {
 		teams += rule.Group + " → " + rule.Team + "\n"
@@ -149,11 +152,34 @@ func ruleLines(m auth.Mapping) (roles, teams, people string) {
 	return strings.TrimSpace(roles), strings.TrimSpace(teams), strings.TrimSpace(people)
 }
 
-func parseMapping(r *http.Request) auth.Mapping {
+// nameOfRole is how a role is called in a line: a workspace's own by its name.
+func nameOfRole(role access.Role, known []ui.Option) string {
+	if _, own := role.AsCustom(); own {
+		for _, o := range known {
+			if o.Value == string(role) {
+				return o.Label
+			}
+		}
+	}
+	return string(role)
+}
+
+// roleNamed is the role that a line means; what is none is left as it stands, and
+// the service refuses it.
+func roleNamed(name string, known []ui.Option) access.Role {
+	for _, o := range known {
+		if strings.EqualFold(o.Label, name) {
+			return access.Role(o.Value)
+		}
+	}
+	return access.Role(strings.ToLower(name))
+}
+
+func parseMapping(r *http.Request, known []ui.Option) auth.Mapping {
 	m := auth.Mapping{Email: r.PostForm.Get("map_email"), Name: r.PostForm.Get("map_name"), Groups: r.PostForm.Get("map_groups"),
 		DefaultRole: access.Role(r.PostForm.Get("default_role"))}
 	for _, rule := range parseLines(r.PostForm.Get("roles")) {
-		m.Roles = append(m.Roles, auth.RoleRule{Group: rule[0], Role: access.Role(strings.ToLower(rule[1]))})
+		m.Roles = append(m.Roles, auth.RoleRule{Group: rule[0], Role: roleNamed(rule[1], known)})
 	}
 	for _, rule := range parseLines(r.PostForm.Get("teams")) {
 		m.Teams = append(m.Teams, auth.TeamRule{Group: rule[0], Team: rule[1]})
@@ -201,9 +227,13 @@ func (h signInSettings) saveSAML(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		skew = -1 // the service says what it may be
 	}
+	known, err := h.roleOptions(r, false)
+	if err != nil {
+		return err
+	}
 	n := auth.SAMLSettings{Source: r.PostForm.Get("source"), MetadataURL: r.PostForm.Get("metadata_url"), XML: r.PostForm.Get("xml"),
 		Issuer: r.PostForm.Get("issuer"), SignIn: r.PostForm.Get("sign_in"), LogOut: r.PostForm.Get("log_out"), Certificate: r.PostForm.Get("certificate"),
-		JustInTime: r.PostForm.Get("jit") != "", Unsolicited: r.PostForm.Get("unsolicited") != "", SkewSeconds: skew, Mapping: parseMapping(r)}
+		JustInTime: r.PostForm.Get("jit") != "", Unsolicited: r.PostForm.Get("unsolicited") != "", SkewSeconds: skew, Mapping: parseMapping(r, known)}
 	enabled := r.PostForm.Get("enabled") != ""
 	err = h.Auth.SaveSAML(r.Context(), identity(r), enabled, n)
 	return h.done(w, r, err, "sso.saved", views.PathSignInSettings, func(p *views.SignInSettingsProps) {
@@ -215,10 +245,14 @@ func (h signInSettings) saveOIDC(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
+	known, err := h.roleOptions(r, false)
+	if err != nil {
+		return err
+	}
 	n := auth.OIDCSettings{Issuer: r.PostForm.Get("issuer"), ClientID: r.PostForm.Get("client_id"), Secret: r.PostForm.Get("secret"),
-		Scopes: r.PostForm.Get("scopes"), JustInTime: r.PostForm.Get("jit") != "", Mapping: parseMapping(r)}
+		Scopes: r.PostForm.Get("scopes"), JustInTime: r.PostForm.Get("jit") != "", Mapping: parseMapping(r, known)}
 	enabled := r.PostForm.Get("enabled") != ""
-	err := h.Auth.SaveOIDC(r.Context(), identity(r), enabled, n)
+	err = h.Auth.SaveOIDC(r.Context(), identity(r), enabled, n)
 	return h.done(w, r, err, "sso.saved", views.PathSignInSettings+"?way=oidc", func(p *views.SignInSettingsProps) {
 		p.OIDCView, p.OIDC.Settings, p.OIDC.Enabled = true, n, enabled
 	})

@@ -90,7 +90,7 @@ func (c *core) asSeen(r *http.Request, own auth.Identity) (auth.Identity, error)
 		return own, nil
 	}
 	seen, err := c.Tenants.GetActor(r.Context(), own.Actor.TenantID, user)
-	if errors.Is(err, tenants.ErrMemberNotFound) || err == nil && seen.Role == access.Owner && own.Actor.Role != access.Owner {
+	if errors.Is(err, tenants.ErrMemberNotFound) || err == nil && !own.Actor.Covers(seen.Role, seen.Custom) {
 		return own, nil
 	}
 	if err != nil {

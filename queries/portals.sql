@@ -19,6 +19,16 @@ SELECT EXISTS (SELECT 1 FROM control.portal_hosts WHERE host = @host AND tenant_
 UPDATE control.portal_hosts SET verified_at = COALESCE(verified_at, @now::timestamptz), failing_at = NULL
 WHERE host = @host AND tenant_id = @tenant_id AND portal_id = @portal_id;
 
+-- PortalHostsProven are a workspace's hosts in use.
+-- name: PortalHostsProven :many
+SELECT host, portal_id, failing_at FROM control.portal_hosts WHERE tenant_id = @tenant_id AND verified_at IS NOT NULL ORDER BY host;
+
+-- PortalHostChecked keeps since when the proof of a host is missing; one that is
+-- lost is not in use any more.
+-- name: PortalHostChecked :execrows
+UPDATE control.portal_hosts SET failing_at = sqlc.narg(failing_at)::timestamptz, verified_at = CASE WHEN @lost::boolean THEN NULL ELSE verified_at END
+WHERE host = @host AND tenant_id = @tenant_id AND verified_at IS NOT NULL;
+
 -- name: PortalHostRemove :execrows
 DELETE FROM control.portal_hosts WHERE host = @host AND tenant_id = @tenant_id AND portal_id = @portal_id;
 

@@ -27,7 +27,7 @@ const (
 // AuditFeatures are what actions can be filtered by: what stands before the
 // full stop of an action, in the order shown.
 var AuditFeatures = []string{"auth", "access", "members", "group", "workspace", "sharing", "dashboard", "folder", "view", "comment", "template",
-	"datasets", "report", "alert", "channel", "mail", "portals", "embed", "sso", "domains", "security", "groups", "audit"}
+	"datasets", "report", "alert", "channel", "mail", "portals", "roles", "embed", "sso", "domains", "security", "groups", "audit"}
 
 // AuditAction says an action in words. One without words of its own is said by
 // its code.
@@ -60,6 +60,7 @@ func AuditActionsNamed(ctx context.Context, text string) []string {
 
 // AuditProps is a page of the audit log.
 type AuditProps struct {
+	CanKeep  bool   // how long entries are kept, and where they go
 	Zone     string // short name of the time zone
 	Search   string
 	Span     ui.DateRangeProps

@@ -80,14 +80,15 @@ type ShellUser struct {
 
 // NavAccess says which entries of the navigation the person may use.
 type NavAccess struct {
-	Data     bool   // datasets
-	Reports  bool   // scheduled reports
-	Alerts   bool   // measures that are watched
-	New      bool   // make dashboards
-	Load     bool   // load files
-	Settings bool   // workspace settings and members
-	Search   string // path that answers SearchResults to ?q=; "" when there is none
-	Outbox   bool   // mails of a demo, not sent
+	Data     bool          // datasets
+	Reports  bool          // scheduled reports
+	Alerts   bool          // measures that are watched
+	New      bool          // make dashboards
+	Load     bool          // load files
+	Settings bool          // workspace settings and members
+	Sections []SettingsTab // of the settings
+	Search   string        // path that answers SearchResults to ?q=; "" when there is none
+	Outbox   bool          // mails of a demo, not sent
 }
 
 // Theme is a person's choice of light or dark.

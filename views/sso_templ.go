@@ -1514,7 +1514,7 @@ func SignInSettingsPage(s Shell, p SignInSettingsProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(s, PageProps{Title: messages.T(ctx, "settings.title"), Active: NavSettings, Bar: settingsTabs(SettingsSignIn), Header: signInActions(p), Styles: []string{"sso.css"}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var70), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(s, PageProps{Title: messages.T(ctx, "settings.title"), Active: NavSettings, Bar: settingsTabs(s, SettingsSignIn), Header: signInActions(p), Styles: []string{"sso.css"}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var70), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
@@ -40,7 +41,7 @@ func attackArgs(key func(string) uuid.UUID) []jobs.Args {
 		reports.StartArgs{Schedule: ids.Schedule(key("report_schedules.schedule_id")), DueAt: time.Now()},
 		reports.RunArgs{Run: ids.Run(key("report_runs.run_id"))}, reports.DeliverArgs{Delivery: ids.Delivery(key("report_deliveries.delivery_id"))},
 		alerts.EvaluateArgs{Dataset: ids.Dataset(key("datasets.dataset_id"))}, alerts.DeliverArgs{Notice: ids.Notice(key("alert_notices.notice_id"))}, alerts.PruneArgs{},
-		audit.ForwardArgs{}, auth.RefreshArgs{},
+		audit.ForwardArgs{}, auth.RefreshArgs{}, portals.CheckHostsArgs{},
 		delivery.ReadBouncesArgs{}, delivery.BouncedArgs{Bounce: ids.Bounce(key("mail_bounces.bounce_id"))}, reports.BouncesArgs{Run: ids.Run(key("report_runs.run_id"))},
 	}
 }

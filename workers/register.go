@@ -28,6 +28,8 @@ func register(r *jobs.Runner, d Deps) {
 
 	jobs.Bind(r, jobs.Options{Timeout: time.Minute, MaxAttempts: 3}, d.Auth.RunRefresh) // every six hours, for each workspace
 
+	jobs.Bind(r, jobs.Options{Timeout: 5 * time.Minute, MaxAttempts: 3}, d.Portals.RunCheckHosts) // hourly, for each workspace
+
 	jobs.Bind(r, datasets.InspectOptions, d.Datasets.RunInspect) // from StartUpload, InspectUpload
 	jobs.OnFailed(r, d.Datasets.InspectFailed)
 	jobs.Bind(r, datasets.LoadOptions, d.Datasets.RunLoad) // from StartLoad

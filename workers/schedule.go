@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
@@ -35,6 +36,7 @@ func schedules() []schedule {
 		{every: 24 * time.Hour, args: delivery.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: notify.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 6 * time.Hour, args: auth.RefreshArgs{}, queue: jobs.Short, perTenant: true},
+		{every: time.Hour, args: portals.CheckHostsArgs{}, queue: jobs.Bulk, perTenant: true},
 		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: alerts.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 5 * time.Minute, args: alerts.EvaluateArgs{}, queue: jobs.Short, perTenant: true}, // finds what is overdue

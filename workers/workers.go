@@ -17,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/events"
@@ -63,6 +64,7 @@ type Deps struct {
 	Notify     *notify.Service
 	Reports    *reports.Service
 	Alerts     *alerts.Service
+	Portals    *portals.Service
 }
 
 // Workers is the worker role of one process.

@@ -153,7 +153,7 @@ func (a *app) attack(ctx context.Context, s *services, victim ids.Tenant, attack
 		return ids.New[uuid.UUID]()
 	}
 	deps := workers.Deps{Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, Audit: s.audit, Auth: s.auth, Tenants: s.tenants, Delivery: s.delivery,
-		Notify: s.notify, Datasets: s.datasets, Dashboards: s.dashboards, Reports: s.reports, Alerts: s.alerts}
+		Notify: s.notify, Datasets: s.datasets, Dashboards: s.dashboards, Reports: s.reports, Alerts: s.alerts, Portals: s.portals}
 	err = workers.Attack(ctx, deps, attackQueue{a.db, attacker}, key, func(one workers.JobAttempt) {
 		report.Jobs = append(report.Jobs, one)
 		if !one.Held {

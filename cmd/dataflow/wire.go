@@ -208,7 +208,7 @@ func (a *app) handler(stopping context.Context, s *services) (http.Handler, erro
 func (a *app) workers(s *services, locked bool) *workers.Workers {
 	deps := workers.Deps{
 		Store: a.db, Redis: a.redis, Bus: s.bus, Log: a.log, PingURL: a.cfg.DeadmanURL.Reveal(), BulkConcurrency: a.cfg.Limits.JobConcurrency,
-		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery, Notify: s.notify, Datasets: s.datasets, Dashboards: s.dashboards, Reports: s.reports, Alerts: s.alerts,
+		Auth: s.auth, Audit: s.audit, Tenants: s.tenants, Delivery: s.delivery, Notify: s.notify, Datasets: s.datasets, Dashboards: s.dashboards, Reports: s.reports, Alerts: s.alerts, Portals: s.portals,
 	}
 	if locked {
 		deps.Name, deps.ReleaseOwn = "serve", true

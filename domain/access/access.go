@@ -32,13 +32,21 @@ const (
 	EditContent     Permission = "content.edit"     // change dashboards, folders, tags
 	ManageData      Permission = "data.manage"      // load, change and delete datasets
 	ManageMembers   Permission = "members.manage"   // invite, change roles, remove
-	ManageWorkspace Permission = "workspace.manage" // settings, brand, outbox
+	ManageWorkspace Permission = "workspace.manage" // settings, mail, channels, everybody's reports and alerts
+	ManagePortals   Permission = "portals.manage"   // portals, their brand, hosts and visitors
+	ManageEmbedding Permission = "embedding.manage" // keys for embedded dashboards, public links
+	ViewAudit       Permission = "audit.view"       // read, check and export the audit log
 	ManageSignIn    Permission = "signin.manage"    // single sign-on: whoever sets it up can come in as anybody
 	DeleteWorkspace Permission = "workspace.delete"
 )
 
 // Permissions lists all permissions.
-var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManageSignIn, DeleteWorkspace}
+var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit,
+	ManageSignIn, DeleteWorkspace}
+
+// Grantable are the permissions that a role of a workspace's own can hold. Those
+// of owners alone are left out: whoever sets up sign-in can come in as anybody.
+var Grantable = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit}
 
 // Kind says what sort of actor acts.
 type Kind string
@@ -62,7 +70,9 @@ type Actor struct {
 	VisitorID ids.Visitor
 	Scope     []uuid.UUID
 	Role      Role
-	Groups    []ids.Group // that the person is in
+	// Custom is a Person's role of the workspace's own; Role is its standing then.
+	Custom *CustomRole
+	Groups []ids.Group // that the person is in
 	// Attributes are what rules on rows compare with, such as region: EMEA, by
 	// name; a person may have several values of one.
 	Attributes map[string][]string
@@ -91,8 +101,8 @@ var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
 	"Your role in this workspace does not allow this. Ask an owner or an admin.")
 
 var rolePermissions = map[Role][]Permission{
-	Owner:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManageSignIn, DeleteWorkspace},
-	Admin:  {ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace},
+	Owner:  Permissions,
+	Admin:  Grantable,
 	Editor: {ViewContent, EditContent, ManageData},
 	Viewer: {ViewContent},
 }
@@ -119,7 +129,7 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	if actor.Kind == Console || actor.Kind == System {
 		return nil
 	}
-	if !slices.Contains(rolePermissions[actor.Role], p) || (actor.isOutside() && p != ViewContent) {
+	if !slices.Contains(actor.Permissions(), p) || (actor.isOutside() && p != ViewContent) {
 		return ErrForbidden
 	}
 	if p == ViewContent {

@@ -19,6 +19,9 @@ var (
 		access.ManageData:      {true, true, true, false, false, false},
 		access.ManageMembers:   {true, true, false, false, false, false},
 		access.ManageWorkspace: {true, true, false, false, false, false},
+		access.ManagePortals:   {true, true, false, false, false, false},
+		access.ManageEmbedding: {true, true, false, false, false, false},
+		access.ViewAudit:       {true, true, false, false, false, false},
 		access.ManageSignIn:    {true, false, false, false, false, false},
 		access.DeleteWorkspace: {true, false, false, false, false, false},
 	}

@@ -181,7 +181,7 @@ type Anchor struct {
 //
 // Errors: access.forbidden.
 func (s *Service) Verify(ctx context.Context, actor access.Actor, anchor *Anchor) (Verification, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return Verification{}, err
 	}
 	var v Verification

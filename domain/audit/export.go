@@ -36,7 +36,7 @@ type Export struct {
 //
 // Errors: access.forbidden; audit.invalid for another format.
 func (s *Service) OpenExport(ctx context.Context, actor access.Actor, q Query, format Format) (*Export, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return nil, err
 	}
 	if format != CSV && format != NDJSON {

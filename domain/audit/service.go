@@ -154,7 +154,7 @@ type Page struct {
 //
 // Errors: access.forbidden.
 func (s *Service) List(ctx context.Context, actor access.Actor, q Query) (Page, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return Page{}, err
 	}
 	return s.list(ctx, actor, q)
@@ -216,7 +216,7 @@ func (s *Service) list(ctx context.Context, actor access.Actor, q Query) (Page, 
 //
 // Errors: access.forbidden, audit.not_found.
 func (s *Service) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (Line, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return Line{}, err
 	}
 	var line Line
@@ -244,7 +244,7 @@ type Person struct {
 //
 // Errors: access.forbidden.
 func (s *Service) ListPeople(ctx context.Context, actor access.Actor, since time.Time) ([]Person, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return nil, err
 	}
 	var people []Person
@@ -270,7 +270,7 @@ type State struct {
 //
 // Errors: access.forbidden.
 func (s *Service) GetState(ctx context.Context, actor access.Actor) (State, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ViewAudit); err != nil {
 		return State{}, err
 	}
 	var state State

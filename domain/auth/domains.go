@@ -167,7 +167,7 @@ func (s *Service) SetSignUp(ctx context.Context, i Identity, name string, role a
 	}
 	var as *db.UserRole
 	if role != "" {
-		if !tenants.ValidRole(role) || role == access.Owner || role == access.Admin {
+		if role != access.Viewer && role != access.Editor {
 			return ErrInvalid.WithFields(map[string]string{"role": "Somebody who joins by themselves can be a viewer or an editor."})
 		}
 		value := db.UserRole(role)

@@ -377,19 +377,19 @@ func (s *Service) GetFactor(ctx context.Context, i Identity) (Factor, error) {
 			return fmt.Errorf("count recovery codes: %w", err)
 		}
 		f.On, f.Recovery = on, int(left)
-		f.Required, err = requiresFactor(ctx, tx, tenant, i.Actor.Role)
+		f.Required, err = requiresFactor(ctx, tx, tenant, i.Actor)
 		return err
 	})
 	return f, err
 }
 
-func requiresFactor(ctx context.Context, tx *db.Tx, tenant uuid.UUID, role access.Role) (bool, error) {
+func requiresFactor(ctx context.Context, tx *db.Tx, tenant uuid.UUID, actor access.Actor) (bool, error) {
 	row, err := tx.SecurityGet(ctx, tenant)
 	if err != nil {
 		return false, fmt.Errorf("read sign-in settings: %w", err)
 	}
 	for _, r := range row.SecondFactorRoles {
-		if r == string(role) {
+		if r == string(actor.Role) || actor.Custom != nil && r == string(actor.Custom.Value()) {
 			return true, nil
 		}
 	}
@@ -416,7 +416,7 @@ func (s *Service) RenewRecovery(ctx context.Context, i Identity, code string) (r
 // Errors: auth.code, auth.throttled, auth.factor_required.
 func (s *Service) RemoveFactor(ctx context.Context, i Identity, code string) error {
 	return s.withCode(ctx, i, code, func(ctx context.Context, tx *db.Tx) error {
-		required, err := requiresFactor(ctx, tx, tx.TenantID, i.Actor.Role)
+		required, err := requiresFactor(ctx, tx, tx.TenantID, i.Actor)
 		if err != nil {
 			return err
 		}
@@ -464,9 +464,10 @@ func dropFactor(ctx context.Context, tx *db.Tx, userID uuid.UUID) error {
 }
 
 // ResetFactor takes the second factor of a member who has lost it, and ends
-// their sessions in the workspace. Only an owner does so for an owner.
+// their sessions in the workspace. Only an owner does so for an owner, and nobody
+// for somebody whose role is beyond their own.
 //
-// Errors: access.forbidden, tenants.owner_only, tenants.member_not_found,
+// Errors: access.forbidden, tenants.owner_only, tenants.beyond, tenants.member_not_found,
 // auth.factor_missing.
 func (s *Service) ResetFactor(ctx context.Context, i Identity, userID ids.User) error {
 	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
@@ -481,7 +482,11 @@ func (s *Service) ResetFactor(ctx context.Context, i Identity, userID ids.User) 
 		if err != nil {
 			return fmt.Errorf("read member: %w", err)
 		}
-		if err := tenants.CheckGrant(i.Actor, access.Role(member.Role)); err != nil {
+		role, err := tenants.RoleOf(ctx, tx, member)
+		if err != nil {
+			return err
+		}
+		if err := tenants.CheckGrant(i.Actor, role); err != nil {
 			return err
 		}
 		on, err := tx.UserHasFactor(ctx, tenant, user)

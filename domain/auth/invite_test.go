@@ -55,7 +55,7 @@ func TestInvitedPersonChoosesAPasswordAndIsIn(t *testing.T) {
 		t.Errorf("the older link: got %v", err)
 	}
 	inv, err := f.CheckInvite(t.Context(), token)
-	if err != nil || inv.Workspace != "One" || inv.Role != access.Editor || inv.Email != "mara@example.com" || inv.HasAccount {
+	if err != nil || inv.Workspace != "One" || inv.Role.Value() != access.Editor || inv.Email != "mara@example.com" || inv.HasAccount {
 		t.Errorf("got %+v, %v", inv, err)
 	}
 	if _, err := f.AcceptInvite(t.Context(), token, "", "short", client); code(err) != "auth.invalid" {

@@ -118,12 +118,16 @@ func putUser(ctx context.Context, tx *db.Tx, n NewUser, personID uuid.UUID, invi
 	if err := tenants.CheckSeat(ctx, tx, n.TenantID); err != nil {
 		return ids.User{}, err
 	}
+	role, err := tenants.FindRole(ctx, tx, n.Role)
+	if err != nil {
+		return ids.User{}, err
+	}
 	before, err := tx.UserGetByPerson(ctx, n.TenantID.UUID(), personID)
 	switch {
 	case err == nil && before.RemovedAt == nil:
 		return ids.User{}, ErrEmailTaken
 	case err == nil:
-		if _, err := tx.UserReturn(ctx, db.UserReturnParams{Role: db.UserRole(n.Role), InvitedAt: invitedAt, Email: n.Email,
+		if _, err := tx.UserReturn(ctx, db.UserReturnParams{Role: role.Stored(), CustomRoleID: role.CustomID(), InvitedAt: invitedAt, Email: n.Email,
 			TenantID: n.TenantID.UUID(), UserID: before.UserID}); err != nil {
 			return ids.User{}, fmt.Errorf("take user back: %w", err)
 		}
@@ -133,7 +137,7 @@ func putUser(ctx context.Context, tx *db.Tx, n NewUser, personID uuid.UUID, invi
 	}
 	id := ids.New[ids.User]()
 	err = tx.UserInsert(ctx, db.UserInsertParams{UserID: id.UUID(), TenantID: n.TenantID.UUID(), PersonID: personID,
-		Email: n.Email, Name: n.Name, Role: db.UserRole(n.Role), InvitedAt: invitedAt})
+		Email: n.Email, Name: n.Name, Role: role.Stored(), CustomRoleID: role.CustomID(), InvitedAt: invitedAt})
 	if _, taken := db.IsUniqueViolation(err); taken {
 		return ids.User{}, ErrEmailTaken.Wrap(err)
 	}
@@ -153,7 +157,7 @@ type Invited struct {
 // Invite asks somebody by mail to join the workspace. Until they do they hold
 // a seat and can't come in.
 //
-// Errors: access.forbidden, tenants.owner_only, tenants.no_seat,
+// Errors: access.forbidden, tenants.owner_only, tenants.beyond, tenants.no_seat,
 // auth.email_taken; auth.invalid with fields email, role.
 func (s *Service) Invite(ctx context.Context, i Identity, email string, role access.Role) (Invited, error) {
 	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
@@ -163,14 +167,18 @@ func (s *Service) Invite(ctx context.Context, i Identity, email string, role acc
 	if len(fields) > 0 {
 		return Invited{}, ErrInvalid.WithFields(fields)
 	}
-	if err := tenants.CheckGrant(i.Actor, role); err != nil {
-		return Invited{}, err
-	}
 	if err := s.warmKeys(ctx, i.Actor.TenantID); err != nil {
 		return Invited{}, err
 	}
 	var made Invited
 	err := s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		given, err := tenants.FindRole(ctx, tx, role)
+		if err != nil {
+			return err
+		}
+		if err := tenants.CheckGrant(i.Actor, given); err != nil {
+			return err
+		}
 		personID, _, err := putPerson(ctx, tx, n.Email)
 		if err != nil {
 			return err
@@ -183,7 +191,7 @@ func (s *Service) Invite(ctx context.Context, i Identity, email string, role acc
 			return err
 		}
 		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "members.invited", Target: "user", ID: made.UserID.String(),
-			Detail: map[string]any{"role": role}})
+			Detail: map[string]any{"role": given.Title()}})
 	})
 	return made, err
 }
@@ -212,7 +220,11 @@ func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User)
 		if err != nil {
 			return fmt.Errorf("read user: %w", err)
 		}
-		n := NewUser{TenantID: i.Actor.TenantID, Email: row.Email, Role: access.Role(row.Role)}
+		role, err := tenants.RoleOf(ctx, tx, row)
+		if err != nil {
+			return err
+		}
+		n := NewUser{TenantID: i.Actor.TenantID, Email: row.Email, Role: role.Value()}
 		if made.Link, err = s.sendInvite(ctx, tx, i, row.PersonID, userID, n); err != nil {
 			return err
 		}
@@ -234,9 +246,13 @@ func (s *Service) sendInvite(ctx context.Context, tx *db.Tx, i Identity, personI
 		TenantID: &tenant, UserID: &user, ExpiresAt: until}); err != nil {
 		return "", fmt.Errorf("insert link: %w", err)
 	}
+	role, err := tenants.FindRole(ctx, tx, n.Role)
+	if err != nil {
+		return "", err
+	}
 	// Nothing is known of the receiver but the address: formats are the
 	// inviter's.
-	letter := delivery.Invitation{Workspace: i.TenantName, Inviter: first(i.Name, i.Email), Role: string(n.Role),
+	letter := delivery.Invitation{Workspace: i.TenantName, Inviter: first(i.Name, i.Email), Role: role.Title(),
 		Link: link, Until: until.In(i.Actor.Location())}
 	if _, err := s.deps.Mailer.Queue(ctx, tx, delivery.Recipient{Address: n.Email, Locale: i.Locale}, letter); err != nil {
 		return "", fmt.Errorf("send invitation: %w", err)
@@ -247,7 +263,7 @@ func (s *Service) sendInvite(ctx context.Context, tx *db.Tx, i Identity, personI
 // Invitation is what an invited person sees before they join.
 type Invitation struct {
 	Workspace string
-	Role      access.Role
+	Role      tenants.Role
 	Email     string
 	Name      string
 	PersonID  uuid.UUID
@@ -296,7 +312,10 @@ func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, er
 		if err != nil {
 			return fmt.Errorf("read tenant: %w", err)
 		}
-		inv.Workspace, inv.Role, inv.Name, inv.Slug = tenant.Name, access.Role(user.Role), user.Name, tenant.Slug
+		if inv.Role, err = tenants.RoleOf(ctx, tx, user); err != nil {
+			return err
+		}
+		inv.Workspace, inv.Name, inv.Slug = tenant.Name, user.Name, tenant.Slug
 		policy, err := policyOf(ctx, tx, inv.tenantID)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -220,6 +221,17 @@ func (s *Service) SetSecurity(ctx context.Context, i Identity, n Security) error
 	tenant := i.Actor.TenantID.UUID()
 	idle, whole := int32(n.Idle.Minutes()), int32(n.Whole.Hours())
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		names := make([]string, len(n.SecondFactor))
+		for k, value := range n.SecondFactor {
+			role, err := tenants.FindRole(ctx, tx, value)
+			if errors.Is(err, tenants.ErrInvalid) {
+				return ErrInvalid.WithFields(map[string]string{"roles": "There is no such role."}).Wrap(err)
+			}
+			if err != nil {
+				return err
+			}
+			names[k] = role.Title()
+		}
 		if err := tx.SecuritySet(ctx, db.SecuritySetParams{SessionIdleMinutes: idle, SessionMaxHours: whole, SecondFactorRoles: roles, TenantID: tenant}); err != nil {
 			return fmt.Errorf("write sign-in settings: %w", err)
 		}
@@ -227,6 +239,6 @@ func (s *Service) SetSecurity(ctx context.Context, i Identity, n Security) error
 			return fmt.Errorf("shorten sessions: %w", err)
 		}
 		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "security.changed", Target: "workspace", ID: i.Actor.TenantID.String(),
-			Detail: map[string]any{"idle_minutes": idle, "max_hours": whole, "second_factor": roles}})
+			Detail: map[string]any{"idle_minutes": idle, "max_hours": whole, "second_factor": names}})
 	})
 }

@@ -166,7 +166,7 @@ func identityOf(session db.OpenSession) Identity {
 	i := Identity{
 		SessionID: session.SessionID, PersonID: session.PersonID, ExpiresAt: session.ExpiresAt, Remembered: session.Remembered,
 		Actor: access.Actor{Kind: access.Person, TenantID: ids.Tenant(u.TenantID), UserID: ids.User(u.UserID),
-			Role: access.Role(u.Role)},
+			Role: access.Role(u.Role), Custom: tenants.CustomOf(u.CustomRoleID, u.CustomName, u.CustomPermissions)},
 		Email: u.Email, Name: u.Name, TenantName: session.TenantName, TenantSlug: session.Slug,
 		Plan: string(u.PlanType), Theme: u.Theme, Shortcuts: u.Shortcuts,
 		Zone: first(u.Zone, u.TenantZone), Locale: first(u.Locale, u.TenantLocale), OwnZone: u.Zone, OwnLocale: u.Locale,

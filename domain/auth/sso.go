@@ -102,8 +102,8 @@ func (m Mapping) check(actor access.Actor, fields map[string]string) Mapping {
 	}
 	for _, rule := range m.Roles {
 		if rule.Group == "" || !tenants.ValidRole(rule.Role) {
-			fields["roles"] = "Every line is a group, an arrow and a role: bi-owners → owner."
-		} else if tenants.CheckGrant(actor, rule.Role) != nil {
+			fields["roles"] = "Every line is a group, an arrow and a role of the workspace: bi-owners → owner."
+		} else if rule.Role == access.Owner && !actor.Covers(access.Owner, nil) {
 			fields["roles"] = "Only an owner can let a group become owners."
 		}
 	}
@@ -118,6 +118,30 @@ func (m Mapping) check(actor access.Actor, fields map[string]string) Mapping {
 		}
 	}
 	return m
+}
+
+// hold looks that the workspace has the roles that are mapped to, and keeps them
+// from being removed until the transaction ends.
+//
+// Errors: auth.connection with fields default_role, roles.
+func (m Mapping) hold(ctx context.Context, tx *db.Tx) error {
+	named := map[access.Role]string{m.DefaultRole: "default_role"}
+	for _, rule := range m.Roles {
+		named[rule.Role] = "roles"
+	}
+	for role, field := range named {
+		if _, custom := role.AsCustom(); !custom {
+			continue
+		}
+		_, err := tenants.FindRole(ctx, tx, role)
+		if errors.Is(err, tenants.ErrInvalid) {
+			return ErrConnection.WithFields(map[string]string{field: "This role was removed. Choose another one."}).Wrap(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The ways to give a SAML provider's metadata.
@@ -312,6 +336,9 @@ func (s *Service) editSAML(ctx context.Context, i Identity, action string, edit 
 			return err
 		}
 		if err := edit(&c, box); err != nil {
+			return err
+		}
+		if err := c.settings.Mapping.hold(ctx, tx); err != nil {
 			return err
 		}
 		keys, err := json.Marshal(c.Keys)

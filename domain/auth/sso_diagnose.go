@@ -18,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
@@ -108,12 +109,15 @@ func (s *Service) diagnosePerson(ctx context.Context, tenantID uuid.UUID, p prov
 	if ruled && len(p.groups()) > 0 {
 		why = "By the groups " + strings.Join(p.groups()[:min(len(p.groups()), 10)], ", ") + "."
 	}
-	add("role", saml.Passed, "Mapped role: "+string(role), why)
-
 	var text, detail string
 	state := saml.Passed
 	rollBack := errors.New("only looked")
 	err := s.deps.DB.InIdentityTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		mapped, err := tenants.FindRole(ctx, tx, role)
+		if err != nil {
+			return err
+		}
+		add("role", saml.Passed, "Mapped role: "+mapped.Title(), why)
 		known, err := tx.IdentityFind(ctx, db.IdentityFindParams{TenantID: tenantID, ConnectionID: p.Connection, Issuer: p.Issuer, Subject: p.Subject})
 		if err == nil {
 			text, detail = "Would sign in "+first(known.Name, known.Email), "This identity is connected with an account."

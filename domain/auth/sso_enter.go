@@ -91,6 +91,7 @@ type Begin struct {
 	Session uuid.UUID // that the browser has, and that ends
 	Invite  string    // token of an invitation that is taken up
 	Test    *Identity // a test by an admin: nobody is signed in
+	From    Client    // who begins it
 }
 
 func (b Begin) request(tenantID uuid.UUID, kind, protocolID string) (db.RequestInsertParams, error) {
@@ -129,10 +130,10 @@ func ValidBrowser(text string) bool {
 
 // BeginSAML asks the provider of a workspace.
 //
-// Errors: auth.no_sso, auth.link_used, saml.request without a browser;
-// access.forbidden for a test.
+// Errors: auth.throttled, auth.no_sso, auth.link_used, saml.request without a
+// browser; access.forbidden for a test.
 func (s *Service) BeginSAML(ctx context.Context, slug string, b Begin) (saml.Request, error) {
-	if err := b.allowed(slug); err != nil {
+	if err := s.beginning(ctx, slug, b); err != nil {
 		return saml.Request{}, err
 	}
 	tenant, c, err := s.opened(ctx, slug)
@@ -153,9 +154,19 @@ func (s *Service) BeginSAML(ctx context.Context, slug string, b Begin) (saml.Req
 	return question, s.keepRequest(ctx, row)
 }
 
-func (b Begin) allowed(slug string) error {
+// beginLimit bounds the sign-ins that an address begins; one that succeeds is not
+// counted.
+func beginLimit(from Client) limit {
+	return limit{key: throttleKey("sso begin", from.Address), free: ssoAttempts, longest: 60}
+}
+
+// beginning counts the start of a sign-in, which writes a row and can ask the
+// provider, before anything is looked up.
+//
+// Errors: auth.throttled; auth.no_sso, access.forbidden for a test.
+func (s *Service) beginning(ctx context.Context, slug string, b Begin) error {
 	if b.Test == nil {
-		return nil
+		return s.take(ctx, []limit{beginLimit(b.From)})
 	}
 	if b.Test.TenantSlug != slug {
 		return ErrNoSSO
@@ -242,7 +253,7 @@ func (s *Service) FinishSAML(ctx context.Context, slug, encoded, relayState, bro
 	if err != nil {
 		return Entered{}, s.refuse(ctx, tenant.TenantID, kindSAML, err, client)
 	}
-	return Entered{Opened: opened, Next: next}, s.forgive(ctx, limits)
+	return Entered{Opened: opened, Next: next}, s.forgive(ctx, append(limits, beginLimit(client)))
 }
 
 func (s *Service) forgive(ctx context.Context, limits []limit) error {
@@ -525,14 +536,8 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p pro
 		}
 	}
 	groups := p.groups()
-	if role, ruled := p.Mapping.role(groups); ruled && db.UserRole(role) != user.Role && user.Role != db.UserRoleOwner {
-		if _, err := tx.UserSetRole(ctx, db.UserRole(role), tenantID, userID); err != nil {
-			return fmt.Errorf("set role: %w", err)
-		}
-		if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
-			Detail: map[string]any{"before": user.Role, "after": role, "method": p.Kind}}); err != nil {
-			return err
-		}
+	if err := followRole(ctx, tx, actor, user, p, groups); err != nil {
+		return err
 	}
 	if err := s.followTeams(ctx, tx, userID, p.Mapping.Teams, groups); err != nil {
 		return err
@@ -545,6 +550,26 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p pro
 		values[rule.To] = append(values[rule.To], p.Attributes[rule.From]...)
 	}
 	return tenants.FollowAttributes(ctx, tx, actor, ids.User(userID), values)
+}
+
+func followRole(ctx context.Context, tx *db.Tx, actor access.Actor, user db.UserGetRow, p proven, groups []string) error {
+	named, ruled := p.Mapping.role(groups)
+	if !ruled || user.Role == db.UserRoleOwner {
+		return nil
+	}
+	role, err := tenants.FindRole(ctx, tx, named)
+	if err != nil {
+		return err
+	}
+	before, err := tenants.RoleOf(ctx, tx, user)
+	if err != nil || before.Same(role) {
+		return err
+	}
+	if err := role.Set(ctx, tx, user.UserID); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: user.UserID.String(),
+		Detail: map[string]any{"before": before.Title(), "after": role.Title(), "method": p.Kind}})
 }
 
 func (s *Service) followTeams(ctx context.Context, tx *db.Tx, userID uuid.UUID, rules []TeamRule, groups []string) error {

@@ -111,6 +111,9 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, enabled bool, n OIDC
 				return err
 			}
 		}
+		if err := n.Mapping.hold(ctx, tx); err != nil {
+			return err
+		}
 		settings, err := json.Marshal(n)
 		if err != nil {
 			return fmt.Errorf("write connection's settings: %w", err)
@@ -175,9 +178,10 @@ func (s *Service) openedOIDC(ctx context.Context, slug string) (tenant db.WaysBy
 
 // BeginOIDC answers where the browser asks the provider of a workspace.
 //
-// Errors: auth.no_sso, auth.link_used, oidc.provider; access.forbidden for a test.
+// Errors: auth.throttled, auth.no_sso, auth.link_used, oidc.provider;
+// access.forbidden for a test.
 func (s *Service) BeginOIDC(ctx context.Context, slug string, b Begin) (address string, err error) {
-	if err := b.allowed(slug); err != nil {
+	if err := s.beginning(ctx, slug, b); err != nil {
 		return "", err
 	}
 	tenant, c, client, provider, err := s.openedOIDC(ctx, slug)
@@ -238,7 +242,7 @@ func (s *Service) FinishOIDC(ctx context.Context, slug, state, code, refused, br
 	if err != nil {
 		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, err, from)
 	}
-	return Entered{Opened: opened, Next: request.Next}, s.forgive(ctx, limits)
+	return Entered{Opened: opened, Next: request.Next}, s.forgive(ctx, append(limits, beginLimit(from)))
 }
 
 // finishOIDCTest keeps what a test has shown. The checks are those that the

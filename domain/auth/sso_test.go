@@ -81,6 +81,16 @@ func (f *federated) ask(t *testing.T) string {
 	return samltest.RequestOf(t, q.URL)
 }
 
+// askFrom is ask from an address.
+func (f *federated) askFrom(t *testing.T, from auth.Client) string {
+	t.Helper()
+	q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, From: from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return samltest.RequestOf(t, q.URL)
+}
+
 // says is what a truthful provider says of somebody.
 func says(request, who string, groups ...string) samltest.Says {
 	return samltest.Says{NameID: "id-of-" + who, Audience: entity, Recipient: consume, Destination: consume, InResponseTo: request, SessionIndex: "s-" + who,
@@ -803,4 +813,38 @@ func deflated(t *testing.T, size int) string {
 		t.Fatal(err)
 	}
 	return base64.StdEncoding.EncodeToString(out.Bytes())
+}
+
+// Who begins sign-ins without end has to wait, whatever workspace they name.
+func TestBeginningSignInsIsBounded(t *testing.T) {
+	t.Parallel()
+	f := federate(t)
+	begin := func(address, slug string) error {
+		_, err := f.BeginSAML(t.Context(), slug, auth.Begin{Browser: f.browser, From: auth.Client{Address: address}})
+		return err
+	}
+	begun := 0
+	for begun < 200 && begin("192.0.2.77", "one") == nil {
+		begun++
+	}
+	if begun < 120 || begun == 200 {
+		t.Fatalf("%d sign-ins were begun", begun)
+	}
+	for _, slug := range []string{"one", "two", "nobodys"} {
+		if err := begin("192.0.2.77", slug); !errors.Is(err, auth.ErrThrottled) {
+			t.Errorf("%s: got %v", slug, err)
+		}
+	}
+	if _, err := f.BeginOIDC(t.Context(), "one", auth.Begin{Browser: f.browser, From: auth.Client{Address: "192.0.2.77"}}); !errors.Is(err, auth.ErrThrottled) {
+		t.Errorf("OpenID Connect: got %v", err)
+	}
+	if err := begin("192.0.2.78", "one"); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	// Those that succeed are not counted.
+	for n := range 130 {
+		if entered, err := f.finish(t, f.Response(t, says(f.askFrom(t, client), "mara"))); err != nil || entered.Token == "" {
+			t.Fatalf("%d: %v", n, err)
+		}
+	}
 }

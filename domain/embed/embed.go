@@ -103,7 +103,7 @@ func (s *Service) now() time.Time { return s.deps.Now().UTC().Truncate(time.Micr
 
 // manage runs work for an actor who may manage the workspace.
 func (s *Service) manage(ctx context.Context, actor access.Actor, work db.Work) error {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManageEmbedding); err != nil {
 		return err
 	}
 	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), work)

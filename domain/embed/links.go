@@ -83,7 +83,7 @@ func (s *Service) ListLinks(ctx context.Context, actor access.Actor) ([]Link, er
 // Errors: embed.links_off, embed.link_invalid with fields name, expires,
 // auth.invalid with a field password, dashboards.not_found.
 func (s *Service) CreateLink(ctx context.Context, actor access.Actor, l Link, password string) (secret string, err error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManageEmbedding); err != nil {
 		return "", err
 	}
 	now := s.now()

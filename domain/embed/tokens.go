@@ -407,6 +407,27 @@ func (s *Service) Enter(ctx context.Context, text string) (Visit, error) {
 	return v, nil
 }
 
+// Inspect is Enter for somebody who manages embedding and wants to know what a
+// token of their workspace lets its bearer see.
+//
+// Errors: access.forbidden, and as Enter; embed.token_refused for another
+// workspace's too.
+func (s *Service) Inspect(ctx context.Context, actor access.Actor, text string) (Visit, error) {
+	if err := access.Can(actor, access.ManageEmbedding); err != nil {
+		return Visit{}, err
+	}
+	v, err := s.Enter(ctx, strings.TrimSpace(text))
+	if v.Actor.TenantID != actor.TenantID && err == nil {
+		err = ErrToken
+	}
+	if err != nil {
+		return Visit{}, err
+	}
+	return v, s.manage(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "embed.token_inspected", Target: "embed_token", ID: v.Token.String()})
+	})
+}
+
 // opener looks whether what a token came of still stands: its key or its link.
 // It answers the dashboards that these are for; none for all.
 //

@@ -46,6 +46,7 @@ type (
 	embed     struct{}
 	link      struct{}
 	bounce    struct{}
+	role      struct{}
 )
 
 // One type an entity.
@@ -83,6 +84,7 @@ type (
 	Embed     = ID[embed] // a token of one
 	Link      = ID[link]
 	Bounce    = ID[bounce]
+	Role      = ID[role]
 )
 
 // New makes an id that sorts after all earlier ones.

@@ -40,10 +40,13 @@ const (
 	Alert      Kind = "alert"
 	BreakGlass Kind = "break_glass" // an owner signed in without the single sign-on that is required
 	Report     Kind = "report"      // a scheduled report did not arrive
+
+	HostFailing Kind = "host_failing" // the proof that a portal's host is the workspace's is missing
+	HostLost    Kind = "host_lost"    // and has been for so long that the host leads nowhere
 )
 
 // Kinds lists all, in the order of the settings.
-var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, Alert, Report, BreakGlass}
+var Kinds = []Kind{Mention, Reply, Shared, LoadDone, LoadFailed, Alert, Report, BreakGlass, HostFailing, HostLost}
 
 // Setting is how somebody is told of a kind.
 type Setting struct {

@@ -121,7 +121,7 @@ func (s *Service) Hosts(ctx context.Context, actor access.Actor, id ids.Portal) 
 }
 
 func (s *Service) manageHosts(ctx context.Context, actor access.Actor, id ids.Portal, work db.Work) error {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManagePortals); err != nil {
 		return err
 	}
 	return s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {

@@ -22,8 +22,10 @@ import (
 	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/hosts"
 )
 
 // What can go wrong.
@@ -60,6 +62,8 @@ type Prover interface {
 	// Record is what has to stand in the DNS of a host.
 	Record(tenant ids.Tenant, host string) (name, value string)
 	Verify(ctx context.Context, tenant ids.Tenant, host string) error
+	// Check verifies a host in use again, and answers its new health.
+	Check(ctx context.Context, tenant ids.Tenant, host string, before hosts.Health, now time.Time) (hosts.Health, error)
 }
 
 // Deps are what the service works with.
@@ -69,6 +73,7 @@ type Deps struct {
 	Passwords Passwords
 	Mailer    Mailer
 	Prover    Prover
+	Notify    *notify.Service  // nil: nobody is told
 	Now       func() time.Time // time.Now when nil
 	Log       *slog.Logger     // slog.Default when nil
 }
@@ -123,7 +128,7 @@ func (s *Service) now() time.Time { return s.deps.Now().UTC().Truncate(time.Micr
 
 // manage runs work for an actor who may manage the workspace.
 func (s *Service) manage(ctx context.Context, actor access.Actor, work db.Work) error {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManagePortals); err != nil {
 		return err
 	}
 	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), work)
@@ -317,7 +322,7 @@ func saveLogo(ctx context.Context, tx *db.Tx, id ids.Portal, kind string, data [
 //
 // Errors: portals.not_found.
 func (s *Service) Delete(ctx context.Context, actor access.Actor, id ids.Portal) error {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManagePortals); err != nil {
 		return err
 	}
 	err := s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {

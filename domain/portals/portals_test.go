@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,10 +20,13 @@ import (
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/blob"
+	"github.com/dataflowhq/dataflow/platform/hosts"
+	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
@@ -37,6 +41,8 @@ type rig struct {
 	datasets                   *datasets.Service
 	dashboards                 *dashboards.Service
 	mail                       *mailbox
+	names                      names         // the DNS
+	later                      time.Duration // than now, as the service has it
 	admin                      access.Actor
 	id                         ids.Portal
 	shown, hidden              ids.Dashboard
@@ -66,6 +72,17 @@ type names map[string]bool
 func (names) Normalise(host string) (string, error)                    { return strings.ToLower(host), nil }
 func (names) Record(ids.Tenant, string) (string, string)               { return "_verify", "value" }
 func (n names) Verify(_ context.Context, _ ids.Tenant, h string) error { return proof(n[h]) }
+
+func (n names) Check(ctx context.Context, t ids.Tenant, h string, before hosts.Health, now time.Time) (hosts.Health, error) {
+	err := n.Verify(ctx, t, h)
+	if err != nil && before.FailingSince.IsZero() {
+		before.FailingSince = now
+	}
+	if err == nil {
+		return hosts.Health{}, nil
+	}
+	return hosts.Health{FailingSince: before.FailingSince, Reason: err}, nil
+}
 
 var errNoProof = errors.New("no proof")
 
@@ -101,7 +118,9 @@ func newRig(t testing.TB) *rig {
 	r.datasets = datasets.New(datasets.Deps{DB: r.db, Blobs: blobs, Engine: engine, Writer: writer,
 		Sources: sources.New(sources.Deps{DB: r.db, Boxes: r.tenants}), Log: slog.New(slog.DiscardHandler)})
 	r.dashboards = dashboards.New(dashboards.Deps{DB: r.db, Datasets: r.datasets})
-	r.Service = portals.NewService(portals.Deps{DB: r.db, Tenants: r.tenants, Passwords: people, Mailer: r.mail, Prover: names{"insights.example.com": true}})
+	r.names = names{"insights.example.com": true}
+	r.Service = portals.NewService(portals.Deps{DB: r.db, Tenants: r.tenants, Passwords: people, Mailer: r.mail, Prover: r.names,
+		Notify: notify.New(notify.Deps{DB: r.db}), Now: func() time.Time { return time.Now().Add(r.later) }})
 	r.admin = r.workspace(t, people)
 	r.shownDataset, r.shown = r.board(t, "Shown")
 	r.otherDataset, r.hidden = r.board(t, "Hidden")
@@ -308,6 +327,96 @@ func TestHostsBelongToWhoProvesThem(t *testing.T) {
 	wantError(t, err, portals.ErrNotFound)
 }
 
+// checkHosts carries out the job that looks for proofs.
+func (r *rig) checkHosts(t *testing.T) {
+	t.Helper()
+	must(t, r.db.InTenantTx(t.Context(), r.admin.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: r.admin.TenantID.UUID(), Queue: jobs.Short, Args: portals.CheckHostsArgs{}})
+		return err
+	}))
+	runner := jobs.NewRunner(jobs.Config{Store: r.db, Log: slog.New(slog.DiscardHandler)})
+	jobs.Bind(runner, jobs.Options{MaxAttempts: 1}, r.RunCheckHosts)
+	due, err := r.db.DispatchJobs(t.Context(), jobs.Dispatch{Queue: jobs.Short, Kinds: runner.Kinds(), Waiting: 10, PerTenant: 10})
+	must(t, err)
+	for _, job := range due {
+		runner.Do(t.Context(), job.ID, job.Kind, job.Attempt)
+	}
+}
+
+// host is the only one of the portal.
+func (r *rig) host(t *testing.T) portals.Host {
+	t.Helper()
+	list, err := r.Hosts(t.Context(), r.admin, r.id)
+	must(t, err)
+	if len(list) != 1 {
+		t.Fatalf("got %v", list)
+	}
+	return list[0]
+}
+
+// told are the kinds of what the workspace's admin was told.
+func (r *rig) told(t *testing.T) (kinds []notify.Kind) {
+	t.Helper()
+	list, err := notify.New(notify.Deps{DB: r.db}).List(t.Context(), r.admin, false)
+	must(t, err)
+	for _, n := range list {
+		kinds = append(kinds, n.Kind)
+	}
+	return kinds
+}
+
+// A host whose proof goes missing is closed after the time of grace and not
+// before, and its owners are told once of each.
+func TestHostsWithoutAProofAreClosed(t *testing.T) {
+	t.Parallel()
+	r, ctx := newRig(t), t.Context()
+	host, err := r.ClaimHost(ctx, r.admin, r.id, "insights.example.com")
+	must(t, err)
+	must(t, r.ProveHost(ctx, r.admin, r.id, host))
+	r.checkHosts(t)
+	if h := r.host(t); !h.FailingAt.IsZero() || h.VerifiedAt.IsZero() || len(r.told(t)) != 0 {
+		t.Fatalf("a proven host: %+v, told %v", h, r.told(t))
+	}
+	r.names[host] = false
+	r.checkHosts(t)
+	since := r.host(t).FailingAt
+	if since.IsZero() || r.host(t).VerifiedAt.IsZero() {
+		t.Fatalf("the proof is missing: %+v", r.host(t))
+	}
+	r.later = hosts.Grace - time.Hour
+	r.checkHosts(t)
+	if h := r.host(t); !h.FailingAt.Equal(since) || h.VerifiedAt.IsZero() {
+		t.Errorf("within the time of grace: %+v", h)
+	}
+	// It comes back, and goes missing again: the time begins anew.
+	r.names[host] = true
+	r.checkHosts(t)
+	if h := r.host(t); !h.FailingAt.IsZero() {
+		t.Errorf("the proof is back: %+v", h)
+	}
+	r.names[host] = false
+	r.checkHosts(t)
+	if _, err := r.ByHost(ctx, host); err != nil {
+		t.Errorf("the host is closed too early: %v", err)
+	}
+	r.later += hosts.Grace + time.Hour
+	r.checkHosts(t)
+	if h := r.host(t); !h.VerifiedAt.IsZero() {
+		t.Errorf("after the time of grace: %+v", h)
+	}
+	_, err = r.ByHost(ctx, host)
+	wantError(t, err, portals.ErrNotFound)
+	r.checkHosts(t) // nothing is left to check
+	if told := r.told(t); !slices.Equal(told, []notify.Kind{notify.HostLost, notify.HostFailing, notify.HostFailing}) {
+		t.Errorf("told %v", told)
+	}
+	r.names[host] = true
+	must(t, r.ProveHost(ctx, r.admin, r.id, host))
+	if p, err := r.ByHost(ctx, host); err != nil || p.ID != r.id {
+		t.Errorf("proven again: %v, %v", p.ID, err)
+	}
+}
+
 // newRigIn is another workspace with a portal on the same services.
 func newRigIn(t testing.TB, r *rig) *rig {
 	t.Helper()
@@ -361,19 +470,5 @@ func TestPortalsAreWalledOff(t *testing.T) {
 	wantError(t, err, access.ErrForbidden)
 	if list, err := r.Dashboards(ctx, r.admin, r.id); err != nil || len(list) != 1 {
 		t.Errorf("the portal shows %d dashboards afterwards (%v), want 1", len(list), err)
-	}
-}
-
-func TestAttributesAreReadAsTheyAreWritten(t *testing.T) {
-	t.Parallel()
-	all, err := portals.ParseAttributes(" region: EMEA, APAC ,EMEA\n\ntier:gold\n")
-	must(t, err)
-	if text := portals.WriteAttributes(all); text != "region: EMEA, APAC\ntier: gold" {
-		t.Errorf("got %q", text)
-	}
-	for _, text := range []string{"region", "Region: x", "region:", "a b: c", "region: " + strings.Repeat("x", 501)} {
-		if _, err := portals.ParseAttributes(text); !errors.Is(err, portals.ErrAttributes) {
-			t.Errorf("%q: %v", text, err)
-		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +32,6 @@ var (
 		"A dashboard is shown to this group only. Show it to somebody else first.")
 	ErrGroupNotFound = apperr.Define(apperr.NotFound, "portals.group_not_found",
 		"This group does not exist or was removed.")
-	ErrAttributes = apperr.Define(apperr.Invalid, "portals.attributes",
-		"Write one attribute a line, as “region: EMEA, APAC”. Names have small letters, digits and underscores; there are at most 40, with at most 200 values.")
 )
 
 // Visitor is a customer of the tenant, in one portal.
@@ -61,45 +58,6 @@ type Group struct {
 
 // maxVisitors is how many one list shows.
 const maxVisitors = 5000
-
-var attributeName = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,59}$`)
-
-// ParseAttributes reads attributes as people write them, one a line:
-// "region: EMEA, APAC".
-//
-// Errors: portals.attributes.
-func ParseAttributes(text string) (map[string][]string, error) {
-	all := map[string][]string{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		name, values, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || !attributeName.MatchString(name) {
-			return nil, ErrAttributes
-		}
-		for value := range strings.SplitSeq(values, ",") {
-			if value = strings.TrimSpace(value); value != "" && len(value) <= 500 && !slices.Contains(all[name], value) {
-				all[name] = append(all[name], value)
-			}
-		}
-		if len(all) > 40 || len(all[name]) == 0 || len(all[name]) > 200 {
-			return nil, ErrAttributes
-		}
-	}
-	return all, nil
-}
-
-// WriteAttributes is the text that ParseAttributes reads.
-func WriteAttributes(all map[string][]string) string {
-	lines := make([]string, 0, len(all))
-	for name, values := range all {
-		lines = append(lines, name+": "+strings.Join(values, ", "))
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
 
 // Visitors lists a portal's visitors by company and address.
 //
@@ -150,7 +108,7 @@ func (s *Service) Visitors(ctx context.Context, actor access.Actor, id ids.Porta
 //
 // Errors: portals.not_found, portals.visitor, portals.email_taken, mail.address.
 func (s *Service) Invite(ctx context.Context, actor access.Actor, id ids.Portal, base string, v Visitor) (ids.Visitor, error) {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManagePortals); err != nil {
 		return ids.Visitor{}, err
 	}
 	email, problem := auth.CheckEmail(v.Email)
@@ -298,7 +256,7 @@ func (s *Service) ChangeVisitor(ctx context.Context, actor access.Actor, id ids.
 //
 // Errors: portals.visitor_not_found.
 func (s *Service) ResendLink(ctx context.Context, actor access.Actor, id ids.Portal, base string, visitor ids.Visitor) error {
-	if err := access.Can(actor, access.ManageWorkspace); err != nil {
+	if err := access.Can(actor, access.ManagePortals); err != nil {
 		return err
 	}
 	if _, err := s.deps.Tenants.Box(ctx, actor.TenantID); err != nil {

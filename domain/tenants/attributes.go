@@ -46,6 +46,38 @@ func AttributesOf(stored json.RawMessage) map[string][]string {
 	return attributes
 }
 
+// ParseAttributes reads attributes as people write them, a name a line:
+// "region: EMEA, APAC".
+//
+// Errors: tenants.attributes_invalid.
+func ParseAttributes(text string) (Attributes, error) {
+	a := Attributes{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		name, values, ok := strings.Cut(line, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !ok || strings.Trim(values, " \t,") == "" {
+			return nil, ErrAttributes.With("“%.80s” has no value. Write a name, a colon and the values.", name)
+		}
+		for v := range strings.SplitSeq(values, ",") {
+			a[name] = append(a[name], strings.TrimSpace(v))
+		}
+	}
+	return a.clean()
+}
+
+// Lines is the text that ParseAttributes reads, by name.
+func (a Attributes) Lines() string {
+	lines := make([]string, 0, len(a))
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		lines = append(lines, name+": "+strings.Join(a[name], ", "))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // clean checks attributes and drops repeated and empty values. Names are
 // written small.
 //
@@ -144,21 +176,36 @@ func memberAttributes(ctx context.Context, tx *db.Tx, user ids.User) (Attributes
 }
 
 // ViewAs notes that the actor begins to look at the workspace as somebody does,
-// and answers who that is. What an owner sees is for owners.
+// and answers who that is. What lies beyond their
+// own role is not shown.
 //
-// Errors: tenants.member_not_found, tenants.owner_only, access.forbidden.
+// Errors: tenants.member_not_found, tenants.owner_only, tenants.beyond, access.forbidden.
 func (s *Service) ViewAs(ctx context.Context, actor access.Actor, user ids.User) (access.Actor, error) {
 	if err := access.Can(actor, access.ManageMembers); err != nil {
 		return access.Actor{}, err
 	}
+	return s.seenAs(ctx, actor, user, "members.view_as")
+}
+
+// InspectRules is ViewAs for one look at what rules hold for somebody.
+//
+// Errors: as ViewAs.
+func (s *Service) InspectRules(ctx context.Context, actor access.Actor, user ids.User) (access.Actor, error) {
+	if err := access.Can(actor, access.ManageMembers); err != nil {
+		return access.Actor{}, err
+	}
+	return s.seenAs(ctx, actor, user, "members.rules_viewed")
+}
+
+func (s *Service) seenAs(ctx context.Context, actor access.Actor, user ids.User, action string) (access.Actor, error) {
 	seen, err := s.GetActor(ctx, actor.TenantID, user)
 	if err != nil {
 		return access.Actor{}, err
 	}
-	if seen.Role == access.Owner && actor.Role != access.Owner {
-		return access.Actor{}, ErrOwnerOnly
+	if err := CheckGrant(actor, Role{Standing: seen.Role, Custom: seen.Custom}); err != nil {
+		return access.Actor{}, err
 	}
-	return seen, s.recordView(ctx, actor, "members.view_as", user)
+	return seen, s.recordView(ctx, actor, action, user)
 }
 
 // StopViewAs notes that this ended. Actor is who looked.

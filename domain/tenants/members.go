@@ -25,6 +25,8 @@ var (
 		"A workspace needs at least one owner. Make somebody else an owner first.")
 	ErrOwnerOnly = apperr.Define(apperr.Forbidden, "tenants.owner_only",
 		"Only an owner can change who is an owner.")
+	ErrBeyond = apperr.Define(apperr.Forbidden, "tenants.beyond",
+		"This role allows more than your own does, so it is not yours to give or to take away.")
 	ErrBreakGlass = apperr.Define(apperr.Conflict, "tenants.break_glass",
 		"This owner is the one who can sign in without single sign-on. Choose another one first.")
 	ErrNoSeat = apperr.Define(apperr.Conflict, "tenants.no_seat",
@@ -36,7 +38,8 @@ type Member struct {
 	UserID    ids.User
 	Email     string
 	Name      string
-	Role      access.Role
+	Role      access.Role        // the standing where Custom is set
+	Custom    *access.CustomRole // nil for a role that every workspace has
 	CreatedAt time.Time
 	InvitedAt time.Time // zero once the person has joined
 	SeenAt    time.Time // to the minute; zero before the first visit
@@ -44,9 +47,9 @@ type Member struct {
 
 // MemberQuery asks for one page of members. Empty filters are off.
 type MemberQuery struct {
-	Search   string // in name or e-mail
-	Role     access.Role
-	Page     int // from 1
+	Search   string      // in name or e-mail
+	Role     access.Role // or the Value of one of the workspace's own
+	Page     int         // from 1
 	PageSize int
 }
 
@@ -79,7 +82,8 @@ func (s *Service) ListMembers(ctx context.Context, actor access.Actor, q MemberQ
 		for _, row := range rows {
 			page.Found = int(row.Total)
 			page.Members = append(page.Members, Member{UserID: ids.User(row.UserID), Email: row.Email, Name: row.Name,
-				Role: access.Role(row.Role), CreatedAt: row.CreatedAt, InvitedAt: orZero(row.InvitedAt), SeenAt: orZero(row.SeenAt)})
+				Role:   access.Role(row.Role),
+				Custom: CustomOf(row.CustomRoleID, row.CustomName, row.CustomPermissions), CreatedAt: row.CreatedAt, InvitedAt: orZero(row.InvitedAt), SeenAt: orZero(row.SeenAt)})
 		}
 		page.All, page.Seats, err = seats(ctx, tx, actor.TenantID)
 		return err
@@ -123,33 +127,32 @@ func pattern(search string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(search) + "%"
 }
 
-// SetRole changes what a member may do. Only an owner makes or unmakes an
-// owner, and one owner always stays.
+// SetRole changes what a member may do, to one of the roles that every workspace
+// has or to the Value of one of its own. Only an owner makes or unmakes an owner,
+// and one owner always stays; nobody gives or takes a role beyond their own.
 //
 // Errors: tenants.member_not_found, tenants.last_owner, tenants.owner_only,
-// tenants.break_glass, tenants.invalid, access.forbidden.
+// tenants.beyond, tenants.break_glass, tenants.invalid, access.forbidden.
 func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.User, role access.Role) error {
 	if err := access.Can(actor, access.ManageMembers); err != nil {
 		return err
 	}
-	if !ValidRole(role) {
-		return ErrInvalid.WithFields(map[string]string{"role": "There is no such role."})
-	}
 	return s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
-		member, err := s.changeable(ctx, tx, actor, userID, role)
-		if err != nil || member.Role == db.UserRole(role) {
+		given, err := FindRole(ctx, tx, role)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.UserSetRole(ctx, db.UserRole(role), actor.TenantID.UUID(), userID.UUID()); err != nil {
-			return fmt.Errorf("set role: %w", err)
+		before, err := s.changeable(ctx, tx, actor, userID, given)
+		if err != nil || before.Same(given) {
+			return err
+		}
+		if err := given.Set(ctx, tx, userID.UUID()); err != nil {
+			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
-			Before: map[string]any{"role": member.Role}, After: map[string]any{"role": role}})
+			Before: map[string]any{"role": before.Title()}, After: map[string]any{"role": given.Title()}})
 	})
 }
-
-// ValidRole tells whether there is such a role.
-func ValidRole(role access.Role) bool { return db.UserRole(role).Valid() }
 
 // RemoveMember takes a person out of the workspace, or an invitation back, and
 // ends their sessions in it at once. What they made stays. Who belongs to no
@@ -162,9 +165,13 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 	}
 	tenant, user := actor.TenantID.UUID(), userID.UUID()
 	return s.deps.DB.InIdentityTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
-		member, err := s.changeable(ctx, tx, actor, userID, "")
+		before, err := s.changeable(ctx, tx, actor, userID, Role{})
 		if err != nil {
 			return err
+		}
+		member, err := tx.UserGet(ctx, tenant, user)
+		if err != nil {
+			return fmt.Errorf("read member: %w", err)
 		}
 		if _, err := tx.SessionRevokeUser(ctx, tenant, user); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
@@ -182,55 +189,46 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 			return fmt.Errorf("forget person: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.removed", Target: "user", ID: userID.String(),
-			Before: map[string]any{"role": member.Role}})
+			Before: map[string]any{"role": before.Title()}})
 	})
 }
 
-// changeable checks that actor may give the member another role, or none, and
-// that an owner stays. It answers the member as they are now.
-func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor, userID ids.User, role access.Role) (member db.UserGetRow, err error) {
+// changeable checks that actor may give the member another role, or with the zero
+// Role none, and that an owner stays. It answers the role that they have now.
+func (s *Service) changeable(ctx context.Context, tx *db.Tx, actor access.Actor, userID ids.User, role Role) (before Role, err error) {
 	owners, err := tx.UserLockOwners(ctx, actor.TenantID.UUID())
 	if err != nil {
-		return member, fmt.Errorf("lock owners: %w", err)
+		return before, fmt.Errorf("lock owners: %w", err)
 	}
-	member, err = tx.UserGet(ctx, actor.TenantID.UUID(), userID.UUID())
+	member, err := tx.UserGet(ctx, actor.TenantID.UUID(), userID.UUID())
 	if db.IsNoRows(err) || (err == nil && member.RemovedAt != nil) {
-		return member, ErrMemberNotFound
+		return before, ErrMemberNotFound
 	}
 	if err != nil {
-		return member, fmt.Errorf("read member: %w", err)
+		return before, fmt.Errorf("read member: %w", err)
 	}
-	isOwner := member.Role == db.UserRoleOwner
-	if (isOwner || role == access.Owner) && !mayChangeOwners(actor) {
-		return member, ErrOwnerOnly
+	if before, err = RoleOf(ctx, tx, member); err != nil {
+		return before, err
 	}
-	if isOwner && member.InvitedAt == nil && role != access.Owner && !otherThan(owners, userID.UUID()) {
-		return member, ErrLastOwner
+	for _, one := range []Role{before, role} {
+		if err := CheckGrant(actor, one); err != nil {
+			return before, err
+		}
 	}
-	if role != access.Owner {
+	isOwner := before.Standing == access.Owner
+	if isOwner && member.InvitedAt == nil && role.Standing != access.Owner && !otherThan(owners, userID.UUID()) {
+		return before, ErrLastOwner
+	}
+	if role.Standing != access.Owner {
 		policy, err := tx.PolicyGet(ctx, actor.TenantID.UUID())
 		if err != nil && !db.IsNoRows(err) {
-			return member, fmt.Errorf("read sign-in policy: %w", err)
+			return before, fmt.Errorf("read sign-in policy: %w", err)
 		}
 		if policy.SsoOnly && policy.BreakGlassUserID != nil && *policy.BreakGlassUserID == userID.UUID() {
-			return member, ErrBreakGlass
+			return before, ErrBreakGlass
 		}
 	}
-	return member, nil
-}
-
-func mayChangeOwners(actor access.Actor) bool {
-	return actor.Kind != access.Person || actor.Role == access.Owner
-}
-
-// CheckGrant answers ErrOwnerOnly when actor may not give somebody the role.
-//
-// Errors: tenants.owner_only.
-func CheckGrant(actor access.Actor, role access.Role) error {
-	if role == access.Owner && !mayChangeOwners(actor) {
-		return ErrOwnerOnly
-	}
-	return nil
+	return before, nil
 }
 
 func otherThan(owners []uuid.UUID, id uuid.UUID) bool {
@@ -286,6 +284,7 @@ func (s *Service) actor(ctx context.Context, tenantID ids.Tenant, read func(cont
 			return fmt.Errorf("read settings: %w", err)
 		}
 		actor.UserID, actor.Role, actor.Locale = ids.User(row.UserID), access.Role(row.Role), row.Locale
+		actor.Custom = CustomOf(row.CustomRoleID, row.CustomName, row.CustomPermissions)
 		for _, group := range row.GroupIds {
 			actor.Groups = append(actor.Groups, ids.Group(group))
 		}
