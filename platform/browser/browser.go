@@ -38,8 +38,8 @@ var (
 // Config sets how the browser runs. The zero value of a field means the default
 // in its comment.
 type Config struct {
-	// Path is the program (default: the first in PATH of
-	// chromium-headless-shell, chromium and what else it is called).
+	// Path is the program itself (default: chromium-headless-shell, else the
+	// first in PATH of what Chromium is called).
 	Path string
 	// Origin is "127.0.0.1:8123", where Host is found. Required.
 	Origin string
