@@ -244,7 +244,7 @@ func (p InspectorProps) measures() []dashboards.Chip {
 func (p InspectorProps) groups() []dashboards.Chip {
 	var list []dashboards.Chip
 	for _, w := range p.Widget.Wells {
-		if !w.Measures && !w.Columns && !isPlace(w.Name) {
+		if !w.Measures && !w.Columns && !dashboards.IsPlace(w.Name) {
 			list = append(list, w.Chips...)
 		}
 	}
@@ -295,15 +295,6 @@ func hasAxis(t charts.Type) bool {
 		return false
 	}
 	return true
-}
-
-// isPlace tells whether a well holds one half of a place on a map.
-func isPlace(well string) bool {
-	switch well {
-	case "lat", "lon", "to_lat", "to_lon":
-		return true
-	}
-	return false
 }
 
 // isBar tells whether a type draws bars by category.

@@ -903,7 +903,7 @@ func inspectorChip(p InspectorProps, w dashboards.WellView, c dashboards.Chip) t
 			return templ_7745c5c3_Err
 		}
 		switch {
-		case len(c.Grains) > 0 && !c.Missing && !isPlace(w.Name):
+		case len(c.Grains) > 0 && !c.Missing && !dashboards.IsPlace(w.Name):
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<select class=\"chip-select\" aria-label=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1057,7 +1057,7 @@ func inspectorChip(p InspectorProps, w dashboards.WellView, c dashboards.Chip) t
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case len(c.Bins) > 1 && !c.Missing && !isPlace(w.Name):
+		case len(c.Bins) > 1 && !c.Missing && !dashboards.IsPlace(w.Name):
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 87, "<select class=\"chip-select\" aria-label=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

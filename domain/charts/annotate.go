@@ -26,7 +26,7 @@ func (d *drawing) annotate(option obj, y *warehouse.ResultColumn, at []time.Time
 		f := d.format(y)
 		switch {
 		case line.Date != "":
-			t, err := parseMoment(line.Date)
+			t, err := ParseMoment(line.Date)
 			if err != nil {
 				return ErrConfig.With("%q is no date for a line.", line.Date).Wrap(err)
 			}
@@ -144,8 +144,8 @@ func (d *drawing) placeOf(x *warehouse.ResultColumn, t time.Time) (int, bool) {
 	return 0, false
 }
 
-// parseMoment reads a day or a minute on the wall clock.
-func parseMoment(text string) (time.Time, error) {
+// ParseMoment reads a day or a minute on the wall clock.
+func ParseMoment(text string) (time.Time, error) {
 	if t, err := time.Parse(time.DateOnly, text); err == nil {
 		return t, nil
 	}

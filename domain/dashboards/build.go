@@ -472,7 +472,7 @@ func (d *drafter) complete(sc *schema, w *Widget) {
 		switch {
 		case one.takes == takesMeasure:
 			candidates = []Field{{Name: CountField}}
-		case isPlace(one.name):
+		case IsPlace(one.name):
 			if place := d.placeFor(sc, one.name, taken); place != nil {
 				candidates = []Field{*place}
 			}

@@ -71,10 +71,10 @@ func (d *drafter) target(w *Widget, f fill, field Field, into string) (well, err
 		want = takesMeasure
 	}
 	fits := func(one well) bool { return one.is(want) && one.hasRoom(len(f[one.name])) }
-	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && one.needed && !isPlace(one.name) }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && one.needed && !IsPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
-	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && !one.own && !isPlace(one.name) }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return fits(one) && !one.own && !IsPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
 	if w.Type == charts.Bar && want == takesDimension {
@@ -82,7 +82,7 @@ func (d *drafter) target(w *Widget, f fill, field Field, into string) (well, err
 		one, _ := w.well("series")
 		return one, nil
 	}
-	if place := slices.IndexFunc(list, func(one well) bool { return one.is(want) && !one.own && !isPlace(one.name) }); place >= 0 {
+	if place := slices.IndexFunc(list, func(one well) bool { return one.is(want) && !one.own && !IsPlace(one.name) }); place >= 0 {
 		return list[place], nil
 	}
 	if want == takesDimension {

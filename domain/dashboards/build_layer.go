@@ -126,7 +126,7 @@ func (d *drafter) setLine(_ *schema, w *Widget, a Act) error {
 		if place == "" {
 			place = time.Now().UTC().Format(time.DateOnly)
 		}
-		if !isMoment(place) {
+		if _, err := charts.ParseMoment(place); err != nil {
 			return ErrAct.With("%q is no date. Write it as 2026-06-14, with a time as 2026-06-14T09:30.", clip(place))
 		}
 		next.Date = place
@@ -169,13 +169,4 @@ func findLine(w *Widget, a Act) (int, error) {
 		return 0, ErrAct.With("There is no such line at that place any more. Somebody else may have changed or removed it.")
 	}
 	return at, nil
-}
-
-func isMoment(text string) bool {
-	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04"} {
-		if _, err := time.Parse(layout, text); err == nil {
-			return true
-		}
-	}
-	return false
 }

@@ -34,7 +34,7 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
 			switch {
-			case s.dimension != nil && !isPlace(one.name):
+			case s.dimension != nil && !IsPlace(one.name):
 				dims = append(dims, s)
 			case s.measure != nil:
 				measured = append(measured, s)
@@ -69,7 +69,7 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 	next := fill{}
 	take := func(from *[]slot, kind takes, needed bool) {
 		for _, one := range list {
-			if one.takes != kind || one.needed != needed || isPlace(one.name) {
+			if one.takes != kind || one.needed != needed || IsPlace(one.name) {
 				continue
 			}
 			for len(*from) > 0 && one.hasRoom(len(next[one.name])) {

@@ -140,8 +140,8 @@ func (w *Widget) well(name string) (well, bool) {
 	return well{}, false
 }
 
-// isPlace tells whether a well holds one half of a place on a map.
-func isPlace(well string) bool {
+// IsPlace tells whether a well holds one half of a place on a map.
+func IsPlace(well string) bool {
 	return well == "lat" || well == "lon" || well == "to_lat" || well == "to_lon"
 }
 
@@ -265,12 +265,11 @@ func fillOf(w *Widget) fill {
 	list := w.wells()
 	encode := w.Encode
 	if w.Type == charts.Pivot {
-		var across []string
 		names := make([]string, len(w.Query.Dimensions))
 		for i, dim := range w.Query.Dimensions {
 			names[i] = dimensionName(dim)
 		}
-		_, across = charts.PivotSides(encode, names)
+		_, across := charts.PivotSides(encode, names)
 		for _, name := range across {
 			if i := slices.IndexFunc(slots, func(s slot) bool { return s.dimension != nil && s.name() == name }); i >= 0 {
 				f["across"] = append(f["across"], slots[i])

@@ -421,8 +421,8 @@ func validateEncode(w *Widget) error {
 			return ErrConfig.With("%q is no %s; it is one of %s.", set.value, set.key, strings.Join(set.known, ", "))
 		}
 	}
-	if len(e.Lines) > 20 {
-		return ErrConfig.With("A widget has at most 20 lines, this one has %d.", len(e.Lines))
+	if len(e.Lines) > maxLines {
+		return ErrConfig.With("A widget has at most %d lines, this one has %d.", maxLines, len(e.Lines))
 	}
 	for _, line := range e.Lines {
 		kinds := 0

@@ -178,7 +178,8 @@ class Picture {
   #drawHeat(steps: string[]): void {
     const data = this.#data;
     const sharp = 2; // pixels of the picture for each of the page
-    const canvas = new OffscreenCanvas(this.#width * sharp, this.#height * sharp);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [this.#width * sharp, this.#height * sharp];
     const context = canvas.getContext("2d");
     if (!context) throw new Error("no canvas");
     const most = Math.max(...(data.weight ?? [1]), 1);
@@ -206,11 +207,7 @@ class Picture {
       image.data[p + 3] = 255 * Math.min(density / 0.08, 1) * 0.85;
     }
     context.putImageData(image, 0, 0);
-    const picture = document.createElement("canvas");
-    [picture.width, picture.height] = [canvas.width, canvas.height];
-    picture.getContext("2d")?.drawImage(canvas, 0, 0);
-    const shown = this.#add("image", { width: this.#width, height: this.#height });
-    shown.setAttribute("href", picture.toDataURL());
+    this.#add("image", { width: this.#width, height: this.#height, href: canvas.toDataURL() });
   }
 }
 
