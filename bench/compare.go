@@ -99,7 +99,7 @@ func compare(ctx context.Context, o *options, out *report, table string, d *ware
 	if lookup, ok := d.Lookups["origin_airport"]; ok {
 		replace = append(replace, "{airports}", scan(lookup.Target))
 	}
-	engine := newEngine(o, filepath.Join(o.work, "engine"))
+	engine := newEngine(o, filepath.Join(o.work, "engine"), withoutKept)
 	defer engine.Close()
 	asked := &cold{engine: engine, dataset: d, version: 1}
 
@@ -229,7 +229,7 @@ func benchZones(ctx context.Context, o *options, out *report) error {
 	if err != nil {
 		return err
 	}
-	engine := newEngine(o, filepath.Join(o.work, "engine"))
+	engine := newEngine(o, filepath.Join(o.work, "engine"), withoutKept)
 	defer engine.Close()
 	asked := &cold{engine: engine, dataset: sales}
 	in := func(zone string) (func() error, error) {

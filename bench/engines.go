@@ -123,9 +123,16 @@ func scan(d *warehouse.Dataset) string {
 	return "read_parquet([" + strings.Join(paths, ", ") + "])"
 }
 
-func newEngine(o *options, dir string) *warehouse.Engine {
-	return warehouse.New(warehouse.Config{Dir: dir, DataDirs: []string{o.work}, SampleAbove: -1, Timeout: 10 * time.Minute})
+func newEngine(o *options, dir string, change ...func(*warehouse.Config)) *warehouse.Engine {
+	cfg := warehouse.Config{Dir: dir, DataDirs: []string{o.work}, SampleAbove: -1, Timeout: 10 * time.Minute}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return warehouse.New(cfg)
 }
+
+// withoutKept has every answer come from the rows themselves.
+func withoutKept(cfg *warehouse.Config) { cfg.KeptBytes = -1 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 

@@ -62,7 +62,7 @@ func benchRules(ctx context.Context, o *options, out *report) error {
 		return err
 	}
 	defer peer.close()
-	engine := newEngine(o, filepath.Join(o.work, "engine"))
+	engine := newEngine(o, filepath.Join(o.work, "engine"), withoutKept)
 	defer engine.Close()
 	asked := &cold{engine: engine, dataset: &ruled, version: 1}
 	replace := strings.NewReplacer("{t}", scan(sales), "{rule}", "c4 IN ('Footwear', 'Outerwear')")

@@ -126,7 +126,7 @@ func benchServer(ctx context.Context, o *options, out *report) error {
 	if err := keepTen(ctx, client, lease.AdminURL, s.url+page); err != nil {
 		return fmt.Errorf("make a page of ten widgets: %w", err)
 	}
-	if err := benchCold(client, s.url+page, out); err != nil {
+	if err := benchCold(ctx, client, s.url+page, out); err != nil {
 		return fmt.Errorf("cold page: %w", err)
 	}
 	for _, load := range []struct {
@@ -295,25 +295,42 @@ const (
 	tileFails = `role="alert"`
 )
 
-// benchCold asks for the page with a date range that nobody asked for before,
-// so that every widget is computed.
-func benchCold(client *http.Client, page string, out *report) error {
-	var took []time.Duration
-	for i := range 15 {
-		from := time.Date(2001, 1, 2+i, 0, 0, 0, 0, time.UTC)
+// benchCold asks for the page with date ranges that nobody asked for before, so
+// that every widget is computed: at once, from the rows, and again when the
+// summaries are there that the first ones have made.
+func benchCold(ctx context.Context, client *http.Client, page string, out *report) error {
+	asked := 0
+	ask := func() (time.Duration, error) {
+		from := time.Date(2001, 1, 2+asked, 0, 0, 0, 0, time.UTC)
+		asked++
 		query := "?d=" + from.Format(time.DateOnly) + "~" + from.AddDate(0, 0, 150).Format(time.DateOnly)
 		start := time.Now()
 		body, err := get(client, page+query)
+		took := time.Since(start)
+		if n := strings.Count(body, tileOpens); err == nil && (n != 10 || strings.Contains(body, tileFails)) {
+			err = fmt.Errorf("the page has %d widgets, or one that failed", n)
+		}
+		return took, err
+	}
+	first, err := ask()
+	if err != nil {
+		return err
+	}
+	out.figure("server: ten-widget page cold, the very first, 3 M rows").note("all rows read").atMost(ms(first), "ms", 150)
+	// Summaries are made behind the back of whoever asks; wait for them.
+	if err := pause(ctx, 5*time.Second); err != nil {
+		return err
+	}
+	var took []time.Duration
+	for range 15 {
+		t, err := ask()
 		if err != nil {
 			return err
 		}
-		took = append(took, time.Since(start))
-		if n := strings.Count(body, tileOpens); n != 10 || strings.Contains(body, tileFails) {
-			return fmt.Errorf("the page has %d widgets, or one that failed", n)
-		}
+		took = append(took, t)
 	}
 	slices.Sort(took)
-	out.figure("server: ten-widget page cold, 150 of 181 days, 3 M rows").atMost(ms(took[len(took)/2]), "ms", 150)
+	out.figure("server: ten-widget page cold, another 150 of 181 days, 3 M rows").note("from summaries").atMost(ms(took[len(took)/2]), "ms", 150)
 	out.add("server: ten-widget page cold, slowest of 15", ms(took[len(took)-1]), "ms")
 	return nil
 }

@@ -49,11 +49,21 @@ type exported struct {
 // export has a file of a dataset made, as a program does.
 func (s *boardSite) export(t *testing.T, b *browser, dataset ids.Dataset, format string) exported {
 	t.Helper()
+	r := s.made(t, b, "/reports", "dataset", dataset.String(), "format", format)
+	if r.Dataset != dataset.String() {
+		t.Errorf("%+v", r)
+	}
+	return r
+}
+
+// made has a file made by a form.
+func (s *boardSite) made(t *testing.T, b *browser, path string, fields ...string) exported {
+	t.Helper()
 	asks := map[string]string{"Accept": "application/json"}
-	made := b.request(http.MethodPost, "/reports", asks, "dataset", dataset.String(), "format", format)
+	made := b.request(http.MethodPost, path, asks, fields...)
 	made.want(http.StatusAccepted)
 	var r exported
-	if err := json.Unmarshal([]byte(made.body), &r); err != nil || r.Dataset != dataset.String() || r.Status != "Pending" {
+	if err := json.Unmarshal([]byte(made.body), &r); err != nil || r.Status != "Pending" {
 		t.Fatalf("%v in %s", err, made.body)
 	}
 	id, err := ids.Parse[ids.Report](r.ID)
@@ -165,6 +175,10 @@ func TestRulesHoldForExports(t *testing.T) {
 	t.Parallel()
 	s := newRuledSite(t)
 	viewer := s.as(t, "viewer")
+	board := s.made(t, viewer, "/dashboards/"+s.id.String()+"/reports", "format", "CSV", "widget", "bars")
+	if viewer.get(board.URL).want(http.StatusOK); board.Status != "Completed" {
+		t.Fatalf("%+v", board)
+	}
 	for _, format := range []string{"csv", "ndjson", "xlsx", "parquet"} {
 		made := s.export(t, viewer, s.sales, format)
 		if made.Status != "Completed" || made.Stated.Rows != 20 {
@@ -198,6 +212,7 @@ func TestRulesHoldForExports(t *testing.T) {
 			// Other rules: what was made under the old ones is over.
 			s.attribute(t, "viewer", "Northmark")
 			viewer.get(made.URL).want(http.StatusGone)
+			viewer.get(board.URL).want(http.StatusGone)
 			s.attribute(t, "viewer", "Southmark")
 			viewer.get(made.URL).want(http.StatusOK)
 		}

@@ -122,6 +122,7 @@ func viewing(next http.Handler) http.Handler {
 				return errViewingOnly
 			}
 			s.identity = &i
+			s.origin.ViewedBy = i.ViewedBy
 			s.board = nil // it was read for who is signed in
 		}
 		next.ServeHTTP(w, r)

@@ -383,7 +383,7 @@ func (b *binder) comparison() error {
 		}
 	}
 	spans := b.raw(ref, previous.From, previous.To)
-	if len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
+	if c.Period == "previous" && len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
 		spans = b.shiftedBack(parts[0], spans)
 	}
 	prev.Where = append(prev.Where, predicate{Ref: ref, Kind: kindSet, Set: spans.intervals()})

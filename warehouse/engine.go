@@ -27,7 +27,8 @@ type ByteCache interface {
 // Config sets what an Engine may use. The zero value of a field means the
 // default in its comment.
 type Config struct {
-	// Dir is for temporary and droppable files: spill and hot copies. Required.
+	// Dir is for temporary and droppable files: spill, hot copies and
+	// summaries. Required.
 	Dir string
 	// DataDirs are the directories that segment files lie in; DuckDB can open
 	// nothing else. Required.
@@ -56,8 +57,9 @@ type Config struct {
 	// SampleSlowerThan is the predicted time of an exact answer over which an
 	// answer may come from samples (default 1 s).
 	SampleSlowerThan time.Duration
-	// HotBytes is the room for hot copies in Dir (default 1 GiB; negative: none).
-	HotBytes int64
+	// KeptBytes is the room for hot copies and summaries in Dir (default 1 GiB;
+	// negative: none).
+	KeptBytes int64
 	// Metrics registers the engine's metrics; nil for none.
 	Metrics prometheus.Registerer
 }
@@ -83,8 +85,8 @@ func (c Config) withDefaults() Config {
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 128 << 20
 	}
-	if c.HotBytes == 0 {
-		c.HotBytes = 1 << 30
+	if c.KeptBytes == 0 {
+		c.KeptBytes = 1 << 30
 	}
 	if c.SampleAbove == 0 {
 		c.SampleAbove = 10_000_000
@@ -110,7 +112,7 @@ type Engine struct {
 	plans     *lru.Cache[queryKey, *plan]
 	unique    *lru.Cache[uniqueKey, bool]
 	speed     *speed
-	hot       *hotCopies
+	kept      *keptFiles
 	values    *valueIndexes
 	exports   chan struct{} // a place for each that may run
 	exporters *instances    // what exports of plain rows run on
@@ -162,7 +164,7 @@ func New(cfg Config) *Engine {
 
 		firstWindow: segments.RowGroupRows,
 	}
-	e.hot = newHotCopies(cfg.HotBytes)
+	e.kept = newKeptFiles(cfg.KeptBytes)
 	e.values = newValueIndexes()
 	e.exports = make(chan struct{}, max(1, cfg.MaxConcurrent/2))
 	exporters := cfg
@@ -379,14 +381,14 @@ func (e *Engine) prepare() error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(work.join("hot"), 0o700); err != nil {
+	if err := os.Mkdir(work.join("kept"), 0o700); err != nil {
 		return err
 	}
 	e.work, e.instances.work, e.exporters.work = work, work, work
 	e.background.Add(1)
 	go func() {
 		defer e.background.Done()
-		e.buildHot()
+		e.makeKept()
 	}()
 	return nil
 }

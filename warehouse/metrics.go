@@ -9,14 +9,14 @@ type metrics struct {
 	wait    prometheus.Histogram
 	rows    prometheus.Counter
 
-	hotFailed prometheus.Counter
+	keptFailed prometheus.Counter
 }
 
 func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		queries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dataflow_query_total",
-			Help: "Queries by outcome: hit (in-process cache), second (shared cache), shared (waited for an identical one), exact, sampled, hot, error.",
+			Help: "Queries by outcome: hit (in-process cache), second (shared cache), shared (waited for an identical one), exact, sampled, hot (copies), summary, error.",
 		}, []string{"outcome"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "dataflow_query_seconds",
@@ -32,9 +32,9 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 			Name: "dataflow_query_rows_total",
 			Help: "Rows of the segments that queries read.",
 		}),
-		hotFailed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "dataflow_query_hot_failed_total",
-			Help: "Hot copies that could not be built.",
+		keptFailed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dataflow_query_kept_failed_total",
+			Help: "Hot copies and summaries that could not be made.",
 		}),
 	}
 	if reg == nil {
@@ -43,7 +43,7 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 	gauge := func(name, help string, read func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
-	reg.MustRegister(m.queries, m.seconds, m.wait, m.rows, m.hotFailed,
+	reg.MustRegister(m.queries, m.seconds, m.wait, m.rows, m.keptFailed,
 		gauge("dataflow_query_cache_bytes", "Bytes of results kept in process.", func() float64 {
 			_, bytes := e.cache.size()
 			return float64(bytes)
@@ -51,6 +51,11 @@ func newMetrics(e *Engine, reg prometheus.Registerer) *metrics {
 		gauge("dataflow_query_cache_entries", "Results kept in process.", func() float64 {
 			n, _ := e.cache.size()
 			return float64(n)
+		}),
+		gauge("dataflow_query_kept_bytes", "Bytes of hot copies and summaries.", func() float64 {
+			e.kept.mu.Lock()
+			defer e.kept.mu.Unlock()
+			return float64(e.kept.bytes)
 		}),
 		gauge("dataflow_query_waiting", "Queries that wait for their turn.", func() float64 { return float64(e.Waiting()) }),
 		gauge("dataflow_query_instances", "Open DuckDB instances.", func() float64 { return float64(e.instances.count()) }),

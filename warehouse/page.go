@@ -38,7 +38,7 @@ func (e *Engine) page(ctx context.Context, conn *connection, c *compiler) (*Resu
 	e.metrics.rows.Add(float64(c.scanned()))
 	r, _, err := e.execute(ctx, conn, c, c.plainRows(nil))
 	if err == nil && ok {
-		e.hot.wanted(c, key, desc, time.Since(start))
+		e.wantHot(c, key, desc, time.Since(start))
 	}
 	return r, "exact", err
 }

@@ -34,10 +34,11 @@ const (
 
 // world is the same rows in segments and in PostgreSQL.
 type world struct {
-	engine *Engine
-	pg     *pgx.Conn
-	ds     *Dataset
-	now    time.Time
+	fixture *fixture
+	engine  *Engine
+	pg      *pgx.Conn
+	ds      *Dataset
+	now     time.Time
 }
 
 func newWorld(t *testing.T, rnd *rand.Rand) *world {
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, rnd *rand.Rand) *world {
 			t.Fatalf("%v\n%.300s", err, sql)
 		}
 	}
-	return &world{engine: f.engine(), pg: conn, ds: ds, now: time.Date(2021, 4, 4, 2, 45, 0, 0, time.UTC)}
+	return &world{fixture: f, engine: f.engine(), pg: conn, ds: ds, now: time.Date(2021, 4, 4, 2, 45, 0, 0, time.UTC)}
 }
 
 // transitions are moments around which clocks change in the zones above.
@@ -129,8 +130,36 @@ func randomRow(rnd *rand.Rand, id int) string {
 // TestRandomSpecs answers random specs and compares with PostgreSQL, whose
 // statement is written from the spec by code of its own (reference_test.go).
 func TestRandomSpecs(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(*randomSeed, 0))
-	w := newWorld(t, rnd)
+	w := newWorld(t, rand.New(rand.NewPCG(*randomSeed, 0)))
+	w.compare(t, w.engine.Run)
+}
+
+// TestRandomSpecsFromSummaries asks each three times: the third answer comes from
+// summaries wherever it can.
+func TestRandomSpecsFromSummaries(t *testing.T) {
+	w := newWorld(t, rand.New(rand.NewPCG(*randomSeed, 0)))
+	e := w.fixture.engine(func(c *Config) { c.CacheBytes = 1 })
+	e.kept.minRows, e.kept.slowGroups, e.kept.share = 1, -1, 0
+	e.kept.slowPage = time.Hour
+	w.compare(t, func(ctx context.Context, q Query) (*Result, error) {
+		for range 2 {
+			if r, err := e.Run(ctx, q); err != nil {
+				return r, err
+			}
+			waitFor(t, e.kept.idle)
+		}
+		return e.Run(ctx, q)
+	})
+	if failed := readMetric(e.metrics.keptFailed); failed > 0 {
+		t.Errorf("%v summaries could not be made", failed)
+	}
+	if n := counterOf(e, "summary"); n < float64(*randomSpecs)/5 {
+		t.Errorf("only %v of %d answers came from summaries", n, *randomSpecs)
+	}
+}
+
+// compare has random specs answered and compares with PostgreSQL.
+func (w *world) compare(t *testing.T, run func(context.Context, Query) (*Result, error)) {
 	kinds := map[string]int{}
 	for i := range *randomSpecs {
 		g := &specGenerator{rnd: rand.New(rand.NewPCG(*randomSeed, uint64(i)+1)), kinds: kinds}
@@ -144,7 +173,7 @@ func TestRandomSpecs(t *testing.T) {
 			t.Fatalf("spec %d: %v\n%s", i, err, text)
 		}
 		q := Query{Spec: parsed, Dataset: w.ds, Now: w.now}
-		got, err := w.engine.Run(t.Context(), q)
+		got, err := run(t.Context(), q)
 		if err != nil {
 			x, _ := w.engine.Explain(t.Context(), q)
 			t.Fatalf("spec %d: %v\n%s\n%s", i, err, text, x.SQL)

@@ -18,6 +18,9 @@ func (e *Engine) answer(ctx context.Context, conn *connection, p *plan) (r *Resu
 	if len(p.Rows) > 0 {
 		return e.page(ctx, conn, c)
 	}
+	if r, err = e.fromSummaries(ctx, conn, c); err != nil || r != nil {
+		return r, "summary", err
+	}
 	if e.maySample(c) {
 		r, err = e.estimate(ctx, conn, c)
 		if err != nil {
@@ -29,15 +32,22 @@ func (e *Engine) answer(ctx context.Context, conn *connection, p *plan) (r *Resu
 	}
 	e.metrics.rows.Add(float64(c.scanned()))
 	start := time.Now()
-	r, more, err := e.execute(ctx, conn, c, c.compile())
-	if err != nil {
+	if r, err = e.groups(ctx, conn, c); err != nil {
 		return nil, "", err
 	}
-	e.speed.observe(c, time.Since(start))
-	if more && (p.Limit > c.maxRows || p.Other) {
-		return nil, "", e.tooManyRows(ctx, conn, c)
-	}
+	took := time.Since(start)
+	e.speed.observe(c, took)
+	e.wantSummaries(c, took)
 	return r, "exact", nil
+}
+
+// groups runs a query that groups.
+func (e *Engine) groups(ctx context.Context, conn *connection, c *compiler) (*Result, error) {
+	r, more, err := e.execute(ctx, conn, c, c.compile())
+	if err == nil && more && (c.p.Limit > c.maxRows || c.p.Other) {
+		return nil, e.tooManyRows(ctx, conn, c)
+	}
+	return r, err
 }
 
 // compiler gathers what the compiler must know of the files.

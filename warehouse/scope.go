@@ -17,7 +17,9 @@ type compiler struct {
 	lookups []*source // of p.Lookups
 	maxRows int       // one row more than an answer may have is asked for
 	whole   bool      // all rows are asked for, whatever an answer may have
-	notes   []string
+	// summaries stand for the base, or (true) for the base of the earlier span.
+	summaries map[bool]*summary
+	notes     []string
 }
 
 // source is the relation rel as this scope reads it.

@@ -29,6 +29,9 @@ func (g *groupedSelect) String() string {
 // grouped groups the rows that pass where.
 func (c *compiler) grouped(where []predicate, prev *planPrevious) *groupedSelect {
 	s := c.scope(where, prev)
+	if sum := c.summaries[prev != nil]; sum != nil {
+		return s.summed(sum)
+	}
 	if keys, ok := s.stageKeys(); ok {
 		return s.staged(keys)
 	}
@@ -212,6 +215,10 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 	if !ok {
 		key.groups = math.Inf(1)
 	}
+	if ref.Type == Date {
+		lo, hi, _ := s.source(0).bounds(ref)
+		key.groups = min(key.groups, float64(hi-lo)+2)
+	}
 	for i, l := range s.c.p.Lookups {
 		if l.Column == ref {
 			key.groups = min(key.groups, float64(s.c.lookups[i].rows()+2))
@@ -222,19 +229,44 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 
 // staged groups in two stages.
 func (s *scope) staged(keys []stageKey) *groupedSelect {
+	outer := s.over(keys)
+	var own []predicate
+	for _, w := range s.where {
+		if w.Ref.Rel > 0 && outer.joined[w.Ref.Rel] {
+			outer.where = append(outer.where, w)
+		} else {
+			own = append(own, w)
+		}
+	}
+	s.where = own
+	inner := make([]string, 0, len(keys)+len(s.c.p.Atoms))
+	for i, k := range keys {
+		inner = append(inner, fmt.Sprintf("%s AS k%d", s.keySQL(k), i))
+	}
+	for i := range s.c.p.Atoms {
+		inner = append(inner, fmt.Sprintf("%s AS a%d", s.aggregate(&s.c.p.Atoms[i]), i))
+	}
+	s.c.notes = append(s.c.notes, "grouped in two stages")
+	return outer.merged("SELECT "+strings.Join(inner, ", ")+s.from()+groupBy(len(keys)), nil)
+}
+
+func (s *scope) keySQL(k stageKey) string {
+	switch {
+	case k.bucket:
+		return s.time(k.ref, false).bucket
+	case k.day:
+		return s.time(k.ref, false).day()
+	}
+	return s.col(k.ref)
+}
+
+// over is the scope of a SELECT over groups by keys, which are its columns
+// s.k0 and so on, with the lookups joined that dimensions need.
+func (s *scope) over(keys []stageKey) *scope {
 	p := s.c.p
 	outer := s.c.scope(nil, s.prev)
-	inner := make([]string, 0, len(keys)+len(p.Atoms))
 	for i, k := range keys {
 		name := fmt.Sprintf("s.k%d", i)
-		x := s.col(k.ref)
-		switch {
-		case k.bucket:
-			x = s.time(k.ref, false).bucket
-		case k.day:
-			x = s.time(k.ref, false).day()
-		}
-		inner = append(inner, fmt.Sprintf("%s AS k%d", x, i))
 		if !segments.HasBucket(k.ref.Type) {
 			outer.columns[k.ref] = name
 			continue
@@ -257,32 +289,22 @@ func (s *scope) staged(keys []stageKey) *groupedSelect {
 			}
 		})
 	}
-	var lookups []predicate
-	var own []predicate
-	for _, w := range s.where {
-		if w.Ref.Rel > 0 && outer.joined[w.Ref.Rel] {
-			lookups = append(lookups, w)
-		} else {
-			own = append(own, w)
-		}
-	}
-	s.where, outer.where = own, lookups
-	for i := range p.Atoms {
-		inner = append(inner, fmt.Sprintf("%s AS a%d", s.aggregate(&p.Atoms[i]), i))
-	}
-	first := "SELECT " + strings.Join(inner, ", ") + s.from() + groupBy(len(keys))
+	return outer
+}
 
+// merged groups what first gives, under more conditions, by the dimensions.
+func (s *scope) merged(first string, conditions []string) *groupedSelect {
+	p := s.c.p
 	g := &groupedSelect{}
 	for i := range p.Dims {
-		g.dims = append(g.dims, outer.dimension(&p.Dims[i]))
+		g.dims = append(g.dims, s.dimension(&p.Dims[i]))
 	}
 	for i := range p.Atoms {
 		g.atoms = append(g.atoms, mergeSQL(&p.Atoms[i], fmt.Sprintf("s.a%d", i)))
 	}
 	var refs []colRef
 	p.refs(func(r colRef) { refs = append(refs, r) })
-	s.c.notes = append(s.c.notes, "grouped in two stages")
-	g.from = " FROM (" + first + ") AS s" + outer.joins(refs) + whereSQL(outer.conditions())
+	g.from = " FROM (" + first + ") AS s" + s.joins(refs) + whereSQL(append(s.conditions(), conditions...))
 	return g
 }
 

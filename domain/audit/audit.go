@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -39,6 +40,8 @@ type Origin struct {
 	Address   string // of the browser, as far as trusted proxies say
 	Agent     string // the browser, or the command or job
 	Session   string // id of the session
+	// ViewedBy is who acts where the actor is somebody whose view they look at.
+	ViewedBy ids.User
 }
 
 type originKey struct{}
@@ -65,6 +68,13 @@ func Record(ctx context.Context, tx *db.Tx, actor access.Actor, e Entry) error {
 }
 
 func record(ctx context.Context, tx *db.Tx, actor access.Actor, from Origin, e Entry) error {
+	if !from.ViewedBy.IsZero() && from.ViewedBy != actor.UserID {
+		e.Detail = maps.Clone(e.Detail)
+		if e.Detail == nil {
+			e.Detail = map[string]any{}
+		}
+		e.Detail["viewing_as"], actor.UserID = actor.UserID.String(), from.ViewedBy
+	}
 	what := map[string]any{}
 	for name, part := range map[string]map[string]any{"detail": e.Detail, "before": e.Before, "after": e.After} {
 		if len(part) > 0 {

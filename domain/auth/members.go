@@ -198,7 +198,8 @@ func (s *Service) Invite(ctx context.Context, i Identity, email string, role acc
 
 // ResendInvite sends an open invitation again; the link before stops working.
 //
-// Errors: access.forbidden, tenants.member_not_found.
+// Errors: access.forbidden, tenants.member_not_found, tenants.beyond,
+// tenants.owner_only.
 func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User) (Invited, error) {
 	if err := access.Can(i.Actor, access.ManageMembers); err != nil {
 		return Invited{}, err
@@ -222,6 +223,10 @@ func (s *Service) ResendInvite(ctx context.Context, i Identity, userID ids.User)
 		}
 		role, err := tenants.RoleOf(ctx, tx, row)
 		if err != nil {
+			return err
+		}
+		// The link may be shown to who asks for it: it is as good as an invitation.
+		if err := tenants.CheckGrant(i.Actor, role); err != nil {
 			return err
 		}
 		n := NewUser{TenantID: i.Actor.TenantID, Email: row.Email, Role: role.Value()}

@@ -94,7 +94,16 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 	peopleID, _ := people.AsCustom()
 	auditsID, _ := audits.AsCustom()
 	ctx := t.Context()
+	invited := func(email string, role access.Role) ids.User {
+		made, err := f.Invite(ctx, owner, email, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.UserID
+	}
+	invitedOwner, invitedAdmin := invited("next@one.example", access.Owner), invited("more@one.example", access.Admin)
 	for name, try := range map[string]func() error{
+		"invites an admin again": func() error { _, err := f.ResendInvite(ctx, me, invitedAdmin); return err },
 		"makes an editor":    func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Editor) },
 		"makes an admin":     func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Admin) },
 		"makes an auditor":   func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, audits) },
@@ -121,6 +130,7 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 	}
 	for name, try := range map[string]func() error{
 		"makes an owner":   func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Owner) },
+		"invites an owner again": func() error { _, err := f.ResendInvite(ctx, me, invitedOwner); return err },
 		"removes an owner": func() error { return f.tenants.RemoveMember(ctx, me.Actor, owner.Actor.UserID) },
 	} {
 		if err := try(); !errors.Is(err, tenants.ErrOwnerOnly) {

@@ -470,7 +470,7 @@ func validateThresholds(list []charts.Threshold) error {
 }
 
 func (l *Layouts) validate() error {
-	if t := l.Tablet; t != nil && (t.X < 0 || t.Y < 0 || t.Y > maxRows || t.W < 1 || t.H < 1 || t.X+t.W > TabletColumns || t.H > 200) {
+	if t := l.Tablet; t != nil && (t.X < 0 || t.Y < 0 || t.Y > maxRows || t.W < 1 || t.H < 1 || t.W > TabletColumns || t.X > TabletColumns-t.W || t.H > 200) {
 		return ErrConfig.With("The place lies outside the grid of %d columns.", TabletColumns)
 	}
 	if p := l.Phone; p != nil && (p.Y != nil && (*p.Y < 0 || *p.Y > maxRows) || p.H < 0 || p.H > 200) {
@@ -486,7 +486,7 @@ func (l Layout) validate(t charts.Type) error {
 		return ErrConfig.With("The place lies outside the grid.")
 	case l.W < smallest.W || l.H < smallest.H:
 		return ErrConfig.With("A %s is at least %d by %d.", t, smallest.W, smallest.H)
-	case l.X+l.W > GridColumns || l.H > 200:
+	case l.W > GridColumns || l.X > GridColumns-l.W || l.H > 200:
 		return ErrConfig.With("The place lies outside the grid of %d columns.", GridColumns)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -157,6 +158,7 @@ func TestBrokenConfigsAreRefused(t *testing.T) {
 		"unknown key of widget":  {"widgets.w.colour", "red", false},
 		"unknown key of query":   {"widgets.w.query.sql", "SELECT", false},
 		"unknown type":           {"widgets.w.type", "pie", false},
+		"far to the right":       {"widgets.w.layout.x", math.MaxInt64, false},
 		"no title":               {"widgets.w.title", "", false},
 		"long title":             {"widgets.w.title", strings.Repeat("x", 121), false},
 		"bad id":                 {"widgets.a b", map[string]any{}, false},

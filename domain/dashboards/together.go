@@ -25,7 +25,9 @@ type joint struct {
 	indexes map[string]int // of measures, by all of them but their names
 }
 
-// canJoin tells whether the groups of a question do not depend on its measures.
+// canJoin tells whether the groups of a question, and their order, do not depend
+// on its measures. Without an order, the largest of the first measure come first
+// where there is no time (package warehouse).
 func canJoin(s *warehouse.Spec) bool {
 	if len(s.Measures) == 0 || len(s.Columns) > 0 || s.Offset > 0 || s.Other {
 		return false
@@ -34,6 +36,13 @@ func canJoin(s *warehouse.Spec) bool {
 		if f.Measure != "" {
 			return false
 		}
+	}
+	settled := len(s.Dimensions) == 0 || len(s.Order) > 0
+	for _, d := range s.Dimensions {
+		settled = settled || d.Grain != ""
+	}
+	if !settled {
+		return false
 	}
 	for _, o := range s.Order {
 		byDimension := len(s.Dimensions) == 0

@@ -70,6 +70,9 @@ func TestQuestionsWhoseGroupsDependOnMeasuresStayAlone(t *testing.T) {
 		"a filter of groups": func(s *warehouse.Spec) {
 			s.Filters = append(s.Filters, warehouse.Filter{Measure: "n", Op: ">", Values: []json.RawMessage{[]byte("1")}})
 		},
+		"the largest of its measure": func(s *warehouse.Spec) {
+			s.Dimensions, s.Order, s.Limit = []warehouse.Dimension{{Column: "kind"}}, nil, 4
+		},
 		"plain rows":          func(s *warehouse.Spec) { s.Columns = []string{"day"} },
 		"the rest as one row": func(s *warehouse.Spec) { s.Other = true },
 	} {

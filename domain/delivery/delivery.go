@@ -132,9 +132,11 @@ func (s *Service) Queue(ctx context.Context, tx *db.Tx, to Recipient, letter Let
 	}
 	m := db.DeliveryInsertParams{TenantID: tx.TenantID, MessageID: ids.New[ids.Message]().UUID(), Kind: letter.kind(),
 		ToAddress: to.Address, ToName: to.Name, Subject: words.Subject, Body: sealed, Attachments: []byte("[]"), FromName: fromName(letter)}
-	sends, err := s.sends(ctx, tx)
-	if err != nil {
-		return ids.Message{}, err
+	sends := s.SendsMail()
+	if !sends && !opensAccount(m.Kind) {
+		if sends, err = s.sends(ctx, tx); err != nil {
+			return ids.Message{}, err
+		}
 	}
 	if sends {
 		job, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: SendArgs{MessageID: ids.Message(m.MessageID)}})
@@ -195,7 +197,11 @@ func (s *Service) RunSend(ctx context.Context, job jobs.Job[SendArgs]) error {
 	if err != nil {
 		return jobs.Permanent(err)
 	}
-	_, err = s.Hand(ctx, ids.Tenant(job.TenantID), mail.Message{ID: job.Args.MessageID.String(), To: row.ToAddress, ToName: row.ToName, FromName: row.FromName,
+	hand := s.Hand
+	if opensAccount(row.Kind) {
+		hand = s.handOurs
+	}
+	_, err = hand(ctx, ids.Tenant(job.TenantID), mail.Message{ID: job.Args.MessageID.String(), To: row.ToAddress, ToName: row.ToName, FromName: row.FromName,
 		Subject: row.Subject, Text: b.Text, HTML: b.HTML, Date: row.CreatedAt}, func() error { return nil })
 	// What the mail server said is written down even if our time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -111,6 +111,14 @@ func (PortalLink) kind() string    { return "portal_link" }
 func (Invitation) kind() string    { return "invitation" }
 func (Notice) kind() string        { return "notice" }
 
+// opensAccount tells of the letters whose link lets somebody in as a person, who
+// may be an owner and belong to other workspaces too. They go out by the
+// installation's server only: whoever sets up the one of a workspace reads what
+// goes through it.
+func opensAccount(kind string) bool {
+	return kind == (PasswordReset{}).kind() || kind == (Invitation{}).kind()
+}
+
 // fromName is under whose name a letter goes out; empty for the sender's own.
 func fromName(letter Letter) string {
 	if p, ok := letter.(PortalLink); ok {

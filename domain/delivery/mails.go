@@ -38,6 +38,15 @@ func (s *Service) Hand(ctx context.Context, tenant ids.Tenant, m mail.Message, b
 	return way.hand(ctx, m, before)
 }
 
+// handOurs is Hand by the installation's server, whatever the workspace has.
+func (s *Service) handOurs(ctx context.Context, tenant ids.Tenant, m mail.Message, before func() error) (answer string, err error) {
+	w := s.installed(tenant)
+	if w.sender == nil {
+		return "", errNoServer
+	}
+	return w.hand(ctx, m, before)
+}
+
 // Keep puts a message into the outbox of an installation that sends none, for
 // its admins to see. Idempotent by id.
 func (s *Service) Keep(ctx context.Context, tx *db.Tx, id ids.Message, to Recipient, kind string, words Words, files []Attachment) error {

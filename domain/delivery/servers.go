@@ -285,11 +285,15 @@ func (w way) hand(ctx context.Context, m smtp.Message, before func() error) (ans
 	return w.sender.Hand(ctx, m, before)
 }
 
+func (s *Service) installed(tenant ids.Tenant) way {
+	return way{tenant: tenant.UUID(), sender: s.deps.Sender, bounces: s.deps.BounceAddress, secret: s.deps.Secret}
+}
+
 // way is the workspace's own server, or the installation's.
 //
 // Errors: delivery.no_server.
 func (s *Service) way(ctx context.Context, tenant ids.Tenant) (way, error) {
-	w := way{tenant: tenant.UUID(), sender: s.deps.Sender, bounces: s.deps.BounceAddress, secret: s.deps.Secret}
+	w := s.installed(tenant)
 	var row db.MailServerGetRow
 	var key db.MailKeyGetRow
 	own := false

@@ -75,7 +75,7 @@ func TestWorkspaceMailGoesByItsOwnServer(t *testing.T) {
 		t.Errorf("before: %+v", m)
 	}
 	w.set(own(server, signIn))
-	w.send(reset)
+	w.send(notice)
 	got := server.Next(t)
 	if got.User != "acme" || !got.TLS || got.From != "reports@acme.test" || !strings.Contains(got.Data, "<reports@acme.test>") || strings.Contains(got.Data, "bi@example.com") {
 		t.Errorf("got %+v", got)
@@ -88,7 +88,7 @@ func TestWorkspaceMailGoesByItsOwnServer(t *testing.T) {
 	// Another workspace has the installation's, as this one without its own.
 	mine := w.tenant
 	w.tenant = w.workspace("Other")
-	w.send(reset)
+	w.send(notice)
 	if got = installation.Next(t); got.From != "bi@example.com" {
 		t.Errorf("got %+v", got)
 	}
@@ -96,27 +96,45 @@ func TestWorkspaceMailGoesByItsOwnServer(t *testing.T) {
 	if err := w.service.RemoveMailServer(t.Context(), w.actor(access.Admin)); err != nil {
 		t.Fatal(err)
 	}
-	w.send(reset)
+	w.send(notice)
 	if got = installation.Next(t); got.From != "bi@example.com" || len(server.Taken()) != 2 {
 		t.Errorf("got %+v", got)
 	}
 }
 
+// Whoever sets up a workspace's server reads what goes through it, so links that
+// let people in never do.
+func TestLinksThatLetPeopleInKeepOffOwnServers(t *testing.T) {
+	installation, server := mailtest.Start(t, mailtest.Options{}), mailtest.Start(t, signIn)
+	w := setup(t, installation, false, trusting(server))
+	w.set(own(server, signIn))
+	for _, letter := range []delivery.Letter{reset, delivery.Invitation{Workspace: "Acme", Role: "owner", Link: "https://bi.example.com/x"}} {
+		w.send(letter)
+		if got := installation.Next(t); got.From != "bi@example.com" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if taken := server.Taken(); len(taken) > 0 {
+		t.Errorf("the workspace's server took %+v", taken)
+	}
+}
+
 // Where the installation has no server, the mail of a workspace that has one
-// leaves all the same, and that of others is kept.
+// leaves all the same, and that of others is kept; so are links that let in.
 func TestOwnServerWithoutOneOfTheInstallation(t *testing.T) {
 	server := mailtest.Start(t, signIn)
 	w := setup(t, nil, true, trusting(server))
-	w.send(reset)
+	w.send(notice)
 	if list := w.outbox(); list[0].State != delivery.Kept {
 		t.Errorf("outbox is %+v", list)
 	}
 	w.set(own(server, signIn))
 	w.send(reset)
+	w.send(notice)
 	if got := server.Next(t); got.To != "ada@example.com" {
 		t.Errorf("got %+v", got)
 	}
-	if list := w.outbox(); list[0].State != delivery.Sent || list[1].State != delivery.Kept {
+	if list := w.outbox(); list[0].State != delivery.Sent || list[1].State != delivery.Kept || list[2].State != delivery.Kept {
 		t.Errorf("outbox is %+v", list)
 	}
 }
@@ -172,7 +190,7 @@ func TestPasswordsOfServersAreKept(t *testing.T) {
 	again := own(server, signIn)
 	again.Password, again.FromName = "", "Acme"
 	w.set(again)
-	w.send(reset)
+	w.send(notice)
 	if got := server.Next(t); got.User != "acme" || !strings.Contains(got.Data, `"Acme"`) {
 		t.Errorf("got %+v", got)
 	}
@@ -267,7 +285,7 @@ func TestMailIsSignedOnceTheKeyIsInTheDNS(t *testing.T) {
 	}
 	signed := func() bool {
 		t.Helper()
-		w.send(reset)
+		w.send(notice)
 		data := server.Next(t).Data
 		list, err := dkim.VerifyWithOptions(strings.NewReader(data), &dkim.VerifyOptions{LookupTXT: func(name string) ([]string, error) { return resolver.LookupTXT(t.Context(), name) }})
 		if err != nil || len(list) > 1 || len(list) == 1 && list[0].Err != nil {
@@ -342,7 +360,8 @@ var notice = delivery.Notice{Kind: "mention", Subject: "Trading daily", Excerpt:
 func TestBouncesAreReadFromTheMailbox(t *testing.T) {
 	server, box := mailtest.Start(t, mailtest.Options{}), mailtest.StartIMAP(t, false)
 	box.RootCAs.AddCert(server.Certificate)
-	w := setup(t, nil, false, func(d *delivery.Deps) { d.RootCAs = box.RootCAs })
+	installation := mailtest.Start(t, mailtest.Options{})
+	w := setup(t, installation, false, func(d *delivery.Deps) { d.RootCAs = box.RootCAs })
 	m := own(server, mailtest.Options{})
 	m.BounceAddress = "bounces@acme.test"
 	w.set(m)
@@ -378,7 +397,7 @@ func TestBouncesAreReadFromTheMailbox(t *testing.T) {
 	if list := w.outbox(); list[0].State != delivery.Sent || list[1].State != delivery.Bounced || !strings.Contains(list[1].LastError, "Nothing was sent: mail to this address came back") {
 		t.Errorf("outbox is %+v", list)
 	}
-	if got := server.Next(t); !strings.Contains(got.Data, "Reset for") {
+	if got := installation.Next(t); !strings.Contains(got.Data, "Reset for") {
 		t.Errorf("got %.200s", got.Data)
 	}
 	if err := w.service.ClearAddress(t.Context(), w.actor(access.Admin), "Ada@Example.com"); err != nil {

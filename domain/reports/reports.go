@@ -143,7 +143,7 @@ type Stated struct {
 	Rows            int64            `json:"rows,omitempty"` // of data, in files of rows
 	Bytes           int64            `json:"bytes"`
 	SHA256          string           `json:"sha256"` // in hex
-	// Sees is what the person saw of a dataset (datasets.Dataset.Sees).
+	// Sees is what the person saw of the data (datasets.Dataset.Sees, JoinSees).
 	Sees string `json:"sees,omitempty"`
 }
 
@@ -170,6 +170,7 @@ type Dashboards interface {
 	OpenRows(ctx context.Context, v *dashboards.View, widget string) (*dashboards.Rows, error)
 	Hold(ctx context.Context, v *dashboards.View, purpose string, work func(context.Context) error) error
 	OpenDataset(ctx context.Context, actor access.Actor, id ids.Dataset) (*dashboards.Rows, error)
+	Sees(ctx context.Context, actor access.Actor, d *dashboards.Dashboard) (string, error)
 }
 
 // Deps are what the service works with.
@@ -268,7 +269,7 @@ func (s *Service) bind(ctx context.Context, actor access.Actor, id ids.Dashboard
 
 // write makes the file of what bind opened.
 func (s *Service) write(ctx context.Context, v *dashboards.View, plans []*dashboards.Plan, spec Spec, out io.Writer, tell progress) (Stated, error) {
-	stated := Stated{Name: dashboards.FileName(v.Dashboard.Name) + spec.Format.extension(), DatasetVersions: map[string]int64{}, Widgets: len(plans)}
+	stated := Stated{Name: dashboards.FileName(v.Dashboard.Name) + spec.Format.extension(), DatasetVersions: map[string]int64{}, Widgets: len(plans), Sees: v.Sees()}
 	if len(spec.Widgets) == 1 && plans[0].Widget.Title != "" {
 		stated.Name = dashboards.FileName(plans[0].Widget.Title) + spec.Format.extension()
 	}

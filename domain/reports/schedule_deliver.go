@@ -424,6 +424,11 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 	if err := json.Unmarshal(row.Stated, &r.Stated); err != nil {
 		return nil, fmt.Errorf("read content: %w", err)
 	}
+	if row.UserID != nil {
+		if err := s.stillShown(ctx, viewer, ids.Dashboard(row.DashboardID), r.Stated.Sees); err != nil {
+			return nil, err
+		}
+	}
 	return &File{Report: r, open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return s.deps.Blobs.ReadRange(ctx, r.key, offset, length)
 	}}, nil

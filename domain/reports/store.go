@@ -310,18 +310,32 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, id ids.Report, u
 // have ended, or the rows of the dataset be others now, since it was made.
 func (s *Service) stillSeen(ctx context.Context, actor access.Actor, r Report) error {
 	if !r.Dashboard.IsZero() {
-		_, err := s.deps.Dashboards.Get(ctx, actor, r.Dashboard)
-		if errors.Is(err, dashboards.ErrNotFound) {
-			return ErrNotFound.Wrap(err)
-		}
-		return err
+		return s.stillShown(ctx, actor, r.Dashboard, r.Stated.Sees)
 	}
 	rows, err := s.deps.Dashboards.OpenDataset(ctx, actor, r.Dataset)
 	if apperr.Describe(err).Class == apperr.NotFound {
 		return ErrNotFound.Wrap(err)
 	}
 	if err == nil && rows.Sees != r.Stated.Sees {
-		return ErrExpired.With("What you may see of this dataset has changed since. Make the file again.")
+		return errSeesOther
+	}
+	return err
+}
+
+var errSeesOther = ErrExpired.With("What you may see of this data has changed since. Make the file again.")
+
+// stillShown is stillSeen for files of a dashboard.
+func (s *Service) stillShown(ctx context.Context, actor access.Actor, id ids.Dashboard, sees string) error {
+	d, err := s.deps.Dashboards.Get(ctx, actor, id)
+	if errors.Is(err, dashboards.ErrNotFound) {
+		return ErrNotFound.Wrap(err)
+	}
+	if err != nil {
+		return err
+	}
+	now, err := s.deps.Dashboards.Sees(ctx, actor, &d)
+	if err == nil && now != sees {
+		return errSeesOther
 	}
 	return err
 }
