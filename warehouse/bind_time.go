@@ -481,7 +481,9 @@ func (b *binder) shiftFor(period string, ref colRef, span, previous wallSpan) sh
 		return shift{Days: floorDiv(span.From, dayMicros) - floorDiv(previous.From, dayMicros)}
 	case 3:
 		from, to := time.UnixMicro(previous.From).UTC(), time.UnixMicro(span.From).UTC()
-		return shift{Months: int64(to.Year()-from.Year())*12 + int64(to.Month()) - int64(from.Month())}
+		// The earlier span may touch one month more: what is in that belongs to the last.
+		last := truncateWall(max(span.To-1, span.From), "month")
+		return shift{Months: int64(to.Year()-from.Year())*12 + int64(to.Month()) - int64(from.Month()), Last: last / dayMicros}
 	}
 	return shift{}
 }

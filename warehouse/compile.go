@@ -130,7 +130,7 @@ func (q *groupQuery) plain() string {
 			columns = append(columns, fmt.Sprintf("%s AS d%d", x, i))
 		}
 		for i := range p.Measures {
-			x := q.formula(&p.Measures[i].Node, func(atom int) string { return finished(&p.Atoms[atom], g.atoms[atom]) })
+			x := q.formula(&p.Measures[i].Node, func(atom int) string { return q.c.finished(&p.Atoms[atom], g.atoms[atom]) })
 			columns = append(columns, fmt.Sprintf("%s AS m%d", x, i))
 		}
 		return "SELECT " + strings.Join(columns, ", ") + g.from + groupBy(len(g.dims)) + orderSQL(q.orderKeys()) + q.c.limitSQL()
@@ -184,7 +184,7 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 			// Counting nothing gives 0; every other aggregate of nothing is null.
 			return "coalesce(" + x + ", 0)"
 		}
-		return finished(a, x)
+		return q.c.finished(a, x)
 	})
 	switch m.Show {
 	case "share":
@@ -219,14 +219,6 @@ func (q *groupQuery) formula(n *node, at func(atom int) string) string {
 		return w.whole(n.Expr)
 	}
 	return at(n.Atom)
-}
-
-// finished is an atom as it is shown.
-func finished(a *atom, x string) string {
-	if a.Fn == "percentile" {
-		return "CAST(" + x + " AS DOUBLE)"
-	}
-	return x
 }
 
 // havings are the filters on measures.

@@ -11,7 +11,7 @@ import (
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 3
+const compilerVersion = 4
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -147,12 +147,13 @@ type planPrevious struct {
 	Span  wallSpan
 }
 
-// shift moves a moment of the previous span to its place in the current one.
-// One field is set.
+// shift moves a moment of the previous span to its place in the current one, by
+// one of its fields.
 type shift struct {
 	Micros int64 `json:",omitempty"` // before truncation
 	Days   int64 `json:",omitempty"` // of the local day
-	Months int64 `json:",omitempty"` // of the local month
+	Months int64 `json:",omitempty"` // of the local month, at most to the one that starts on day Last
+	Last   int64 `json:",omitempty"`
 	Year   bool  `json:",omitempty"` // one calendar year, 29 February to the 28th
 }
 

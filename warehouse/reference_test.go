@@ -15,6 +15,8 @@ type reference struct {
 	ds      *Dataset
 	now     time.Time
 	ordered bool // rows must come in this order
+
+	last string // end of the span whose last month is the last there is; empty for no matter
 }
 
 func (r *reference) zone() string { return quoteText(r.spec.Timezone) }
@@ -72,6 +74,9 @@ func (r *reference) bucket(column, grain string, bin float64, shift string) stri
 		return "(" + x + " - (" + wall + " - date_bin('15 minutes', " + wall + ", TIMESTAMP '1900-01-01')))"
 	case subDay(grain):
 		return "(" + x + " - (" + wall + " - date_trunc('" + grain + "', " + wall + ")))"
+	}
+	if shift != "" && r.last != "" {
+		return "least(date_trunc('" + grain + "', " + wall + "), date_trunc('" + grain + "', " + r.last + " - interval '1 microsecond'))::date"
 	}
 	return "date_trunc('" + grain + "', " + wall + ")::date"
 }
@@ -539,6 +544,10 @@ func (r *reference) compared() string {
 	current := r.groups(r.where(s.Filters, nil), "", nil)
 	if months && hasTime {
 		shift = fmt.Sprintf("((extract(year FROM %s)*12 + extract(month FROM %s) - extract(year FROM %s)*12 - extract(month FROM %s))::int * interval '1 month')", from, from, prevFrom, prevFrom)
+	}
+	r.last = ""
+	if months && hasTime {
+		r.last = to
 	}
 	previous := r.groups(r.where(s.Filters, f, x+" >= "+prevFrom, x+" < "+prevTo), shift, nil)
 	var columns, same []string

@@ -231,18 +231,37 @@ func (c *compiler) aggregateSQL(a *atom, x string) string {
 	return a.Fn + "(" + x + ")"
 }
 
-// percentileSQL interpolates between neighbours. Of decimals, DuckDB rounds the
+// percentileSQL interpolates between neighbours. Of decimals, DuckDB cuts the
 // result to their scale, so they get more places first; as 64-bit decimals
 // they are compared twice as fast as floats.
 func (c *compiler) percentileSQL(x string, ref colRef, p float64) string {
 	if ref.Type == Decimal {
-		if places := min(6, 18-c.digits(ref)); places >= 4 {
-			x = fmt.Sprintf("CAST(%s AS DECIMAL(18,%d))", x, int(ref.Scale)+places)
+		if scale, ok := c.percentileScale(ref); ok {
+			x = fmt.Sprintf("CAST(%s AS DECIMAL(18,%d))", x, scale)
 		} else {
 			x = "CAST(" + x + " AS DOUBLE)"
 		}
 	}
 	return fmt.Sprintf("quantile_cont(%s, %s)", x, doubleSQL(p))
+}
+
+// percentileScale is how many places percentiles of decimals are computed with;
+// ok is false where there is no room for enough of them.
+func (c *compiler) percentileScale(ref colRef) (scale int, ok bool) {
+	places := min(12, 18-c.digits(ref))
+	return int(ref.Scale) + places, ref.Type == Decimal && places >= 8
+}
+
+// finished is an atom as it is shown.
+func (c *compiler) finished(a *atom, x string) string {
+	if a.Fn != "percentile" {
+		return x
+	}
+	if scale, ok := c.percentileScale(*a.Ref); ok {
+		// The last place was cut: half of a tenth is 0.05, not 0.0499999.
+		x = fmt.Sprintf("round(%s, %d)", x, scale-1)
+	}
+	return "CAST(" + x + " AS DOUBLE)"
 }
 
 // digits is how many digits the values of a decimal column have at most: often
@@ -357,7 +376,7 @@ func (s *scope) needsColumn(ref colRef) bool {
 	}
 	for i := range p.Dims {
 		d := &p.Dims[i]
-		if d.Ref == ref && (d.Grain == "" || d.Grain == "minute" || !s.time(ref, !cyclic(d.Grain)).bucketExact()) {
+		if d.Ref == ref && !s.time(ref, !cyclic(d.Grain)).byBucket(d.Grain) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -320,6 +321,56 @@ func TestDigitsOfDecimals(t *testing.T) {
 		}
 		if got := c.digits(ref); got != tc.want {
 			t.Errorf("%s: got %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+// TestHoursWhereTheirMinuteChanges groups many rows by hours of Kathmandu, whose
+// clocks went from five and a half hours ahead to five and three quarters.
+func TestHoursWhereTheirMinuteChanges(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "at timestamptz", `SELECT TIMESTAMPTZ '1985-12-31 16:00:00+00' + INTERVAL (i % 300) MINUTE AS "at" FROM range(60000) t(i)`)
+	got := run(t, f.engine(), ds, `{"dataset":"events","timezone":"Asia/Kathmandu","measures":[{"fn":"count","as":"n"}],"dimensions":[{"column":"at","grain":"hour","as":"hour"}]}`)
+	for _, want := range []string{`"1985-12-31T21:00:00+05:30",6000]`, `"1985-12-31T22:00:00+05:30",12000]`, `"1985-12-31T23:45:00+05:30",9000]`, `"1986-01-01T01:00:00+05:45",12000]`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}
+
+// TestHoursOfLastYear compares a span of hours with the same one a year before.
+func TestHoursOfLastYear(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "at timestamptz", `SELECT TIMESTAMPTZ '2025-06-10 12:00:00+00' + INTERVAL (i) MINUTE AS "at" FROM range(600) t(i)
+		UNION ALL SELECT TIMESTAMPTZ '2026-06-10 12:00:00+00' + INTERVAL (i) MINUTE FROM range(601) t(i)`)
+	ds.RelativeToNewest = true
+	for _, zone := range []string{"UTC", "America/Chicago"} {
+		got := run(t, f.engine(), ds, `{"dataset":"events","timezone":"`+zone+`","measures":[{"fn":"count","as":"n"}],
+			"filters":[{"column":"at","op":"last","n":4,"unit":"hour"}],"comparison":{"period":"year"}}`)
+		// From 19:00 to 22:00, which has just begun: 19:00 to 22:00:00.
+		if !strings.Contains(got, `[[181,180]]`) {
+			t.Errorf("last hours in %s: %s", zone, got)
+		}
+	}
+}
+
+// TestRunningTotalsNeedEveryMoment refuses what would leave out the moments that
+// "Other" folds.
+func TestRunningTotalsNeedEveryMoment(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date, kind text", `SELECT DATE '2026-01-01' + (i % 9)::INTEGER AS day, 'k' || i % 3 AS kind FROM range(90) t(i)`)
+	spec := func(dimensions string) string {
+		return `{"dataset":"events","measures":[{"fn":"count","as":"n","show":"running"}],"dimensions":[` + dimensions + `],"limit":2,"other":true}`
+	}
+	_, err := f.engine().Run(t.Context(), Query{Spec: mustSpec(t, spec(`{"column":"day","grain":"day"}`)), Dataset: ds})
+	if !errors.Is(err, ErrMeasureShow) {
+		t.Errorf("of days: %v", err)
+	}
+	// Series are folded, not moments: each goes on to its own total.
+	got := run(t, f.engine(), ds, spec(`{"column":"day","grain":"day"},{"column":"kind"}`))
+	for _, want := range []string{`["2026-01-07","k0",30]`, `["2026-01-08","k1",30]`, `["2026-01-09","Other",30]`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
 		}
 	}
 }

@@ -218,6 +218,24 @@ func (t *timeColumn) bucketExact() bool {
 	return true
 }
 
+// byBucket tells whether the bucket is enough for a grain. Where the offset
+// within an hour changes, hours begin at other minutes, and rows are looked at.
+func (t *timeColumn) byBucket(grain string) bool {
+	if grain == "" || grain == "minute" || !t.bucketExact() {
+		return false
+	}
+	if !subDay(grain) || t.typ != TimestampTZ {
+		return true
+	}
+	ps := t.periods()
+	for _, p := range ps {
+		if floorMod(p.offset-ps[0].offset, grainMicros(grain)) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // micros is the value moved, in microseconds: an instant or the wall clock.
 func (t *timeColumn) micros() string {
 	if t.typ == Date {
@@ -349,7 +367,7 @@ func dayGrainSQL(day string, forward int64, grain string, by shift) string {
 	if by.Months == 0 {
 		return number("date_trunc('" + grain + "', " + date(day) + ")")
 	}
-	start := fmt.Sprintf("(date_trunc('month', %s) + INTERVAL (%d) MONTH)", date(day), by.Months)
+	start := fmt.Sprintf("least(date_trunc('month', %s) + INTERVAL (%d) MONTH, %s)", date(day), by.Months, date(fmt.Sprintf("(%d)", by.Last)))
 	if grain != "month" {
 		start = "date_trunc('" + grain + "', " + start + ")"
 	}

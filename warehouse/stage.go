@@ -194,7 +194,7 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 			if d.Ref != ref {
 				continue
 			}
-			raw = raw || d.Grain == "" || !s.time(ref, !cyclic(d.Grain)).bucketExact() || d.Grain == "minute"
+			raw = raw || !s.time(ref, !cyclic(d.Grain)).byBucket(d.Grain)
 			days = days && !subDay(d.Grain) && d.Grain != "hour_of_day" && d.Grain != ""
 		}
 		t := s.time(ref, false)
