@@ -279,75 +279,93 @@ func extrasFilled(rows []record, fields int) bool {
 	return false
 }
 
-// looksLikeHeader decides whether the first record names the columns. Names do
-// not look like numbers, dates or true and false (years across the top are the
-// exception), are mostly there and do not repeat.
+// looksLikeHeader decides whether the first record names the columns. What
+// stands above numbers, dates, true and false tells most: a word is a name there,
+// and so is a year above what are no years; a value of their kind is one more of
+// them. Where nothing is typed, names are mostly there and no column below
+// repeats its own.
 func looksLikeHeader(first []string, below []record) bool {
-	typed, years, empty := 0, 0, 0
-	seen := map[string]bool{}
-	for _, cell := range first {
+	rows := below[:min(len(below), 200)]
+	names, values, words, empty := 0, 0, 0, 0
+	typedBelow := false
+	for c, cell := range first[:min(len(first), 200)] {
 		cell = strings.TrimSpace(cell)
+		typed := looksTyped(cell)
 		switch {
 		case cell == "":
 			empty++
-		case isYear(cell):
-			years++
-		case looksTyped(cell):
-			typed++
+		case !typed:
+			words++
 		}
-		if cell != "" && seen[strings.ToLower(cell)] && len(below) > 0 && repeats(cell, first) > len(first)/2 {
-			return false
+		kinds := kindsOf(rows, c)
+		if kinds.filled > 0 && kinds.typed*2 <= kinds.filled {
+			continue
 		}
-		seen[strings.ToLower(cell)] = true
+		typedBelow = typedBelow || kinds.filled > 0
+		switch {
+		case cell == "" || missing[strings.ToLower(cell)]:
+		case !typed, isYear(cell) && kinds.filled > 0 && kinds.years*2 <= kinds.filled:
+			names++
+		default:
+			values++
+		}
 	}
-	named := len(first) - empty - typed - years
 	switch {
 	case empty == len(first):
 		return false
-	case typed > 0:
-		return false
-	case years > 0:
-		return named > 0 && years >= 2
 	case len(below) == 0:
-		return true
+		return values == 0
+	case typedBelow || values > 0:
+		return names > 0 && names >= values
 	}
-	// All of it is words. It is a header where some column below is not, or
-	// where no column below repeats it.
-	columns := min(len(first), 200)
-	rows := below[:min(len(below), 200)]
-	for c := range columns {
-		values, typedValues := 0, 0
-		for _, r := range rows {
-			if c < len(r.cells) && strings.TrimSpace(r.cells[c]) != "" {
-				values++
-				if looksTyped(strings.TrimSpace(r.cells[c])) {
-					typedValues++
-				}
-			}
+	for c, name := range first[:min(len(first), 200)] {
+		name = strings.TrimSpace(name)
+		if looksTyped(name) && !isYear(name) {
+			return false
 		}
-		if values > 0 && typedValues*2 > values {
-			return true
-		}
-	}
-	for c := range columns {
-		name := strings.TrimSpace(first[c])
 		for _, r := range rows {
 			if c < len(r.cells) && name != "" && strings.TrimSpace(r.cells[c]) == name {
 				return false
 			}
 		}
 	}
-	return true
+	return words > 0 && (len(first) == 1 || !allSame(first))
 }
 
-func repeats(cell string, cells []string) int {
-	n := 0
-	for _, c := range cells {
-		if strings.EqualFold(strings.TrimSpace(c), cell) {
-			n++
+// missing are words for no value, which stand in columns of numbers too.
+var missing = map[string]bool{"-": true, "na": true, "n/a": true, "#n/a": true, "none": true, "null": true, "nil": true, "nan": true, "?": true, `\n`: true}
+
+// columnKinds are the values of a column: filled ones, of them numbers, dates
+// and the like, of these years.
+type columnKinds struct{ filled, typed, years int }
+
+func kindsOf(rows []record, column int) (k columnKinds) {
+	for _, r := range rows {
+		if column >= len(r.cells) {
+			continue
+		}
+		cell := strings.TrimSpace(r.cells[column])
+		if cell == "" || missing[strings.ToLower(cell)] {
+			continue
+		}
+		k.filled++
+		if looksTyped(cell) {
+			k.typed++
+		}
+		if isYear(cell) {
+			k.years++
 		}
 	}
-	return n
+	return k
+}
+
+func allSame(cells []string) bool {
+	for _, c := range cells {
+		if !strings.EqualFold(strings.TrimSpace(c), strings.TrimSpace(cells[0])) {
+			return false
+		}
+	}
+	return true
 }
 
 func isYear(cell string) bool {
