@@ -7,10 +7,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -224,11 +227,17 @@ func (p pagePolicy) String() string {
 		"form-action " + forms + "; base-uri 'none'; object-src 'none'" + ancestors
 }
 
-// limitBody bounds what a form may send.
+// limitBody bounds what a request may send, and reads it where it is a form.
 func limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
+			if err := parseForm(r); err != nil {
+				return err
+			}
+		}
 		next.ServeHTTP(w, r)
+		return nil
 	})
 }
 
@@ -239,5 +248,36 @@ func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return errForm.Wrap(err)
 	}
+	for name, values := range r.PostForm {
+		for _, text := range append(values, name) {
+			if !isText(text) {
+				return errForm
+			}
+		}
+	}
 	return nil
+}
+
+// readable refuses addresses with what is no text: no page has such links, and
+// PostgreSQL knows no such values.
+func readable(next http.Handler) http.Handler {
+	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		query := r.URL.RawQuery
+		if strings.Contains(query, "%") {
+			// What can't be unescaped is left to who reads it.
+			if text, err := url.QueryUnescape(query); err == nil {
+				query = text
+			}
+		}
+		if !isText(r.URL.Path) || !isText(query) {
+			return errForm
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// isText tells whether a text is UTF-8 without the zero character.
+func isText(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }

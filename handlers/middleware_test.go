@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -163,6 +164,25 @@ func TestLargeFormsAreRefused(t *testing.T) {
 	s := newSite(t)
 	s.browser(t).post(views.PathSignIn, "email", strings.Repeat("a", maxForm)).want(http.StatusRequestEntityTooLarge).shows("body", "http.too_large")
 	s.browser(t).request(http.MethodPost, views.PathSignIn, map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=%"}, "email", "%zz")
+}
+
+func TestWhatIsNoTextIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	b := s.as(t, "editor")
+	for _, bad := range []string{"%00", "a%00b", "%ff", "%C3%28"} {
+		for _, path := range []string{"/dashboards?tag=" + bad, views.PathMembers + "?q=" + bad, "/dashboards/" + bad, s.path("?" + bad + "=1")} {
+			if got := b.get(path); got.status != http.StatusUnprocessableEntity {
+				t.Errorf("%s: status %d", path, got.status)
+			}
+		}
+	}
+	for _, bad := range []string{"a\x00b", "a\xff\xfe"} {
+		for _, path := range []string{s.path("/tags"), s.path("/views"), s.path("/versions"), "/settings/embedding/keys"} {
+			b.post(path, "tags", bad, "name", bad).want(http.StatusUnprocessableEntity)
+		}
+	}
+	b.get("/dashboards?tag=" + url.QueryEscape("Ærø 100%")).want(http.StatusOK)
 }
 
 // TestPanicIsAnAnswer also reads the log: the cause is there, and on the page

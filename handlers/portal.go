@@ -80,7 +80,7 @@ func (c *core) portalRouter() (chi.Router, error) {
 	}
 	h := portal{core: c, boards: newBoards(c)}
 	r := chi.NewRouter()
-	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, origin, middleware.GetHead)
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, readable, origin, middleware.GetHead)
 	r.NotFound(h.loadVisit(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
 	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	r.Mount(static.Prefix, static.Handler())

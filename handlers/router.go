@@ -169,7 +169,7 @@ func (c *core) router() (chi.Router, error) {
 	r := chi.NewRouter()
 	board := newBoards(c)
 	embedding := embedPages{c, board}
-	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, origin, middleware.GetHead, embedding.byToken)
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, readable, origin, middleware.GetHead, embedding.byToken)
 	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
 	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	// Names carry the hash of the content, and files are stored compressed.
