@@ -122,7 +122,7 @@ func (p PrintProps) scope(ctx context.Context) string {
 		case v.Compare == dashboards.CompareYear:
 			text += " " + messages.T(ctx, "print.against_year")
 		default:
-			text += " " + messages.T(ctx, "print.against_previous", "Count", v.Days.Count())
+			text += " " + messages.T(ctx, "print.against_previous", "Count", v.Previous.Count())
 		}
 		parts = append(parts, text)
 	}

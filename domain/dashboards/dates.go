@@ -125,6 +125,17 @@ func (r Range) Resolve(today Day) (days Days, ok bool) {
 	return Days{}, false
 }
 
+// Before is the span that a comparison with the previous one looks at, as the
+// warehouse has it: whole months go back by months, other spans by their length.
+func (d Days) Before() Days {
+	from, end := d.From.Time(), (d.To + 1).Time()
+	if from.Day() == 1 && end.Day() == 1 {
+		months := (end.Year()-from.Year())*12 + int(end.Month()) - int(from.Month())
+		return Days{DayOf(from.AddDate(0, -months, 0)), d.From - 1}
+	}
+	return Days{d.From - Day(d.Count()), d.From - 1}
+}
+
 // autoGrain is the grain at which a span of days makes a readable series.
 func autoGrain(days int) string {
 	switch {

@@ -71,8 +71,8 @@ func (v *View) plan(id string) *Plan {
 	p.input.Brush = len(w.Query.Dimensions) > 0 && v.HasDates && v.dateColumn(p.dataset, w.Query.Date) == w.Query.Dimensions[0].Column
 	if v.Compare == CompareYear {
 		p.input.Words.Previous = v.words.PreviousYear
-	} else if v.Days != nil && v.words.PreviousDays != nil {
-		p.input.Words.Previous = v.words.PreviousDays(v.Days.Count())
+	} else if v.Previous != nil && v.words.PreviousDays != nil {
+		p.input.Words.Previous = v.words.PreviousDays(v.Previous.Count())
 	}
 	for i := range v.Cross {
 		if v.Cross[i].Widget == id {

@@ -389,8 +389,8 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 	if v.Days != nil {
 		switch v.Compare {
 		case ComparePrevious:
-			n := Day(v.Days.Count())
-			v.Previous = &Days{v.Days.From - n, v.Days.From - 1}
+			before := v.Days.Before()
+			v.Previous = &before
 		case CompareYear:
 			v.Previous = &Days{DayOf(v.Days.From.Time().AddDate(-1, 0, 0)), DayOf(v.Days.To.Time().AddDate(-1, 0, 0))}
 		}

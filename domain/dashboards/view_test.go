@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -115,6 +116,26 @@ func TestDatesCountFromTheNewestRow(t *testing.T) {
 	kpi := r.draw(t, v, "sum").Drawing.KPI
 	if kpi.Against != "5,050" || kpi.Delta == "" || kpi.Spark == "" { // rows 1 to 100 lie before
 		t.Errorf("KPI %+v", kpi)
+	}
+}
+
+// The span that is named is the one that is compared with.
+func TestThePreviousSpanIsTheOneThatIsAsked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d, sales := r.board(t)
+	for _, link := range []string{"d=2026-04-01~2026-04-30", "d=2026-03-01~2026-04-30", "d=2026-04-02~2026-05-01", "d=2026-05-06~2026-05-06", "d=pm"} {
+		v := r.open(t, d.ID, link, "")
+		answer, err := r.datasets.Query(t.Context(), r.actor, datasets.QueryRequest{Now: time.Date(2026, 5, 20, 0, 0, 0, 0, time.UTC), Spec: warehouse.Spec{
+			Dataset: sales.String(), Timezone: v.Zone.String(), Measures: []warehouse.Measure{{Fn: "count"}},
+			Filters:    []warehouse.Filter{{Column: "at", Op: "between", From: json.RawMessage(`"` + v.Days.From.String() + `"`), To: json.RawMessage(`"` + v.Days.To.String() + `"`)}},
+			Comparison: &warehouse.Comparison{Period: "previous"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from, to := answer.Previous.From.Format(time.DateOnly), answer.Previous.To.AddDate(0, 0, -1).Format(time.DateOnly); v.Previous.From.String() != from || v.Previous.To.String() != to {
+			t.Errorf("%s: named %s to %s, asked %s to %s", link, v.Previous.From, v.Previous.To, from, to)
+		}
 	}
 }
 
