@@ -948,6 +948,20 @@ func (q *Queries) AlertStateList(ctx context.Context, tenantID uuid.UUID, alerts
 	return items, nil
 }
 
+const alertStatePrune = `-- name: AlertStatePrune :execrows
+DELETE FROM alert_states WHERE tenant_id = $1 AND labels <> '{}' AND state <> 'firing' AND since < $2::timestamptz AND beyond_since IS NULL AND NOT owed
+`
+
+// AlertStatePrune forgets groups with which nothing has been wrong for long. One
+// that still has rows comes back with the next evaluation.
+func (q *Queries) AlertStatePrune(ctx context.Context, tenantID uuid.UUID, before time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, alertStatePrune, tenantID, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const alertStatePut = `-- name: AlertStatePut :exec
 INSERT INTO alert_states AS old (tenant_id, alert_id, group_key, labels, state, since, beyond_since, value, low, high, period, acked_at, escalate_at, owed)
 SELECT $1, n.alert_id, n.group_key, ARRAY(SELECT jsonb_array_elements_text(n.labels)), n.state, n.since, NULLIF(n.beyond_since, '9999-01-01Z'::timestamptz),

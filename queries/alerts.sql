@@ -121,6 +121,11 @@ SELECT e.event_id, e.group_key, e.labels, e.kind, e.from_state, e.to_state, e.va
 FROM alert_events e LEFT JOIN users u ON u.tenant_id = e.tenant_id AND u.user_id = e.user_id
 WHERE e.tenant_id = @tenant_id AND e.alert_id = @alert_id ORDER BY e.at DESC, e.event_id DESC LIMIT @row_limit;
 
+-- AlertStatePrune forgets groups with which nothing has been wrong for long. One
+-- that still has rows comes back with the next evaluation.
+-- name: AlertStatePrune :execrows
+DELETE FROM alert_states WHERE tenant_id = @tenant_id AND labels <> '{}' AND state <> 'firing' AND since < @before::timestamptz AND beyond_since IS NULL AND NOT owed;
+
 -- AlertEventPrune forgets what is old.
 -- name: AlertEventPrune :execrows
 DELETE FROM alert_events WHERE tenant_id = @tenant_id AND at < @before::timestamptz;

@@ -53,6 +53,7 @@ const (
 	noticesListed = 50
 	settleFor     = 5 * time.Second // gathers changes of data that come one after the other
 	keepHistory   = 400 * 24 * time.Hour
+	keepGroups    = 30 * 24 * time.Hour // with which nothing is wrong
 )
 
 // Deps are what the service works with.

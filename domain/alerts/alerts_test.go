@@ -316,6 +316,40 @@ func TestGroupsHaveStatesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Groups that come and go don't pile up: what is well and has been for long is
+// forgotten, what fires is not.
+func TestGroupsThatAreGoneAreForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	prune := func() {
+		must(t, r.db.InTenantTx(t.Context(), r.tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: alerts.PruneArgs{}})
+			return err
+		}))
+		r.work()
+	}
+	r.pass(24 * time.Hour)
+	r.sell(0, map[string]int{"north": 50, "south": 150, "west": 250})
+	id := r.watch(r.total("region"), alerts.Condition{Kind: alerts.Threshold, Side: alerts.Above, Value: 100}, alerts.Manner{})
+	for range 40 {
+		r.pass(24 * time.Hour)
+		r.sell(0, map[string]int{"north": 50, "south": 150})
+		r.work()
+	}
+	prune()
+	r.pass(24 * time.Hour)
+	r.sell(0, map[string]int{"north": 50, "south": 150})
+	r.work()
+	a := r.read(id)
+	states := map[string]alerts.State{}
+	for _, g := range a.States {
+		states[strings.Join(g.Labels, "")] = g.State
+	}
+	if want := map[string]alerts.State{"north": alerts.OK, "south": alerts.Firing}; !reflect.DeepEqual(states, want) || a.Groups != 2 {
+		t.Errorf("%v, %d groups", states, a.Groups)
+	}
+}
+
 func TestAConditionMustHoldForItsTime(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -514,12 +514,15 @@ func (s *Service) ages(ctx context.Context, actor access.Actor, w *Watch, snapsh
 	return a.out, nil
 }
 
-// RunPrune forgets old history.
+// RunPrune forgets old history, and groups that may have had no rows for long.
 func (s *Service) RunPrune(ctx context.Context, job jobs.Job[PruneArgs]) error {
 	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		before := s.now().Add(-keepHistory)
 		if _, err := tx.AlertEventPrune(ctx, tx.TenantID, before); err != nil {
 			return fmt.Errorf("prune history: %w", err)
+		}
+		if _, err := tx.AlertStatePrune(ctx, tx.TenantID, s.now().Add(-keepGroups)); err != nil {
+			return fmt.Errorf("prune groups: %w", err)
 		}
 		if _, err := tx.AlertNoticePrune(ctx, tx.TenantID, before); err != nil {
 			return fmt.Errorf("prune notices: %w", err)
