@@ -42,7 +42,11 @@ var sections = []section{
 	{"values", benchValues},
 	{"sso", benchSSO},
 	{"rules", benchRules},
-	{"reports", benchReports},
+	{"exports", benchExports},
+	{"alerts", benchAlerts},
+	{"documents", onDemo((*printing).warm)},
+	{"schedules", onDemo((*printing).scheduled)},
+	{"due", onDemo((*printing).enqueued)},
 }
 
 func main() {
@@ -55,7 +59,11 @@ func main() {
 	}
 	var o options
 	var only string
-	flag.StringVar(&only, "only", "", "comma separated sections: load, flights, sales, server, browser, forecast, values, sso, rules, reports (default: all)")
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	flag.StringVar(&only, "only", "", "comma separated sections: "+strings.Join(names, ", ")+" (default: all)")
 	flag.StringVar(&o.binary, "binary", "bin/dataflow", "the built binary")
 	flag.IntVar(&o.salesRows, "sales-rows", 10_000_000, "rows of the generated sales table")
 	flag.IntVar(&o.seconds, "seconds", 10, "length of each load test over HTTP")

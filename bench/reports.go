@@ -33,18 +33,6 @@ const (
 	dueSchedules     = 10_000
 )
 
-// benchReports measures files of dashboards and datasets: exports beside bare
-// DuckDB, alerts, and over HTTP documents and schedules.
-func benchReports(ctx context.Context, o *options, out *report) error {
-	if err := benchExports(ctx, o, out); err != nil {
-		return fmt.Errorf("exports: %w", err)
-	}
-	if err := benchAlerts(ctx, o, out); err != nil {
-		return fmt.Errorf("alerts: %w", err)
-	}
-	return benchPrinting(ctx, o, out)
-}
-
 // benchExports writes 5 M sales as CSV, as a person would get them, and as bare
 // DuckDB's COPY does, in turns.
 func benchExports(ctx context.Context, o *options, out *report) error {
@@ -185,53 +173,46 @@ func benchAlerts(ctx context.Context, o *options, out *report) error {
 	return nil
 }
 
-// benchPrinting asks a server of the demo for documents, one after another and
-// by schedules that are due at once.
-func benchPrinting(ctx context.Context, o *options, out *report) error {
-	dataDir := filepath.Join(o.work, "demo")
-	seeded, err := startServer(ctx, o, dataDir, "--demo")
-	if err != nil {
-		return err
+// onDemo is a section that asks a server of the demo for documents of a page of
+// ten widgets. The demo is loaded once a run.
+func onDemo(measure func(*printing, context.Context) error) func(context.Context, *options, *report) error {
+	return func(ctx context.Context, o *options, out *report) error {
+		dataDir := filepath.Join(o.work, "demo")
+		seeded, err := startServer(ctx, o, dataDir, "--demo")
+		if err != nil {
+			return err
+		}
+		seeded.stop()
+		// Somebody else keeps PostgreSQL and Redis running, so that the server's
+		// process tree is its own and its browser's.
+		lease, err := devstack.Use(ctx, devstack.Options{DataDir: dataDir, Postgres: true, Redis: true, Command: []string{o.binary}})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
+		s, err := startServer(ctx, o, dataDir)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		client, err := signIn(s, dataDir)
+		if err != nil {
+			return err
+		}
+		page, _, err := findPage(client, s.url)
+		if err != nil {
+			return err
+		}
+		if err := keepTen(ctx, client, lease.AdminURL, s.url+page); err != nil {
+			return fmt.Errorf("make a page of ten widgets: %w", err)
+		}
+		p := &printing{server: s, client: client, board: path.Base(page), out: out}
+		if p.db, err = sql.Open("pgx", lease.AdminURL); err != nil {
+			return err
+		}
+		defer p.db.Close()
+		return measure(p, ctx)
 	}
-	seeded.stop()
-	// Somebody else keeps PostgreSQL and Redis running, so that the server's
-	// process tree is its own and its browser's.
-	lease, err := devstack.Use(ctx, devstack.Options{DataDir: dataDir, Postgres: true, Redis: true, Command: []string{o.binary}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
-	s, err := startServer(ctx, o, dataDir)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	client, err := signIn(s, dataDir)
-	if err != nil {
-		return err
-	}
-	page, _, err := findPage(client, s.url)
-	if err != nil {
-		return err
-	}
-	if err := keepTen(ctx, client, lease.AdminURL, s.url+page); err != nil {
-		return fmt.Errorf("make a page of ten widgets: %w", err)
-	}
-	p := &printing{server: s, client: client, board: path.Base(page), out: out}
-	if p.db, err = sql.Open("pgx", lease.AdminURL); err != nil {
-		return err
-	}
-	defer p.db.Close()
-	if err := p.warm(ctx); err != nil {
-		return fmt.Errorf("documents: %w", err)
-	}
-	if err := p.scheduled(ctx); err != nil {
-		return fmt.Errorf("schedules: %w", err)
-	}
-	if err := p.enqueued(ctx); err != nil {
-		return fmt.Errorf("due schedules: %w", err)
-	}
-	return nil
 }
 
 type printing struct {

@@ -346,8 +346,8 @@ func (q *Queries) LedgerHand(ctx context.Context, tenantID uuid.UUID, deliveryID
 }
 
 const ledgerInsert = `-- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 `
 
 type LedgerInsertParams struct {
@@ -358,6 +358,7 @@ type LedgerInsertParams struct {
 	UserID      *uuid.UUID
 	Address     string
 	ChannelID   *uuid.UUID
+	OnlyRows    json.RawMessage
 }
 
 // LedgerInsert adds a line for one recipient of a run, once.
@@ -370,6 +371,7 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 		arg.UserID,
 		arg.Address,
 		arg.ChannelID,
+		arg.OnlyRows,
 	)
 	return err
 }
@@ -439,7 +441,7 @@ func (q *Queries) LedgerList(ctx context.Context, tenantID uuid.UUID, runs []uui
 }
 
 const ledgerListDue = `-- name: LedgerListDue :many
-SELECT delivery_id, user_id, address FROM report_deliveries
+SELECT delivery_id, user_id, address, only_rows FROM report_deliveries
 WHERE tenant_id = $1 AND run_id = $2 AND state = 'due' ORDER BY created_at, delivery_id
 `
 
@@ -447,6 +449,7 @@ type LedgerListDueRow struct {
 	DeliveryID uuid.UUID
 	UserID     *uuid.UUID
 	Address    string
+	OnlyRows   json.RawMessage
 }
 
 // LedgerListDue reads the lines of a run that wait for their content.
@@ -459,7 +462,12 @@ func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID u
 	var items []LedgerListDueRow
 	for rows.Next() {
 		var i LedgerListDueRow
-		if err := rows.Scan(&i.DeliveryID, &i.UserID, &i.Address); err != nil {
+		if err := rows.Scan(
+			&i.DeliveryID,
+			&i.UserID,
+			&i.Address,
+			&i.OnlyRows,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -492,7 +500,7 @@ func (q *Queries) LedgerOpening(ctx context.Context, tenantID uuid.UUID, deliver
 }
 
 const ledgerPicture = `-- name: LedgerPicture :one
-SELECT c.picture_key, r.due_at
+SELECT c.picture_key, c.key, c.name, r.due_at
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
@@ -502,15 +510,22 @@ ORDER BY r.due_at DESC, l.delivery_id DESC LIMIT 1
 
 type LedgerPictureRow struct {
 	PictureKey string
+	Key        string
+	Name       string
 	DueAt      time.Time
 }
 
-// LedgerPicture reads the newest picture of a schedule's report that somebody
-// was sent; no row where they were sent none, or it is kept no longer.
+// LedgerPicture reads the newest document of a schedule that somebody was sent,
+// with its picture; no row where they were sent none, or it is kept no longer.
 func (q *Queries) LedgerPicture(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID, userID uuid.UUID) (LedgerPictureRow, error) {
 	row := q.db.QueryRow(ctx, ledgerPicture, tenantID, scheduleID, userID)
 	var i LedgerPictureRow
-	err := row.Scan(&i.PictureKey, &i.DueAt)
+	err := row.Scan(
+		&i.PictureKey,
+		&i.Key,
+		&i.Name,
+		&i.DueAt,
+	)
 	return i, err
 }
 
@@ -726,7 +741,7 @@ func (q *Queries) RecipientKeep(ctx context.Context, arg RecipientKeepParams) er
 }
 
 const recipientList = `-- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
        (u.removed_at IS NOT NULL)::boolean AS removed
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
 LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
@@ -741,6 +756,7 @@ type RecipientListRow struct {
 	Address        string
 	ChannelID      *uuid.UUID
 	UnsubscribedAt *time.Time
+	OnlyRows       json.RawMessage
 	Name           string
 	Email          string
 	Removed        bool
@@ -763,6 +779,7 @@ func (q *Queries) RecipientList(ctx context.Context, tenantID uuid.UUID, schedul
 			&i.Address,
 			&i.ChannelID,
 			&i.UnsubscribedAt,
+			&i.OnlyRows,
 			&i.Name,
 			&i.Email,
 			&i.Removed,
@@ -788,6 +805,31 @@ func (q *Queries) RecipientSchedule(ctx context.Context, tenantID uuid.UUID, rec
 	var name string
 	err := row.Scan(&name)
 	return name, err
+}
+
+const recipientSetRows = `-- name: RecipientSetRows :exec
+UPDATE report_recipients SET only_rows = $1
+WHERE tenant_id = $2 AND schedule_id = $3 AND (user_id = $4 OR address <> '' AND lower(address) = lower($5))
+`
+
+type RecipientSetRowsParams struct {
+	OnlyRows   json.RawMessage
+	TenantID   uuid.UUID
+	ScheduleID uuid.UUID
+	UserID     *uuid.UUID
+	Address    string
+}
+
+// RecipientSetRows says which rows a person or an address is sent.
+func (q *Queries) RecipientSetRows(ctx context.Context, arg RecipientSetRowsParams) error {
+	_, err := q.db.Exec(ctx, recipientSetRows,
+		arg.OnlyRows,
+		arg.TenantID,
+		arg.ScheduleID,
+		arg.UserID,
+		arg.Address,
+	)
+	return err
 }
 
 const recipientUnsubscribe = `-- name: RecipientUnsubscribe :one

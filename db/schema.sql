@@ -1635,6 +1635,7 @@ CREATE TABLE public.report_deliveries (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     channel_id uuid,
     bounced_at timestamp with time zone,
+    only_rows jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text])))
 );
 
@@ -1649,6 +1650,7 @@ CREATE TABLE public.report_recipients (
     unsubscribed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     channel_id uuid,
+    only_rows jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT report_recipients_check CHECK ((((((user_id IS NOT NULL))::integer + ((address <> ''::text))::integer) + ((channel_id IS NOT NULL))::integer) = 1))
 );
 

@@ -88,7 +88,7 @@ func newPrintSite(t *testing.T) *printSite {
 	}))
 	t.Cleanup(server.Close)
 	s.origin = strings.TrimPrefix(server.URL, "http://")
-	printing := chromium.New(chromium.Config{Origin: s.origin, Timeout: 8 * time.Minute})
+	printing := chromium.New(chromium.Config{Origin: s.origin, Stage: PrintStage, Timeout: 8 * time.Minute})
 	t.Cleanup(func() { _ = printing.Close() })
 	s.deps.Renderer = testPrinter{printing}
 	s.Reports = reports.New(s.deps)

@@ -32,6 +32,7 @@ func (h schedules) routes(r chi.Router) {
 	r.Post("/schedules/{schedule}", handle(h.update))
 	r.Get("/schedules/{schedule}/edit", handle(h.edit))
 	r.Get("/schedules/{schedule}/preview", handle(h.preview))
+	r.Get("/schedules/{schedule}/document", handle(h.document))
 	r.Post("/schedules/{schedule}/{act}", handle(h.act))
 }
 
@@ -149,7 +150,7 @@ func (h schedules) read(r *http.Request) (f reports.ScheduleForm, err error) {
 		OnData: r.PostFormValue("trigger") == "data", OnlyIfRows: r.PostFormValue("only_if_rows") != "", ResendUnknown: r.PostFormValue("resend_unknown") != "",
 		LinkAbove: limit, Addresses: strings.FieldsFunc(r.PostFormValue("addresses"), func(c rune) bool { return c == '\n' || c == '\r' || c == ',' || c == ';' }),
 		Spec: reports.Spec{Format: reports.Format(strings.ToUpper(r.PostFormValue("format"))), Paper: reports.Paper(paper), Landscape: side == "landscape",
-			Filters: r.PostFormValue("filters")}}
+			Filters: r.PostFormValue("filters")}, Rows: r.PostFormValue("rows")}
 	for _, text := range r.PostForm["user"] {
 		id, err := ids.Parse[ids.User](text)
 		if err != nil {
@@ -205,6 +206,26 @@ func (h schedules) preview(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", reports.PNG.MediaType())
 	w.Header().Set("Cache-Control", "private, no-store")
 	_, _ = io.Copy(w, picture) // whoever went away gets no more
+	return nil
+}
+
+// document sends the document that the person was sent last, to be looked at.
+func (h schedules) document(w http.ResponseWriter, r *http.Request) error {
+	id, err := scheduleID(r)
+	if err != nil {
+		return err
+	}
+	body, name, err := h.Reports.OpenDocument(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	w.Header().Set("Content-Type", reports.PDF.MediaType())
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name}))
+	w.Header().Set("Cache-Control", "private, no-store")
+	if _, err := io.Copy(w, body); err != nil {
+		panic(http.ErrAbortHandler) // never a part that looks whole
+	}
 	return nil
 }
 

@@ -179,7 +179,7 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	var pages http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { pages.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	printing := chromium.New(chromium.Config{Origin: strings.TrimPrefix(server.URL, "http://"), Timeout: 8 * time.Minute})
+	printing := chromium.New(chromium.Config{Origin: strings.TrimPrefix(server.URL, "http://"), Stage: PrintStage, Timeout: 8 * time.Minute})
 	t.Cleanup(func() { _ = printing.Close() })
 	s.renderer = testPrinter{printing}
 	s.use(t, s.server.Port, time.Minute)
@@ -221,6 +221,11 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	if picture := reader.get(page + "/preview").want(http.StatusOK); picture.body != got["editor@example.com"][0].files["dashboard.png"] {
 		t.Errorf("another picture: %d bytes", len(picture.body))
 	}
+	if document := reader.get(page + "/document").want(http.StatusOK); document.body != got["editor@example.com"][0].files["Trading -b.pdf"] ||
+		document.header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(document.header.Get("Content-Disposition"), "inline") {
+		t.Errorf("another document: %d bytes, %v", len(document.body), document.header)
+	}
+	other.get(page + "/document").want(http.StatusGone)
 	other.get(page).want(http.StatusOK).shows(".schedule-preview", "Send a test to yourself").lacks(".schedule-preview img")
 	other.get(page + "/preview").want(http.StatusGone)
 	// What was made on the way is gone.

@@ -112,6 +112,11 @@ RETURNING schedule_id, owner_id, name, next_at::timestamptz AS due_at;
 INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id)
 VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address, sqlc.narg(channel_id)) ON CONFLICT DO NOTHING;
 
+-- RecipientSetRows says which rows a person or an address is sent.
+-- name: RecipientSetRows :exec
+UPDATE report_recipients SET only_rows = @only_rows
+WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND (user_id = sqlc.narg(user_id) OR address <> '' AND lower(address) = lower(@address));
+
 -- RecipientKeep removes those that are in none of the lists.
 -- name: RecipientKeep :exec
 DELETE FROM report_recipients WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id
@@ -120,7 +125,7 @@ DELETE FROM report_recipients WHERE tenant_id = @tenant_id AND schedule_id = @sc
 
 -- RecipientList reads those of some schedules, with what is known of each person.
 -- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
        (u.removed_at IS NOT NULL)::boolean AS removed
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
 LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
@@ -218,12 +223,12 @@ UPDATE report_contents SET key = '', picture_key = '' WHERE tenant_id = @tenant_
 
 -- LedgerInsert adds a line for one recipient of a run, once.
 -- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id)
-VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id)) ON CONFLICT DO NOTHING;
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows)
+VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id), @only_rows) ON CONFLICT DO NOTHING;
 
 -- LedgerListDue reads the lines of a run that wait for their content.
 -- name: LedgerListDue :many
-SELECT delivery_id, user_id, address FROM report_deliveries
+SELECT delivery_id, user_id, address, only_rows FROM report_deliveries
 WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due' ORDER BY created_at, delivery_id;
 
 -- LedgerSetRendered gives a line its content; 0 rows where it has one.
@@ -285,10 +290,10 @@ UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false,
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state;
 
--- LedgerPicture reads the newest picture of a schedule's report that somebody
--- was sent; no row where they were sent none, or it is kept no longer.
+-- LedgerPicture reads the newest document of a schedule that somebody was sent,
+-- with its picture; no row where they were sent none, or it is kept no longer.
 -- name: LedgerPicture :one
-SELECT c.picture_key, r.due_at
+SELECT c.picture_key, c.key, c.name, r.due_at
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id

@@ -154,6 +154,8 @@ func htmxConfig(nonce string) string {
 		// a form with errors is a 422. What has no fragment for its target is
 		// shown by app.js.
 		"noSwap": []int{204, 304},
+		// What a person opened stays open when its part of the page comes anew.
+		"morphIgnore": []string{"data-htmx-powered", "open"},
 	}
 	if nonce != "" {
 		config["inlineScriptNonce"] = nonce

@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,6 @@ import (
 type PrintProps struct {
 	Sheet *reports.Sheet
 	Brand Brand
-	Nonce string // of scripts and of the sheet's own style
 }
 
 func (p PrintProps) view() *dashboards.View { return p.Sheet.View }
@@ -46,8 +46,8 @@ func (p PrintProps) bodyClass() string {
 func (p PrintProps) style(ctx context.Context) string {
 	width, height := p.Sheet.Spec.Size()
 	foot := `font:400 8pt/1.4 "Inter Paper",sans-serif;color:#5F6C7B;border-top:.75pt solid #E2E6EB;vertical-align:top;padding-top:7pt;`
-	return fmt.Sprintf(`<style nonce=%q>@page{size:%gmm %gmm;margin:12mm 12mm 20mm;@bottom-left{content:%s;%stext-align:left;width:74%%}@bottom-right{content:%s;%stext-align:right;width:26%%}}.sheet{width:%dpx}</style>`,
-		p.Nonce, width, height, cssText(p.foot(ctx)), foot, p.pages(ctx), foot, p.Sheet.Spec.ContentWidth())
+	return fmt.Sprintf(`<style>@page{size:%gmm %gmm;margin:12mm 12mm 20mm;@bottom-left{content:%s;%stext-align:left;width:74%%}@bottom-right{content:%s;%stext-align:right;width:26%%}}.sheet{width:%dpx}</style>`,
+		width, height, cssText(p.foot(ctx)), foot, p.pages(ctx), foot, p.Sheet.Spec.ContentWidth())
 }
 
 // pages is "Page n of m" in CSS.
@@ -132,6 +132,10 @@ func (p PrintProps) scope(ctx context.Context) string {
 		} else if c.Summary != "" {
 			parts = append(parts, c.Label+" "+c.Summary)
 		}
+	}
+	locked := v.Locked()
+	for _, column := range slices.Sorted(maps.Keys(locked)) {
+		parts = append(parts, column+" "+strings.Join(locked[column], ", "))
 	}
 	for _, x := range v.Cross {
 		parts = append(parts, x.Field+" "+x.Text)

@@ -28,6 +28,9 @@ func PathSchedule(id string) string { return PathSchedules + "/" + id }
 
 func pathEditSchedule(id string) string { return PathSchedule(id) + "/edit" }
 
+// pathScheduleDocument is the document that the picture is of.
+func pathScheduleDocument(id string) string { return PathSchedule(id) + "/document" }
+
 // pathSchedulePreview is the picture of what the person was sent last.
 func pathSchedulePreview(id string) string { return PathSchedule(id) + "/preview" }
 

@@ -28,7 +28,7 @@ func (a *app) openReports(s *services, prints bool) error {
 	if err != nil {
 		return err
 	}
-	chromium := browser.New(browser.Config{Path: a.cfg.Browser, Origin: listener.Addr().String(), NoSandbox: a.cfg.BrowserSandbox == "off", Log: a.log})
+	chromium := browser.New(browser.Config{Path: a.cfg.Browser, Origin: listener.Addr().String(), Stage: handlers.PrintStage, NoSandbox: a.cfg.BrowserSandbox == "off", Log: a.log})
 	deps.Renderer = printer{chromium}
 	s.reports = reports.New(deps)
 	server := &http.Server{Handler: handlers.NewPrint(s.reports), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}

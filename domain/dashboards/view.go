@@ -474,6 +474,31 @@ func (v *View) locks(column string) bool {
 	return locked
 }
 
+// CanLock tells whether the viewer can have rows locked by a column, of one of
+// the dashboard's datasets or of what it looks up ("lookup.column"): only by one
+// whose values they see, since what is left tells of those.
+func (v *View) CanLock(column string) bool {
+	lookup, rest, _ := strings.Cut(column, ".")
+	for _, sc := range v.schemas {
+		if sc == nil {
+			continue
+		}
+		if c, ok := sc.ColumnByName(column); ok {
+			return !c.Masked
+		}
+		if target := sc.targets[lookup]; target != nil {
+			if c, ok := target.ColumnByName(rest); ok {
+				return !c.Masked
+			}
+		}
+	}
+	return false
+}
+
+// Locked are the columns that the viewer's rows are locked by, each with its
+// values, by name.
+func (v *View) Locked() map[string][]string { return v.actor.Locked }
+
 func (v *View) control(id, label, column string, dataset ids.Dataset, added bool) ControlView {
 	return ControlView{ID: id, Label: label, Column: column, Added: added, dataset: dataset}
 }

@@ -68,6 +68,8 @@ type Column struct {
 	Description string
 	// FormerNames are names that specs may still use.
 	FormerNames []string
+	// Masked tells that who asked sees something else than what is stored.
+	Masked bool
 
 	reading ingest.Reading // how the last load read it
 	addedIn int64

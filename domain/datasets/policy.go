@@ -398,6 +398,7 @@ func (d *Dataset) limit(actor access.Actor, rules []Rule) {
 	var columns []Column
 	for _, c := range d.Columns {
 		var shown bool
+		_, c.Masked = policy.Columns[c.ID]
 		if c.Column, shown = policy.Seen(c.Column); shown {
 			columns = append(columns, c)
 		}

@@ -128,7 +128,11 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 		}
 		take = "#sheet df-chart svg, #sheet df-map svg"
 	}
-	body, said, err := s.deps.Renderer.Render(ctx, Document{Path: PrintPath + token, Format: spec.Format, Width: spec.ContentWidth(), Height: 1200, Take: take})
+	height := 1200
+	if spec.Format == PDF {
+		height = 8 // nobody looks at the screen, so that as little as possible is painted on it
+	}
+	body, said, err := s.deps.Renderer.Render(ctx, Document{Path: PrintPath + token, Format: spec.Format, Width: spec.ContentWidth(), Height: height, Take: take})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
@@ -29,6 +30,8 @@ var (
 		"This person is no longer in the workspace, so nothing was sent.")
 	errUnsubscribed = apperr.Define(apperr.Conflict, "reports.unsubscribed",
 		"This person unsubscribed before the report was sent.")
+	errRowsGone = apperr.Define(apperr.Gone, "reports.rows_gone",
+		"The rows for this recipient are chosen by a column that is gone, or whose values the owner may no longer see. Edit the schedule.")
 	errNoRows = apperr.Define(apperr.Conflict, "reports.no_rows",
 		"No row matched, and the report is to be sent only if there is something in it.")
 	errFileGone = apperr.Define(apperr.Gone, "reports.sent_file_gone",
@@ -59,6 +62,14 @@ type ScheduleForm struct {
 	Users         []ids.User
 	Addresses     []string
 	Channels      []ids.Channel
+	// Rows say which rows single recipients are sent of those that they, or for an
+	// address the owner, see, a recipient a line: "ada@example.org: region = EMEA,
+	// APAC". What has a comma, a semicolon or spaces around it stands in quotes. Who
+	// is not named gets all.
+	Rows string
+
+	rowsOfUser    map[ids.User]Rows // once they are checked
+	rowsOfAddress map[string]Rows   // by address in small letters
 }
 
 // Schedule is a report that is sent again and again.
@@ -76,7 +87,8 @@ type Schedule struct {
 	Runs          []ScheduleRun // newest first
 	PreviewAt     time.Time     // of the picture that OpenPreview answers; zero for none
 
-	preview string // key of the picture
+	preview, document string // keys of the picture and of what it shows
+	documentName      string
 }
 
 // ScheduleRecipient is who gets it.
@@ -85,6 +97,7 @@ type ScheduleRecipient struct {
 	Channel      ids.Channel // zero for mail
 	Name         string      // the address where there is none
 	Address      string
+	Rows         Rows // all when empty
 	Unsubscribed bool
 	Left         bool // the workspace
 }
@@ -183,7 +196,7 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 		if err != nil && !db.IsNoRows(err) {
 			return fmt.Errorf("find picture: %w", err)
 		}
-		one.PreviewAt, one.preview = picture.DueAt, picture.PictureKey
+		one.PreviewAt, one.preview, one.document, one.documentName = picture.DueAt, picture.PictureKey, picture.Key, picture.Name
 		return nil
 	})
 	return one, err
@@ -202,17 +215,44 @@ func (s *Service) GetSchedule(ctx context.Context, actor access.Actor, id ids.Sc
 // Errors: access.forbidden, reports.schedule_not_found, reports.sent_file_gone,
 // dashboards.not_found.
 func (s *Service) OpenPreview(ctx context.Context, actor access.Actor, id ids.Schedule) (io.ReadCloser, error) {
-	one, err := s.schedule(ctx, actor, id)
+	one, err := s.previewed(ctx, actor, id)
 	if err != nil {
 		return nil, err
 	}
-	if one.preview == "" {
-		return nil, errFileGone
-	}
-	if _, err := s.deps.Dashboards.Get(ctx, actor, one.Dashboard); err != nil {
-		return nil, err
-	}
 	return s.deps.Blobs.Read(ctx, one.preview)
+}
+
+// OpenDocument reads the document that OpenPreview has the picture of, and
+// answers its file name.
+//
+// Errors: those of OpenPreview.
+func (s *Service) OpenDocument(ctx context.Context, actor access.Actor, id ids.Schedule) (body io.ReadCloser, name string, err error) {
+	one, err := s.previewed(ctx, actor, id)
+	if err != nil {
+		return nil, "", err
+	}
+	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.downloaded", Target: "schedule", ID: id.String(), Detail: map[string]any{"name": one.documentName}})
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	body, err = s.deps.Blobs.Read(ctx, one.document)
+	return body, one.documentName, err
+}
+
+// previewed reads a schedule of which there is something to look at, for
+// somebody who may still see the dashboard.
+func (s *Service) previewed(ctx context.Context, actor access.Actor, id ids.Schedule) (Schedule, error) {
+	one, err := s.schedule(ctx, actor, id)
+	if err != nil {
+		return one, err
+	}
+	if one.preview == "" {
+		return one, errFileGone
+	}
+	_, err = s.deps.Dashboards.Get(ctx, actor, one.Dashboard)
+	return one, err
 }
 
 // ListSchedules reads the actor's own by name, or all of the workspace for who
@@ -294,6 +334,12 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		}
 		if r.Name == "" {
 			r.Name = r.Address
+		}
+		if err := json.Unmarshal(row.OnlyRows, &r.Rows); err != nil {
+			return fmt.Errorf("read recipient %s: %w", row.RecipientID, err)
+		}
+		if len(r.Rows) > 0 {
+			one.ScheduleForm.Rows += r.Address + ": " + r.Rows.String() + "\n"
 		}
 		one.Recipients = append(one.Recipients, r)
 	}

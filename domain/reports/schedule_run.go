@@ -149,10 +149,10 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 
 // openLedger writes a line for each recipient, once.
 func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
-	insert := func(recipient, user *uuid.UUID, address string, channel *uuid.UUID) error {
+	insert := func(recipient, user *uuid.UUID, address string, channel *uuid.UUID, rows []byte) error {
 		line := ids.New[ids.Delivery]().UUID()
 		err := tx.LedgerInsert(ctx, db.LedgerInsertParams{TenantID: tx.TenantID, DeliveryID: line, RunID: r.RunID,
-			RecipientID: recipient, UserID: user, Address: address, ChannelID: channel})
+			RecipientID: recipient, UserID: user, Address: address, ChannelID: channel, OnlyRows: rows})
 		if err != nil {
 			return fmt.Errorf("open ledger: %w", err)
 		}
@@ -170,7 +170,7 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if err != nil {
 			return fmt.Errorf("read person: %w", err)
 		}
-		return insert(nil, r.AskedBy, row.Email, nil)
+		return insert(nil, r.AskedBy, row.Email, nil, Rows{}.encode())
 	}
 	rows, err := tx.RecipientList(ctx, tx.TenantID, []uuid.UUID{r.ScheduleID})
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if row.ChannelID != nil {
 			address = row.Name
 		}
-		if err := insert(&row.RecipientID, row.UserID, address, row.ChannelID); err != nil {
+		if err := insert(&row.RecipientID, row.UserID, address, row.ChannelID, row.OnlyRows); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,7 @@ func (s *Service) fixMoment(ctx context.Context, tenant uuid.UUID, r *run) error
 }
 
 // bindFor opens what a recipient sees: a person as themselves, an address as
-// the owner sees it.
+// the owner sees it, and of that the rows that the schedule leaves them.
 func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line db.LedgerListDueRow) (*dashboards.View, []*dashboards.Plan, Spec, error) {
 	actor, spec := r.owner, r.spec
 	if line.UserID != nil {
@@ -229,6 +229,16 @@ func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line d
 			return nil, nil, spec, err
 		}
 	}
+	var rows Rows
+	if err := json.Unmarshal(line.OnlyRows, &rows); err != nil {
+		return nil, nil, spec, fmt.Errorf("read rows of recipient: %w", err)
+	}
+	for column := range rows {
+		if !r.view.CanLock(column) { // all would be kept back, without a word
+			return nil, nil, spec, errRowsGone
+		}
+	}
+	actor.Locked = rows
 	v, plans, err := s.bind(ctx, actor, ids.Dashboard(r.schedule.DashboardID), &spec)
 	return v, plans, spec, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -45,7 +46,7 @@ func (s *Service) CreateSchedule(ctx context.Context, actor access.Actor, f Sche
 			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.scheduled", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"dashboard": f.Dashboard.String(), "when": f.When, "addresses": f.Addresses}})
+			Detail: map[string]any{"dashboard": f.Dashboard.String(), "when": f.When, "addresses": f.Addresses, "rows": f.Rows}})
 	})
 }
 
@@ -89,7 +90,7 @@ func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids
 			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.schedule_changed", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"when": f.When, "addresses": f.Addresses}})
+			Detail: map[string]any{"when": f.When, "addresses": f.Addresses, "rows": f.Rows}})
 	})
 }
 
@@ -170,6 +171,11 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 	} else if n > maxRecipients {
 		fields["users"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
 	}
+	if text, err := s.checkRows(ctx, actor, v, f); err != nil {
+		return c, err
+	} else if text != "" {
+		fields["rows"] = text
+	}
 	for _, id := range f.Users {
 		if _, err := s.deps.Tenants.GetActor(ctx, actor.TenantID, id); err != nil {
 			fields["users"] = "One of these people is not in the workspace."
@@ -182,6 +188,39 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 		return c, fmt.Errorf("encode schedule: %w", err)
 	}
 	return c, nil
+}
+
+// checkRows says what is wrong with the rows that recipients are sent; "" for
+// nothing. v is the dashboard as the owner sees it.
+func (s *Service) checkRows(ctx context.Context, actor access.Actor, v *dashboards.View, f *ScheduleForm) (string, error) {
+	f.rowsOfUser, f.rowsOfAddress = map[ids.User]Rows{}, map[string]Rows{}
+	all, err := parseRows(f.Rows)
+	if err != nil {
+		return apperr.Describe(err).Sentence, nil
+	}
+	if len(all) == 0 || v == nil {
+		return "", nil
+	}
+	members, err := s.ListMembers(ctx, actor)
+	if err != nil {
+		return "", err
+	}
+	for who, rows := range all {
+		i := slices.IndexFunc(members, func(m Member) bool { return strings.EqualFold(m.Email, who) && slices.Contains(f.Users, m.ID) })
+		if i >= 0 {
+			f.rowsOfUser[members[i].ID] = rows
+		} else if slices.ContainsFunc(f.Addresses, func(a string) bool { return strings.EqualFold(a, who) }) {
+			f.rowsOfAddress[who] = rows
+		} else {
+			return fmt.Sprintf("%.80s is not among the recipients.", who), nil
+		}
+		for column := range rows {
+			if !v.CanLock(column) {
+				return fmt.Sprintf("The dashboard's data has no column “%.80s” whose values you see.", column), nil
+			}
+		}
+	}
+	return "", nil
 }
 
 func cleanAddresses(list []string) []string {
@@ -225,25 +264,31 @@ func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule,
 	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels}); err != nil {
 		return fmt.Errorf("remove recipients: %w", err)
 	}
-	insert := func(user *uuid.UUID, address string, channel *uuid.UUID) error {
+	insert := func(user *uuid.UUID, address string, channel *uuid.UUID, rows Rows) error {
 		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
 			UserID: user, Address: address, ChannelID: channel}); err != nil {
 			return fmt.Errorf("insert recipient: %w", err)
 		}
+		if channel != nil {
+			return nil
+		}
+		if err := tx.RecipientSetRows(ctx, db.RecipientSetRowsParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), UserID: user, Address: address, OnlyRows: rows.encode()}); err != nil {
+			return fmt.Errorf("set rows of recipient: %w", err)
+		}
 		return nil
 	}
 	for i := range users {
-		if err := insert(&users[i], "", nil); err != nil {
+		if err := insert(&users[i], "", nil, f.rowsOfUser[f.Users[i]]); err != nil {
 			return err
 		}
 	}
 	for i := range channels {
-		if err := insert(nil, "", &channels[i]); err != nil {
+		if err := insert(nil, "", &channels[i], nil); err != nil {
 			return err
 		}
 	}
 	for _, address := range f.Addresses {
-		if err := insert(nil, address, nil); err != nil {
+		if err := insert(nil, address, nil, f.rowsOfAddress[strings.ToLower(address)]); err != nil {
 			return err
 		}
 	}

@@ -43,6 +43,11 @@ type Config struct {
 	Path string
 	// Origin is "127.0.0.1:8123", where Host is found. Required.
 	Origin string
+	// Stage is the path of a page that a tab opens before it has a document, so
+	// that only the document itself is waited for. It calls dataflowReady when it
+	// can take one, and offers dataflowShow, which is called with the document's
+	// path. Without it a tab opens the document.
+	Stage string
 	// NoSandbox lets the browser run without its sandbox.
 	NoSandbox bool
 	// Dir is where profiles are made: short, as sockets lie below it, and
@@ -121,7 +126,7 @@ func (b *Browser) Print(ctx context.Context, p Page) (Printed, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
-	printed, err := in.print(limited, p)
+	printed, err := b.print(limited, in, p)
 	stuck := limited.Err() != nil
 	b.release(in, stuck)
 	switch {
@@ -131,10 +136,19 @@ func (b *Browser) Print(ctx context.Context, p Page) (Printed, error) {
 		return Printed{}, ctx.Err()
 	case stuck:
 		return Printed{}, ErrTimeout.Wrap(err)
-	case in.dead():
+	case in.dead() || errors.Is(err, context.Canceled): // the browser ended, or the tab
 		return Printed{}, ErrCrashed.Wrap(err)
 	}
 	return Printed{}, fmt.Errorf("print: %w", err)
+}
+
+func (b *Browser) print(ctx context.Context, in *instance, p Page) (Printed, error) {
+	t, err := b.tab(ctx, in)
+	if err != nil {
+		return Printed{}, err
+	}
+	b.prepare(in)
+	return t.print(ctx, p, b.cfg.Stage != "")
 }
 
 // acquire answers the running browser, or starts one.

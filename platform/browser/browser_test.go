@@ -137,6 +137,78 @@ func TestTheBrowserIsWalledOff(t *testing.T) {
 	}
 }
 
+// A tab that opened the stage before there was a document shows one, and the
+// next document finds nothing of it.
+func TestDocumentsAreBroughtToTheStage(t *testing.T) {
+	t.Parallel()
+	b := openStage(t)
+	for _, want := range []string{"a after nothing", "b after nothing", "c after nothing"} {
+		printed, err := b.Print(t.Context(), pdf("/"+want[:1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if printed.Said != want || !strings.HasPrefix(string(printed.Body), "%PDF-") {
+			t.Errorf("the page said %q, want %q", printed.Said, want)
+		}
+	}
+	if _, err := b.Print(t.Context(), pdf("/refused")); err == nil {
+		t.Error("a page that was refused is printed")
+	}
+}
+
+// A spare tab whose process ends costs no more than the document that it was
+// opened for.
+func TestASpareTabThatDied(t *testing.T) {
+	t.Parallel()
+	b := openStage(t)
+	if _, err := b.Print(t.Context(), pdf("/a")); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	spare := b.current.spare
+	b.mu.Unlock()
+	<-spare.done
+	killed := 0
+	stats, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range stats {
+		group, name := processOf(filepath.Dir(path))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && group == b.current.pid && strings.Contains(name, "--type=renderer") && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Fatal("no renderer found")
+	}
+	if _, err := b.Print(t.Context(), pdf("/b")); err != nil && !errors.Is(err, ErrCrashed) {
+		t.Errorf("got %v, want browser.crashed or a document", err)
+	}
+	if _, err := b.Print(t.Context(), pdf("/c")); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+// openStage opens a browser with a stage that says which document it shows, and
+// what it showed before.
+func openStage(t *testing.T) *Browser {
+	t.Helper()
+	s := newSite(t)
+	s.Config.Handler.(*http.ServeMux).HandleFunc("/stage", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<script>
+let before = "nothing";
+window.dataflowShow = async (path) => {
+  if (path === "/refused") throw new Error("refused");
+  const said = path.slice(1) + " after " + before;
+  before = document.body.textContent = path;
+  await window.dataflowReady(said);
+};
+window.dataflowReady("");
+</script>`))
+	})
+	return open(t, s, func(c *Config) { c.Stage = "/stage" })
+}
+
 func processOf(dir string) (group int, commandLine string) {
 	stat, _ := os.ReadFile(filepath.Join(dir, "stat"))
 	text := string(stat)

@@ -31,6 +31,56 @@ type instance struct {
 	// Of the Browser, under its lock.
 	tabs, printed int
 	retired       bool
+	spare         *spare
+}
+
+// spare is a tab that is opened before there is a document for it.
+type spare struct {
+	done chan struct{}
+	tab  *tab
+	err  error
+}
+
+// prepare opens the tab of the next document, unless there is one.
+func (b *Browser) prepare(in *instance) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if in.spare != nil || in.retired {
+		return
+	}
+	next := &spare{done: make(chan struct{})}
+	in.spare = next
+	go func() {
+		defer close(next.done)
+		ctx, cancel := context.WithTimeout(in.root, b.cfg.Timeout)
+		defer cancel()
+		next.tab, next.err = in.open(ctx, b.cfg.Stage)
+	}()
+}
+
+// tab answers the spare tab, or a new one where there is none.
+func (b *Browser) tab(ctx context.Context, in *instance) (*tab, error) {
+	b.mu.Lock()
+	next := in.spare
+	in.spare = nil
+	b.mu.Unlock()
+	if next == nil {
+		return in.open(ctx, b.cfg.Stage)
+	}
+	select {
+	case <-next.done:
+	case <-ctx.Done():
+		go func() {
+			if <-next.done; next.err == nil {
+				next.tab.close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+	if next.err != nil || next.tab.ctx.Err() != nil { // it crashed while it waited
+		return in.open(ctx, b.cfg.Stage)
+	}
+	return next.tab, nil
 }
 
 func (in *instance) dead() bool { return in.root.Err() != nil }

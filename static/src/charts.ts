@@ -42,13 +42,14 @@ import { type Theme, theme } from "./theme.ts";
 // would put every part into what all pages load.
 use([bars, heatmap, lines, pie, grid, tooltip, canvas]);
 
-type Part = "points" | "trees" | "radar" | "notes";
+type Part = "points" | "trees" | "radar" | "notes" | "paper";
 
 const parts: Record<Part, () => Promise<{ extensions: Parameters<typeof use>[0] }>> = {
   points: () => import("./parts/points.ts"),
   trees: () => import("./parts/trees.ts"),
   radar: () => import("./parts/radar.ts"),
   notes: () => import("./parts/notes.ts"),
+  paper: () => import("./parts/paper.ts"),
 };
 
 const partOf: Record<string, Part> = {
@@ -64,13 +65,18 @@ const partOf: Record<string, Part> = {
 const loaded = new Map<Part, Promise<void> | true>();
 
 /** What an option needs that is not here yet; undefined where all is. */
-function missingParts(option: Option): Promise<unknown> | undefined {
-  const wanted = new Set<Part>();
+function missingParts(option: Option, paper: boolean): Promise<unknown> | undefined {
+  const wanted = new Set<Part>(paper ? ["paper"] : []);
   for (const series of list(option["series"])) {
     const part = partOf[String(series["type"])];
     if (part) wanted.add(part);
     if (series["markLine"]) wanted.add("notes");
   }
+  return load(wanted);
+}
+
+/** Loads parts before a chart asks for them; undefined where all are here. */
+export function load(wanted: Iterable<Part> = Object.keys(parts) as Part[]): Promise<unknown> | undefined {
   const waits: Promise<void>[] = [];
   for (const part of wanted) {
     let state = loaded.get(part);
@@ -179,7 +185,6 @@ export class Chart extends HTMLElement {
   #stopTheme: (() => void) | undefined;
   #text = "";
   #at = -1;
-  #svg = false;
 
   connectedCallback(): void {
     this.#ended = new AbortController();
@@ -188,6 +193,7 @@ export class Chart extends HTMLElement {
     this.#read();
     this.#resize = new ResizeObserver(([entry]) => this.#fit(entry?.contentRect));
     this.#resize.observe(this);
+    if (this.#paper()) return; // where nobody points, and nothing is morphed
     this.#watch = new MutationObserver(() => this.#keep());
     this.#watch.observe(this, { childList: true, characterData: true, subtree: true, attributes: true, attributeFilter: ["role", "tabindex"] });
     this.#stopTheme = onThemeChange(() => this.#retheme());
@@ -242,14 +248,6 @@ export class Chart extends HTMLElement {
     this.#listen(orphan.chart);
   }
 
-  /** The SVG renderer is loaded where it is wanted. */
-  async #loadRenderer(): Promise<void> {
-    const { SVGRenderer } = await import("./svg.ts");
-    use([SVGRenderer]);
-    this.#svg = true;
-    this.#draw();
-  }
-
   /** A morph takes away what the server did not send: it is put back before
    * anybody sees that, and new data is drawn. */
   #keep(): void {
@@ -287,7 +285,10 @@ export class Chart extends HTMLElement {
     const chart = this.#chart;
     if (size.width === 0 || size.height === 0) return;
     if (!chart) this.#draw();
-    else if (chart.getWidth() !== size.width || chart.getHeight() !== size.height) chart.resize(size);
+    else if (chart.getWidth() !== size.width || chart.getHeight() !== size.height) {
+      chart.resize(size);
+      if (this.#paper()) this.#settle(chart);
+    }
   }
 
   /** Draws, together with all that are to be drawn at the same time. */
@@ -327,11 +328,7 @@ export class Chart extends HTMLElement {
     const drawing = this.#drawing;
     const size = { width: this.clientWidth, height: this.clientHeight };
     if (!drawing || size.width === 0 || size.height === 0) return undefined;
-    if (this.#paper() && !this.#svg) {
-      void this.#loadRenderer();
-      return undefined;
-    }
-    const waits = missingParts(drawing.option);
+    const waits = missingParts(drawing.option, this.#paper());
     if (waits) {
       void waits.then(() => this.#draw());
       return undefined;
@@ -342,13 +339,20 @@ export class Chart extends HTMLElement {
   #carryOut({ size, option, theme }: Plan): void {
     const chart = this.#chart ?? this.#start(size, theme);
     chart.setOption(option, { replaceMerge: ["series", "xAxis", "yAxis", "grid", "radar"] });
+    if (this.#paper()) this.#settle(chart);
+  }
+
+  /** What stands on paper does not wait for a frame, and none comes after it. */
+  #settle(chart: ECharts): void {
+    chart.getZr().flush();
+    chart.getZr().animation.stop();
   }
 
   #start(size: Size, theme: Theme | undefined): ECharts {
     const box = document.createElement("div");
     box.className = "chart-box";
     this.append(box);
-    const chart = init(box, theme, { renderer: this.#svg ? "svg" : "canvas", ...size });
+    const chart = init(box, theme, { renderer: this.#paper() ? "svg" : "canvas", ...size });
     this.#box = box;
     this.#chart = chart;
     this.#listen(chart);
@@ -356,7 +360,7 @@ export class Chart extends HTMLElement {
   }
 
   #listen(chart: ECharts): void {
-    chart.on(this.#svg ? "finished" : "rendered", () => this.dispatchEvent(new Event("df:drawn", { bubbles: true })));
+    chart.on(this.#paper() ? "finished" : "rendered", () => this.dispatchEvent(new Event("df:drawn", { bubbles: true })));
     chart.on("click", (event) => {
       const point = event as unknown as Point & { event?: { event?: MouseEvent } };
       this.#send(this.#mark(point), point.event?.event?.shiftKey ?? false);

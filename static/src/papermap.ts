@@ -1,6 +1,6 @@
 // <df-map> on paper: the map of map.ts as SVG, sharp at any size, drawn at once
 // and without WebGL. It says df:drawn (bubbling) once it stands, or df:failed.
-import { geoMercator, geoPath } from "d3-geo";
+import { geoIdentity, geoPath } from "d3-geo";
 import Supercluster from "supercluster";
 import { ramp } from "./colour.ts";
 import { areas, arc, bySize, type Bounds, colourOf, extent, loadShapes, type MapData, type Position, room, type Shapes } from "./mapdata.ts";
@@ -12,6 +12,69 @@ const tile = 512;
 const maxZoom = 8;
 
 type Attributes = Record<string, string | number>;
+
+/** A place in the plane of a Mercator map at scale 1, south and east positive.
+ * Straight lines on it are those of MapLibre. */
+function flat([lon = 0, lat = 0]: GeoJSON.Position): Position {
+  const rad = Math.PI / 180;
+  return [lon * rad, -Math.asinh(Math.tan(Math.max(-mostNorth, Math.min(lat, mostNorth)) * rad))];
+}
+
+/** Where a square Mercator map of the world ends. */
+const mostNorth = 85.051129;
+
+/** A polygon or line in that plane, with its bounds. */
+interface Part {
+  geometry: GeoJSON.Polygon | GeoJSON.LineString;
+  bounds: Bounds;
+}
+
+const known = new WeakMap<object, Part[]>();
+
+/** The parts of a shape, worked out once. */
+function partsOf(shape: GeoJSON.GeoJSON): Part[] {
+  let parts = known.get(shape);
+  if (!parts) known.set(shape, (parts = flatten(shape)));
+  return parts;
+}
+
+function flatten(shape: GeoJSON.GeoJSON): Part[] {
+  switch (shape.type) {
+    case "FeatureCollection":
+      return shape.features.flatMap(flatten);
+    case "Feature":
+      return flatten(shape.geometry);
+    case "GeometryCollection":
+      return shape.geometries.flatMap(flatten);
+    case "MultiPolygon":
+      return shape.coordinates.map((polygon) => part({ type: "Polygon", coordinates: polygon.map((ring) => ring.map(flat)) }));
+    case "Polygon":
+      return [part({ type: "Polygon", coordinates: shape.coordinates.map((ring) => ring.map(flat)) })];
+    case "MultiLineString":
+      return shape.coordinates.map((line) => part({ type: "LineString", coordinates: line.map(flat) }));
+    case "LineString":
+      return [part({ type: "LineString", coordinates: shape.coordinates.map(flat) })];
+    default:
+      return [];
+  }
+}
+
+function part(geometry: Part["geometry"]): Part {
+  const bounds: Bounds = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x = 0, y = 0] of geometry.type === "Polygon" ? (geometry.coordinates[0] ?? []) : geometry.coordinates) {
+    if (x < bounds[0]) bounds[0] = x;
+    if (y < bounds[1]) bounds[1] = y;
+    if (x > bounds[2]) bounds[2] = x;
+    if (y > bounds[3]) bounds[3] = y;
+  }
+  return { geometry, bounds };
+}
+
+/** Land and borders, worked out before there is a map. */
+export const ready = loadShapes().then((shapes) => {
+  for (const shape of [shapes.land, shapes.borders, shapes.states]) partsOf(shape);
+});
+ready.catch(() => undefined); // the maps say so
 
 class PaperMap extends HTMLElement {
   connectedCallback(): void {
@@ -60,10 +123,15 @@ class Picture {
     const padding = this.#width > 400 ? 28 : 16;
     const { scale, translate } = fit(extent(data, this.#areas), this.#width, this.#height, padding);
     this.#zoom = Math.log2((scale * 2 * Math.PI) / tile);
-    const projection = geoMercator().scale(scale).translate(translate).clipExtent([[0, 0], [this.#width, this.#height]]);
-    const draw = geoPath(projection).digits(1);
-    this.#project = (at) => projection(at) ?? [NaN, NaN];
-    this.#path = (shape) => draw(shape as never) ?? "";
+    const [left, top] = translate;
+    this.#project = (at) => {
+      const [x, y] = flat(at);
+      return [left + scale * x, top + scale * y];
+    };
+    const draw = geoPath(geoIdentity().scale(scale).translate(translate).clipExtent([[0, 0], [this.#width, this.#height]])).digits(1);
+    const shown = ({ bounds: [west, north, east, south] }: Part): boolean =>
+      left + scale * west < this.#width && left + scale * east > 0 && top + scale * north < this.#height && top + scale * south > 0;
+    this.#path = (shape) => draw({ type: "GeometryCollection", geometries: partsOf(shape).filter(shown).map(({ geometry }) => geometry) }) ?? "";
   }
 
   draw(labels: number): void {
@@ -71,9 +139,10 @@ class Picture {
     const { land, borders, states } = this.#shapes;
     const line = { fill: "none", stroke: css("--map-line"), "stroke-width": 0.75 };
     this.#add("rect", { width: this.#width, height: this.#height, fill: css("--map-water") });
-    this.#add("path", { d: this.#path(land), fill: css("--map-land") });
+    const coast = this.#path(land);
+    this.#add("path", { d: coast, fill: css("--map-land") });
     if (this.#data.layer === "areas") this.#drawAreas(css("--color-base-100"));
-    this.#add("path", { d: this.#path(land), ...line });
+    this.#add("path", { d: coast, ...line });
     this.#add("path", { d: this.#path(borders), ...line });
     this.#add("path", { d: this.#path(states), ...line, "stroke-width": 0.5, opacity: 0.8 });
     switch (this.#data.layer) {
@@ -232,10 +301,8 @@ function between(x: number, ...points: [number, number][]): number {
 /** Scale and place of a Mercator map that shows the bounds, no nearer than
  * maxZoom. */
 function fit(bounds: Bounds, width: number, height: number, padding: number): { scale: number; translate: Position } {
-  const unit = geoMercator().scale(1).translate([0, 0]);
-  const corner = (lon: number, lat: number): Position => unit([lon, lat]) ?? [0, 0];
   const [west, south, east, north] = bounds.some(Number.isNaN) ? (areas["world"] as Bounds) : bounds;
-  const [[left, bottom], [right, top]] = [corner(west, south), corner(east, north)];
+  const [[left, bottom], [right, top]] = [flat([west, south]), flat([east, north])];
   const scale = Math.min((width - 2 * padding) / (right - left), (height - 2 * padding) / (bottom - top), (tile * 2 ** maxZoom) / (2 * Math.PI));
   return { scale, translate: [width / 2 - (scale * (left + right)) / 2, height / 2 - (scale * (top + bottom)) / 2] };
 }

@@ -1,14 +1,18 @@
-// The print page: waits until fonts, images, charts and maps stand, then tells
-// the browser that prints it by window.dataflowReady({failed}), once, with the
-// widgets whose drawing went wrong. Those show a sentence instead.
+// The print page. It opens without a sheet (PrintStage) and makes ready what any
+// sheet needs: scripts, fonts, shapes of maps. Then window.dataflowShow brings a
+// sheet (PrintPage) in, and once its fonts, images, charts and maps stand, the
+// browser that prints it is told by window.dataflowReady({failed}) which widgets
+// went wrong. Those show a sentence instead.
 declare global {
   interface Window {
-    /** Given by platform/browser; absent where a person opens the page. */
+    /** Given by platform/browser: called once the stage is ready, and once the sheet is. */
     dataflowReady?: (said: string) => Promise<void>;
+    /** Shows the sheet of a path, once. */
+    dataflowShow?: (path: string) => Promise<void>;
   }
 }
 
-const waiting = new Set<Element>(document.querySelectorAll("df-chart, df-map"));
+const waiting = new Set<Element>();
 const failed = new Set<string>();
 let settle: () => void = () => undefined;
 const drawn = new Promise<void>((resolve) => {
@@ -41,13 +45,38 @@ document.addEventListener("df:failed", (event) => fail(event.target as Element))
 window.addEventListener("error", failRest);
 window.addEventListener("unhandledrejection", failRest);
 
-async function start(): Promise<void> {
-  // Charts measure texts: the fonts have to be there first.
-  await document.fonts.ready;
-  const modules: Promise<unknown>[] = [];
-  if (document.querySelector("df-chart")) modules.push(import("./charts.ts"));
-  if (document.querySelector("df-map")) modules.push(import("./papermap.ts"));
-  await Promise.all(modules);
+/** Charts measure texts: the fonts have to be there before them. */
+async function prepare(): Promise<void> {
+  const family = getComputedStyle(document.body).fontFamily;
+  const weights = [400, 500, 600].map((weight) => document.fonts.load(`${weight} 12px ${family}`));
+  const charts = import("./charts.ts").then(({ load }) => load());
+  const maps = import("./papermap.ts").then(({ ready }) => ready).catch(() => undefined); // they say themselves what is wrong
+  await Promise.all([...weights, charts, maps]);
+  window.dataflowShow = show;
+  await window.dataflowReady?.("");
+}
+
+async function show(path: string): Promise<void> {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`the sheet was refused: ${answer.status}`);
+  // Scripts of a parsed document do not run; its style sheets are ours to add.
+  const sheet = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.documentElement.lang = sheet.documentElement.lang;
+  document.title = sheet.title;
+  for (const style of sheet.querySelectorAll("head style")) {
+    const own = new CSSStyleSheet();
+    own.replaceSync(style.textContent ?? "");
+    document.adoptedStyleSheets.push(own);
+    style.remove();
+  }
+  document.body.className = sheet.body.className;
+  document.head.append(...sheet.head.querySelectorAll("script[type='application/json']"));
+  for (const element of sheet.querySelectorAll("df-chart, df-map")) waiting.add(element);
+  document.body.replaceChildren(...sheet.body.childNodes);
+  void finish();
+}
+
+async function finish(): Promise<void> {
   // A drawing without room would never come.
   for (const element of [...waiting]) if (element.clientWidth === 0 || element.clientHeight === 0) fail(element);
   if (waiting.size === 0) settle();
@@ -57,6 +86,6 @@ async function start(): Promise<void> {
   await window.dataflowReady?.(JSON.stringify({ failed: [...failed] }));
 }
 
-void start();
+void prepare();
 
 export {};
