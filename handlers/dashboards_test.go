@@ -222,7 +222,7 @@ func TestKeptPageIsTheSamePage(t *testing.T) {
 	}
 	// Without the broken widget nothing is waited for.
 	op := dashboards.Operation{ID: uuid.New(), Path: "/widgets/gone", Before: mustJSON(t, s.board.Config.Widgets["gone"])}
-	if _, err := s.Dashboards.Apply(t.Context(), s.editor(), s.board.ID, 1, []dashboards.Operation{op}); err != nil {
+	if _, err := s.Dashboards.Edit(t.Context(), s.editor(), s.board.ID, dashboards.Edit{Rev: 1, Operations: []dashboards.Operation{op}, Strict: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Dashboards.Publish(t.Context(), s.editor(), s.board.ID, 0, ""); err != nil {
@@ -727,7 +727,7 @@ func TestKeptPageIsOnlyForWhoMaySeeIt(t *testing.T) {
 func BenchmarkKeptPage(b *testing.B) {
 	s := newBoardSite(b)
 	op := dashboards.Operation{ID: uuid.New(), Path: "/widgets/gone", Before: mustJSON(b, s.board.Config.Widgets["gone"])}
-	if _, err := s.Dashboards.Apply(b.Context(), s.editor(), s.board.ID, 1, []dashboards.Operation{op}); err != nil {
+	if _, err := s.Dashboards.Edit(b.Context(), s.editor(), s.board.ID, dashboards.Edit{Rev: 1, Operations: []dashboards.Operation{op}, Strict: true}); err != nil {
 		b.Fatal(err)
 	}
 	for name, path := range map[string]string{"page": "", "widget": "/widgets/sum"} {

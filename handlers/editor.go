@@ -140,15 +140,9 @@ func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if body.Mode == "merge" {
-		edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, ChangeID: body.ChangeID, Operations: body.Operations})
-		return answerEdit(w, edited, err)
-	}
-	changed, err := h.Dashboards.Apply(r.Context(), actor(r), id, body.Rev, body.Operations)
-	if err != nil {
-		return err
-	}
-	return renderJSON(w, http.StatusOK, map[string]any{"rev": changed.Rev})
+	edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, ChangeID: body.ChangeID, Operations: body.Operations,
+		Strict: body.Mode != "merge"})
+	return answerEdit(w, edited, err)
 }
 
 func answerEdit(w http.ResponseWriter, edited dashboards.Edited, err error) error {

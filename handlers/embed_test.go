@@ -239,7 +239,7 @@ func TestEmbeddedDashboardShowsItsRows(t *testing.T) {
 		t.Error("the token is in an address")
 	}
 	for _, part := range []string{"", "/widgets/sum", "/widgets/bars", "/widgets/bars/table", "/widgets/table/table", "/widgets/place/table", "/filters/region/values?q=", "/filters/city/values?q=N",
-		"/filters/code", "/widgets/bars/data.csv", "/widgets/table/data.csv", "/widgets/line/data.csv?bom=1", "/widgets/max"} {
+		"/filters/city", "/widgets/bars/data.csv", "/widgets/table/data.csv", "/widgets/line/data.csv?bom=1", "/widgets/max"} {
 		got := s.asked(t, m.Token, s.board(part)).want(http.StatusOK)
 		got.lacksAll(part, append([]string{"dataflow", "set-cookie"}, northern...)...)
 	}
@@ -526,6 +526,68 @@ func TestComponentIsForOtherSites(t *testing.T) {
 	again.lacksAll("the frame", "dataflow")
 	if strings.Contains(again.header.Get("Content-Security-Policy"), "frame-ancestors") || again.header.Get("X-Frame-Options") != "" {
 		t.Error("it can't be framed")
+	}
+}
+
+// hasOwnFiltersOnly wants whoever looks from outside to have the filters that the
+// author made, and those alone: columns are neither offered, nor listed, nor do
+// they narrow a figure.
+func hasOwnFiltersOnly(t testing.TB, get func(path string) answer, board, own string, columns ...string) {
+	t.Helper()
+	get(board + "/filters/" + own).want(http.StatusOK)
+	get(board + "/filters/" + own + "/values").want(http.StatusOK)
+	cells := func(path string) string { return get(path).want(http.StatusOK).page.Find("tbody").Text() }
+	sum, rows := get(board+"/widgets/sum").want(http.StatusOK).body, cells(board+"/widgets/table/table")
+	for _, column := range columns {
+		for _, part := range []string{"", "/values", "/values?q=1"} {
+			get(board + "/filters/" + column + part).want(http.StatusNotFound).refuses("dashboards.filter_not_found")
+		}
+		for _, choice := range []string{"f." + column + "=1", "t." + column + "=1", "lo." + column + "=1", "hi." + column + "=1"} {
+			if got := get(board + "/widgets/sum?" + choice).want(http.StatusOK); got.body != sum {
+				t.Errorf("%s changes the figure to %s", choice, got.body)
+			}
+			if got := cells(board + "/widgets/table/table?" + choice); got != rows || rows == "" {
+				t.Errorf("%s changes the rows to %s", choice, got)
+			}
+		}
+	}
+}
+
+// Whoever looks by a token or a public link filters by what the author made a
+// filter of, members by every column.
+func TestVisitorsHaveTheFiltersOfTheDashboardAlone(t *testing.T) {
+	t.Parallel()
+	s := newEmbeddedSite(t)
+	token := s.mint(t, nil).Token
+	get := func(path string) answer { return s.asked(t, token, path) }
+	hasOwnFiltersOnly(t, get, s.board(""), "region", "amount", "code", "at", "place.area", "place.code")
+	// The column of a filter is none of its names.
+	get(s.board("/filters/place.city/values")).want(http.StatusNotFound)
+	s.frame(t, token).want(http.StatusOK).lacks("#add-filter")
+	s.frame(t, token, "filters", `{"code": ["n"]}`).want(http.StatusOK).lacks("[name^='f.code']")
+	// Nor is a table sorted by what it does not show.
+	if one, other := get(s.board("/widgets/table")), get(s.board("/widgets/table?s.table=-code")); one.page.Find("tbody").Text() != other.page.Find("tbody").Text() {
+		t.Error("a table is sorted by a column of its dataset")
+	}
+
+	admin, board := s.as(t, "admin"), s.boardSite.board.ID.String()
+	admin.post(views.PathEmbedding+"/links/allow", "allowed", "on").leadsTo(views.PathEmbedding)
+	made := admin.post(views.PathEmbedding+"/links", "name", "Annual meeting", "dashboard", board, "days", "7").want(http.StatusOK)
+	page := s.browser(t).get(publicLink.FindString(made.page.Find("#new-link-text").AttrOr("value", ""))).want(http.StatusOK)
+	page.lacks("#add-filter")
+	var data struct{ Token string }
+	if err := json.Unmarshal([]byte(page.page.Find("#df-embed").Text()), &data); err != nil {
+		t.Fatal(err)
+	}
+	hasOwnFiltersOnly(t, func(path string) answer { return s.asked(t, data.Token, path) }, views.PathDashboard(board), "channel", "amount", "at")
+
+	for _, who := range []string{"owner", "viewer"} {
+		b := s.as(t, who)
+		b.get(s.board("/filters/code/values")).want(http.StatusOK)
+		b.get(s.board("")).shows("#add-filter", "Code")
+		if b.get(s.board("/widgets/sum")).body == b.get(s.board("/widgets/sum?f.code=n")).body {
+			t.Errorf("a filter that the %s added does nothing", who)
+		}
 	}
 }
 

@@ -141,6 +141,8 @@ func TestAPortalIsASiteOfItsOwn(t *testing.T) {
 	visitor.get(board + "/widgets/bars/table").want(http.StatusOK)
 	visitor.get(board + "/widgets/bars/data.csv").want(http.StatusOK)
 	visitor.get(board+"/filters/channel/values?q=").want(http.StatusOK).shows("*", "web")
+	page.lacks("#add-filter")
+	hasOwnFiltersOnly(t, func(path string) answer { return visitor.get(path) }, board, "channel", "amount", "at")
 	v.as(t, "admin").post(v.settings(""), "show", v.board.ID.String()).leadsTo(v.settings("")) // without downloads
 	visitor.get(board + "/widgets/bars/data.csv").want(http.StatusNotFound)
 	if visitor.get(board).page.Find("a[href*='data.csv']").Length() > 0 {

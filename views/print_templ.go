@@ -680,7 +680,7 @@ func printBody(p TileProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case p.Tile.State() == charts.TooMuch:
-			templ_7745c5c3_Err = printNothing("layers", messages.T(ctx, "widget.too_much_title", "Count", p.Tile.Drawing.Count, "Shown", p.Locale.Integer(int64(p.Tile.Drawing.Count))), tooMuchText(ctx, p.Tile.Drawing)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = printNothing("layers", tooMuchTitle(ctx, p), tooMuchText(ctx, p.Tile.Drawing)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

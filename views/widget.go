@@ -125,6 +125,15 @@ func statusTone(t charts.Tone) ui.Tone {
 	return ui.Neutral
 }
 
+// tooMuchTitle says how many points there would be.
+func tooMuchTitle(ctx context.Context, p TileProps) string {
+	key, d := "widget.too_much_title", p.Tile.Drawing
+	if d.AtLeast {
+		key = "widget.too_much_more"
+	}
+	return messages.T(ctx, key, "Count", d.Count, "Shown", p.Locale.Integer(int64(d.Count)))
+}
+
 // tooMuchText says which grouping or how many values would fit.
 func tooMuchText(ctx context.Context, d *charts.Drawing) string {
 	if d.Fit.Key == "" {

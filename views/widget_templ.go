@@ -2921,7 +2921,7 @@ func tileTooMuch(p TileProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.EmptyState(ui.EmptyProps{Icon: "layers", Title: messages.T(ctx, "widget.too_much_title", "Count", p.Tile.Drawing.Count, "Shown", p.Locale.Integer(int64(p.Tile.Drawing.Count))), Text: tooMuchText(ctx, p.Tile.Drawing), Fill: true}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var137), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.EmptyState(ui.EmptyProps{Icon: "layers", Title: tooMuchTitle(ctx, p), Text: tooMuchText(ctx, p.Tile.Drawing), Fill: true}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var137), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

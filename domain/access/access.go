@@ -92,9 +92,9 @@ func (a Actor) Location() *time.Location {
 	return a.Zone
 }
 
-// isOutside tells whether nothing is shared with the actor by being shared with
+// IsOutside tells whether nothing is shared with the actor by being shared with
 // everybody.
-func (a Actor) isOutside() bool { return a.Kind == Visitor || a.Kind == Program }
+func (a Actor) IsOutside() bool { return a.Kind == Visitor || a.Kind == Program }
 
 // ErrForbidden is shown to somebody who may know that the thing exists.
 var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
@@ -118,7 +118,7 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	}
 	subjects := actor.Subjects()
 	for _, o := range objects {
-		if actor.isOutside() {
+		if actor.IsOutside() {
 			if !slices.Contains(actor.Scope, o.ID) {
 				return ErrHidden
 			}
@@ -129,7 +129,7 @@ func Can(actor Actor, p Permission, objects ...Object) error {
 	if actor.Kind == Console || actor.Kind == System {
 		return nil
 	}
-	if !slices.Contains(actor.Permissions(), p) || (actor.isOutside() && p != ViewContent) {
+	if !slices.Contains(actor.Permissions(), p) || (actor.IsOutside() && p != ViewContent) {
 		return ErrForbidden
 	}
 	if p == ViewContent {

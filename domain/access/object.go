@@ -42,7 +42,7 @@ var (
 // Subjects are what the actor counts as when lists of readers and writers are
 // looked through; nil for who sees everything.
 func (a Actor) Subjects() []uuid.UUID {
-	if a.isOutside() {
+	if a.IsOutside() {
 		return append([]uuid.UUID{outside}, a.Scope...)
 	}
 	if a.Kind != Person || a.Role == Owner || a.Role == Admin {

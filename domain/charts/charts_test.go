@@ -382,6 +382,107 @@ func TestLinesAreThinned(t *testing.T) {
 	}
 }
 
+// 24,000 minutes are a line; more than the answer has room for are refused, with
+// a grouping that would fit all of them.
+func TestLinesOfMoreThanTheAnswerHolds(t *testing.T) {
+	minutes := func(n int) *warehouse.Result {
+		c := warehouse.ResultColumn{Name: "at", Type: warehouse.Timestamp, Dimension: true, Grain: "minute"}
+		for i := range n {
+			c.Ints = append(c.Ints, int64(i)*60e6)
+		}
+		return result(c, floats("v", make([]float64, n)...))
+	}
+	if d := draw(t, Input{Config: Config{Type: Line}, Result: minutes(24_000)}); d.State != Ready || d.Count != LinePoints || d.AtLeast {
+		t.Errorf("24,000 moments are %s with %d points", d.State, d.Count)
+	}
+	cut := minutes(warehouse.MaxLimit)
+	cut.More = true
+	d := draw(t, Input{Config: Config{Type: Line}, Result: cut, Newest: time.Unix(0, 0).UTC().AddDate(10, 0, 0)})
+	if d.State != TooMuch || d.Count != warehouse.MaxLimit || !d.AtLeast || !reflect.DeepEqual(d.Fit.Args, []any{"Grain", "day"}) {
+		t.Errorf("%s, %d points (more: %v), %v would fit", d.State, d.Count, d.AtLeast, d.Fit)
+	}
+	series := *cut
+	series.Columns = []warehouse.ResultColumn{cut.Columns[0], texts("who", make([]string, cut.Rows)...), cut.Columns[1]}
+	series.Columns[0].Ints = make([]int64, cut.Rows)
+	if d := draw(t, Input{Config: Config{Type: Line}, Result: &series}); d.State != TooMuch || d.Fit.Key != "charts.fit.top" {
+		t.Errorf("many lines are %s, %v would fit", d.State, d.Fit)
+	}
+	if d := draw(t, Input{Config: Config{Type: Line}, Result: cut, Limited: true}); d.State != Ready {
+		t.Errorf("a limit of its own is %s", d.State)
+	}
+	// Two moments far apart have more buckets between them than a line has room for.
+	far := minutes(2)
+	far.Columns[0].Ints[1] = int64(warehouse.MaxLimit+5) * 60e6
+	if d := draw(t, Input{Config: Config{Type: Line}, Result: far}); d.State != TooMuch || d.Count != warehouse.MaxLimit || !d.AtLeast {
+		t.Errorf("moments far apart: %s, %d points (more: %v)", d.State, d.Count, d.AtLeast)
+	}
+	// Gaps stay, so a line of nothing else is too much.
+	gaps := minutes(60_000)
+	for i := range gaps.Rows {
+		if i%2 == 0 {
+			gaps.Columns[1].Floats[i] = math.NaN()
+		}
+	}
+	if d := draw(t, Input{Config: Config{Type: Line}, Result: gaps}); d.State != TooMuch || d.Chart != nil || d.Legend != nil {
+		t.Errorf("gaps are %s with %d points", d.State, d.Count)
+	}
+}
+
+// Nothing is known of a cell without rows, whether or not its measure adds up.
+func TestAHeatmapLeavesBlankWhatHasNoRows(t *testing.T) {
+	for name, additive := range map[string]bool{"a sum": true, "a mean": false} {
+		d := draw(t, Input{Config: Config{Type: Heatmap, Format: map[string]Format{"v": {Additive: additive}}},
+			Result: result(dimension(ints("weekday", 1, 1, 7), "weekday"), dimension(ints("month", 1, 2, 10), "month_of_year"), floats("v", 30, 12, 20))})
+		if cells := seriesData(t, d, 0); len(cells) != 3 || d.Count != 3 || d.Scale[0] != "12" {
+			t.Errorf("%s has the cells %v from %s", name, cells, d.Scale[0])
+		}
+	}
+}
+
+func TestTheRestHasItsName(t *testing.T) {
+	rest := func(r *warehouse.Result, rows ...int) *warehouse.Result {
+		r.OtherRows = make([]bool, r.Rows)
+		for _, row := range rows {
+			r.OtherRows[row] = true
+		}
+		r.HasOther = len(rows) == 1 && rows[0] == r.Rows-1
+		return r
+	}
+	null := func(c warehouse.ResultColumn, rows ...int) warehouse.ResultColumn {
+		c.Nulls = make([]bool, max(len(c.Ints), len(c.Texts)))
+		for _, row := range rows {
+			c.Nulls[row] = true
+		}
+		return c
+	}
+	for name, tc := range map[string]struct {
+		r    *warehouse.Result
+		want [][]string
+	}{
+		"numbers": {rest(result(null(dimension(ints("size", 100, 0, 0), ""), 1, 2), ints("n", 5, 2, 9)), 2), [][]string{{"100"}, {English.NoValue}, {"Other"}}},
+		"months":  {rest(result(null(dates("month", "month", "2026-05-01", "2026-05-01"), 1), ints("n", 5, 9)), 1), [][]string{{"May 2026"}, {"Other"}}},
+		"days and texts": {rest(result(null(dates("day", "day", "2026-05-01", "2026-05-01", "2026-05-02", "2026-05-02"), 3), null(texts("c", "a", "", "a", ""), 1, 3), ints("n", 1, 2, 3, 4)), 1, 3),
+			[][]string{{"1 May 2026", "a"}, {"1 May 2026", "Other"}, {"2 May 2026", "a"}, {English.NoValue, "Other"}}},
+	} {
+		for how, draws := range map[string]func(Input) (*Grid, error){"as table": Tabulate, "table": func(in Input) (*Grid, error) {
+			d, err := Draw(in)
+			return d.Table, err
+		}} {
+			g, err := draws(Input{Config: Config{Type: Table}, Result: tc.r})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range tc.want {
+				for n, text := range want {
+					if got := g.Rows[i].Cells[n].Text; got != text && !(text == English.NoValue && got == locale.Missing) {
+						t.Errorf("%s, %s: row %d, column %d reads %q, want %q", name, how, i, n, got, text)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestThinKeepsEndsAndOrder(t *testing.T) {
 	x, y := make([]float64, 500), make([]float64, 500)
 	for i := range x {

@@ -448,11 +448,15 @@ func short(v float64) float64 {
 	return r
 }
 
-// tooMuch leaves a drawing that says how much there would have been.
+// tooMuch leaves a drawing that says how much there would have been, at least
+// where the answer is not whole.
 func (d *drawing) tooMuch(points int) error {
-	d.out.State, d.out.Count = TooMuch, points
+	d.out.State, d.out.Count, d.out.AtLeast = TooMuch, points, d.out.AtLeast || d.Result.More
 	return nil
 }
+
+// cut tells whether groups are missing that the query's author did not leave out.
+func (d *drawing) cut() bool { return d.Result.More && !d.Limited }
 
 // say sets the sentence that describes the drawing.
 func (d *drawing) say(key string, args ...any) {

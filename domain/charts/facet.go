@@ -93,7 +93,7 @@ func (d *drawing) facets() error {
 			return err
 		}
 		if drawn.State == TooMuch {
-			d.out.State, d.out.Count, d.out.Fit = TooMuch, drawn.Count, drawn.Fit
+			d.out.State, d.out.Count, d.out.AtLeast, d.out.Fit = TooMuch, drawn.Count, drawn.AtLeast, drawn.Fit
 			return nil
 		}
 		f := Facet{Name: d.text(by, rows[key][0]), Chart: drawn.Chart, Say: drawn.Say}

@@ -1,7 +1,9 @@
 package charts
 
 // drawHeatmap draws one cell for each pair of two dimensions, coloured by a
-// measure; hours of the day along x and days of the week down y above all.
+// measure; hours of the day along x and days of the week down y above all. A
+// cell without rows stays blank, also of what adds up: it may lie outside of the
+// data, of which nothing is known.
 func drawHeatmap(d *drawing) error {
 	x, err := d.dimension(d.Config.Encode.X, 1)
 	if err != nil {
@@ -32,35 +34,18 @@ func drawHeatmap(d *drawing) error {
 	}
 	lowest, _ := number(v, low)
 	highest, _ := number(v, high)
-	if d.settings(v).Additive {
-		lowest = min(lowest, 0)
-	}
 	var data []any
 	var marks, heads []string
-	filled := map[[2]int]bool{}
-	add := func(i, j int, value any, mark string) {
-		cell := []any{i, j, value}
-		data, marks, heads = append(data, cell), append(marks, mark), append(heads, down[j]+" "+across[i])
-		if picked != nil && !picked[mark] {
-			data[len(data)-1] = obj{"value": cell, "itemStyle": obj{"opacity": fade}}
-		}
-	}
 	for row := range d.Result.Rows {
 		i, j := placeX(row), placeY(row)
 		value, ok := number(v, row)
 		if i < 0 || j < 0 || !ok {
 			continue
 		}
-		filled[[2]int{i, j}] = true
-		add(i, j, short(value), d.mark(row, columns...))
-	}
-	if d.settings(v).Additive {
-		for j := range down {
-			for i := range across {
-				if !filled[[2]int{i, j}] {
-					add(i, j, 0, "")
-				}
-			}
+		cell, mark := []any{i, j, short(value)}, d.mark(row, columns...)
+		data, marks, heads = append(data, cell), append(marks, mark), append(heads, down[j]+" "+across[i])
+		if picked != nil && !picked[mark] {
+			data[len(data)-1] = obj{"value": cell, "itemStyle": obj{"opacity": fade}}
 		}
 	}
 	d.out.Count = len(data)

@@ -31,23 +31,36 @@ func drawLine(d *drawing) error {
 	if err != nil {
 		return err
 	}
-	ahead := d.foreseen(&s, lines)
-	if total := len(lines) * len(s.at); total > MaxPoints && len(lines)*LinePoints > MaxPoints || len(s.at) > MaxPoints {
-		return d.tooManyPlaces(x, max(total, d.Result.Rows))
+	if d.cut() || len(s.at) > warehouse.MaxLimit {
+		many := x
+		for _, c := range d.dims {
+			if c != x && len(s.at) <= MaxPlaces {
+				many = c // the lines are, not their moments
+			}
+		}
+		return d.tooManyPlaces(many, min(max(d.Result.Rows, len(s.at)), warehouse.MaxLimit))
 	}
+	ahead := d.foreseen(&s, lines)
 	xs := make([]float64, len(s.at))
 	for i, t := range s.at {
 		xs[i] = float64(t.UnixMilli())
 	}
+	kept := make([][]int, len(lines))
+	for n, l := range lines {
+		kept[n] = thinGaps(xs, l.values, LinePoints)
+		d.out.Count += len(kept[n])
+	}
+	if d.out.Count > MaxPoints { // all gaps, which stay
+		return d.tooManyPlaces(x, d.out.Count)
+	}
 	var list []obj
 	names, formats := []string{}, []obj{}
-	for _, l := range lines {
-		keep := thinGaps(xs, l.values, LinePoints)
+	for n, l := range lines {
+		keep := kept[n]
 		data := make([][2]any, len(keep))
 		for i, k := range keep {
 			data[i] = [2]any{int64(xs[k]), orNull(l.values[k])}
 		}
-		d.out.Count += len(data)
 		o := l.option(d.Config.Type)
 		o["data"] = data
 		if len(keep) == 1 {

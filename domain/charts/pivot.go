@@ -112,7 +112,7 @@ func drawPivot(d *drawing) error {
 		return err
 	}
 	width, height := leaves(over), leaves(down)
-	if d.Result.More || height > pivotRows || max(width, 1)*len(d.measures) > pivotColumns {
+	if d.cut() || height > pivotRows || max(width, 1)*len(d.measures) > pivotColumns {
 		field := d.name(d.dims[0])
 		if c, err := d.column(first(p.across)); err == nil && c != nil && width*len(d.measures) > pivotColumns {
 			field = d.name(c)
@@ -163,7 +163,7 @@ func drawPivot(d *drawing) error {
 				}
 			}
 			mark := ""
-			if len(columns) > 0 {
+			if len(columns) > 0 && !Folded(d.Result, columns[0], h.row) {
 				mark = Mark{h.path[0]}.Word()
 			}
 			if depth == len(p.rows)-1 {
@@ -239,7 +239,7 @@ func (p *pivot) add(set []string, r *warehouse.Result) error {
 	for row := range r.Rows {
 		path := make([]string, len(set))
 		for i, c := range columns {
-			path[i] = inner.key(c, row)
+			path[i] = inner.placeKey(c, row)
 		}
 		a.rowOf[pathKey(path)] = row
 	}
@@ -283,11 +283,11 @@ func (p *pivot) side(names, other []string) ([]*header, error) {
 	for row := range p.Result.Rows {
 		at := root
 		for n, c := range columns {
-			path := append(slices.Clone(at.path), p.key(c, row))
+			path := append(slices.Clone(at.path), p.placeKey(c, row))
 			key := pathKey(path)
 			h := index[key]
 			if h == nil {
-				h = &header{key: path[n], text: p.text(c, row), path: path, row: row}
+				h = &header{key: path[n], text: p.label(c, row), path: path, row: row}
 				if len(other) == 0 {
 					h.total, _ = p.value(path, nil, p.measures[0].Name)
 				} else {

@@ -33,7 +33,7 @@ func drawScatter(d *drawing) error {
 	if err != nil {
 		return err
 	}
-	if d.Result.Rows > MaxPoints || d.Result.More {
+	if d.Result.Rows > MaxPoints || d.cut() {
 		return d.tooMuch(d.Result.Rows)
 	}
 	largest := 0.0

@@ -2,6 +2,7 @@ package charts
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -93,19 +94,6 @@ type series struct {
 // has no buckets: its moments stay as they are.
 func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain string) {
 	grain = x.Grain
-	var low, high time.Time
-	for i := range d.Result.Rows {
-		if x.IsNull(i) {
-			continue
-		}
-		t := d.wall(x, i)
-		if low.IsZero() || t.Before(low) {
-			low = t
-		}
-		if high.IsZero() || t.After(high) {
-			high = t
-		}
-	}
 	if grain == "" && x.Type == warehouse.Date {
 		grain = "day"
 	}
@@ -119,6 +107,38 @@ func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain str
 		}
 		sort.Slice(at, func(i, j int) bool { return at[i].Before(at[j]) })
 		return at, ""
+	}
+	low, high := d.stretch(x)
+	if low.IsZero() {
+		return nil, grain
+	}
+	for t := floor(low, grain); !t.After(high); t = next(t, grain, 1) {
+		if x.Type == warehouse.TimestampTZ && grainRank(grain) <= grainRank("hour") && d.skipped(t) && d.skipped(next(t, grain, 1).Add(-time.Minute)) {
+			continue
+		}
+		at = append(at, t)
+		if len(at) > warehouse.MaxLimit {
+			d.out.AtLeast = true
+			break
+		}
+	}
+	return at, grain
+}
+
+// stretch is the first and the last moment of a time axis: those of the query's
+// span or, where it has none, of the result; zero without either.
+func (d *drawing) stretch(x *warehouse.ResultColumn) (low, high time.Time) {
+	for i := range d.Result.Rows {
+		if x.IsNull(i) {
+			continue
+		}
+		t := d.wall(x, i)
+		if low.IsZero() || t.Before(low) {
+			low = t
+		}
+		if high.IsZero() || t.After(high) {
+			high = t
+		}
 	}
 	if span := d.Result.Span; span != nil && !span.From.IsZero() && !span.To.IsZero() {
 		from, to := d.spanWall(span)
@@ -135,19 +155,7 @@ func (d *drawing) timeline(x *warehouse.ResultColumn) (at []time.Time, grain str
 			high = to.Add(-time.Microsecond)
 		}
 	}
-	if low.IsZero() {
-		return nil, grain
-	}
-	for t := floor(low, grain); !t.After(high); t = next(t, grain, 1) {
-		if x.Type == warehouse.TimestampTZ && grainRank(grain) <= grainRank("hour") && d.skipped(t) && d.skipped(next(t, grain, 1).Add(-time.Minute)) {
-			continue
-		}
-		at = append(at, t)
-		if len(at) > MaxPoints {
-			break
-		}
-	}
-	return at, grain
+	return low, high
 }
 
 // skipped tells whether no clock of the zone shows a time: the hour that summer
@@ -257,7 +265,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		key := d.key(s, row)
 		other := d.isOther(row)
 		if other {
-			key = "\x01other"
+			key = otherKey
 		}
 		p := parts[key]
 		if p == nil {
@@ -367,6 +375,35 @@ func colourName(n int) string { return "--c" + string(rune('1'+n)) }
 // isOther tells whether a row is the rest beyond a query's limit.
 func (d *drawing) isOther(row int) bool {
 	return row == d.otherRow || d.Result != nil && d.Result.OtherRows != nil && d.Result.OtherRows[row]
+}
+
+// Folded tells whether a column of a row stands for the rest beyond a query's
+// limit, and reads "Other". Where each moment has a rest of its own, the moment
+// does not.
+func Folded(r *warehouse.Result, c *warehouse.ResultColumn, row int) bool {
+	if !c.Dimension || row != otherRow(r) && (r.OtherRows == nil || !r.OtherRows[row]) {
+		return false
+	}
+	return !isTime(c) || !slices.ContainsFunc(r.Columns, func(o warehouse.ResultColumn) bool { return o.Dimension && !isTime(&o) })
+}
+
+// otherKey stands for no value.
+const otherKey = "\x01other"
+
+// placeKey is row i of a column as key has it, or otherKey.
+func (d *drawing) placeKey(c *warehouse.ResultColumn, i int) string {
+	if Folded(d.Result, c, i) {
+		return otherKey
+	}
+	return d.key(c, i)
+}
+
+// label is row i of a column as people read it, folded or not.
+func (d *drawing) label(c *warehouse.ResultColumn, i int) string {
+	if Folded(d.Result, c, i) {
+		return d.Words.Other
+	}
+	return d.text(c, i)
 }
 
 // otherRow is the row of the result that folds what lies beyond the limit.

@@ -253,9 +253,16 @@ const topBars = 20
 // the largest categories.
 func (d *drawing) tooManyPlaces(x *warehouse.ResultColumn, places int) error {
 	if rank := grainRank(x.Grain); isTime(x) && rank >= 0 {
-		at, _ := d.timeline(x)
+		most := MaxPlaces
+		if d.Config.Type.IsLine() {
+			most = MaxPoints
+		}
+		low, high := d.stretch(x)
+		if d.Result.More && d.Newest.After(high) {
+			high = d.Newest // of what the answer has no more room for
+		}
 		for _, grain := range grainOrder[rank+1:] {
-			if len(at) == 0 || buckets(at[0], at[len(at)-1], grain) <= MaxPlaces {
+			if low.IsZero() || buckets(low, high, grain) <= most {
 				d.out.Fit = Message{Key: "charts.fit.grain", Args: []any{"Grain", grain}}
 				break
 			}
@@ -313,24 +320,14 @@ func (d *drawing) places(x *warehouse.ResultColumn) (labels []string, place func
 		}
 	}
 	index := map[string]int{}
-	key := func(row int) string {
-		if d.isOther(row) && x.IsNull(row) {
-			return "\x01other"
-		}
-		return d.key(x, row)
-	}
 	for row := range d.Result.Rows {
-		k := key(row)
+		k := d.placeKey(x, row)
 		if _, ok := index[k]; !ok {
 			index[k] = len(labels)
-			text := d.text(x, row)
-			if k == "\x01other" {
-				text = d.Words.Other
-			}
-			labels = append(labels, text)
+			labels = append(labels, d.label(x, row))
 		}
 	}
-	return labels, func(row int) int { return index[key(row)] }
+	return labels, func(row int) int { return index[d.placeKey(x, row)] }
 }
 
 func first(names []string) string {

@@ -206,7 +206,7 @@ func (d *drawing) group(g *Grid) error {
 	}
 	last := ""
 	for i, row := range g.Rows {
-		heading := d.text(c, from+i)
+		heading := d.label(c, from+i)
 		if i == 0 || heading != last {
 			rows = append(rows, GridRow{Heading: heading})
 			last = heading
@@ -272,14 +272,8 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 		}
 		return cell
 	}
-	if !isNumber(p.column) {
-		cell.Text = d.text(p.column, i)
-		if d.isOther(i) {
-			cell.Text = locale.Missing
-			if p.column == d.firstDimension() {
-				cell.Text = d.Words.Other
-			}
-		}
+	if !isNumber(p.column) || Folded(d.Result, p.column, i) {
+		cell.Text = d.label(p.column, i)
 		return cell
 	}
 	v, ok := number(p.column, i)
@@ -305,13 +299,6 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 		}
 	}
 	return cell
-}
-
-func (d *drawing) firstDimension() *warehouse.ResultColumn {
-	if len(d.dims) > 0 {
-		return d.dims[0]
-	}
-	return nil
 }
 
 // fit settles one format for all cells of a column, whatever page is shown, so

@@ -303,6 +303,9 @@ type Input struct {
 	// Further are the answers to what Further asks for: totals of a table or
 	// pivot, which can't be made of its cells.
 	Further []*warehouse.Result
+	// Limited tells that the query has a limit of its author's, so that what lies
+	// beyond it is meant to be left out.
+	Limited bool
 	// Rows is how many rows a scatter of plain rows was drawn from; 0 when
 	// Result holds all.
 	Rows int
@@ -409,8 +412,10 @@ type Drawing struct {
 	Ring   *Ring
 	// Scale are the texts at the ends of a colour scale.
 	Scale *[2]string
-	// Count is the number of points drawn, or that would have been.
-	Count int
+	// Count is the number of points drawn, or that would have been; AtLeast
+	// tells that there are more.
+	Count   int
+	AtLeast bool `json:",omitzero"`
 	// Fit is, beside TooMuch, what would fit.
 	Fit Message `json:",omitzero"`
 	// Note is a quiet remark below: what the drawing leaves out (a sample,

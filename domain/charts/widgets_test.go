@@ -156,6 +156,27 @@ func pivotInput() Input {
 		}}
 }
 
+// What lies beyond a limit of the author's is left out, and what it is folded
+// into is no value that can be selected.
+func TestPivotUnderALimitOfItsOwn(t *testing.T) {
+	in := pivotInput()
+	in.Result.More = true
+	if d := draw(t, in); d.State != TooMuch || !d.AtLeast {
+		t.Errorf("an answer that is cut is %s", d.State)
+	}
+	in.Limited = true
+	in.Result.OtherRows = []bool{false, false, true}
+	in.Result.Columns[0].Nulls, in.Result.Columns[1].Nulls = []bool{false, false, true}, []bool{false, false, true}
+	d := draw(t, in)
+	if d.State != Ready {
+		t.Fatalf("it is %s", d.State)
+	}
+	last := d.Table.Rows[len(d.Table.Rows)-1]
+	if last.Cells[0].Text != "Other" || last.Mark != "" || d.Table.Rows[0].Mark == "" {
+		t.Errorf("the rest is %+v", last)
+	}
+}
+
 func TestGoldenPivot(t *testing.T) { golden(t, "pivot", draw(t, pivotInput())) }
 
 // Totals of a pivot are those of their own grouping: a mean of means, 6, would

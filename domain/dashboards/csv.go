@@ -2,9 +2,11 @@ package dashboards
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +38,7 @@ type Rows struct {
 	actor   access.Actor
 	request datasets.QueryRequest // for all of them
 	zone    *time.Location
+	other   string            // what a folded value reads
 	head    *warehouse.Result // all rows where streamed is false
 	known   int64             // how many they are, -1 where it has to be asked
 	count   *warehouse.Spec   // for how many they are
@@ -87,7 +90,8 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 	if step == 0 && head.More && spec.Limit == warehouse.MaxLimit {
 		return nil, warehouse.ErrTooManyRows.With("The widget has more than %d groups. Filter it, or group more coarsely.", warehouse.MaxLimit)
 	}
-	c := &Rows{Title: p.Widget.Title, svc: s, actor: v.actor, zone: v.Zone, head: head, known: int64(head.Rows)}
+	c := &Rows{Title: p.Widget.Title, svc: s, actor: v.actor, zone: v.Zone, head: head, known: int64(head.Rows),
+		other: cmp.Or(v.words.Other, charts.English.Other)}
 	if step > 0 {
 		// From here on all of them.
 		spec.Limit = limit
@@ -97,9 +101,44 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 	}
 	c.request = datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: true, Now: v.now}
 	for i := range head.Columns {
-		c.Columns = append(c.Columns, copied.rowColumn(&head.Columns[i]))
+		column := copied.rowColumn(&head.Columns[i])
+		if c.folds(&head.Columns[i]) {
+			column.Type = warehouse.Text
+		}
+		c.Columns = append(c.Columns, column)
 	}
 	return c, nil
+}
+
+// folds tells whether a column has values that read "Other".
+func (c *Rows) folds(col *warehouse.ResultColumn) bool {
+	for row := range c.head.Rows {
+		if charts.Folded(c.head, col, row) {
+			return true
+		}
+	}
+	return false
+}
+
+// named is the head with a name for what is folded. A column of numbers, days or
+// flags that has such a value is one of texts then, so that it has one type.
+func (c *Rows) named() *warehouse.Result {
+	r := *c.head
+	r.Columns = slices.Clone(r.Columns)
+	for i := range r.Columns {
+		from := &c.head.Columns[i]
+		if !c.folds(from) {
+			continue
+		}
+		to := warehouse.ResultColumn{Name: from.Name, Type: warehouse.Text, Dimension: true, Nulls: make([]bool, r.Rows), Texts: make([]string, r.Rows)}
+		for row := range r.Rows {
+			if to.Texts[row] = c.other; !charts.Folded(c.head, from, row) {
+				to.Texts[row], to.Nulls[row] = valueText(from, row, c.zone), from.IsNull(row)
+			}
+		}
+		r.Columns[i] = to
+	}
+	return &r
 }
 
 // OpenDataset are all rows of a dataset that the actor sees, in the order in
@@ -143,7 +182,7 @@ func (c *Rows) Count(ctx context.Context) (int64, error) {
 // not be changed.
 func (c *Rows) Each(ctx context.Context, read func(part *warehouse.Result, rows int) error) error {
 	if !c.streamed {
-		return read(c.head, c.head.Rows)
+		return read(c.named(), c.head.Rows)
 	}
 	return c.svc.datasets.Stream(ctx, c.actor, c.request, func(part *warehouse.Result) error { return read(part, part.Rows) })
 }
@@ -186,7 +225,11 @@ func (c *Rows) WriteCSV(ctx context.Context, out io.Writer, style CSVStyle) (int
 			if i > 0 {
 				w.WriteByte(w.Separator)
 			}
-			w.value(&c.head.Columns[i], row)
+			if col := &c.head.Columns[i]; charts.Folded(c.head, col, row) {
+				w.field(c.other)
+			} else {
+				w.value(col, row)
+			}
 		}
 		w.WriteString("\r\n")
 	}

@@ -102,10 +102,7 @@ func (v *View) walk(id string, w Widget, values []string) drilled {
 		if !ok {
 			return d
 		}
-		dim := d.widget.Query.Dimensions[at]
-		if dim.Grain == AutoGrain {
-			dim.Grain = v.grain(p)
-		}
+		dim := v.settled(p, sc, d.widget.Query.Dimensions[at])
 		f, ok := v.in(p, sc, dim, []string{value})
 		if !ok {
 			d.err = p.err
@@ -138,10 +135,7 @@ func (v *View) nextLevel(p *Plan, sc *schema, w *Widget) (at int, next warehouse
 		if dim.Bin > 0 || len(dim.Bins)+len(dim.Groups) > 0 {
 			continue
 		}
-		grain := dim.Grain
-		if grain == AutoGrain {
-			grain = v.grain(p)
-		}
+		grain := v.settled(p, sc, dim).Grain
 		if n := slices.Index(timeLevels, grain); n >= 0 && n+1 < len(timeLevels) {
 			column, _ := sc.find(dim.Column)
 			if timeLevels[n+1] != "hour" || column.Type != warehouse.Date {

@@ -26,6 +26,9 @@ type Edit struct {
 	// ChangeID names the gesture; a repeated one changes nothing again.
 	ChangeID   uuid.UUID
 	Operations []Operation
+	// Strict refuses the gesture where the draft is not as the author saw it: at
+	// another revision, or with something else than Before at a path.
+	Strict bool
 }
 
 // Edited is what an editor has to know after a gesture.
@@ -175,10 +178,12 @@ func (s *Service) OpenDesk(ctx context.Context, actor access.Actor, id ids.Dashb
 	return desk, err
 }
 
-// Edit applies a gesture to the draft.
+// Edit applies a gesture to the draft: all operations or none. One that was
+// applied before (by its id) changes nothing again, so a request can be
+// repeated safely.
 //
 // Errors: dashboards.not_found, dashboards.operation_invalid,
-// dashboards.config_invalid.
+// dashboards.config_invalid, dashboards.stale.
 func (s *Service) Edit(ctx context.Context, actor access.Actor, id ids.Dashboard, e Edit) (Edited, error) {
 	if len(e.Operations) == 0 || len(e.Operations) > maxOperations {
 		return Edited{}, ErrOperation.With("A change has 1 to %d operations.", maxOperations)
@@ -293,6 +298,9 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 	if err != nil || len(ops) == 0 {
 		return err
 	}
+	if e.Strict && (e.Rev != d.rev || len(ops) != len(e.Operations)) {
+		return ErrStale
+	}
 	var theirs []Operation
 	if e.Rev < d.rev {
 		if theirs, err = operationsAfter(ctx, tx, d.id, e.Rev); err != nil {
@@ -305,6 +313,13 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 		op.ChangeID, op.Undoes = change, undoes
 		if err := op.clean(); err != nil {
 			return err
+		}
+		if e.Strict {
+			if err := d.doc.apply(op); err != nil {
+				return err
+			}
+			done = append(done, op)
+			continue
 		}
 		keys, err := parsePointer(op.Path)
 		if err != nil {

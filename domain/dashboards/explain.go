@@ -176,9 +176,7 @@ func (v *View) markDimensions(p *Plan, n int) []warehouse.Dimension {
 	}
 	dims = slices.Clone(dims)
 	for i := range dims {
-		if dims[i].Grain == AutoGrain {
-			dims[i].Grain = v.grain(p)
-		}
+		dims[i] = v.settled(p, v.schemas[p.dataset], dims[i])
 	}
 	return dims
 }

@@ -3,7 +3,6 @@ package dashboards
 import (
 	"context"
 	"encoding/json"
-	"slices"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -20,7 +19,7 @@ func (v *View) rowsPlan(widget, mark string, page int) (*Plan, error) {
 		return nil, err
 	}
 	sc := v.schemas[p.dataset]
-	filters = slices.DeleteFunc(append(slices.Clone(p.main.Filters), filters...), func(f warehouse.Filter) bool { return f.Measure != "" })
+	filters = append(ofRows(p.main.Filters), filters...)
 	if len(p.main.Measures) == 1 {
 		resolved, _ := sc.measure(p.main.Measures[0])
 		filters = append(filters, resolved.Filters...)
@@ -68,12 +67,8 @@ func (s *Service) Behind(ctx context.Context, v *View, widget, mark string, page
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
 		return nil, err
 	}
-	counted, err := s.ask(ctx, v, p, *p.count)
-	if err != nil {
+	if in.Total, err = s.rowCount(ctx, v, p); err != nil {
 		return nil, err
-	}
-	if counted.Rows > 0 && len(counted.Columns[0].Ints) > 0 {
-		in.Total = int(counted.Columns[0].Ints[0])
 	}
 	return charts.Tabulate(in)
 }

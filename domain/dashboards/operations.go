@@ -43,7 +43,7 @@ func (o Operation) Inverse() Operation {
 	return Operation{ID: uuid.Must(uuid.NewV7()), Path: o.Path, Before: o.After, After: o.Before}
 }
 
-// Limits of one call of Apply.
+// Limits of one gesture.
 const maxOperations = 500
 
 // document is a dashboard as operations see it: the keys of its config, and its name.

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -59,7 +60,7 @@ func (v *View) plan(id string) *Plan {
 	p.input = charts.Input{
 		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query), Edges: edges(&w.Query),
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
-		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w),
+		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w), Limited: w.Query.Limit > 0,
 	}
 	if v.tableRows > 0 {
 		p.input.Page, p.input.PageSize = 1, v.tableRows
@@ -96,7 +97,7 @@ func (v *View) plan(id string) *Plan {
 	}
 	p.colours = colourColumn(&w)
 	if p.err == nil {
-		p.further, p.err = furtherSpecs(p, &w)
+		p.further, p.err = furtherSpecs(p, sc, &w)
 	}
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
@@ -157,12 +158,7 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 		Order: q.Order, Limit: q.Limit, Other: q.Other, Fields: v.Dashboard.Config.fields(p.dataset),
 	}
 	for i := range s.Dimensions {
-		if s.Dimensions[i].Grain == AutoGrain {
-			s.Dimensions[i].Grain = v.grain(p)
-			if c, ok := sc.find(s.Dimensions[i].Column); ok && c.Type == warehouse.Date && s.Dimensions[i].Grain == "hour" {
-				s.Dimensions[i].Grain = "day"
-			}
-		}
+		s.Dimensions[i] = v.settled(p, sc, s.Dimensions[i])
 	}
 	limit(&s, w)
 	s.Filters = append(slices.Clone(q.Filters), v.filters(p, sc, q)...)
@@ -205,9 +201,6 @@ func (v *View) filters(p *Plan, sc *schema, q *Query) []warehouse.Filter {
 		}
 		reached := false
 		for n, dim := range cross.columns {
-			if dim.Grain == AutoGrain {
-				dim.Grain = v.grain(p)
-			}
 			if f, ok := v.in(p, sc, dim, distinct(cross.marks, n)); ok {
 				list, reached = append(list, f), true
 			}
@@ -253,6 +246,20 @@ func (v *View) grain(p *Plan) string {
 	return autoGrain(days.Count())
 }
 
+// settled is a dimension of a widget with the grain that "auto" comes to there.
+// Others that are filtered by a mark of it have to take it from here: theirs
+// may be another.
+func (v *View) settled(p *Plan, sc *schema, dim warehouse.Dimension) warehouse.Dimension {
+	if dim.Grain != AutoGrain {
+		return dim
+	}
+	dim.Grain = v.grain(p)
+	if c, ok := sc.find(dim.Column); ok && c.Type == warehouse.Date && dim.Grain == "hour" {
+		dim.Grain = "day"
+	}
+	return dim
+}
+
 // sparkSpec is the course of a KPI; nil when it shows none.
 func (v *View) sparkSpec(p *Plan, sc *schema, w *Widget) *warehouse.Spec {
 	grain := w.Query.Spark
@@ -260,15 +267,12 @@ func (v *View) sparkSpec(p *Plan, sc *schema, w *Widget) *warehouse.Spec {
 	if grain == "-" || column == "" {
 		return nil
 	}
-	if grain == "" || grain == AutoGrain {
-		grain = v.grain(p)
-		if c, ok := sc.find(column); ok && c.Type == warehouse.Date && grain == "hour" {
-			grain = "day"
-		}
+	if grain == "" {
+		grain = AutoGrain
 	}
 	s := p.main
-	s.Comparison, s.Limit = nil, maxGroups
-	s.Dimensions = []warehouse.Dimension{{Column: column, Grain: grain, As: "at"}}
+	s.Comparison, s.Limit, s.Filters = nil, maxGroups, ofRows(s.Filters)
+	s.Dimensions = []warehouse.Dimension{v.settled(p, sc, warehouse.Dimension{Column: column, Grain: grain, As: "at"})}
 	s.Order = []warehouse.Order{{By: "at"}}
 	if value := w.Encode.Value; value != "" {
 		for _, m := range w.Query.Measures {
@@ -302,11 +306,35 @@ func (v *View) sortTable(p *Plan, w *Widget) {
 	count := warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
 		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
 	p.count = &count
-	size := p.input.PageSize
-	if w.Query.Limit == 0 || w.Query.Limit > size {
-		p.main.Limit = size
+	p.main, p.input.Page = p.page(p.input.Page, p.input.PageSize)
+}
+
+// page asks for one page of a table of plain rows, of those that its own limit
+// leaves; one beyond the limit is the last within it.
+func (p *Plan) page(page, size int) (warehouse.Spec, int) {
+	s, own := p.main, p.Widget.Query.Limit
+	page = max(page, 1)
+	if own > 0 {
+		page = min(page, (own+size-1)/size)
 	}
-	p.main.Offset = (max(p.input.Page, 1) - 1) * size
+	s.Limit, s.Offset = size, (page-1)*size
+	if own > 0 {
+		s.Limit = min(size, own-s.Offset)
+	}
+	return s, page
+}
+
+// rowCount is how many rows a table of plain rows has, within its own limit.
+func (s *Service) rowCount(ctx context.Context, v *View, p *Plan) (int, error) {
+	counted, err := s.ask(ctx, v, p, *p.count)
+	if err != nil || counted.Rows == 0 || len(counted.Columns) == 0 || len(counted.Columns[0].Ints) == 0 {
+		return 0, err
+	}
+	n := int(counted.Columns[0].Ints[0])
+	if own := p.Widget.Query.Limit; own > 0 {
+		n = min(n, own)
+	}
+	return n, nil
 }
 
 // columns are the result columns that a table can be sorted by.

@@ -197,6 +197,14 @@ func (r *rig) kpi(t testing.TB, v *dashboards.View) string {
 	return r.draw(t, v, "sum").Drawing.KPI.Full
 }
 
+// apply is a strict gesture, and answers the draft that it leads to.
+func (r *rig) apply(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, ops []dashboards.Operation) (dashboards.Dashboard, error) {
+	if _, err := r.Edit(ctx, actor, id, dashboards.Edit{Rev: rev, Operations: ops, Strict: true}); err != nil {
+		return dashboards.Dashboard{}, err
+	}
+	return r.GetDraft(ctx, actor, id)
+}
+
 func raw(v any) json.RawMessage {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -51,6 +51,12 @@ func (s *schema) find(name string) (datasets.Column, bool) {
 	return datasets.Column{}, false
 }
 
+// isOfTime tells whether a dimension is of days or moments.
+func (s *schema) isOfTime(d warehouse.Dimension) bool {
+	c, _ := s.find(d.Column)
+	return c.Type == warehouse.Date || c.Type == warehouse.Timestamp || c.Type == warehouse.TimestampTZ
+}
+
 // timeColumn is the name of the column that rows are sorted by; "" for none.
 func (s *schema) timeColumn() string {
 	if c, ok := s.ColumnByID(s.TimeColumn); ok {

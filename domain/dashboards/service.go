@@ -328,59 +328,6 @@ func deriveSources(ctx context.Context, tx *db.Tx, id ids.Dashboard, before, aft
 	return nil
 }
 
-// Apply changes the draft of a dashboard: all operations or none. rev is the revision that
-// the caller saw. Operations that were applied before (by their id) change
-// nothing again, so a request can be repeated safely.
-//
-// Errors: dashboards.not_found, dashboards.stale,
-// dashboards.operation_invalid, dashboards.config_invalid.
-func (s *Service) Apply(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, ops []Operation) (Dashboard, error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
-		return Dashboard{}, err
-	}
-	if len(ops) == 0 || len(ops) > maxOperations {
-		return Dashboard{}, ErrOperation.With("A change has 1 to %d operations.", maxOperations)
-	}
-	var d Dashboard
-	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		var err error
-		d, err = s.apply(ctx, tx, actor, id, rev, ops)
-		return err
-	})
-	return d, err
-}
-
-func (s *Service) apply(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, rev int64, ops []Operation) (Dashboard, error) {
-	d, err := s.lock(ctx, tx, id)
-	if err != nil {
-		return Dashboard{}, err
-	}
-	fresh, err := s.unapplied(ctx, tx, id, ops)
-	if err != nil {
-		return Dashboard{}, err
-	}
-	if len(fresh) == 0 {
-		return getDraft(ctx, tx, actor, id)
-	}
-	if len(fresh) != len(ops) || d.rev != rev {
-		return Dashboard{}, ErrStale
-	}
-	change := uuid.Must(uuid.NewV7())
-	for i := range ops {
-		if err := ops[i].clean(); err != nil {
-			return Dashboard{}, err
-		}
-		if err := d.doc.apply(ops[i]); err != nil {
-			return Dashboard{}, err
-		}
-		ops[i].ChangeID = change
-	}
-	if err := s.store(ctx, tx, actor, d, ops); err != nil {
-		return Dashboard{}, err
-	}
-	return getDraft(ctx, tx, actor, id)
-}
-
 // unapplied leaves out the operations that the log has already.
 func (s *Service) unapplied(ctx context.Context, tx *db.Tx, id ids.Dashboard, ops []Operation) ([]Operation, error) {
 	wanted := make([]uuid.UUID, len(ops))
@@ -439,23 +386,22 @@ func (s *Service) Rename(ctx context.Context, actor access.Actor, id ids.Dashboa
 	}
 	var d Dashboard
 	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		row, err := tx.DashboardLock(ctx, tx.TenantID, id.UUID())
-		if db.IsNoRows(err) {
-			return unchangeable(ctx, tx, id)
-		}
+		at, err := s.lock(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("lock dashboard %s: %w", id, err)
+			return err
 		}
-		if row.Name == name {
+		if at.name == name {
 			d, err = get(ctx, tx, actor, id)
 			return err
 		}
-		before, after := jsonText(row.Name), jsonText(name)
-		op := Operation{ID: uuid.Must(uuid.NewV7()), Path: "/name", Before: before, After: after}
-		if d, err = s.apply(ctx, tx, actor, id, row.Rev, []Operation{op}); err != nil {
+		op := Operation{ID: uuid.Must(uuid.NewV7()), Path: "/name", After: jsonText(name)}
+		if err := s.merge(ctx, tx, actor, at, Edit{Rev: at.rev, Operations: []Operation{op}}, uuid.Nil, &Edited{}); err != nil {
 			return err
 		}
-		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"was": row.Name, "name": name})
+		if d, err = getDraft(ctx, tx, actor, id); err != nil {
+			return err
+		}
+		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"was": at.name, "name": name})
 	})
 	return d, err
 }

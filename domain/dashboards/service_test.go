@@ -39,8 +39,8 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 		"Star":      func(ctx context.Context) error { return r.Star(ctx, stranger, d.ID, true) },
 		"Delete":    func(ctx context.Context) error { return r.Delete(ctx, stranger, d.ID) },
 		"Undelete":  func(ctx context.Context) error { return r.Undelete(ctx, stranger, d.ID) },
-		"Apply": func(ctx context.Context) error {
-			_, err := r.Apply(ctx, stranger, d.ID, d.Rev, []dashboards.Operation{op})
+		"Edit": func(ctx context.Context) error {
+			_, err := r.apply(ctx, stranger, d.ID, d.Rev, []dashboards.Operation{op})
 			return err
 		},
 		"ListOperations": func(ctx context.Context) error { _, err := r.ListOperations(ctx, stranger, d.ID, 0); return err },
@@ -57,7 +57,7 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 	must(t, err)
 	wantError(t, r.Move(t.Context(), stranger, own.ID, folder.ID), dashboards.ErrFolderNotFound)
 	// Asking for a foreign dataset by an operation is refused as well.
-	_, err = r.Apply(t.Context(), stranger, own.ID, own.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/dataset",
+	_, err = r.apply(t.Context(), stranger, own.ID, own.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/dataset",
 		Before: raw(own.Config.Dataset), After: raw(dataset)}})
 	wantError(t, err, dashboards.ErrConfig)
 	list, err := r.List(t.Context(), stranger, dashboards.ListQuery{})
@@ -100,7 +100,7 @@ func TestViewersChangeNothing(t *testing.T) {
 		"Create":          second(r.Create(t.Context(), viewer, dashboards.NewDashboard{Name: "x", Config: config(dataset)})),
 		"CreateSuggested": second(r.CreateSuggested(t.Context(), viewer, dataset)),
 		"CreateFolder":    second(r.CreateFolder(t.Context(), viewer, ids.Folder{}, "x")),
-		"Apply":           second(r.Apply(t.Context(), viewer, d.ID, 1, []dashboards.Operation{{ID: uuid.New(), Path: "/name", After: raw("x")}})),
+		"Edit":            second(r.apply(t.Context(), viewer, d.ID, 1, []dashboards.Operation{{ID: uuid.New(), Path: "/name", After: raw("x")}})),
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, err, access.ErrForbidden) })
 	}
@@ -125,25 +125,25 @@ func TestStaleChangeIsRefused(t *testing.T) {
 		return dashboards.Operation{ID: uuid.New(), Path: "/widgets/sum/title", Before: raw(before), After: raw(after)}
 	}
 	first := title("Net sales", "Sales")
-	changed, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{first})
+	changed, err := r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{first})
 	must(t, err)
 	if changed.Rev != d.Rev+1 || changed.Config.Widgets["sum"].Title != "Sales" {
 		t.Fatalf("rev %d, title %q", changed.Rev, changed.Config.Widgets["sum"].Title)
 	}
 	// The same request again, as after a lost answer: nothing happens twice.
-	again, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{first})
+	again, err := r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{first})
 	must(t, err)
 	if again.Rev != changed.Rev {
 		t.Errorf("repeated: rev %d, want %d", again.Rev, changed.Rev)
 	}
 	// Somebody else saw the older revision.
-	_, err = r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{title("Net sales", "Turnover")})
+	_, err = r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{title("Net sales", "Turnover")})
 	wantError(t, err, dashboards.ErrStale)
 	// The right revision with a wrong idea of what is there.
-	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{title("Net sales", "Turnover")})
+	_, err = r.apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{title("Net sales", "Turnover")})
 	wantError(t, err, dashboards.ErrStale)
 	// One bad operation undoes the good one before it.
-	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{title("Sales", "Turnover"),
+	_, err = r.apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{title("Sales", "Turnover"),
 		{ID: uuid.New(), Path: "/widgets/sum/layout/w", Before: raw(3), After: raw(99)}})
 	wantError(t, err, dashboards.ErrConfig)
 	if now, err := r.GetDraft(t.Context(), r.actor, d.ID); err != nil || now.Rev != changed.Rev || now.Config.Widgets["sum"].Title != "Sales" {
@@ -160,7 +160,7 @@ func TestConfigIsTheSnapshotOfItsLog(t *testing.T) {
 	_, err := r.Rename(t.Context(), r.actor, d.ID, "  Trading   & delivery ")
 	must(t, err)
 	widget := d.Config.Widgets["mix"]
-	d2, err := r.Apply(t.Context(), r.actor, d.ID, 2, []dashboards.Operation{
+	d2, err := r.apply(t.Context(), r.actor, d.ID, 2, []dashboards.Operation{
 		{ID: uuid.New(), Path: "/widgets/mix", Before: raw(widget)},
 		{ID: uuid.New(), Path: "/widgets/sum/layout", Before: raw(dashboards.Layout{W: 3, H: 3}), After: raw(dashboards.Layout{X: 1, W: 4, H: 4})},
 		{ID: uuid.New(), Path: "/widgets/copy", After: raw(widget)},
@@ -183,7 +183,7 @@ func TestConfigIsTheSnapshotOfItsLog(t *testing.T) {
 	for i := len(ops) - 1; i > 1; i-- {
 		undo = append(undo, ops[i].Inverse())
 	}
-	back, err := r.Apply(t.Context(), r.actor, d.ID, 5, undo)
+	back, err := r.apply(t.Context(), r.actor, d.ID, 5, undo)
 	must(t, err)
 	if !reflect.DeepEqual(back.Config, d.Config) {
 		t.Error("undoing everything does not give the first config again")
@@ -214,7 +214,7 @@ func TestOperationsAreChecked(t *testing.T) {
 		"name of a number":  {dashboards.Operation{ID: uuid.New(), Path: "/name", Before: raw("Trading"), After: raw(7)}, dashboards.ErrOperation},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{tc.op})
+			_, err := r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{tc.op})
 			wantError(t, err, tc.want)
 		})
 	}
@@ -244,7 +244,7 @@ func TestDataSourcesAreDerived(t *testing.T) {
 		t.Fatalf("sources %v", got)
 	}
 	op := dashboards.Operation{ID: uuid.New(), Path: "/widgets/sum/query/dataset", After: raw(other)}
-	changed, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{op})
+	changed, err := r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{op})
 	must(t, err)
 	if got := sources(); !reflect.DeepEqual(got, map[ids.Dataset]bool{dataset: true, other: true}) {
 		t.Fatalf("sources %v", got)
@@ -261,12 +261,12 @@ func TestDataSourcesAreDerived(t *testing.T) {
 		}
 	}
 	// A refused change leaves them as they were.
-	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix/query/dataset", After: raw(ids.New[ids.Dataset]())}})
+	_, err = r.apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix/query/dataset", After: raw(ids.New[ids.Dataset]())}})
 	wantError(t, err, dashboards.ErrConfig)
 	if got := sources(); len(got) != 2 {
 		t.Errorf("sources %v", got)
 	}
-	_, err = r.Apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{op.Inverse()})
+	_, err = r.apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{op.Inverse()})
 	must(t, err)
 	if got := sources(); !reflect.DeepEqual(got, map[ids.Dataset]bool{dataset: true}) {
 		t.Errorf("sources %v", got)

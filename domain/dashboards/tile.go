@@ -133,12 +133,8 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 		}
 	}
 	if p.count != nil {
-		counted, err := s.ask(ctx, v, p, *p.count)
-		if err != nil {
+		if in.Total, err = s.rowCount(ctx, v, p); err != nil {
 			return nil, nil, nil, err
-		}
-		if counted.Rows > 0 && len(counted.Columns) > 0 && len(counted.Columns[0].Ints) > 0 {
-			in.Total = int(counted.Columns[0].Ints[0])
 		}
 	}
 	if p.history != nil {
@@ -224,22 +220,31 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 	if !p.Widget.Type.Asks() {
 		return nil, ErrWidgetNotFound
 	}
-	result, err := s.ask(ctx, v, p, p.main)
-	if err != nil {
+	in := p.input
+	in.Page, in.PageSize = page, tablePage
+	spec := p.main
+	if p.count != nil {
+		spec, in.Page = p.page(page, tablePage)
+	}
+	var err error
+	if in.Result, err = s.ask(ctx, v, p, spec); err != nil {
 		return nil, err
 	}
-	in := p.input
-	in.Result, in.Page, in.PageSize = result, page, 50
 	if p.history != nil {
 		if in.Outlook, err = s.foresee(ctx, v, p); err != nil {
 			return nil, err
 		}
 	}
 	if p.count != nil {
-		in.PageSize = p.input.PageSize
+		if in.Total, err = s.rowCount(ctx, v, p); err != nil {
+			return nil, err
+		}
 	}
 	return charts.Tabulate(in)
 }
+
+// tablePage is how many rows "View as table" shows at a time.
+const tablePage = 50
 
 // Value is one choice of a filter.
 type Value struct {
@@ -259,7 +264,7 @@ const maxValues = 100
 // Errors: dashboards.filter_not_found and those of the query.
 func (s *Service) Values(ctx context.Context, v *View, control, search string) (values []Value, more bool, err error) {
 	c, ok := v.Control(control)
-	if !ok {
+	if !ok || !v.addsFilters() && c.Kind != KindValues && c.Kind != KindBoolean { // those are not chosen from a list
 		return nil, false, ErrControlNotFound
 	}
 	sc := v.schemas[c.dataset]
@@ -369,7 +374,8 @@ func (s *Service) PrepareFilters(ctx context.Context, v *View) {
 	}
 }
 
-// Control finds a filter of the view, or makes one of a column.
+// Control finds a filter of the view, or makes one of a column where the viewer
+// may add it.
 func (v *View) Control(id string) (ControlView, bool) {
 	for _, c := range v.Controls {
 		if c.ID == id {
@@ -377,7 +383,7 @@ func (v *View) Control(id string) (ControlView, bool) {
 		}
 	}
 	home := v.Dashboard.Config.Dataset
-	if sc := v.schemas[home]; sc != nil {
+	if sc := v.schemas[home]; sc != nil && v.addsFilters() {
 		if _, ok := sc.find(id); ok {
 			control := v.control(id, charts.Humanise(lastPart(id)), id, home, true)
 			control.Kind = v.kindOf(home, id)
@@ -397,11 +403,11 @@ func (v *View) kindOf(dataset ids.Dataset, column string) string {
 }
 
 // Addable lists the columns that a viewer can add a filter on: those of the
-// default dataset and of what it looks up in.
+// default dataset and of what it looks up in; none for those from outside.
 func (v *View) Addable() []ControlView {
 	home := v.Dashboard.Config.Dataset
 	sc := v.schemas[home]
-	if sc == nil {
+	if sc == nil || !v.addsFilters() {
 		return nil
 	}
 	taken := map[string]bool{}

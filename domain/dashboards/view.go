@@ -338,7 +338,7 @@ func (v *View) dateColumn(dataset ids.Dataset, own string) string {
 	if name == "" {
 		name = sc.timeColumn()
 	}
-	if c, ok := sc.find(name); ok && (c.Type == warehouse.Date || c.Type == warehouse.Timestamp || c.Type == warehouse.TimestampTZ) {
+	if sc.isOfTime(warehouse.Dimension{Column: name}) {
 		return name
 	}
 	return ""
@@ -451,7 +451,7 @@ func (v *View) resolveControls() {
 		if _, own := c.Filters[name]; own {
 			continue
 		}
-		if len(v.State.Picks[name]) == 0 || v.locks(name) {
+		if len(v.State.Picks[name]) == 0 || v.locks(name) || !v.addsFilters() {
 			v.State = v.State.WithPick(name, nil)
 			continue
 		}
@@ -466,6 +466,11 @@ func (v *View) resolveControls() {
 		}
 	}
 }
+
+// addsFilters tells whether the viewer may filter by columns that the author
+// made no filter of. Who looks from outside may not: the values of a column, and
+// what the figures come to under each, say all that is in it.
+func (v *View) addsFilters() bool { return !v.actor.IsOutside() }
 
 // locks tells whether a filter of a column is locked for the viewer: then it is
 // no choice, and not shown as one. That it holds is for package datasets.
@@ -547,6 +552,10 @@ func (v *View) resolveCross() error {
 			if combinations *= len(distinct(marks, n)); combinations > maxCombinations {
 				return ErrFilters.With("At most %d combinations of marks can be selected.", maxCombinations)
 			}
+		}
+		p := &Plan{ID: id, Widget: w, dataset: dataset}
+		for n := range dims {
+			dims[n] = v.settled(p, sc, dims[n])
 		}
 		var fields, texts []string
 		for n, dim := range dims {

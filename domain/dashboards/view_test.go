@@ -402,7 +402,7 @@ func TestDatasetThatIsGone(t *testing.T) {
 		wantError(t, tile.Err, dashboards.ErrDataHidden)
 	}
 	// It can still be edited.
-	_, err := r.Apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix", Before: raw(d.Config.Widgets["mix"])}})
+	_, err := r.apply(t.Context(), r.actor, d.ID, d.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix", Before: raw(d.Config.Widgets["mix"])}})
 	must(t, err)
 	if _, err := r.Current(t.Context(), r.actor, d.ID); err != nil {
 		t.Error(err)

@@ -107,7 +107,12 @@ func limit(s *warehouse.Spec, w *Widget) {
 		if w.Encode.Group != "" {
 			s.Order = append([]warehouse.Order{{By: w.Encode.Group}}, s.Order...)
 		}
-	case charts.Line, charts.Step, charts.Area, charts.Histogram, charts.Calendar, charts.Candlestick:
+	case charts.Line, charts.Step, charts.Area:
+		byPlace()
+		if s.Limit == 0 {
+			s.Limit = warehouse.MaxLimit // drawn by the points that make their shape
+		}
+	case charts.Histogram, charts.Calendar, charts.Candlestick:
 		byPlace()
 	}
 	if s.Limit == 0 && w.Type != charts.KPI {
@@ -158,7 +163,7 @@ func isPlain(d warehouse.Dimension) bool {
 // leaves out of the widget.
 //
 // Errors: charts.config.
-func furtherSpecs(p *Plan, w *Widget) ([]warehouse.Spec, error) {
+func furtherSpecs(p *Plan, sc *schema, w *Widget) ([]warehouse.Spec, error) {
 	total := func(names []string) warehouse.Spec {
 		s := p.main
 		s.Dimensions, s.Order, s.Other, s.Offset, s.Limit = nil, nil, false, 0, maxGroups
@@ -169,7 +174,16 @@ func furtherSpecs(p *Plan, w *Widget) ([]warehouse.Spec, error) {
 				}
 			}
 		}
-		s.Filters = slices.DeleteFunc(slices.Clone(s.Filters), func(f warehouse.Filter) bool { return f.Measure != "" })
+		s.Filters = ofRows(s.Filters)
+		if !slices.ContainsFunc(s.Dimensions, sc.isOfTime) {
+			// Without moments to run along: the whole is where it ends.
+			s.Measures = slices.Clone(s.Measures)
+			for i := range s.Measures {
+				if s.Measures[i].Show == "running" {
+					s.Measures[i].Show = ""
+				}
+			}
+		}
 		return s
 	}
 	switch w.Type {
@@ -195,9 +209,17 @@ func furtherSpecs(p *Plan, w *Widget) ([]warehouse.Spec, error) {
 	return nil, nil
 }
 
+// ofRows are the filters that keep rows; those on measures keep groups.
+func ofRows(list []warehouse.Filter) []warehouse.Filter {
+	return slices.DeleteFunc(slices.Clone(list), func(f warehouse.Filter) bool { return f.Measure != "" })
+}
+
 // sampleRows has a scatter of plain rows ask for as many as it can draw, and
-// how many there are.
+// how many there are, where its author has not said how many.
 func (p *Plan) sampleRows() {
+	if own := p.Widget.Query.Limit; own > 0 && own <= charts.MaxPoints {
+		return
+	}
 	p.main.Limit = charts.MaxPoints
 	p.rows = &warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
 		Measures: []warehouse.Measure{{Fn: "count", As: "rows"}}}
