@@ -81,6 +81,7 @@ func benchBrowser(ctx context.Context, o *options, out *report) error {
 		{"first drop", func() error { return benchDrop(tab, s.url, out) }},
 		{"drag", func() error { return benchDrag(tab, s.url, out) }},
 		{"forty widgets", func() error { return benchForty(tab, s.url, out) }},
+		{"portal", func() error { return benchPortal(browser, client, s.url, page, out) }},
 	} {
 		if err := part.run(); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)

@@ -251,17 +251,23 @@ func (q *Queries) AuditGet(ctx context.Context, tenantID uuid.UUID, auditID uuid
 const auditInsert = `-- name: AuditInsert :exec
 WITH given AS (
     SELECT $1::uuid AS tenant_id, $2::uuid AS audit_id, COALESCE($3::timestamptz, now()) AS at,
-        $4::text AS actor_kind, $5::uuid AS user_id, $6::text AS action, $7::text AS target_kind,
-        $8::text AS target_id, $9::uuid AS object_id, $10::text AS outcome, $11::text AS request_id,
-        $12::jsonb AS who, $13::bytea AS who_salt, $14::jsonb AS what, $15::bytea AS what_salt
+        $4::text AS actor_kind, $5::uuid AS user_id, $6::uuid AS visitor_id, $7::text AS action, $8::text AS target_kind,
+        $9::text AS target_id, $10::uuid AS object_id, $11::text AS outcome, $12::text AS request_id,
+        $13::jsonb AS who, $14::bytea AS who_salt, $15::jsonb AS what, $16::bytea AS what_salt
 ), said AS (
-    SELECT g.tenant_id, g.audit_id, g.at, g.actor_kind, g.user_id, g.action, g.target_kind, g.target_id, g.object_id, g.outcome, g.request_id, g.who, g.who_salt, g.what, g.what_salt, jsonb_strip_nulls(COALESCE((SELECT jsonb_build_object('name', NULLIF(u.name, ''), 'email', u.email) FROM users u
-            WHERE u.tenant_id = g.tenant_id AND u.user_id = g.user_id), '{}'::jsonb) || g.who) AS who_said,
+    SELECT g.tenant_id, g.audit_id, g.at, g.actor_kind, g.user_id, g.visitor_id, g.action, g.target_kind, g.target_id, g.object_id, g.outcome, g.request_id, g.who, g.who_salt, g.what, g.what_salt, jsonb_strip_nulls(COALESCE((SELECT jsonb_build_object('name', NULLIF(u.name, ''), 'email', u.email) FROM users u
+            WHERE u.tenant_id = g.tenant_id AND u.user_id = g.user_id),
+            (SELECT jsonb_build_object('name', NULLIF(v.name, ''), 'email', v.email) FROM portal_visitors v
+            WHERE v.tenant_id = g.tenant_id AND v.visitor_id = g.visitor_id), '{}'::jsonb) || g.who) AS who_said,
         jsonb_strip_nulls(jsonb_build_object('name', CASE g.target_kind
             WHEN 'user' THEN (SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u WHERE u.tenant_id = g.tenant_id AND u.user_id = g.object_id)
             WHEN 'dashboard' THEN (SELECT d.name FROM dashboards d WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.object_id)
             WHEN 'dataset' THEN (SELECT d.name FROM datasets d WHERE d.tenant_id = g.tenant_id AND d.dataset_id = g.object_id)
             WHEN 'folder' THEN (SELECT f.name FROM folders f WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.object_id)
+            WHEN 'portal' THEN (SELECT p.name FROM portals p WHERE p.tenant_id = g.tenant_id AND p.portal_id = g.object_id)
+            WHEN 'visitor' THEN (SELECT COALESCE(NULLIF(v.name, ''), v.email) FROM portal_visitors v WHERE v.tenant_id = g.tenant_id AND v.visitor_id = g.object_id)
+            WHEN 'report' THEN (SELECT r.name FROM reports r WHERE r.tenant_id = g.tenant_id AND r.report_id = g.object_id)
+            WHEN 'schedule' THEN (SELECT s.name FROM report_schedules s WHERE s.tenant_id = g.tenant_id AND s.schedule_id = g.object_id)
             WHEN 'group' THEN (SELECT c.name FROM user_groups c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.object_id)
         END) || g.what) AS what_said
     FROM given g
@@ -281,6 +287,7 @@ type AuditInsertParams struct {
 	At         *time.Time
 	ActorKind  string
 	UserID     *uuid.UUID
+	VisitorID  *uuid.UUID
 	Action     string
 	TargetKind string
 	TargetID   string
@@ -303,6 +310,7 @@ func (q *Queries) AuditInsert(ctx context.Context, arg AuditInsertParams) error 
 		arg.At,
 		arg.ActorKind,
 		arg.UserID,
+		arg.VisitorID,
 		arg.Action,
 		arg.TargetKind,
 		arg.TargetID,

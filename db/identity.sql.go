@@ -741,12 +741,13 @@ func (q *Queries) ReplayPrune(ctx context.Context) (int64, error) {
 }
 
 const requestInsert = `-- name: RequestInsert :exec
-INSERT INTO control.sign_in_requests (tenant_id, kind, protocol_id, browser_hash, nonce, verifier, test_user_id, session_id, invite_hash, next, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO control.sign_in_requests (tenant_id, portal_id, kind, protocol_id, browser_hash, nonce, verifier, test_user_id, session_id, invite_hash, next, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type RequestInsertParams struct {
 	TenantID    uuid.UUID
+	PortalID    *uuid.UUID
 	Kind        string
 	ProtocolID  string
 	BrowserHash []byte
@@ -762,6 +763,7 @@ type RequestInsertParams struct {
 func (q *Queries) RequestInsert(ctx context.Context, arg RequestInsertParams) error {
 	_, err := q.db.Exec(ctx, requestInsert,
 		arg.TenantID,
+		arg.PortalID,
 		arg.Kind,
 		arg.ProtocolID,
 		arg.BrowserHash,
@@ -790,12 +792,13 @@ func (q *Queries) RequestPrune(ctx context.Context) (int64, error) {
 
 const requestTake = `-- name: RequestTake :one
 DELETE FROM control.sign_in_requests
-WHERE tenant_id = $1 AND kind = $2 AND protocol_id = $3 AND browser_hash = $4 AND expires_at > now()
+WHERE tenant_id = $1 AND portal_id IS NOT DISTINCT FROM $2::uuid AND kind = $3 AND protocol_id = $4 AND browser_hash = $5 AND expires_at > now()
 RETURNING nonce, verifier, test_user_id, session_id, invite_hash, next, created_at
 `
 
 type RequestTakeParams struct {
 	TenantID    uuid.UUID
+	PortalID    *uuid.UUID
 	Kind        string
 	ProtocolID  string
 	BrowserHash []byte
@@ -811,11 +814,12 @@ type RequestTakeRow struct {
 	CreatedAt  time.Time
 }
 
-// RequestTake takes a request that waits, of the browser that made it: of
-// several answers at once, one gets the row.
+// RequestTake takes a request that waits, of the browser and the portal that
+// made it: of several answers at once, one gets the row.
 func (q *Queries) RequestTake(ctx context.Context, arg RequestTakeParams) (RequestTakeRow, error) {
 	row := q.db.QueryRow(ctx, requestTake,
 		arg.TenantID,
+		arg.PortalID,
 		arg.Kind,
 		arg.ProtocolID,
 		arg.BrowserHash,

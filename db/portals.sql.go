@@ -96,6 +96,141 @@ func (q *Queries) PortalAssetSave(ctx context.Context, arg PortalAssetSaveParams
 	return err
 }
 
+const portalConnectionGet = `-- name: PortalConnectionGet :one
+SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, updated_at
+FROM portal_connections WHERE tenant_id = $1 AND portal_id = $2 AND kind = $3
+`
+
+type PortalConnectionGetRow struct {
+	ConnectionID uuid.UUID
+	Kind         string
+	Enabled      bool
+	Settings     json.RawMessage
+	Secret       []byte
+	Metadata     string
+	RefreshedAt  *time.Time
+	RefreshError string
+	UpdatedAt    time.Time
+}
+
+func (q *Queries) PortalConnectionGet(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID, kind string) (PortalConnectionGetRow, error) {
+	row := q.db.QueryRow(ctx, portalConnectionGet, tenantID, portalID, kind)
+	var i PortalConnectionGetRow
+	err := row.Scan(
+		&i.ConnectionID,
+		&i.Kind,
+		&i.Enabled,
+		&i.Settings,
+		&i.Secret,
+		&i.Metadata,
+		&i.RefreshedAt,
+		&i.RefreshError,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const portalConnectionPut = `-- name: PortalConnectionPut :exec
+INSERT INTO portal_connections (tenant_id, portal_id, connection_id, kind, enabled, settings, secret, metadata, refreshed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (tenant_id, portal_id, kind) DO UPDATE SET enabled = EXCLUDED.enabled, settings = EXCLUDED.settings, secret = EXCLUDED.secret,
+    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '', updated_at = now()
+`
+
+type PortalConnectionPutParams struct {
+	TenantID     uuid.UUID
+	PortalID     uuid.UUID
+	ConnectionID uuid.UUID
+	Kind         string
+	Enabled      bool
+	Settings     json.RawMessage
+	Secret       []byte
+	Metadata     string
+	RefreshedAt  *time.Time
+}
+
+func (q *Queries) PortalConnectionPut(ctx context.Context, arg PortalConnectionPutParams) error {
+	_, err := q.db.Exec(ctx, portalConnectionPut,
+		arg.TenantID,
+		arg.PortalID,
+		arg.ConnectionID,
+		arg.Kind,
+		arg.Enabled,
+		arg.Settings,
+		arg.Secret,
+		arg.Metadata,
+		arg.RefreshedAt,
+	)
+	return err
+}
+
+const portalConnectionRefreshFailed = `-- name: PortalConnectionRefreshFailed :exec
+UPDATE portal_connections SET refresh_error = $1 WHERE tenant_id = $2 AND portal_id = $3 AND kind = 'saml'
+`
+
+func (q *Queries) PortalConnectionRefreshFailed(ctx context.Context, refreshError string, tenantID uuid.UUID, portalID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, portalConnectionRefreshFailed, refreshError, tenantID, portalID)
+	return err
+}
+
+const portalConnectionRefreshed = `-- name: PortalConnectionRefreshed :execrows
+UPDATE portal_connections SET metadata = $1, refreshed_at = now(), refresh_error = ''
+WHERE tenant_id = $2 AND portal_id = $3 AND kind = 'saml' AND settings ->> 'metadata_url' = $4::text
+`
+
+type PortalConnectionRefreshedParams struct {
+	Metadata    string
+	TenantID    uuid.UUID
+	PortalID    uuid.UUID
+	MetadataUrl string
+}
+
+// PortalConnectionRefreshed keeps fetched metadata, unless somebody saved another address meanwhile.
+func (q *Queries) PortalConnectionRefreshed(ctx context.Context, arg PortalConnectionRefreshedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, portalConnectionRefreshed,
+		arg.Metadata,
+		arg.TenantID,
+		arg.PortalID,
+		arg.MetadataUrl,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const portalConnectionsFetched = `-- name: PortalConnectionsFetched :many
+SELECT c.portal_id, c.metadata, (c.settings ->> 'metadata_url')::text AS metadata_url FROM portal_connections c
+WHERE c.tenant_id = $1 AND c.kind = 'saml' AND c.settings ->> 'source' = 'url' AND c.settings ->> 'metadata_url' <> '' ORDER BY c.portal_id
+`
+
+type PortalConnectionsFetchedRow struct {
+	PortalID    uuid.UUID
+	Metadata    string
+	MetadataUrl string
+}
+
+// PortalConnectionsFetched are those whose provider's metadata has an address.
+func (q *Queries) PortalConnectionsFetched(ctx context.Context, tenantID uuid.UUID) ([]PortalConnectionsFetchedRow, error) {
+	rows, err := q.db.Query(ctx, portalConnectionsFetched, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PortalConnectionsFetchedRow
+	for rows.Next() {
+		var i PortalConnectionsFetchedRow
+		if err := rows.Scan(&i.PortalID, &i.Metadata, &i.MetadataUrl); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const portalDashboardAdd = `-- name: PortalDashboardAdd :exec
 INSERT INTO portal_dashboards (tenant_id, portal_id, dashboard_id, label, place, group_id)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -188,7 +323,7 @@ func (q *Queries) PortalDelete(ctx context.Context, tenantID uuid.UUID, portalID
 }
 
 const portalGet = `-- name: PortalGet :one
-SELECT portal_id, name, brand, downloads, zone, updated_at FROM portals WHERE tenant_id = $1 AND portal_id = $2
+SELECT portal_id, name, brand, downloads, zone, sso_only, updated_at FROM portals WHERE tenant_id = $1 AND portal_id = $2
 `
 
 type PortalGetRow struct {
@@ -197,6 +332,7 @@ type PortalGetRow struct {
 	Brand     json.RawMessage
 	Downloads bool
 	Zone      string
+	SsoOnly   bool
 	UpdatedAt time.Time
 }
 
@@ -209,9 +345,21 @@ func (q *Queries) PortalGet(ctx context.Context, tenantID uuid.UUID, portalID uu
 		&i.Brand,
 		&i.Downloads,
 		&i.Zone,
+		&i.SsoOnly,
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const portalGroupByName = `-- name: PortalGroupByName :one
+SELECT group_id FROM portal_groups WHERE tenant_id = $1 AND portal_id = $2 AND lower(name) = lower($3::text)
+`
+
+func (q *Queries) PortalGroupByName(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID, name string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, portalGroupByName, tenantID, portalID, name)
+	var group_id uuid.UUID
+	err := row.Scan(&group_id)
+	return group_id, err
 }
 
 const portalGroupDelete = `-- name: PortalGroupDelete :execrows
@@ -367,20 +515,24 @@ func (q *Queries) PortalHostClaim(ctx context.Context, arg PortalHostClaimParams
 
 const portalHostFind = `-- name: PortalHostFind :one
 
-SELECT tenant_id, portal_id FROM control.portal_hosts WHERE host = $1 AND verified_at IS NOT NULL
+SELECT h.tenant_id, h.portal_id,
+       (SELECT min(o.host) FROM control.portal_hosts o WHERE o.tenant_id = h.tenant_id AND o.portal_id = h.portal_id AND o.verified_at IS NOT NULL)::text AS main
+FROM control.portal_hosts h WHERE h.host = $1 AND h.verified_at IS NOT NULL
 `
 
 type PortalHostFindRow struct {
 	TenantID uuid.UUID
 	PortalID uuid.UUID
+	Main     string
 }
 
 // Portals, their visitors, and the hosts that they are reached by.
-// PortalHostFind answers whose portal a host is, once it is proven.
+// PortalHostFind answers whose portal a host is, once it is proven, and the first
+// of the portal's names, by which identity providers know it.
 func (q *Queries) PortalHostFind(ctx context.Context, host string) (PortalHostFindRow, error) {
 	row := q.db.QueryRow(ctx, portalHostFind, host)
 	var i PortalHostFindRow
-	err := row.Scan(&i.TenantID, &i.PortalID)
+	err := row.Scan(&i.TenantID, &i.PortalID, &i.Main)
 	return i, err
 }
 
@@ -506,6 +658,84 @@ DELETE FROM control.portal_hosts WHERE tenant_id = $1 AND portal_id = $2
 
 func (q *Queries) PortalHostsRemove(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, portalHostsRemove, tenantID, portalID)
+	return err
+}
+
+const portalIdentityFind = `-- name: PortalIdentityFind :one
+SELECT i.identity_id, i.visitor_id, v.email, v.blocked_at FROM portal_identities i
+JOIN portal_visitors v ON v.tenant_id = i.tenant_id AND v.portal_id = i.portal_id AND v.visitor_id = i.visitor_id
+WHERE i.tenant_id = $1 AND i.portal_id = $2 AND i.connection_id = $3 AND i.issuer = $4 AND i.subject = $5
+`
+
+type PortalIdentityFindParams struct {
+	TenantID     uuid.UUID
+	PortalID     uuid.UUID
+	ConnectionID uuid.UUID
+	Issuer       string
+	Subject      string
+}
+
+type PortalIdentityFindRow struct {
+	IdentityID uuid.UUID
+	VisitorID  uuid.UUID
+	Email      string
+	BlockedAt  *time.Time
+}
+
+func (q *Queries) PortalIdentityFind(ctx context.Context, arg PortalIdentityFindParams) (PortalIdentityFindRow, error) {
+	row := q.db.QueryRow(ctx, portalIdentityFind,
+		arg.TenantID,
+		arg.PortalID,
+		arg.ConnectionID,
+		arg.Issuer,
+		arg.Subject,
+	)
+	var i PortalIdentityFindRow
+	err := row.Scan(
+		&i.IdentityID,
+		&i.VisitorID,
+		&i.Email,
+		&i.BlockedAt,
+	)
+	return i, err
+}
+
+const portalIdentityInsert = `-- name: PortalIdentityInsert :exec
+INSERT INTO portal_identities (tenant_id, portal_id, identity_id, visitor_id, connection_id, issuer, subject, format)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type PortalIdentityInsertParams struct {
+	TenantID     uuid.UUID
+	PortalID     uuid.UUID
+	IdentityID   uuid.UUID
+	VisitorID    uuid.UUID
+	ConnectionID uuid.UUID
+	Issuer       string
+	Subject      string
+	Format       string
+}
+
+func (q *Queries) PortalIdentityInsert(ctx context.Context, arg PortalIdentityInsertParams) error {
+	_, err := q.db.Exec(ctx, portalIdentityInsert,
+		arg.TenantID,
+		arg.PortalID,
+		arg.IdentityID,
+		arg.VisitorID,
+		arg.ConnectionID,
+		arg.Issuer,
+		arg.Subject,
+		arg.Format,
+	)
+	return err
+}
+
+const portalIdentityUsed = `-- name: PortalIdentityUsed :exec
+UPDATE portal_identities SET used_at = now() WHERE tenant_id = $1 AND identity_id = $2
+`
+
+func (q *Queries) PortalIdentityUsed(ctx context.Context, tenantID uuid.UUID, identityID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, portalIdentityUsed, tenantID, identityID)
 	return err
 }
 
@@ -681,18 +911,21 @@ func (q *Queries) PortalSessionEnd(ctx context.Context, tenantID uuid.UUID, toke
 }
 
 const portalSessionInsert = `-- name: PortalSessionInsert :exec
-INSERT INTO portal_sessions (tenant_id, token_hash, visitor_id, created_at, seen_at, expires_at, address, agent)
-VALUES ($1, $2, $3, $4, $4, $5, $6, $7)
+INSERT INTO portal_sessions (tenant_id, token_hash, visitor_id, created_at, seen_at, expires_at, ends_at, identity_id, session_index, address, agent)
+VALUES ($1, $2, $3, $4, $4, LEAST($5::timestamptz, $6::timestamptz), $6, $7, $8, $9, $10)
 `
 
 type PortalSessionInsertParams struct {
-	TenantID  uuid.UUID
-	TokenHash []byte
-	VisitorID uuid.UUID
-	Now       time.Time
-	ExpiresAt time.Time
-	Address   string
-	Agent     string
+	TenantID     uuid.UUID
+	TokenHash    []byte
+	VisitorID    uuid.UUID
+	Now          time.Time
+	ExpiresAt    time.Time
+	EndsAt       time.Time
+	IdentityID   *uuid.UUID
+	SessionIndex string
+	Address      string
+	Agent        string
 }
 
 func (q *Queries) PortalSessionInsert(ctx context.Context, arg PortalSessionInsertParams) error {
@@ -702,14 +935,43 @@ func (q *Queries) PortalSessionInsert(ctx context.Context, arg PortalSessionInse
 		arg.VisitorID,
 		arg.Now,
 		arg.ExpiresAt,
+		arg.EndsAt,
+		arg.IdentityID,
+		arg.SessionIndex,
 		arg.Address,
 		arg.Agent,
 	)
 	return err
 }
 
+const portalSessionSource = `-- name: PortalSessionSource :one
+SELECT i.issuer, i.subject, i.format, s.session_index FROM portal_sessions s
+JOIN portal_identities i ON i.tenant_id = s.tenant_id AND i.identity_id = s.identity_id
+WHERE s.tenant_id = $1 AND s.token_hash = $2 AND i.portal_id = $3
+`
+
+type PortalSessionSourceRow struct {
+	Issuer       string
+	Subject      string
+	Format       string
+	SessionIndex string
+}
+
+// PortalSessionSource is who the visitor of a session is at the provider that opened it.
+func (q *Queries) PortalSessionSource(ctx context.Context, tenantID uuid.UUID, tokenHash []byte, portalID uuid.UUID) (PortalSessionSourceRow, error) {
+	row := q.db.QueryRow(ctx, portalSessionSource, tenantID, tokenHash, portalID)
+	var i PortalSessionSourceRow
+	err := row.Scan(
+		&i.Issuer,
+		&i.Subject,
+		&i.Format,
+		&i.SessionIndex,
+	)
+	return i, err
+}
+
 const portalSessionTouch = `-- name: PortalSessionTouch :exec
-UPDATE portal_sessions SET seen_at = $1, expires_at = $2
+UPDATE portal_sessions SET seen_at = $1, expires_at = LEAST($2::timestamptz, ends_at)
 WHERE tenant_id = $3 AND token_hash = $4 AND seen_at < $5
 `
 
@@ -742,6 +1004,32 @@ func (q *Queries) PortalSessionsEnd(ctx context.Context, tenantID uuid.UUID, vis
 	return err
 }
 
+const portalSessionsEndOf = `-- name: PortalSessionsEndOf :execrows
+DELETE FROM portal_sessions WHERE tenant_id = $1 AND identity_id = $2::uuid
+  AND (cardinality($3::text[]) = 0 OR session_index = ANY ($3::text[]))
+`
+
+// PortalSessionsEndOf ends the sessions that an identity has opened: those of the
+// provider's names for them, all where it names none.
+func (q *Queries) PortalSessionsEndOf(ctx context.Context, tenantID uuid.UUID, identityID uuid.UUID, indexes []string) (int64, error) {
+	result, err := q.db.Exec(ctx, portalSessionsEndOf, tenantID, identityID, indexes)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const portalSessionsEndPasswords = `-- name: PortalSessionsEndPasswords :exec
+DELETE FROM portal_sessions s USING portal_visitors v
+WHERE s.tenant_id = $1 AND v.tenant_id = s.tenant_id AND v.visitor_id = s.visitor_id AND v.portal_id = $2 AND s.identity_id IS NULL
+`
+
+// PortalSessionsEndPasswords ends those that a password has opened.
+func (q *Queries) PortalSessionsEndPasswords(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, portalSessionsEndPasswords, tenantID, portalID)
+	return err
+}
+
 const portalSessionsPrune = `-- name: PortalSessionsPrune :exec
 DELETE FROM portal_sessions WHERE tenant_id = $1 AND visitor_id = $2 AND expires_at <= $3
 `
@@ -749,6 +1037,27 @@ DELETE FROM portal_sessions WHERE tenant_id = $1 AND visitor_id = $2 AND expires
 // PortalSessionsPrune removes what is over, a visitor's own.
 func (q *Queries) PortalSessionsPrune(ctx context.Context, tenantID uuid.UUID, visitorID uuid.UUID, now time.Time) error {
 	_, err := q.db.Exec(ctx, portalSessionsPrune, tenantID, visitorID, now)
+	return err
+}
+
+const portalSetSSOOnly = `-- name: PortalSetSSOOnly :exec
+UPDATE portals SET sso_only = $1, updated_at = $2 WHERE tenant_id = $3 AND portal_id = $4
+`
+
+type PortalSetSSOOnlyParams struct {
+	SsoOnly  bool
+	Now      time.Time
+	TenantID uuid.UUID
+	PortalID uuid.UUID
+}
+
+func (q *Queries) PortalSetSSOOnly(ctx context.Context, arg PortalSetSSOOnlyParams) error {
+	_, err := q.db.Exec(ctx, portalSetSSOOnly,
+		arg.SsoOnly,
+		arg.Now,
+		arg.TenantID,
+		arg.PortalID,
+	)
 	return err
 }
 
@@ -884,6 +1193,30 @@ func (q *Queries) PortalVisitorDelete(ctx context.Context, tenantID uuid.UUID, p
 	return result.RowsAffected(), nil
 }
 
+const portalVisitorFollow = `-- name: PortalVisitorFollow :exec
+UPDATE portal_visitors SET name = $1, company = $2, attributes = $3 WHERE tenant_id = $4 AND visitor_id = $5
+`
+
+type PortalVisitorFollowParams struct {
+	Name       string
+	Company    string
+	Attributes json.RawMessage
+	TenantID   uuid.UUID
+	VisitorID  uuid.UUID
+}
+
+// PortalVisitorFollow takes over what a provider says of a visitor.
+func (q *Queries) PortalVisitorFollow(ctx context.Context, arg PortalVisitorFollowParams) error {
+	_, err := q.db.Exec(ctx, portalVisitorFollow,
+		arg.Name,
+		arg.Company,
+		arg.Attributes,
+		arg.TenantID,
+		arg.VisitorID,
+	)
+	return err
+}
+
 const portalVisitorGet = `-- name: PortalVisitorGet :one
 SELECT v.visitor_id, v.email, v.name, v.company, v.attributes, v.password_hash, v.blocked_at FROM portal_visitors v
 WHERE v.tenant_id = $1 AND v.portal_id = $2 AND v.visitor_id = $3
@@ -924,6 +1257,18 @@ WHERE g.tenant_id = $1 AND g.group_id = $2 AND v.visitor_id = $3
 // PortalVisitorGroupAdd adds only groups of the visitor's own portal.
 func (q *Queries) PortalVisitorGroupAdd(ctx context.Context, tenantID uuid.UUID, groupID uuid.UUID, visitorID uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, portalVisitorGroupAdd, tenantID, groupID, visitorID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const portalVisitorGroupLeave = `-- name: PortalVisitorGroupLeave :execrows
+DELETE FROM portal_group_visitors WHERE tenant_id = $1 AND group_id = $2 AND visitor_id = $3
+`
+
+func (q *Queries) PortalVisitorGroupLeave(ctx context.Context, tenantID uuid.UUID, groupID uuid.UUID, visitorID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, portalVisitorGroupLeave, tenantID, groupID, visitorID)
 	if err != nil {
 		return 0, err
 	}
@@ -971,7 +1316,8 @@ func (q *Queries) PortalVisitorInsert(ctx context.Context, arg PortalVisitorInse
 
 const portalVisitorList = `-- name: PortalVisitorList :many
 SELECT v.visitor_id, v.email, v.name, v.company, v.attributes, v.created_at, v.invited_at, v.seen_at, v.blocked_at,
-       (v.password_hash <> '')::boolean AS active,
+       (v.password_hash <> '' OR EXISTS (SELECT FROM portal_identities i
+           WHERE i.tenant_id = v.tenant_id AND i.portal_id = v.portal_id AND i.visitor_id = v.visitor_id))::boolean AS active,
        ARRAY(SELECT m.group_id FROM portal_group_visitors m WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id ORDER BY m.group_id)::uuid[] AS group_ids
 FROM portal_visitors v WHERE v.tenant_id = $1 AND v.portal_id = $2
 ORDER BY lower(v.company), lower(v.email) LIMIT $3
@@ -1085,4 +1431,63 @@ func (q *Queries) PortalVisitorUpdate(ctx context.Context, arg PortalVisitorUpda
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const portalVisitorVisit = `-- name: PortalVisitorVisit :one
+SELECT v.portal_id, v.email, v.name, v.company, v.theme, v.attributes,
+       COALESCE((SELECT jsonb_agg(g.attributes ORDER BY g.group_id) FROM portal_group_visitors m
+                 JOIN portal_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id
+                 WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id), '[]')::jsonb AS group_attributes
+FROM portal_visitors v WHERE v.tenant_id = $1 AND v.visitor_id = $2 AND v.blocked_at IS NULL
+`
+
+type PortalVisitorVisitRow struct {
+	PortalID        uuid.UUID
+	Email           string
+	Name            string
+	Company         string
+	Theme           string
+	Attributes      json.RawMessage
+	GroupAttributes json.RawMessage
+}
+
+// PortalVisitorVisit is PortalVisit of a visitor who is not here themselves.
+func (q *Queries) PortalVisitorVisit(ctx context.Context, tenantID uuid.UUID, visitorID uuid.UUID) (PortalVisitorVisitRow, error) {
+	row := q.db.QueryRow(ctx, portalVisitorVisit, tenantID, visitorID)
+	var i PortalVisitorVisitRow
+	err := row.Scan(
+		&i.PortalID,
+		&i.Email,
+		&i.Name,
+		&i.Company,
+		&i.Theme,
+		&i.Attributes,
+		&i.GroupAttributes,
+	)
+	return i, err
+}
+
+const portalWays = `-- name: PortalWays :many
+SELECT kind FROM portal_connections WHERE tenant_id = $1 AND portal_id = $2 AND enabled ORDER BY kind
+`
+
+// PortalWays are the providers that a portal's visitors can sign in at.
+func (q *Queries) PortalWays(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID) ([]string, error) {
+	rows, err := q.db.Query(ctx, portalWays, tenantID, portalID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var kind string
+		if err := rows.Scan(&kind); err != nil {
+			return nil, err
+		}
+		items = append(items, kind)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const reportGet = `-- name: ReportGet :one
-SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, visitor_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = $1 AND report_id = $2
 `
 
@@ -23,6 +23,7 @@ type ReportGetRow struct {
 	DashboardID *uuid.UUID
 	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
+	VisitorID   *uuid.UUID
 	Format      ReportFormat
 	Status      ReportStatus
 	Name        string
@@ -46,6 +47,7 @@ func (q *Queries) ReportGet(ctx context.Context, tenantID uuid.UUID, reportID uu
 		&i.DashboardID,
 		&i.DatasetID,
 		&i.UserID,
+		&i.VisitorID,
 		&i.Format,
 		&i.Status,
 		&i.Name,
@@ -64,8 +66,8 @@ func (q *Queries) ReportGet(ctx context.Context, tenantID uuid.UUID, reportID uu
 
 const reportInsert = `-- name: ReportInsert :exec
 
-INSERT INTO reports (tenant_id, report_id, dashboard_id, dataset_id, user_id, format, link_query, name, spec, job_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid, $11)
+INSERT INTO reports (tenant_id, report_id, dashboard_id, dataset_id, user_id, visitor_id, format, link_query, name, spec, job_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::uuid, $12)
 `
 
 type ReportInsertParams struct {
@@ -74,6 +76,7 @@ type ReportInsertParams struct {
 	DashboardID *uuid.UUID
 	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
+	VisitorID   *uuid.UUID
 	Format      ReportFormat
 	LinkQuery   string
 	Name        string
@@ -91,6 +94,7 @@ func (q *Queries) ReportInsert(ctx context.Context, arg ReportInsertParams) erro
 		arg.DashboardID,
 		arg.DatasetID,
 		arg.UserID,
+		arg.VisitorID,
 		arg.Format,
 		arg.LinkQuery,
 		arg.Name,
@@ -102,7 +106,7 @@ func (q *Queries) ReportInsert(ctx context.Context, arg ReportInsertParams) erro
 }
 
 const reportListByUser = `-- name: ReportListByUser :many
-SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, visitor_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = $1 AND user_id = $2::uuid
 ORDER BY created_at DESC LIMIT $3
 `
@@ -112,6 +116,7 @@ type ReportListByUserRow struct {
 	DashboardID *uuid.UUID
 	DatasetID   *uuid.UUID
 	UserID      *uuid.UUID
+	VisitorID   *uuid.UUID
 	Format      ReportFormat
 	Status      ReportStatus
 	Name        string
@@ -141,6 +146,7 @@ func (q *Queries) ReportListByUser(ctx context.Context, tenantID uuid.UUID, user
 			&i.DashboardID,
 			&i.DatasetID,
 			&i.UserID,
+			&i.VisitorID,
 			&i.Format,
 			&i.Status,
 			&i.Name,

@@ -607,6 +607,7 @@ CREATE TABLE control.sign_in_requests (
     next text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    portal_id uuid,
     CONSTRAINT sign_in_requests_browser_hash_check CHECK ((length(browser_hash) = 32)),
     CONSTRAINT sign_in_requests_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'saml_logout'::text, 'oidc'::text]))),
     CONSTRAINT sign_in_requests_protocol_id_check CHECK ((length(protocol_id) <= 200))
@@ -1480,6 +1481,23 @@ CREATE TABLE public.portal_assets (
 
 ALTER TABLE ONLY public.portal_assets FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_connections (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    kind text NOT NULL,
+    enabled boolean DEFAULT false NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    secret bytea DEFAULT '\x'::bytea NOT NULL,
+    metadata text DEFAULT ''::text NOT NULL,
+    refreshed_at timestamp with time zone,
+    refresh_error text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portal_connections_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'oidc'::text])))
+);
+
+ALTER TABLE ONLY public.portal_connections FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.portal_dashboards (
     tenant_id uuid NOT NULL,
     portal_id uuid NOT NULL,
@@ -1511,6 +1529,23 @@ CREATE TABLE public.portal_groups (
 
 ALTER TABLE ONLY public.portal_groups FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.portal_identities (
+    tenant_id uuid NOT NULL,
+    portal_id uuid NOT NULL,
+    identity_id uuid NOT NULL,
+    visitor_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    format text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portal_identities_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 1024))),
+    CONSTRAINT portal_identities_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 1024)))
+);
+
+ALTER TABLE ONLY public.portal_identities FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.portal_links (
     tenant_id uuid NOT NULL,
     token_hash bytea NOT NULL,
@@ -1530,6 +1565,9 @@ CREATE TABLE public.portal_sessions (
     expires_at timestamp with time zone NOT NULL,
     address text DEFAULT ''::text NOT NULL,
     agent text DEFAULT ''::text NOT NULL,
+    identity_id uuid,
+    session_index text DEFAULT ''::text NOT NULL,
+    ends_at timestamp with time zone DEFAULT (now() + '24:00:00'::interval) NOT NULL,
     CONSTRAINT portal_sessions_token_hash_check CHECK ((length(token_hash) = 32))
 );
 
@@ -1566,6 +1604,7 @@ CREATE TABLE public.portals (
     zone text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    sso_only boolean DEFAULT false NOT NULL,
     CONSTRAINT portals_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
 );
 
@@ -1724,6 +1763,7 @@ CREATE TABLE public.reports (
     stated jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone,
     dataset_id uuid,
+    visitor_id uuid,
     CONSTRAINT reports_subject_check CHECK ((num_nonnulls(dashboard_id, dataset_id) = 1))
 );
 
@@ -2102,6 +2142,15 @@ ALTER TABLE ONLY public.notifications
 ALTER TABLE ONLY public.portal_assets
     ADD CONSTRAINT portal_assets_pkey PRIMARY KEY (tenant_id, portal_id, kind);
 
+ALTER TABLE ONLY public.portal_connections
+    ADD CONSTRAINT portal_connections_pkey PRIMARY KEY (tenant_id, connection_id);
+
+ALTER TABLE ONLY public.portal_connections
+    ADD CONSTRAINT portal_connections_tenant_id_portal_id_connection_id_key UNIQUE (tenant_id, portal_id, connection_id);
+
+ALTER TABLE ONLY public.portal_connections
+    ADD CONSTRAINT portal_connections_tenant_id_portal_id_kind_key UNIQUE (tenant_id, portal_id, kind);
+
 ALTER TABLE ONLY public.portal_dashboards
     ADD CONSTRAINT portal_dashboards_pkey PRIMARY KEY (tenant_id, portal_id, dashboard_id);
 
@@ -2114,6 +2163,12 @@ ALTER TABLE ONLY public.portal_groups
 ALTER TABLE ONLY public.portal_groups
     ADD CONSTRAINT portal_groups_tenant_id_portal_id_group_id_key UNIQUE (tenant_id, portal_id, group_id);
 
+ALTER TABLE ONLY public.portal_identities
+    ADD CONSTRAINT portal_identities_pkey PRIMARY KEY (tenant_id, identity_id);
+
+ALTER TABLE ONLY public.portal_identities
+    ADD CONSTRAINT portal_identities_tenant_id_connection_id_issuer_subject_key UNIQUE (tenant_id, connection_id, issuer, subject);
+
 ALTER TABLE ONLY public.portal_links
     ADD CONSTRAINT portal_links_pkey PRIMARY KEY (tenant_id, token_hash);
 
@@ -2122,6 +2177,9 @@ ALTER TABLE ONLY public.portal_sessions
 
 ALTER TABLE ONLY public.portal_visitors
     ADD CONSTRAINT portal_visitors_pkey PRIMARY KEY (tenant_id, visitor_id);
+
+ALTER TABLE ONLY public.portal_visitors
+    ADD CONSTRAINT portal_visitors_tenant_id_portal_id_visitor_id_key UNIQUE (tenant_id, portal_id, visitor_id);
 
 ALTER TABLE ONLY public.portals
     ADD CONSTRAINT portals_pkey PRIMARY KEY (tenant_id, portal_id);
@@ -2399,9 +2457,15 @@ CREATE INDEX portal_group_visitors_group_idx ON public.portal_group_visitors USI
 
 CREATE UNIQUE INDEX portal_groups_name_idx ON public.portal_groups USING btree (tenant_id, portal_id, lower(name));
 
+CREATE INDEX portal_identities_connection_idx ON public.portal_identities USING btree (tenant_id, portal_id, connection_id);
+
+CREATE INDEX portal_identities_visitor_idx ON public.portal_identities USING btree (tenant_id, portal_id, visitor_id);
+
 CREATE INDEX portal_links_visitor_idx ON public.portal_links USING btree (tenant_id, visitor_id);
 
 CREATE INDEX portal_sessions_expiry_idx ON public.portal_sessions USING btree (tenant_id, expires_at);
+
+CREATE INDEX portal_sessions_identity_idx ON public.portal_sessions USING btree (tenant_id, identity_id) WHERE (identity_id IS NOT NULL);
 
 CREATE INDEX portal_sessions_visitor_idx ON public.portal_sessions USING btree (tenant_id, visitor_id);
 
@@ -2452,6 +2516,8 @@ CREATE INDEX reports_dataset_idx ON public.reports USING btree (tenant_id, datas
 CREATE INDEX reports_expiry_idx ON public.reports USING btree (tenant_id, expires_at) WHERE (download_url <> ''::text);
 
 CREATE INDEX reports_user_idx ON public.reports USING btree (tenant_id, user_id);
+
+CREATE INDEX reports_visitor_idx ON public.reports USING btree (tenant_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 
 CREATE INDEX segment_garbage_due_idx ON public.segment_garbage USING btree (tenant_id, delete_after);
 
@@ -2760,6 +2826,9 @@ ALTER TABLE ONLY public.notifications
 ALTER TABLE ONLY public.portal_assets
     ADD CONSTRAINT portal_assets_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.portal_connections
+    ADD CONSTRAINT portal_connections_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.portal_dashboards
     ADD CONSTRAINT portal_dashboards_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;
 
@@ -2778,8 +2847,17 @@ ALTER TABLE ONLY public.portal_group_visitors
 ALTER TABLE ONLY public.portal_groups
     ADD CONSTRAINT portal_groups_tenant_id_portal_id_fkey FOREIGN KEY (tenant_id, portal_id) REFERENCES public.portals(tenant_id, portal_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.portal_identities
+    ADD CONSTRAINT portal_identities_tenant_id_portal_id_connection_id_fkey FOREIGN KEY (tenant_id, portal_id, connection_id) REFERENCES public.portal_connections(tenant_id, portal_id, connection_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_identities
+    ADD CONSTRAINT portal_identities_tenant_id_portal_id_visitor_id_fkey FOREIGN KEY (tenant_id, portal_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, portal_id, visitor_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.portal_links
     ADD CONSTRAINT portal_links_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_tenant_id_identity_id_fkey FOREIGN KEY (tenant_id, identity_id) REFERENCES public.portal_identities(tenant_id, identity_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.portal_sessions
     ADD CONSTRAINT portal_sessions_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE CASCADE;
@@ -2840,6 +2918,9 @@ ALTER TABLE ONLY public.reports
 
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
+
+ALTER TABLE ONLY public.reports
+    ADD CONSTRAINT reports_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE SET NULL (visitor_id);
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
@@ -3037,11 +3118,15 @@ ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portal_assets ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.portal_connections ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.portal_dashboards ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portal_group_visitors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portal_groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.portal_identities ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.portal_links ENABLE ROW LEVEL SECURITY;
 
@@ -3213,11 +3298,15 @@ CREATE POLICY tenant_rows ON public.notifications USING ((tenant_id = (NULLIF(cu
 
 CREATE POLICY tenant_rows ON public.portal_assets USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
+CREATE POLICY tenant_rows ON public.portal_connections USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
 CREATE POLICY tenant_rows ON public.portal_dashboards USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.portal_group_visitors USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.portal_groups USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.portal_identities USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.portal_links USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3475,11 +3564,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notifications TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_assets TO dataflow_app;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_connections TO dataflow_app;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_dashboards TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_group_visitors TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_groups TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_identities TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.portal_links TO dataflow_app;
 

@@ -72,7 +72,7 @@ func keyPair(t *testing.T, dir string) (key, certificate string) {
 
 // startSAMLIdP runs saml-idp, an identity provider that shares no code with
 // what the product uses, and answers its address and metadata.
-func startSAMLIdP(t *testing.T, site string) (address, metadata string) {
+func startSAMLIdP(t *testing.T, site string, more ...string) (address, metadata string) {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,8 +82,8 @@ func startSAMLIdP(t *testing.T, site string) (address, metadata string) {
 	_ = free.Close()
 	key, certificate := keyPair(t, t.TempDir())
 	output := &tail{}
-	command := exec.Command("node", "node_modules/saml-idp/bin/run.js", "--host", "127.0.0.1", "--port", port, "--key", key, "--cert", certificate, "--issuer", "urn:saml-idp",
-		"--acsUrl", site+"/acs", "--audience", site+"/metadata", "--serviceProviderId", site+"/metadata", "--sloUrl", site+"/slo", "--signResponse", "false")
+	command := exec.Command("node", append([]string{"node_modules/saml-idp/bin/run.js", "--host", "127.0.0.1", "--port", port, "--key", key, "--cert", certificate, "--issuer", "urn:saml-idp",
+		"--acsUrl", site + "/acs", "--audience", site + "/metadata", "--serviceProviderId", site + "/metadata", "--sloUrl", site + "/slo", "--signResponse", "false"}, more...)...)
 	command.Stdout, command.Stderr = output, output
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

@@ -32,10 +32,7 @@ import (
 // boards shows dashboards. A page is one answer: the frame at once, then each
 // widget in its order as soon as it is ready. A change of a filter is one
 // answer with all widgets that changed. What was drawn once is kept compressed.
-type boards struct {
-	*core
-	fragments *fragmentCache
-}
+type boards struct{ *core }
 
 // Headers of the page's own requests.
 const (
@@ -49,8 +46,6 @@ const parallelTiles = 4
 
 // fragmentBytes is the memory for drawn widgets and frames.
 const fragmentBytes = 64 << 20
-
-func newBoards(c *core) boards { return boards{core: c, fragments: newFragmentCache(fragmentBytes)} }
 
 func (h boards) routes(r chi.Router) {
 	editor{h}.routes(r)
@@ -170,7 +165,9 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 
 func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {
 	a := actor(r)
-	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Visitor: scopeOf(r).portal != nil}
+	p := scopeOf(r).portal
+	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Visitor: p != nil,
+		Prints: p != nil && p.embedded == nil && p.Downloads, Paper: string(paperOf(a.Locale))}
 }
 
 // show answers the page, or under htmx what has changed on it.

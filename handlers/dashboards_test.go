@@ -85,7 +85,7 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 		Address: func() string { return s.url }, Say: views.AlertWords})
 	s.Embed = embed.NewService(embed.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})
 	s.blobs = blobs
-	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
+	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Visitors: s.Portals, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
 		f(s)
 	}

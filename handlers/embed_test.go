@@ -458,7 +458,7 @@ func TestEmbeddedRoutesAreClosedToOtherWorkspaces(t *testing.T) {
 	}
 	s.frame(t, theirs.Token).want(http.StatusOK)
 	n := 0
-	err = chi.Walk(embedPages{c, newBoards(c)}.visitorRouter(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	err = chi.Walk(embedPages{c, boards{c}}.visitorRouter(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		n++
 		path := strings.NewReplacer("{id}", s.id.String(), "{widget}", "bars", "{filter}", "region").Replace(route)
 		if strings.Contains(path, "{") || method != http.MethodGet {

@@ -97,12 +97,12 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Comments = comments.New(comments.Deps{DB: pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.Alerts = alerts.New(alerts.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
 		Address: address, Say: views.AlertWords})
-	s.Portals = portals.NewService(portals.Deps{DB: pool, Tenants: s.Tenants, Passwords: s.Auth, Mailer: s.Delivery, Prover: proven{}})
+	s.Portals = portals.NewService(portals.Deps{DB: pool, Tenants: s.Tenants, Passwords: s.Auth, SSO: s.Auth, Mailer: s.Delivery, Prover: proven{}})
 	s.Audit = audit.New(audit.Deps{DB: pool, Boxes: s.Tenants})
 	s.Embed = embed.NewService(embed.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})
 	t.Cleanup(func() { _ = s.Audit.Close(context.WithoutCancel(t.Context())) })
 	s.SessionKey, s.ShowOutbox = []byte("0123456789abcdef0123456789abcdef"), true
-	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey})
+	s.Reports = reports.New(reports.Deps{DB: pool, Tenants: s.Tenants, Dashboards: s.Dashboards, Visitors: s.Portals, Words: ReportWords, Key: s.SessionKey})
 	for _, f := range change {
 		f(&s.Deps)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/portals"
-	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views"
@@ -74,11 +73,11 @@ func hostName(host string) string {
 
 // portalRouter is the site of every portal.
 func (c *core) portalRouter() (chi.Router, error) {
-	origin, err := c.sameOrigin("")
+	origin, err := c.sameOrigin("", views.PathPortalSAML+pathACS)
 	if err != nil {
 		return nil, err
 	}
-	h := portal{core: c, boards: newBoards(c)}
+	h := portal{core: c, boards: boards{c}}
 	r := chi.NewRouter()
 	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, readable, origin, middleware.GetHead)
 	r.NotFound(h.loadVisit(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
@@ -91,23 +90,22 @@ func (c *core) portalRouter() (chi.Router, error) {
 			r.Use(limitBody, middleware.Compress(5, compressible...))
 			r.Get(views.PathPortalStyle, handle(h.style))
 			r.Get(views.PathPortalLogo+"/{kind}/{sum}", handle(h.logo))
-			r.Get(views.PathSignIn, handle(h.signIn))
-			r.Post(views.PathSignIn, handle(h.checkSignIn))
-			r.Post(views.PathSignOut, handle(h.signOut))
-			r.Get(views.PathForgot, handle(h.forgot))
-			r.Post(views.PathForgot, handle(h.sendReset))
-			r.Get(views.PathReset, handle(h.password))
-			r.Post(views.PathReset, handle(h.choosePassword))
+			signIn{c, visitorDoor{c}}.shared(r)
+			sso{c, visitorDoor{c}}.shared(r, views.PathPortalSAML, views.PathPortalOIDC)
 			r.Group(func(r chi.Router) {
 				r.Use(requireSession)
 				r.Get(views.PathHome, handle(h.home))
 				r.Post(views.PathTheme, handle(h.theme))
 				h.boards.visitorRoutes(r)
+				files := r.With(requireDownloads)
+				files.Post("/dashboards/{id}/reports", handle(reportPages{c}.request))
+				files.Get("/reports/{report}", handle(reportPages{c}.show))
 			})
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(requireSession)
 			h.boards.visitorStreams(r)
+			reportPages{c}.streams(r.With(requireDownloads))
 		})
 	})
 	return r, nil
@@ -264,56 +262,6 @@ func (h portal) home(w http.ResponseWriter, r *http.Request) error {
 		Title: messages.T(r.Context(), "portal.nothing"), Text: messages.T(r.Context(), "portal.nothing_text")}))
 }
 
-func (h portal) signIn(w http.ResponseWriter, r *http.Request) error {
-	next := localPath(r.URL.Query().Get("next"), views.PathHome)
-	if scopeOf(r).identity != nil {
-		return redirect(w, r, next)
-	}
-	return h.signInPage(w, r, http.StatusOK, views.PortalSignInProps{Next: next})
-}
-
-func (h portal) signInPage(w http.ResponseWriter, r *http.Request, status int, p views.PortalSignInProps) error {
-	s := bareShell(w, r)
-	p.Panel, p.Action, p.NoRemember = s.Portal.Panel, views.PathSignIn, true
-	if h.canMail() {
-		p.Forgot = views.PathForgot
-	}
-	return render(w, r, status, views.PortalSignInPage(s, p))
-}
-
-func (h portal) checkSignIn(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	form := views.PortalSignInProps{Email: strings.TrimSpace(r.PostForm.Get("email")), Next: localPath(r.PostForm.Get("next"), views.PathHome)}
-	token, err := h.Portals.SignIn(r.Context(), scopeOf(r).portal.Portal, form.Email, r.PostForm.Get("password"), client(r))
-	if errors.Is(err, auth.ErrWrongPassword) || errors.Is(err, auth.ErrThrottled) {
-		public := apperr.Describe(err)
-		setRetryAfter(w, err)
-		form.Error, form.Code = public.Sentence, public.Code
-		return h.signInPage(w, r, public.Class.Status(), form)
-	}
-	if err != nil {
-		return err
-	}
-	if err := h.setSession(w, r, auth.Opened{Token: token}); err != nil {
-		return err
-	}
-	return redirect(w, r, form.Next)
-}
-
-func (h portal) signOut(w http.ResponseWriter, r *http.Request) error {
-	if cookie, err := r.Cookie(cookieName(r)); err == nil {
-		if err := h.Portals.SignOut(r.Context(), scopeOf(r).portal.Portal, cookie.Value); err != nil {
-			return err
-		}
-	}
-	if err := h.clearSession(w, r); err != nil {
-		return err
-	}
-	return redirect(w, r, views.PathSignIn)
-}
-
 func (h portal) theme(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
@@ -324,71 +272,4 @@ func (h portal) theme(w http.ResponseWriter, r *http.Request) error {
 	}
 	setTheme(w, r, views.Theme(chosen))
 	return redirect(w, r, localPath(r.PostForm.Get("next"), views.PathHome))
-}
-
-func (h portal) forgot(w http.ResponseWriter, r *http.Request) error {
-	if !h.canMail() {
-		return errNoMail
-	}
-	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), views.ForgotProps{}))
-}
-
-// sendReset says the same whether somebody has the address or not.
-func (h portal) sendReset(w http.ResponseWriter, r *http.Request) error {
-	if !h.canMail() {
-		return errNoMail
-	}
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	form := views.ForgotProps{Email: strings.TrimSpace(r.PostForm.Get("email"))}
-	if _, problem := auth.CheckEmail(form.Email); problem != "" {
-		form.Errors = map[string]string{"email": problem}
-		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(bareShell(w, r), form))
-	}
-	err := h.Portals.RequestReset(r.Context(), scopeOf(r).portal.Portal, hostAddress(r, hostName(r.Host)), form.Email, client(r))
-	if errors.Is(err, auth.ErrThrottled) {
-		public := apperr.Describe(err)
-		form.Error, form.Code = public.Sentence, public.Code
-		setRetryAfter(w, err)
-		return render(w, r, http.StatusTooManyRequests, views.ForgotPage(bareShell(w, r), form))
-	}
-	if err != nil {
-		return err
-	}
-	form.Sent = true
-	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), form))
-}
-
-func (h portal) password(w http.ResponseWriter, r *http.Request) error {
-	secretLink(w)
-	token := r.URL.Query().Get("token")
-	email, err := h.Portals.CheckLink(r.Context(), scopeOf(r).portal.Portal, token)
-	if err != nil {
-		return err
-	}
-	return render(w, r, http.StatusOK, views.ResetPage(bareShell(w, r), views.ResetProps{Token: token, Email: email, MinLength: auth.MinPassword}))
-}
-
-func (h portal) choosePassword(w http.ResponseWriter, r *http.Request) error {
-	secretLink(w)
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	p, form := scopeOf(r).portal.Portal, views.ResetProps{Token: r.PostForm.Get("token"), MinLength: auth.MinPassword}
-	session, err := h.Portals.ChoosePassword(r.Context(), p, form.Token, r.PostForm.Get("password"), client(r))
-	if fields, invalid := apperr.Fields(err); invalid {
-		form.Errors = fields
-		if form.Email, err = h.Portals.CheckLink(r.Context(), p, form.Token); err != nil {
-			return err
-		}
-		return render(w, r, http.StatusUnprocessableEntity, views.ResetPage(bareShell(w, r), form))
-	}
-	if err != nil {
-		return err
-	}
-	if err := h.setSession(w, r, auth.Opened{Token: session}); err != nil {
-		return err
-	}
-	return redirect(w, r, views.PathHome)
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/saml/samltest"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/platform/hosts"
@@ -245,4 +248,74 @@ func TestOtherHostsLeadToTheSite(t *testing.T) {
 		b.host = host
 		b.get(views.PathSignIn).want(http.StatusOK).shows("title", want)
 	}
+}
+
+// A workspace has the visitors of its portal sign in at their company's provider:
+// the pages, the addresses and what the provider is told are the portal's.
+func TestVisitorsSignInAtTheirProvider(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	provider := samltest.New(t, "https://idp.example")
+	admin := v.as(t, "admin")
+	admin.get(v.settings("/sign-in")).want(http.StatusOK).shows("#sign-in", "Give these")
+	admin.post(v.settings("/sign-in/enforce"), "only", "on").want(http.StatusConflict).shows("[role=alert]", "portals.no_way")
+	admin.post(v.settings("/sign-in/saml"), "source", auth.FromXML, "xml", "nonsense", "enabled", "on").want(http.StatusUnprocessableEntity).shows(".field-error", "metadata")
+	admin.post(v.settings("/sign-in/saml"), "source", auth.FromXML, "xml", provider.Metadata(), "enabled", "on", "jit", "on",
+		"map_email", "mail", "map_company", "company", "people", "area → region").leadsTo(v.settings("/sign-in"))
+	v.as(t, "editor").get(v.settings("/sign-in")).want(http.StatusForbidden)
+
+	b := v.at(t)
+	page := b.get(views.PathSignIn).want(http.StatusOK)
+	start := page.page.Find(".portal-sso a").AttrOr("href", "")
+	if !strings.HasSuffix(start, "/saml/start") || !strings.HasPrefix(start, "http://"+portalHost) {
+		t.Fatalf("single sign-on begins at %q", start)
+	}
+	metadata := b.get("/saml/metadata").want(http.StatusOK)
+	if strings.Contains(strings.ToLower(metadata.body), "dataflow") || !strings.Contains(metadata.body, portalHost+"/saml/acs") {
+		t.Errorf("the provider is told %s", metadata.body)
+	}
+	_, certificate, _ := strings.Cut(metadata.body, "X509Certificate")
+	_, certificate, _ = strings.Cut(certificate, ">")
+	certificate, _, _ = strings.Cut(certificate, "<")
+	der, err := base64.StdEncoding.DecodeString(certificate)
+	if err != nil || !strings.Contains(string(der), "Ashby & Vale") || strings.Contains(strings.ToLower(string(der)), "dataflow") {
+		t.Errorf("the certificate is of %q (%v)", der, err)
+	}
+	base := strings.TrimSuffix(start, "/saml/start")
+	asked := b.get("/saml/start?next=//evil.example").want(http.StatusSeeOther)
+	answer := samltest.Says{NameID: "m", Audience: base + "/saml/metadata", Recipient: base + "/saml/acs", Destination: base + "/saml/acs",
+		InResponseTo: samltest.RequestOf(t, asked.header.Get("Location")), Attributes: map[string][]string{"mail": {"mara@halden.example"}, "company": {"Halden"}, "area": {"North"}}}
+	// To the workspace, and from another browser, it is no answer.
+	v.browser(t).post("/saml/one/acs", "SAMLResponse", provider.Response(t, answer)).want(http.StatusNotFound)
+	v.at(t).post("/saml/acs", "SAMLResponse", provider.Response(t, answer)).want(http.StatusForbidden).shows("main", "saml.request")
+	foreign := map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://idp.example"}
+	b.request(http.MethodPost, "/saml/acs", foreign, "SAMLResponse", provider.Response(t, answer)).leadsTo(views.PathHome)
+	board := views.PathDashboard(v.board.ID.String())
+	b.get(views.PathHome).leadsTo(board)
+	b.get(board).want(http.StatusOK).shows(".portal-visitor", "Halden")
+
+	// The only way in, from now on.
+	admin.post(v.settings("/sign-in/enforce"), "only", "on").leadsTo(v.settings("/sign-in"))
+	other := v.at(t)
+	other.get(views.PathSignIn).want(http.StatusOK).lacks("#password").lacks("a[href='" + views.PathForgot + "']")
+	other.post(views.PathSignIn, "email", "mara@halden.example", "password", goodPassword).want(http.StatusForbidden).shows("[role=alert]", "auth.sso_required")
+}
+
+// A visitor's PDF is their own: nobody else has it, and not without downloads.
+func TestAVisitorsReportIsTheirOwn(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	visitor, other := v.invited(t, "mara@halden.example"), v.invited(t, "ada@other.example")
+	board := views.PathDashboard(v.board.ID.String())
+	visitor.get(board).want(http.StatusOK).shows("button[form=dash-pdf]", "PDF")
+	asked := visitor.post(board+"/reports", "format", "PDF", "paper", "a4").want(http.StatusSeeOther)
+	report := asked.header.Get("Location")
+	visitor.get(report).want(http.StatusOK).shows("#report", "Trading")
+	visitor.post(board+"/reports", "format", "CSV").want(http.StatusUnprocessableEntity)
+	other.get(report).want(http.StatusNotFound)
+	v.as(t, "owner").get(report).want(http.StatusNotFound)
+	v.as(t, "admin").post(v.settings(""), "show", v.board.ID.String()).leadsTo(v.settings("")) // without downloads
+	visitor.get(board).want(http.StatusOK).lacks("button[form=dash-pdf]")
+	visitor.get(report).want(http.StatusNotFound)
+	visitor.post(board+"/reports", "format", "PDF").want(http.StatusNotFound)
 }

@@ -47,6 +47,7 @@ func (h portalSettings) routes(r chi.Router) {
 		r.Post("/visitors/link", handle(h.sendLink))
 		r.Post("/visitors/remove", handle(h.removeVisitor))
 		r.Post("/groups", handle(h.saveGroup))
+		portalSignIn(h).routes(r)
 		r.Get("/hosts", handle(h.hosts))
 		r.Post("/hosts", handle(h.addHost))
 		r.Post("/hosts/verify", handle(h.proveHost))

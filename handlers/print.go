@@ -37,7 +37,7 @@ func NewPrint(service *reports.Service) http.Handler {
 		ctx := messages.WithLanguage(r.Context(), sheet.Locale)
 		printHeaders(w.Header())
 		// Half a page is refused by the stage: the connection ends without its length.
-		if err := views.PrintPage(views.PrintProps{Sheet: sheet, Brand: views.Brand{Name: sheet.Workspace}}).Render(ctx, w); err != nil {
+		if err := views.PrintPage(views.PrintProps{Sheet: sheet, Brand: views.Brand{Name: sheet.Workspace, LogoURL: views.PictureURL(sheet.Logo.ContentType, sheet.Logo.Data)}}).Render(ctx, w); err != nil {
 			slog.ErrorContext(ctx, "draw print page", "error", err)
 			panic(http.ErrAbortHandler)
 		}

@@ -105,6 +105,9 @@ type core struct {
 	flashes  sessions.Store
 	proxies  []netip.Prefix
 	https    bool
+	// fragments is what was drawn, on the site and on its portals: who sees the
+	// same is answered the same.
+	fragments *fragmentCache
 }
 
 // address is how people reach this site: as it is configured, or as this browser
@@ -152,7 +155,8 @@ func newCore(deps Deps) (*core, error) {
 		return nil, fmt.Errorf("session key has %d bytes, want 32", len(deps.SessionKey))
 	}
 	flashes := sessions.NewCookieStore(deps.SessionKey)
-	c := &core{Deps: deps, sessions: &sessionStore{deps.Auth}, flashes: flashes, https: strings.HasPrefix(deps.BaseURL, "https://")}
+	c := &core{Deps: deps, sessions: &sessionStore{deps.Auth}, flashes: flashes, https: strings.HasPrefix(deps.BaseURL, "https://"),
+		fragments: newFragmentCache(fragmentBytes)}
 	var err error
 	if c.proxies, err = parsePrefixes(deps.TrustedProxies); err != nil {
 		return nil, err
@@ -162,12 +166,12 @@ func newCore(deps Deps) (*core, error) {
 
 // router is the site itself: everything but portals.
 func (c *core) router() (chi.Router, error) {
-	origin, err := c.sameOrigin(c.BaseURL)
+	origin, err := c.sameOrigin(c.BaseURL, routeSAML+pathACS, views.PathEmbed)
 	if err != nil {
 		return nil, err
 	}
 	r := chi.NewRouter()
-	board := newBoards(c)
+	board := boards{c}
 	embedding := embedPages{c, board}
 	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, readable, origin, middleware.GetHead, embedding.byToken)
 	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
@@ -178,8 +182,8 @@ func (c *core) router() (chi.Router, error) {
 	embedding.routes(r)
 
 	public := []feature{
-		signIn{c},
-		sso{c},
+		signIn{c, memberDoor{c}},
+		sso{c, memberDoor{c}},
 		outbox{c},
 		sentReports{c},
 		mailEvents{c},
@@ -245,18 +249,21 @@ func (c *core) router() (chi.Router, error) {
 
 var compressible = []string{"text/html", "application/json", "text/csv", "image/svg+xml", "text/plain"}
 
-// sameOrigin refuses what another site makes a browser send.
-func (c *core) sameOrigin(trusted string) (func(http.Handler) http.Handler, error) {
+// sameOrigin refuses what another site makes a browser send, but for forms to
+// the paths of open.
+func (c *core) sameOrigin(trusted string, open ...string) (func(http.Handler) http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
 	if trusted != "" {
 		if err := protection.AddTrustedOrigin(trusted); err != nil {
 			return nil, fmt.Errorf("read base url: %w", err)
 		}
 	}
-	protection.AddInsecureBypassPattern("POST " + routeACS)
-	// The page of an embedded dashboard is asked for by a form of another site. It
-	// carries all that it needs, and nothing is changed by it.
-	protection.AddInsecureBypassPattern("POST " + views.PathEmbed)
+	// The answer of a provider proves that this browser has asked for it. The page
+	// of an embedded dashboard is asked for by a form of another site: it carries
+	// all that it needs, and nothing is changed by it.
+	for _, path := range open {
+		protection.AddInsecureBypassPattern("POST " + path)
+	}
 	protection.SetDenyHandler(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
 	return protection.Handler, nil
 }

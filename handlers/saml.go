@@ -12,32 +12,47 @@ import (
 	"github.com/dataflowhq/dataflow/views"
 )
 
-// sso signs people in at the identity providers of workspaces, by SAML and by
-// OpenID Connect.
-type sso struct{ *core }
+// sso signs people in at the identity providers of workspaces and portals, by
+// SAML and by OpenID Connect.
+type sso struct {
+	*core
+	door door
+}
 
-// routeACS takes answers that a provider has the browser post here: it is the
+// What the addresses for providers of a workspace begin with; those of a portal
+// are on its host.
+const (
+	routeSAML = "/saml/{slug}"
+	routeOIDC = "/oidc/{slug}"
+)
+
+// pathACS takes answers that a provider has the browser post here: it is the
 // one exception to the protection against requests of other sites, and proves
 // in its own way that the browser has asked.
-const routeACS = "/saml/{slug}/acs"
+const pathACS = "/acs"
 
 func (h sso) routes(r chi.Router) {
 	r.Get(views.PathSSO, handle(h.ask))
 	r.Post(views.PathSSO, handle(h.find))
-	r.Get("/saml/{slug}/metadata", handle(h.metadata))
-	r.Get("/saml/{slug}/start", handle(h.beginSAML))
-	r.Post("/saml/{slug}/start", handle(h.beginSAML))
-	r.Post(routeACS, handle(h.consume))
-	r.Get("/saml/{slug}/slo", handle(h.logOut))
-	r.Get("/oidc/{slug}/start", handle(h.beginOIDC))
-	r.Post("/oidc/{slug}/start", handle(h.beginOIDC))
-	r.Get("/oidc/{slug}/callback", handle(h.callback))
+	h.shared(r, routeSAML, routeOIDC)
 	r.Get(views.PathLink, handle(h.link))
 	r.Post(views.PathLink, handle(h.confirmLink))
 	r.Get(views.PathCode, handle(h.code))
 	r.Post(views.PathCode, handle(h.enterCode))
 	r.Get(views.PathSignUp, handle(h.signUp))
 	r.Post(views.PathSignUp, handle(h.requestSignUp))
+}
+
+// shared are the routes that portals have as well.
+func (h sso) shared(r chi.Router, saml, oidc string) {
+	r.Get(saml+"/metadata", handle(h.metadata))
+	r.Get(saml+"/start", handle(h.beginSAML))
+	r.Post(saml+"/start", handle(h.beginSAML))
+	r.Post(saml+pathACS, handle(h.consume))
+	r.Get(saml+"/slo", handle(h.logOut))
+	r.Get(oidc+"/start", handle(h.beginOIDC))
+	r.Post(oidc+"/start", handle(h.beginOIDC))
+	r.Get(oidc+"/callback", handle(h.callback))
 }
 
 // The cookies of sign-ins that are under way.
@@ -140,7 +155,7 @@ func leave(w http.ResponseWriter, r *http.Request, address string) error {
 }
 
 func (h sso) metadata(w http.ResponseWriter, r *http.Request) error {
-	text, err := h.Auth.SAMLMetadata(r.Context(), chi.URLParam(r, "slug"))
+	text, err := h.Auth.SAMLMetadata(r.Context(), h.door.realm(r))
 	if err != nil {
 		return err
 	}
@@ -178,11 +193,11 @@ func (h sso) beginSAML(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.askSAML(w, r, chi.URLParam(r, "slug"), b)
+	return h.askSAML(w, r, h.door.realm(r), b)
 }
 
-func (h sso) askSAML(w http.ResponseWriter, r *http.Request, slug string, b auth.Begin) error {
-	question, err := h.Auth.BeginSAML(r.Context(), slug, b)
+func (h sso) askSAML(w http.ResponseWriter, r *http.Request, realm auth.Realm, b auth.Begin) error {
+	question, err := h.Auth.BeginSAML(r.Context(), realm, b)
 	if err != nil {
 		return err
 	}
@@ -203,7 +218,7 @@ func (h sso) beginOIDC(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	address, err := h.Auth.BeginOIDC(r.Context(), chi.URLParam(r, "slug"), b)
+	address, err := h.Auth.BeginOIDC(r.Context(), h.door.realm(r), b)
 	if err != nil {
 		return err
 	}
@@ -215,15 +230,13 @@ func (h sso) consume(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	entered, err := h.Auth.FinishSAML(r.Context(), chi.URLParam(r, "slug"), r.PostForm.Get("SAMLResponse"), r.PostForm.Get("RelayState"),
-		ownCookie(r, browserCookie), client(r))
+	entered, err := h.door.finishSAML(r, ownCookie(r, browserCookie))
 	return h.entered(w, r, entered, err)
 }
 
 func (h sso) callback(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	entered, err := h.Auth.FinishOIDC(r.Context(), chi.URLParam(r, "slug"), query.Get("state"), query.Get("code"), query.Get("error"),
-		ownCookie(r, browserCookie), client(r))
+	entered, err := h.door.finishOIDC(r, auth.OIDCAnswer{State: query.Get("state"), Code: query.Get("code"), Refused: query.Get("error")}, ownCookie(r, browserCookie))
 	return h.entered(w, r, entered, err)
 }
 
@@ -248,7 +261,7 @@ func (h sso) entered(w http.ResponseWriter, r *http.Request, e auth.Entered, err
 
 // logOut takes what a provider says of the end of sessions.
 func (h sso) logOut(w http.ResponseWriter, r *http.Request) error {
-	leaveTo, err := h.Auth.LogOut(r.Context(), chi.URLParam(r, "slug"), r, ownCookie(r, browserCookie), client(r))
+	leaveTo, err := h.door.logOut(r, ownCookie(r, browserCookie))
 	if err != nil {
 		return h.entered(w, r, auth.Entered{}, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -13,21 +14,18 @@ import (
 	"github.com/dataflowhq/dataflow/views"
 )
 
-// signIn lets people in and out: sign-in, forgotten passwords, the first
-// set-up, and switching between workspaces.
-type signIn struct{ *core }
+// signIn lets people in and out by a door: sign-in and forgotten passwords; for
+// members also the first set-up, and switching between workspaces.
+type signIn struct {
+	*core
+	door door
+}
 
 // pathInvite is where the link of an invitation leads.
 const pathInvite = "/invite"
 
 func (h signIn) routes(r chi.Router) {
-	r.Get(views.PathSignIn, handle(h.show))
-	r.Post(views.PathSignIn, handle(h.submit))
-	r.Post(views.PathSignOut, handle(h.signOut))
-	r.Get(views.PathForgot, handle(h.forgot))
-	r.Post(views.PathForgot, handle(h.requestReset))
-	r.Get(views.PathReset, handle(h.reset))
-	r.Post(views.PathReset, handle(h.setPassword))
+	h.shared(r)
 	r.Get(pathInvite, handle(h.invitation))
 	r.Post(pathInvite, handle(h.acceptInvitation))
 	r.Get(views.PathSetup, handle(h.setup))
@@ -35,6 +33,17 @@ func (h signIn) routes(r chi.Router) {
 	r.Post(views.PathTheme, handle(h.setTheme))
 	r.With(requireSession).Get(views.PathSwitch, handle(h.chooseWorkspace))
 	r.With(requireSession).Post(views.PathSwitch, handle(h.switchWorkspace))
+}
+
+// shared are the routes that portals have as well.
+func (h signIn) shared(r chi.Router) {
+	r.Get(views.PathSignIn, handle(h.show))
+	r.Post(views.PathSignIn, handle(h.submit))
+	r.Post(views.PathSignOut, handle(h.signOut))
+	r.Get(views.PathForgot, handle(h.forgot))
+	r.Post(views.PathForgot, handle(h.requestReset))
+	r.Get(views.PathReset, handle(h.reset))
+	r.Post(views.PathReset, handle(h.setPassword))
 }
 
 // askToSignIn leads to the sign-in page, and from there back to the page.
@@ -89,7 +98,7 @@ func (h signIn) show(w http.ResponseWriter, r *http.Request) error {
 
 func (h signIn) form(w http.ResponseWriter, r *http.Request, status int, p views.SignInProps) error {
 	p.CanReset = h.canMail()
-	return render(w, r, status, views.SignInPage(bareShell(w, r), p))
+	return h.door.form(w, r, status, p)
 }
 
 // canMail tells whether a mail reaches somebody, be it by the outbox of a demo.
@@ -106,7 +115,7 @@ func (h signIn) submit(w http.ResponseWriter, r *http.Request) error {
 	form := views.SignInProps{
 		Email: r.PostForm.Get("email"), Remember: r.PostForm.Get("remember") != "", Next: localPath(r.PostForm.Get("next"), views.PathHome),
 	}
-	opened, err := h.Auth.SignIn(r.Context(), form.Email, r.PostForm.Get("password"), form.Remember, client(r))
+	opened, err := h.door.signIn(r, form.Email, r.PostForm.Get("password"), form.Remember)
 	if errors.Is(err, auth.ErrWrongPassword) || errors.Is(err, auth.ErrThrottled) || errors.Is(err, auth.ErrNoWorkspace) || errors.Is(err, auth.ErrSSORequired) {
 		public := apperr.Describe(err)
 		logFailure(r, err, public, public.Class.Status())
@@ -116,12 +125,6 @@ func (h signIn) submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
-	}
-	// A session that the browser had before ends: this one has another token.
-	if before := scopeOf(r).identity; before != nil {
-		if err := h.Auth.SignOut(r.Context(), *before); err != nil {
-			return err
-		}
 	}
 	return h.enter(w, r, opened, form.Next)
 }
@@ -143,12 +146,9 @@ func (h signIn) enter(w http.ResponseWriter, r *http.Request, opened auth.Opened
 
 // signOut ends the session here, and then the one at the provider that opened it.
 func (h signIn) signOut(w http.ResponseWriter, r *http.Request) error {
-	leaveTo := ""
-	if i := scopeOf(r).identity; i != nil {
-		var err error
-		if leaveTo, err = h.Auth.BeginLogOut(r.Context(), *i, browserOf(w, r)); err != nil {
-			return err
-		}
+	leaveTo, err := h.door.signOut(r, browserOf(w, r))
+	if err != nil {
+		return err
 	}
 	if err := h.clearSession(w, r); err != nil {
 		return err
@@ -174,12 +174,12 @@ func (h signIn) requestReset(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := views.ForgotProps{Email: r.PostForm.Get("email"), Outbox: h.ShowOutbox}
+	form := views.ForgotProps{Email: strings.TrimSpace(r.PostForm.Get("email")), Outbox: h.ShowOutbox && scopeOf(r).portal == nil}
 	if _, problem := auth.CheckEmail(form.Email); problem != "" {
 		form.Errors = map[string]string{"email": problem}
 		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(bareShell(w, r), form))
 	}
-	err := h.Auth.RequestReset(r.Context(), form.Email, client(r))
+	err := h.door.requestReset(r, form.Email)
 	if errors.Is(err, auth.ErrThrottled) {
 		public := apperr.Describe(err)
 		form.Error, form.Code = public.Sentence, public.Code
@@ -202,13 +202,18 @@ func secretLink(w http.ResponseWriter) {
 
 func (h signIn) reset(w http.ResponseWriter, r *http.Request) error {
 	secretLink(w)
-	token := r.URL.Query().Get("token")
-	email, err := h.Auth.CheckReset(r.Context(), token)
-	if err != nil {
+	return h.resetForm(w, r, http.StatusOK, views.ResetProps{Token: r.URL.Query().Get("token")})
+}
+
+func (h signIn) resetForm(w http.ResponseWriter, r *http.Request, status int, form views.ResetProps) (err error) {
+	form.MinLength = auth.MinPassword
+	if form.Email, err = h.door.checkReset(r, form.Token); err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.ResetPage(bareShell(w, r),
-		views.ResetProps{Token: token, Email: email, MinLength: auth.MinPassword}))
+	if err := h.door.resetWays(r, &form); err != nil {
+		return err
+	}
+	return render(w, r, status, views.ResetPage(bareShell(w, r), form))
 }
 
 func (h signIn) setPassword(w http.ResponseWriter, r *http.Request) error {
@@ -216,14 +221,11 @@ func (h signIn) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	form := views.ResetProps{Token: r.PostForm.Get("token"), MinLength: auth.MinPassword}
-	opened, err := h.Auth.ResetPassword(r.Context(), form.Token, r.PostForm.Get("password"), client(r))
+	form := views.ResetProps{Token: r.PostForm.Get("token")}
+	opened, err := h.door.resetPassword(r, form.Token, r.PostForm.Get("password"))
 	if fields, invalid := apperr.Fields(err); invalid {
 		form.Errors = fields
-		if form.Email, err = h.Auth.CheckReset(r.Context(), form.Token); err != nil {
-			return err
-		}
-		return render(w, r, http.StatusUnprocessableEntity, views.ResetPage(bareShell(w, r), form))
+		return h.resetForm(w, r, http.StatusUnprocessableEntity, form)
 	}
 	if err != nil {
 		return err

@@ -24,6 +24,8 @@ import (
 // signInSettings are single sign-on and what sign-in demands of a workspace.
 type signInSettings struct{ *core }
 
+func memberRealm(r *http.Request) auth.Realm { return auth.Members(identity(r).TenantSlug) }
+
 func (h signInSettings) routes(r chi.Router) {
 	r.Get(views.PathSignInSettings, handle(h.show))
 	r.Post(views.PathPrepareSAML, handle(h.prepare))
@@ -55,34 +57,14 @@ func (h signInSettings) page(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	l, zone := locale.For(i.Locale), i.Actor.Location()
-	p := views.SignInSettingsProps{SSO: stored, Security: security, OIDCView: r.URL.Query().Get("way") == "oidc",
-		CanEdit: access.Can(i.Actor, access.ManageSignIn) == nil,
-		When: func(t auth.Test) string {
-			text := l.DateTime(t.At.In(zone))
-			if t.Took > 0 {
-				text += " · " + strconv.FormatInt(t.Took.Milliseconds(), 10) + " ms"
-			}
-			return text
-		},
-		Day: func(c auth.Certificate) string { return l.Date(c.Until.In(zone)) },
-	}
-	if until := stored.SAML.Provider.Until; !until.IsZero() {
-		p.ProviderUntil = l.Date(until.In(zone))
-	}
-	if at := stored.SAML.RefreshedAt; !at.IsZero() {
-		p.Refreshed = l.DateTime(at.In(zone))
-	}
+	p := ssoProps(r, stored)
+	p.SSOPaths, p.Security, p.CanEdit = views.WorkspaceSSO, security, access.Can(i.Actor, access.ManageSignIn) == nil
 	with(&p)
-	mapping := p.SAML.Settings.Mapping
-	if p.OIDCView {
-		mapping = p.OIDC.Settings.Mapping
-	}
 	all, err := h.roleOptions(r, false)
 	if err != nil {
 		return err
 	}
-	p.RoleLines, p.TeamLines, p.PeopleLines = ruleLines(mapping, all)
+	p.RoleLines, p.TeamLines, p.PeopleLines = ruleLines(p.Mapping(), all)
 	p.Roles = all[1:] // nobody becomes an owner without a rule
 	p.SignUpRoles = []ui.Option{{Value: "", Label: messages.T(r.Context(), "sso.nobody")},
 		{Value: string(access.Viewer), Label: roleName(r, access.Viewer)}, {Value: string(access.Editor), Label: roleName(r, access.Editor)}}
@@ -100,6 +82,28 @@ func (h signInSettings) page(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	return render(w, r, status, views.SignInSettingsPage(s, p))
+}
+
+// ssoProps are what the settings of connections show, whoever they let in.
+func ssoProps(r *http.Request, stored auth.SSO) views.SignInSettingsProps {
+	l, zone := locale.For(actor(r).Locale), actor(r).Location()
+	p := views.SignInSettingsProps{SSO: stored, OIDCView: r.URL.Query().Get("way") == "oidc",
+		When: func(t auth.Test) string {
+			text := l.DateTime(t.At.In(zone))
+			if t.Took > 0 {
+				text += " · " + strconv.FormatInt(t.Took.Milliseconds(), 10) + " ms"
+			}
+			return text
+		},
+		Day: func(c auth.Certificate) string { return l.Date(c.Until.In(zone)) },
+	}
+	if until := stored.SAML.Provider.Until; !until.IsZero() {
+		p.ProviderUntil = l.Date(until.In(zone))
+	}
+	if at := stored.SAML.RefreshedAt; !at.IsZero() {
+		p.Refreshed = l.DateTime(at.In(zone))
+	}
+	return p
 }
 
 func timeOptions(r *http.Request, choices []time.Duration, chosen time.Duration, key string) []ui.Option {
@@ -176,7 +180,7 @@ func roleNamed(name string, known []ui.Option) access.Role {
 }
 
 func parseMapping(r *http.Request, known []ui.Option) auth.Mapping {
-	m := auth.Mapping{Email: r.PostForm.Get("map_email"), Name: r.PostForm.Get("map_name"), Groups: r.PostForm.Get("map_groups"),
+	m := auth.Mapping{Email: r.PostForm.Get("map_email"), Name: r.PostForm.Get("map_name"), Groups: r.PostForm.Get("map_groups"), Company: r.PostForm.Get("map_company"),
 		DefaultRole: access.Role(r.PostForm.Get("default_role"))}
 	for _, rule := range parseLines(r.PostForm.Get("roles")) {
 		m.Roles = append(m.Roles, auth.RoleRule{Group: rule[0], Role: roleNamed(rule[1], known)})
@@ -192,6 +196,13 @@ func parseMapping(r *http.Request, known []ui.Option) auth.Mapping {
 
 // done goes back to the page, or shows it with what is wrong.
 func (h signInSettings) done(w http.ResponseWriter, r *http.Request, err error, said, path string, with func(*views.SignInSettingsProps)) error {
+	return ssoDone(w, r, err, said, path, func(status int, problem func(*views.SignInSettingsProps)) error {
+		return h.page(w, r, status, func(p *views.SignInSettingsProps) { with(p); problem(p) })
+	})
+}
+
+// ssoDone goes back to path, or shows the page again with what is wrong.
+func ssoDone(w http.ResponseWriter, r *http.Request, err error, said, path string, again func(status int, problem func(*views.SignInSettingsProps)) error) error {
 	if err == nil {
 		return flashAndGo(w, r, said, path)
 	}
@@ -205,8 +216,7 @@ func (h signInSettings) done(w http.ResponseWriter, r *http.Request, err error, 
 		return err
 	}
 	logFailure(r, err, public, public.Class.Status())
-	return h.page(w, r, public.Class.Status(), func(p *views.SignInSettingsProps) {
-		with(p)
+	return again(public.Class.Status(), func(p *views.SignInSettingsProps) {
 		if p.Errors = fields; fields == nil {
 			p.Error, p.Code = public.Sentence, public.Code
 		}
@@ -216,29 +226,32 @@ func (h signInSettings) done(w http.ResponseWriter, r *http.Request, err error, 
 func unchanged(*views.SignInSettingsProps) {}
 
 func (h signInSettings) prepare(w http.ResponseWriter, r *http.Request) error {
-	return h.done(w, r, h.Auth.PrepareSAML(r.Context(), identity(r)), "sso.saved", views.PathSignInSettings, unchanged)
+	return h.done(w, r, h.Auth.PrepareSAML(r.Context(), identity(r), memberRealm(r)), "sso.saved", views.PathSignInSettings, unchanged)
 }
 
 func (h signInSettings) saveSAML(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	skew, err := strconv.Atoi(cmp.Or(r.PostForm.Get("skew"), "60"))
-	if err != nil {
-		skew = -1 // the service says what it may be
-	}
 	known, err := h.roleOptions(r, false)
 	if err != nil {
 		return err
 	}
-	n := auth.SAMLSettings{Source: r.PostForm.Get("source"), MetadataURL: r.PostForm.Get("metadata_url"), XML: r.PostForm.Get("xml"),
-		Issuer: r.PostForm.Get("issuer"), SignIn: r.PostForm.Get("sign_in"), LogOut: r.PostForm.Get("log_out"), Certificate: r.PostForm.Get("certificate"),
-		JustInTime: r.PostForm.Get("jit") != "", Unsolicited: r.PostForm.Get("unsolicited") != "", SkewSeconds: skew, Mapping: parseMapping(r, known)}
-	enabled := r.PostForm.Get("enabled") != ""
-	err = h.Auth.SaveSAML(r.Context(), identity(r), enabled, n)
+	n, enabled := parseSAML(r, known)
+	err = h.Auth.SaveSAML(r.Context(), identity(r), memberRealm(r), enabled, n)
 	return h.done(w, r, err, "sso.saved", views.PathSignInSettings, func(p *views.SignInSettingsProps) {
 		p.SAML.Settings, p.SAML.Enabled = n, enabled
 	})
+}
+
+func parseSAML(r *http.Request, known []ui.Option) (n auth.SAMLSettings, enabled bool) {
+	skew, err := strconv.Atoi(cmp.Or(r.PostForm.Get("skew"), "60"))
+	if err != nil {
+		skew = -1 // the service says what it may be
+	}
+	return auth.SAMLSettings{Source: r.PostForm.Get("source"), MetadataURL: r.PostForm.Get("metadata_url"), XML: r.PostForm.Get("xml"),
+		Issuer: r.PostForm.Get("issuer"), SignIn: r.PostForm.Get("sign_in"), LogOut: r.PostForm.Get("log_out"), Certificate: r.PostForm.Get("certificate"),
+		JustInTime: r.PostForm.Get("jit") != "", Unsolicited: r.PostForm.Get("unsolicited") != "", SkewSeconds: skew, Mapping: parseMapping(r, known)}, r.PostForm.Get("enabled") != ""
 }
 
 func (h signInSettings) saveOIDC(w http.ResponseWriter, r *http.Request) error {
@@ -249,20 +262,23 @@ func (h signInSettings) saveOIDC(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n := auth.OIDCSettings{Issuer: r.PostForm.Get("issuer"), ClientID: r.PostForm.Get("client_id"), Secret: r.PostForm.Get("secret"),
-		Scopes: r.PostForm.Get("scopes"), JustInTime: r.PostForm.Get("jit") != "", Mapping: parseMapping(r, known)}
-	enabled := r.PostForm.Get("enabled") != ""
-	err = h.Auth.SaveOIDC(r.Context(), identity(r), enabled, n)
+	n, enabled := parseOIDC(r, known)
+	err = h.Auth.SaveOIDC(r.Context(), identity(r), memberRealm(r), enabled, n)
 	return h.done(w, r, err, "sso.saved", views.PathSignInSettings+"?way=oidc", func(p *views.SignInSettingsProps) {
 		p.OIDCView, p.OIDC.Settings, p.OIDC.Enabled = true, n, enabled
 	})
+}
+
+func parseOIDC(r *http.Request, known []ui.Option) (n auth.OIDCSettings, enabled bool) {
+	return auth.OIDCSettings{Issuer: r.PostForm.Get("issuer"), ClientID: r.PostForm.Get("client_id"), Secret: r.PostForm.Get("secret"),
+		Scopes: r.PostForm.Get("scopes"), JustInTime: r.PostForm.Get("jit") != "", Mapping: parseMapping(r, known)}, r.PostForm.Get("enabled") != ""
 }
 
 func (h signInSettings) rollKeys(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	err := h.Auth.RollKeys(r.Context(), identity(r), auth.KeyStep(r.PostForm.Get("step")))
+	err := h.Auth.RollKeys(r.Context(), identity(r), memberRealm(r), auth.KeyStep(r.PostForm.Get("step")))
 	return h.done(w, r, err, "sso.key_done", views.PathSignInSettings, unchanged)
 }
 
@@ -274,13 +290,13 @@ func (h signInSettings) test(w http.ResponseWriter, r *http.Request) error {
 	i := identity(r)
 	b := auth.Begin{Browser: browserOf(w, r), Next: views.PathSignInSettings, Test: &i}
 	if r.PostForm.Get("kind") == "oidc" {
-		address, err := h.Auth.BeginOIDC(r.Context(), i.TenantSlug, b)
+		address, err := h.Auth.BeginOIDC(r.Context(), memberRealm(r), b)
 		if err != nil {
 			return h.done(w, r, err, "", "", func(p *views.SignInSettingsProps) { p.OIDCView = true })
 		}
 		return leave(w, r, address)
 	}
-	if err := sso(h).askSAML(w, r, i.TenantSlug, b); err != nil {
+	if err := (sso{h.core, memberDoor{h.core}}).askSAML(w, r, memberRealm(r), b); err != nil {
 		return h.done(w, r, err, "", "", unchanged)
 	}
 	return nil
@@ -291,7 +307,7 @@ func (h signInSettings) diagnose(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	pasted := r.PostForm.Get("response")
-	found, err := h.Auth.DiagnoseSAML(r.Context(), identity(r), pasted)
+	found, err := h.Auth.DiagnoseSAML(r.Context(), identity(r), memberRealm(r), pasted)
 	if err != nil {
 		return h.done(w, r, err, "", "", unchanged)
 	}

@@ -4,17 +4,23 @@
 -- name: AuditInsert :exec
 WITH given AS (
     SELECT @tenant_id::uuid AS tenant_id, @audit_id::uuid AS audit_id, COALESCE(sqlc.narg('at')::timestamptz, now()) AS at,
-        @actor_kind::text AS actor_kind, sqlc.narg('user_id')::uuid AS user_id, @action::text AS action, @target_kind::text AS target_kind,
+        @actor_kind::text AS actor_kind, sqlc.narg('user_id')::uuid AS user_id, sqlc.narg('visitor_id')::uuid AS visitor_id, @action::text AS action, @target_kind::text AS target_kind,
         @target_id::text AS target_id, sqlc.narg('object_id')::uuid AS object_id, @outcome::text AS outcome, @request_id::text AS request_id,
         sqlc.arg('who')::jsonb AS who, @who_salt::bytea AS who_salt, sqlc.arg('what')::jsonb AS what, @what_salt::bytea AS what_salt
 ), said AS (
     SELECT g.*, jsonb_strip_nulls(COALESCE((SELECT jsonb_build_object('name', NULLIF(u.name, ''), 'email', u.email) FROM users u
-            WHERE u.tenant_id = g.tenant_id AND u.user_id = g.user_id), '{}'::jsonb) || g.who) AS who_said,
+            WHERE u.tenant_id = g.tenant_id AND u.user_id = g.user_id),
+            (SELECT jsonb_build_object('name', NULLIF(v.name, ''), 'email', v.email) FROM portal_visitors v
+            WHERE v.tenant_id = g.tenant_id AND v.visitor_id = g.visitor_id), '{}'::jsonb) || g.who) AS who_said,
         jsonb_strip_nulls(jsonb_build_object('name', CASE g.target_kind
             WHEN 'user' THEN (SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u WHERE u.tenant_id = g.tenant_id AND u.user_id = g.object_id)
             WHEN 'dashboard' THEN (SELECT d.name FROM dashboards d WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.object_id)
             WHEN 'dataset' THEN (SELECT d.name FROM datasets d WHERE d.tenant_id = g.tenant_id AND d.dataset_id = g.object_id)
             WHEN 'folder' THEN (SELECT f.name FROM folders f WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.object_id)
+            WHEN 'portal' THEN (SELECT p.name FROM portals p WHERE p.tenant_id = g.tenant_id AND p.portal_id = g.object_id)
+            WHEN 'visitor' THEN (SELECT COALESCE(NULLIF(v.name, ''), v.email) FROM portal_visitors v WHERE v.tenant_id = g.tenant_id AND v.visitor_id = g.object_id)
+            WHEN 'report' THEN (SELECT r.name FROM reports r WHERE r.tenant_id = g.tenant_id AND r.report_id = g.object_id)
+            WHEN 'schedule' THEN (SELECT s.name FROM report_schedules s WHERE s.tenant_id = g.tenant_id AND s.schedule_id = g.object_id)
             WHEN 'group' THEN (SELECT c.name FROM user_groups c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.object_id)
         END) || g.what) AS what_said
     FROM given g

@@ -54,14 +54,14 @@ FROM control.tenants t LEFT JOIN control.sign_in_policies p ON p.tenant_id = t.t
 WHERE t.slug = @slug;
 
 -- name: RequestInsert :exec
-INSERT INTO control.sign_in_requests (tenant_id, kind, protocol_id, browser_hash, nonce, verifier, test_user_id, session_id, invite_hash, next, expires_at)
-VALUES (@tenant_id, @kind, @protocol_id, @browser_hash, @nonce, @verifier, sqlc.narg(test_user_id), sqlc.narg(session_id), sqlc.narg(invite_hash), @next, @expires_at);
+INSERT INTO control.sign_in_requests (tenant_id, portal_id, kind, protocol_id, browser_hash, nonce, verifier, test_user_id, session_id, invite_hash, next, expires_at)
+VALUES (@tenant_id, sqlc.narg(portal_id), @kind, @protocol_id, @browser_hash, @nonce, @verifier, sqlc.narg(test_user_id), sqlc.narg(session_id), sqlc.narg(invite_hash), @next, @expires_at);
 
--- RequestTake takes a request that waits, of the browser that made it: of
--- several answers at once, one gets the row.
+-- RequestTake takes a request that waits, of the browser and the portal that
+-- made it: of several answers at once, one gets the row.
 -- name: RequestTake :one
 DELETE FROM control.sign_in_requests
-WHERE tenant_id = @tenant_id AND kind = @kind AND protocol_id = @protocol_id AND browser_hash = @browser_hash AND expires_at > now()
+WHERE tenant_id = @tenant_id AND portal_id IS NOT DISTINCT FROM sqlc.narg(portal_id)::uuid AND kind = @kind AND protocol_id = @protocol_id AND browser_hash = @browser_hash AND expires_at > now()
 RETURNING nonce, verifier, test_user_id, session_id, invite_hash, next, created_at;
 
 -- name: RequestPrune :execrows

@@ -1,8 +1,11 @@
 -- Portals, their visitors, and the hosts that they are reached by.
 
--- PortalHostFind answers whose portal a host is, once it is proven.
+-- PortalHostFind answers whose portal a host is, once it is proven, and the first
+-- of the portal's names, by which identity providers know it.
 -- name: PortalHostFind :one
-SELECT tenant_id, portal_id FROM control.portal_hosts WHERE host = @host AND verified_at IS NOT NULL;
+SELECT h.tenant_id, h.portal_id,
+       (SELECT min(o.host) FROM control.portal_hosts o WHERE o.tenant_id = h.tenant_id AND o.portal_id = h.portal_id AND o.verified_at IS NOT NULL)::text AS main
+FROM control.portal_hosts h WHERE h.host = @host AND h.verified_at IS NOT NULL;
 
 -- name: PortalHostList :many
 SELECT host, claimed_at, verified_at, failing_at FROM control.portal_hosts
@@ -42,7 +45,7 @@ SELECT p.portal_id, p.name, p.brand, p.updated_at,
 FROM portals p WHERE p.tenant_id = @tenant_id ORDER BY lower(p.name);
 
 -- name: PortalGet :one
-SELECT portal_id, name, brand, downloads, zone, updated_at FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+SELECT portal_id, name, brand, downloads, zone, sso_only, updated_at FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
 
 -- name: PortalInsert :exec
 INSERT INTO portals (tenant_id, portal_id, name, brand) VALUES (@tenant_id, @portal_id, @name, @brand);
@@ -100,7 +103,8 @@ DELETE FROM portal_groups WHERE tenant_id = @tenant_id AND portal_id = @portal_i
 
 -- name: PortalVisitorList :many
 SELECT v.visitor_id, v.email, v.name, v.company, v.attributes, v.created_at, v.invited_at, v.seen_at, v.blocked_at,
-       (v.password_hash <> '')::boolean AS active,
+       (v.password_hash <> '' OR EXISTS (SELECT FROM portal_identities i
+           WHERE i.tenant_id = v.tenant_id AND i.portal_id = v.portal_id AND i.visitor_id = v.visitor_id))::boolean AS active,
        ARRAY(SELECT m.group_id FROM portal_group_visitors m WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id ORDER BY m.group_id)::uuid[] AS group_ids
 FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.portal_id = @portal_id
 ORDER BY lower(v.company), lower(v.email) LIMIT @row_limit;
@@ -154,14 +158,83 @@ WHERE l.tenant_id = @tenant_id AND v.portal_id = @portal_id AND l.token_hash = @
 DELETE FROM portal_links WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
 
 -- name: PortalSessionInsert :exec
-INSERT INTO portal_sessions (tenant_id, token_hash, visitor_id, created_at, seen_at, expires_at, address, agent)
-VALUES (@tenant_id, @token_hash, @visitor_id, @now, @now, @expires_at, @address, @agent);
+INSERT INTO portal_sessions (tenant_id, token_hash, visitor_id, created_at, seen_at, expires_at, ends_at, identity_id, session_index, address, agent)
+VALUES (@tenant_id, @token_hash, @visitor_id, @now, @now, LEAST(@expires_at::timestamptz, @ends_at::timestamptz), @ends_at, sqlc.narg(identity_id), @session_index, @address, @agent);
 
 -- name: PortalVisitorSeen :exec
 UPDATE portal_visitors SET seen_at = @now WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
 
 -- name: PortalSessionEnd :exec
 DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND token_hash = @token_hash;
+
+-- PortalSessionSource is who the visitor of a session is at the provider that opened it.
+-- name: PortalSessionSource :one
+SELECT i.issuer, i.subject, i.format, s.session_index FROM portal_sessions s
+JOIN portal_identities i ON i.tenant_id = s.tenant_id AND i.identity_id = s.identity_id
+WHERE s.tenant_id = @tenant_id AND s.token_hash = @token_hash AND i.portal_id = @portal_id;
+
+-- PortalSessionsEndOf ends the sessions that an identity has opened: those of the
+-- provider's names for them, all where it names none.
+-- name: PortalSessionsEndOf :execrows
+DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND identity_id = @identity_id::uuid
+  AND (cardinality(@indexes::text[]) = 0 OR session_index = ANY (@indexes::text[]));
+
+-- PortalSessionsEndPasswords ends those that a password has opened.
+-- name: PortalSessionsEndPasswords :exec
+DELETE FROM portal_sessions s USING portal_visitors v
+WHERE s.tenant_id = @tenant_id AND v.tenant_id = s.tenant_id AND v.visitor_id = s.visitor_id AND v.portal_id = @portal_id AND s.identity_id IS NULL;
+
+-- name: PortalSetSSOOnly :exec
+UPDATE portals SET sso_only = @sso_only, updated_at = @now WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+
+-- PortalWays are the providers that a portal's visitors can sign in at.
+-- name: PortalWays :many
+SELECT kind FROM portal_connections WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND enabled ORDER BY kind;
+
+-- name: PortalConnectionGet :one
+SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, updated_at
+FROM portal_connections WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = @kind;
+
+-- PortalConnectionsFetched are those whose provider's metadata has an address.
+-- name: PortalConnectionsFetched :many
+SELECT c.portal_id, c.metadata, (c.settings ->> 'metadata_url')::text AS metadata_url FROM portal_connections c
+WHERE c.tenant_id = @tenant_id AND c.kind = 'saml' AND c.settings ->> 'source' = 'url' AND c.settings ->> 'metadata_url' <> '' ORDER BY c.portal_id;
+
+-- name: PortalConnectionPut :exec
+INSERT INTO portal_connections (tenant_id, portal_id, connection_id, kind, enabled, settings, secret, metadata, refreshed_at)
+VALUES (@tenant_id, @portal_id, @connection_id, @kind, @enabled, @settings, @secret, @metadata, sqlc.narg(refreshed_at))
+ON CONFLICT (tenant_id, portal_id, kind) DO UPDATE SET enabled = EXCLUDED.enabled, settings = EXCLUDED.settings, secret = EXCLUDED.secret,
+    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '', updated_at = now();
+
+-- PortalConnectionRefreshed keeps fetched metadata, unless somebody saved another address meanwhile.
+-- name: PortalConnectionRefreshed :execrows
+UPDATE portal_connections SET metadata = @metadata, refreshed_at = now(), refresh_error = ''
+WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = 'saml' AND settings ->> 'metadata_url' = @metadata_url::text;
+
+-- name: PortalConnectionRefreshFailed :exec
+UPDATE portal_connections SET refresh_error = @refresh_error WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = 'saml';
+
+-- name: PortalIdentityFind :one
+SELECT i.identity_id, i.visitor_id, v.email, v.blocked_at FROM portal_identities i
+JOIN portal_visitors v ON v.tenant_id = i.tenant_id AND v.portal_id = i.portal_id AND v.visitor_id = i.visitor_id
+WHERE i.tenant_id = @tenant_id AND i.portal_id = @portal_id AND i.connection_id = @connection_id AND i.issuer = @issuer AND i.subject = @subject;
+
+-- name: PortalIdentityInsert :exec
+INSERT INTO portal_identities (tenant_id, portal_id, identity_id, visitor_id, connection_id, issuer, subject, format)
+VALUES (@tenant_id, @portal_id, @identity_id, @visitor_id, @connection_id, @issuer, @subject, @format);
+
+-- name: PortalIdentityUsed :exec
+UPDATE portal_identities SET used_at = now() WHERE tenant_id = @tenant_id AND identity_id = @identity_id;
+
+-- PortalVisitorFollow takes over what a provider says of a visitor.
+-- name: PortalVisitorFollow :exec
+UPDATE portal_visitors SET name = @name, company = @company, attributes = @attributes WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
+
+-- name: PortalGroupByName :one
+SELECT group_id FROM portal_groups WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND lower(name) = lower(@name::text);
+
+-- name: PortalVisitorGroupLeave :execrows
+DELETE FROM portal_group_visitors WHERE tenant_id = @tenant_id AND group_id = @group_id AND visitor_id = @visitor_id;
 
 -- name: PortalSessionsEnd :exec
 DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND visitor_id = @visitor_id;
@@ -172,7 +245,7 @@ DELETE FROM portal_sessions WHERE tenant_id = @tenant_id AND visitor_id = @visit
 
 -- PortalSessionTouch keeps an open session alive, at most once a minute.
 -- name: PortalSessionTouch :exec
-UPDATE portal_sessions SET seen_at = @now, expires_at = @expires_at
+UPDATE portal_sessions SET seen_at = @now, expires_at = LEAST(@expires_at::timestamptz, ends_at)
 WHERE tenant_id = @tenant_id AND token_hash = @token_hash AND seen_at < @stale;
 
 -- PortalVisit is the live session of a token with its visitor. The names of
@@ -186,6 +259,14 @@ FROM portal_sessions s
 JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.visitor_id
 WHERE s.tenant_id = @tenant_id AND s.token_hash = @token_hash AND v.portal_id = @portal_id
   AND s.expires_at > @now AND v.blocked_at IS NULL;
+
+-- PortalVisitorVisit is PortalVisit of a visitor who is not here themselves.
+-- name: PortalVisitorVisit :one
+SELECT v.portal_id, v.email, v.name, v.company, v.theme, v.attributes,
+       COALESCE((SELECT jsonb_agg(g.attributes ORDER BY g.group_id) FROM portal_group_visitors m
+                 JOIN portal_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id
+                 WHERE m.tenant_id = v.tenant_id AND m.visitor_id = v.visitor_id), '[]')::jsonb AS group_attributes
+FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.visitor_id = @visitor_id AND v.blocked_at IS NULL;
 
 -- PortalScope is what a visitor may open: published dashboards, in the portal's
 -- order. A visitor without an id, for a preview, sees what is for everybody.

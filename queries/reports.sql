@@ -2,17 +2,17 @@
 
 -- ReportInsert adds one that waits for its job.
 -- name: ReportInsert :exec
-INSERT INTO reports (tenant_id, report_id, dashboard_id, dataset_id, user_id, format, link_query, name, spec, job_id, created_at)
-VALUES (@tenant_id, @report_id, sqlc.narg(dashboard_id), sqlc.narg(dataset_id), sqlc.narg(user_id), @format, @link_query, @name, @spec, @job_id::uuid, @now);
+INSERT INTO reports (tenant_id, report_id, dashboard_id, dataset_id, user_id, visitor_id, format, link_query, name, spec, job_id, created_at)
+VALUES (@tenant_id, @report_id, sqlc.narg(dashboard_id), sqlc.narg(dataset_id), sqlc.narg(user_id), sqlc.narg(visitor_id), @format, @link_query, @name, @spec, @job_id::uuid, @now);
 
 -- ReportGet reads one.
 -- name: ReportGet :one
-SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, visitor_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = @tenant_id AND report_id = @report_id;
 
 -- ReportListByUser returns a person's newest reports; uses reports_user_idx.
 -- name: ReportListByUser :many
-SELECT report_id, dashboard_id, dataset_id, user_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
+SELECT report_id, dashboard_id, dataset_id, user_id, visitor_id, format, status, name, spec, stated, download_url, error_code, error_text, job_id, created_at, completed_at, expires_at
 FROM reports WHERE tenant_id = @tenant_id AND user_id = @user_id::uuid
 ORDER BY created_at DESC LIMIT @row_limit;
 

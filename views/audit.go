@@ -99,6 +99,8 @@ type AuditLine struct {
 // AuditWho names who acted, and the icon for one that is no person.
 func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 	switch {
+	case l.Kind == access.Visitor && l.Who.Email != "":
+		return orElse(l.Who.Name, l.Who.Email), "circle-user-round"
 	case l.Who.Name != "":
 		return l.Who.Name, ""
 	case l.Who.Email != "":

@@ -30,6 +30,9 @@ type DashboardProps struct {
 	Waiting []*dashboards.Plan
 	// Visitor is a customer in a portal, without ways to what only members have.
 	Visitor bool
+	// Prints offers the dashboard as a PDF at once, on Paper.
+	Prints bool
+	Paper  string
 }
 
 func (p DashboardProps) id() string   { return p.View.Dashboard.ID.String() }
@@ -84,6 +87,7 @@ const (
 	DashboardID       = "dash"
 	DashboardMetaID   = "dash-meta"
 	DashboardBarID    = "filters"
+	dashboardPDF      = "dash-pdf" // the form of a visitor's PDF, whose fields are in the bar
 	DashboardStatusID = "dash-status"
 	DashboardTableID  = "dash-table"
 )

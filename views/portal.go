@@ -1,11 +1,13 @@
 package views
 
 import (
+	"context"
 	"slices"
 
 	"github.com/a-h/templ"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/views/messages"
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
@@ -114,7 +116,8 @@ type PortalSignInProps struct {
 	Host       string // "insights.northlake.health"; the portal's name when empty
 	Action     string // POST email, password, remember, next
 	Forgot     string // path; "" when passwords can't be reset
-	SSO        string // path; "" when there is none
+	SSO        string // address; "" when there is none
+	OIDC       string // that of OpenID Connect, likewise
 	SSOLabel   string // "Continue with Northlake SSO"
 	SSOHint    string // "Required for staff accounts"
 	SSOOnly    bool   // no password
@@ -152,6 +155,21 @@ type PortalHeadingProps struct {
 }
 
 func submitKind(p PortalSignInProps) ui.ButtonKind {
+	if p.SSO != "" || p.OIDC != "" {
+		return ui.Outline
+	}
+	return ui.Filled
+}
+
+// portalOIDCLabel tells the two ways apart where there are both.
+func portalOIDCLabel(ctx context.Context, p PortalSignInProps) string {
+	if p.SSO != "" {
+		return messages.T(ctx, "sso.with_oidc")
+	}
+	return orElse(p.SSOLabel, messages.T(ctx, "portal.sso"))
+}
+
+func oidcKind(p PortalSignInProps) ui.ButtonKind {
 	if p.SSO != "" {
 		return ui.Outline
 	}

@@ -9,13 +9,15 @@ import (
 const PathPortals = "/settings/portals"
 
 // PathPortal is one section of a portal's settings: "" for what it shows,
-// "/brand", "/visitors", "/hosts".
+// "/brand", "/visitors", "/sign-in", "/hosts".
 func PathPortal(id, section string) string { return PathPortals + "/" + id + section }
 
 // Paths of a portal's own pages besides those that it has in common with the site.
 const (
 	PathPortalStyle = "/brand.css"
 	PathPortalLogo  = "/logo" // /KIND/SUM
+	PathPortalSAML  = "/saml" // for its providers
+	PathPortalOIDC  = "/oidc"
 )
 
 // PortalRow is one portal in the list.
@@ -34,6 +36,7 @@ const (
 	PortalLook    PortalSection = "/brand"
 	PortalPeople  PortalSection = "/visitors"
 	PortalAtHosts PortalSection = "/hosts"
+	PortalSignsIn PortalSection = "/sign-in"
 )
 
 // PortalHead is what all sections of a portal's settings show.

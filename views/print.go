@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views/messages"
 )
 
@@ -39,6 +41,22 @@ func (p PrintProps) bodyClass() string {
 		class += " sheet-widget"
 	}
 	return class
+}
+
+// PictureURL is a picture as an address that holds it; empty for none.
+func PictureURL(contentType string, data []byte) string {
+	if len(data) == 0 {
+		return ""
+	}
+	return "data:" + contentType + ";base64," + base64.StdEncoding.EncodeToString(data)
+}
+
+// brand is the look of the portal whose visitor gets the sheet.
+func (p PrintProps) brand() string {
+	if p.Sheet.Portal == nil {
+		return ""
+	}
+	return "<style>" + string(p.Sheet.Portal.Brand.CSS(static.URL)) + "</style>"
 }
 
 // style is what the sheet itself needs: its size, and what stands at the foot

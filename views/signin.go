@@ -15,8 +15,8 @@ func newPassword(ctx context.Context, label string, minLength int, problems map[
 	}
 }
 
-// withNext adds where to go on to.
-func withNext(path, next string) string {
+// WithNext adds where to go on to.
+func WithNext(path, next string) string {
 	if next == "" || next == PathHome {
 		return path
 	}

@@ -81,9 +81,25 @@ const (
 	PathResetFactor  = PathMembers + "/reset-factor"    // id
 )
 
+// SSOPaths are where the settings of connections are, and their forms.
+type SSOPaths struct{ Page, SaveSAML, SaveOIDC, Prepare, RollKeys, Diagnose string }
+
+// WorkspaceSSO are those of a workspace's members.
+var WorkspaceSSO = SSOPaths{Page: PathSignInSettings, SaveSAML: PathSaveSAML, SaveOIDC: PathSaveOIDC, Prepare: PathPrepareSAML, RollKeys: PathRollKeys, Diagnose: PathDiagnose}
+
+// PortalSSO are those of a portal's visitors.
+func PortalSSO(portal string) SSOPaths {
+	page := PathPortal(portal, string(PortalSignsIn))
+	return SSOPaths{Page: page, SaveSAML: page + "/saml", SaveOIDC: page + "/oidc", Prepare: page + "/prepare", RollKeys: page + "/keys", Diagnose: page + "/diagnose"}
+}
+
 // SignInSettingsProps is single sign-on and what sign-in demands.
 type SignInSettingsProps struct {
 	auth.SSO
+	SSOPaths
+	Visitors bool // of a portal, who have neither roles nor domains
+	Only     bool // for visitors: no password counts
+	NoHost   bool // for visitors: there is no address yet to tell a provider
 	Security auth.Security
 	OIDCView bool // shows OpenID Connect
 	// Rules are the lists of the mapping as texts, a line a rule.
@@ -114,7 +130,8 @@ func (p SignInSettingsProps) test() *auth.Test {
 	return p.SAML.LastTest
 }
 
-func (p SignInSettingsProps) mapping() auth.Mapping {
+// Mapping is that of the connection that is shown.
+func (p SignInSettingsProps) Mapping() auth.Mapping {
 	if p.OIDCView {
 		return p.OIDC.Settings.Mapping
 	}

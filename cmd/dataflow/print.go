@@ -17,7 +17,7 @@ import (
 // the loopback, which only its own browser is sent to, and that browser, which
 // starts with the first document.
 func (a *app) openReports(s *services, prints bool) error {
-	deps := reports.Deps{DB: a.db, Blobs: a.blobs, Tenants: s.tenants, Dashboards: s.dashboards, Words: handlers.ReportWords,
+	deps := reports.Deps{DB: a.db, Blobs: a.blobs, Tenants: s.tenants, Dashboards: s.dashboards, Visitors: s.portals, Words: handlers.ReportWords,
 		Mail: s.delivery, Notify: s.notify, Address: func() string { return a.baseURL },
 		Key: []byte(a.keys.Derive("report links").Reveal()), Log: a.log}
 	if !prints {

@@ -129,7 +129,7 @@ func (a *app) openPeople(s *services) error {
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
 	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, Notify: s.notify, BaseURL: address,
 		Outbound: safehttp.Client{Allow: a.cfg.OutboundNetworks}, Resolver: hosts.NewResolver(a.cfg.DNSServer)})
-	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, Mailer: s.delivery, Log: a.log,
+	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, SSO: s.auth, Mailer: s.delivery, Log: a.log,
 		Notify: s.notify, Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil
 }

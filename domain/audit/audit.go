@@ -110,6 +110,10 @@ func record(ctx context.Context, tx *db.Tx, actor access.Actor, from Origin, e E
 		id := actor.UserID.UUID()
 		p.UserID = &id
 	}
+	if !actor.VisitorID.IsZero() {
+		id := actor.VisitorID.UUID()
+		p.VisitorID = &id
+	}
 	if object, err := uuid.Parse(e.ID); err == nil {
 		p.ObjectID = &object
 	}

@@ -47,7 +47,7 @@ func openID(t *testing.T, issuer, clientID, secret string, change ...func(*auth.
 	for _, c := range change {
 		c(&n)
 	}
-	if err := f.SaveOIDC(t.Context(), owner, true, n); err != nil {
+	if err := f.SaveOIDC(t.Context(), owner, auth.Members(owner.TenantSlug), true, n); err != nil {
 		t.Fatal(err)
 	}
 	return f, owner, auth.NewBrowser()
@@ -66,7 +66,7 @@ func TestOIDCAgainstARealProvider(t *testing.T) {
 	f, owner, browser := openID(t, server.URL, "bi", "a secret of ours")
 
 	walk := func(test *auth.Identity) (state, code string) {
-		address, err := f.BeginOIDC(t.Context(), "one", auth.Begin{Browser: browser, Next: "/dashboards", Test: test})
+		address, err := f.BeginOIDC(t.Context(), auth.Members("one"), auth.Begin{Browser: browser, Next: "/dashboards", Test: test})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,10 +105,10 @@ func TestOIDCAgainstARealProvider(t *testing.T) {
 		return back.Query().Get("state"), back.Query().Get("code")
 	}
 	state, code := walk(nil)
-	if _, err := f.FinishOIDC(t.Context(), "one", state, code, "", auth.NewBrowser(), client); !errors.Is(err, saml.ErrRequest) {
+	if _, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: state, Code: code}, auth.NewBrowser(), client); !errors.Is(err, saml.ErrRequest) {
 		t.Errorf("in another browser: got %v", err)
 	}
-	entered, err := f.FinishOIDC(t.Context(), "one", state, code, "", browser, client)
+	entered, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: state, Code: code}, browser, client)
 	if err != nil || entered.Next != "/dashboards" {
 		t.Fatalf("got %+v, %v", entered, err)
 	}
@@ -116,11 +116,11 @@ func TestOIDCAgainstARealProvider(t *testing.T) {
 	if i.Method != "oidc" || i.Email != "test-user@zitadel.ch" || i.Actor.Role != access.Viewer {
 		t.Errorf("got %+v", i)
 	}
-	if _, err := f.FinishOIDC(t.Context(), "one", state, code, "", browser, client); !errors.Is(err, saml.ErrRequest) {
+	if _, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: state, Code: code}, browser, client); !errors.Is(err, saml.ErrRequest) {
 		t.Errorf("a second time: got %v", err)
 	}
 	state, code = walk(&owner)
-	if entered, err := f.FinishOIDC(t.Context(), "one", state, code, "", browser, client); err != nil || !entered.Test || entered.Token != "" {
+	if entered, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: state, Code: code}, browser, client); err != nil || !entered.Test || entered.Token != "" {
 		t.Fatalf("a test: got %+v, %v", entered, err)
 	}
 	found, err := f.GetSSO(t.Context(), owner.Actor)
@@ -228,7 +228,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"address that is not verified": {with(func(c map[string]any) { c["email_verified"], c["sub"] = false, "43" }), "auth.no_account"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address, err := f.BeginOIDC(t.Context(), "one", auth.Begin{Browser: browser, Next: "/"})
+			address, err := f.BeginOIDC(t.Context(), auth.Members("one"), auth.Begin{Browser: browser, Next: "/"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +236,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 			p.mu.Lock()
 			p.token, p.nonce = tc.token, u.Query().Get("nonce")
 			p.mu.Unlock()
-			entered, err := f.FinishOIDC(t.Context(), "one", u.Query().Get("state"), "code", "", browser, client)
+			entered, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: u.Query().Get("state"), Code: "code"}, browser, client)
 			if code(err) != tc.want {
 				t.Fatalf("got %v, want %q", err, tc.want)
 			}

@@ -240,7 +240,7 @@ func TestAProvidersGroupBecomesAnOwnRole(t *testing.T) {
 	settings := auth.SAMLSettings{Source: auth.FromXML, XML: f.Metadata(), JustInTime: true, SkewSeconds: 60,
 		Mapping: auth.Mapping{Email: "email", Name: "name", Groups: "groups"}}
 	settings.Mapping.Roles = []auth.RoleRule{{Group: "bi-audit", Role: role}}
-	if err := f.SaveSAML(t.Context(), f.owner, true, settings); err != nil {
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, settings); err != nil {
 		t.Fatal(err)
 	}
 	mara := f.enter(t, "mara", "bi-audit")
@@ -254,14 +254,14 @@ func TestAProvidersGroupBecomesAnOwnRole(t *testing.T) {
 		t.Errorf("without the group: got %+v", mara.Actor)
 	}
 	settings.Mapping.Roles = []auth.RoleRule{{Group: "bi-audit", Role: access.Viewer}}
-	if err := f.SaveSAML(t.Context(), f.owner, true, settings); err != nil {
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, settings); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.tenants.DeleteRole(t.Context(), f.owner.Actor, id); err != nil {
 		t.Error(err)
 	}
 	settings.Mapping.Roles = []auth.RoleRule{{Group: "bi-audit", Role: role}}
-	if err := f.SaveSAML(t.Context(), f.owner, true, settings); !errors.Is(err, auth.ErrConnection) {
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, settings); !errors.Is(err, auth.ErrConnection) {
 		t.Errorf("a role that is gone: got %v", err)
 	}
 }

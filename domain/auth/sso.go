@@ -13,7 +13,6 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
-	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -54,6 +53,8 @@ type Mapping struct {
 	DefaultRole access.Role `json:"default_role"`
 	// Teams put the members of a provider's group into one of the workspace.
 	Teams []TeamRule `json:"teams,omitempty"`
+	// Company is a visitor's; members have none.
+	Company string `json:"company,omitempty"`
 	// People become attributes of the person, for rules on rows.
 	People []AttributeRule `json:"people,omitempty"`
 }
@@ -90,7 +91,7 @@ func (m Mapping) role(groups []string) (role access.Role, ruled bool) {
 }
 
 func (m Mapping) check(actor access.Actor, fields map[string]string) Mapping {
-	m.Email, m.Name, m.Groups = strings.TrimSpace(m.Email), strings.TrimSpace(m.Name), strings.TrimSpace(m.Groups)
+	m.Email, m.Name, m.Groups, m.Company = strings.TrimSpace(m.Email), strings.TrimSpace(m.Name), strings.TrimSpace(m.Groups), strings.TrimSpace(m.Company)
 	if m.DefaultRole == "" {
 		m.DefaultRole = access.Viewer
 	}
@@ -216,17 +217,12 @@ func (s *Service) GetSSO(ctx context.Context, actor access.Actor) (SSO, error) {
 		return SSO{}, err
 	}
 	var found SSO
-	err = s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+	err = s.deps.DB.InIdentityTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		tenant, err := tx.TenantByID(ctx, actor.TenantID.UUID())
 		if err != nil {
 			return fmt.Errorf("read tenant: %w", err)
 		}
-		c, err := s.samlConnection(ctx, tx, box, tenant.TenantID, tenant.Slug)
-		if err != nil && !errors.Is(err, ErrNoSSO) {
-			return err
-		}
-		found.SAML = c.shown()
-		if found.OIDC, err = s.shownOIDC(ctx, tx, tenant.TenantID, tenant.Slug); err != nil {
+		if found, err = s.connections(ctx, tx, box, Realm{tenant: tenant.TenantID, slug: tenant.Slug, name: tenant.Name}); err != nil {
 			return err
 		}
 		if found.Policy, err = policyOf(ctx, tx, tenant.TenantID); err != nil {
@@ -247,9 +243,21 @@ func (s *Service) GetSSO(ctx context.Context, actor access.Actor) (SSO, error) {
 	return found, err
 }
 
+// connections are those of a realm as an admin sees them.
+func (s *Service) connections(ctx context.Context, tx *db.Tx, box *secrets.Box, r Realm) (SSO, error) {
+	c, err := s.samlConnection(ctx, tx, box, r)
+	if err != nil && !errors.Is(err, ErrNoSSO) {
+		return SSO{}, err
+	}
+	found := SSO{SAML: c.shown()}
+	found.OIDC, err = s.shownOIDC(ctx, tx, r)
+	return found, err
+}
+
 // samlRow is a stored connection, opened.
 type samlRow struct {
 	saml.Connection
+	realm    Realm
 	row      db.ConnectionGetRow
 	settings SAMLSettings
 	known    bool
@@ -270,15 +278,15 @@ func (c samlRow) shown() SAMLConnection {
 	return shown
 }
 
-// samlConnection reads a workspace's connection. Its addresses are there
-// without one too.
+// samlConnection reads a realm's connection. Its addresses are there without one
+// too.
 //
 // Errors: auth.no_sso where nothing was saved.
-func (s *Service) samlConnection(ctx context.Context, tx *db.Tx, box *secrets.Box, tenantID uuid.UUID, slug string) (samlRow, error) {
-	base := s.deps.BaseURL() + "/saml/" + slug
-	c := samlRow{Connection: saml.Connection{EntityID: base + "/metadata", Consume: base + "/acs", LogOut: base + "/slo"},
+func (s *Service) samlConnection(ctx context.Context, tx *db.Tx, box *secrets.Box, r Realm) (samlRow, error) {
+	base := s.address(r, kindSAML)
+	c := samlRow{realm: r, Connection: saml.Connection{EntityID: base + "/metadata", Consume: base + "/acs", LogOut: base + "/slo"},
 		settings: SAMLSettings{Source: FromURL, SkewSeconds: 60, Mapping: Mapping{Email: "email", Name: "name", Groups: "groups", DefaultRole: access.Viewer}}}
-	row, err := tx.ConnectionGet(ctx, tenantID, kindSAML)
+	row, err := r.connection(ctx, tx, kindSAML)
 	if db.IsNoRows(err) {
 		return c, ErrNoSSO.Wrap(err)
 	}
@@ -310,28 +318,27 @@ func (s *Service) samlConnection(ctx context.Context, tx *db.Tx, box *secrets.Bo
 // anything is known of it.
 //
 // Errors: access.forbidden.
-func (s *Service) PrepareSAML(ctx context.Context, i Identity) error {
-	return s.editSAML(ctx, i, "sso.prepared", func(*samlRow, *secrets.Box) error { return nil })
+func (s *Service) PrepareSAML(ctx context.Context, i Identity, r Realm) error {
+	return s.editSAML(ctx, i, r, "sso.prepared", func(*samlRow, *secrets.Box) error { return nil })
 }
 
 // editSAML changes a connection, which is made where there is none.
-func (s *Service) editSAML(ctx context.Context, i Identity, action string, edit func(*samlRow, *secrets.Box) error) error {
-	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+func (s *Service) editSAML(ctx context.Context, i Identity, r Realm, action string, edit func(*samlRow, *secrets.Box) error) error {
+	r, err := r.managed(i)
+	if err != nil {
 		return err
 	}
 	box, err := s.deps.Tenants.Box(ctx, i.Actor.TenantID)
 	if err != nil {
 		return err
 	}
-	fresh, err := saml.Keys{}, error(nil)
-	tenant := i.Actor.TenantID.UUID()
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
-		var c samlRow
-		if c, err = s.samlConnection(ctx, tx, box, tenant, i.TenantSlug); errors.Is(err, ErrNoSSO) {
-			if fresh, err = saml.NewKeys(i.TenantName); err != nil {
+		c, err := s.samlConnection(ctx, tx, box, r)
+		if errors.Is(err, ErrNoSSO) {
+			if c.Keys, err = saml.NewKeys(r.name); err != nil {
 				return err
 			}
-			c.Keys, c.row.ConnectionID = fresh, ids.New[uuid.UUID]()
+			c.row.ConnectionID = ids.New[uuid.UUID]()
 		} else if err != nil {
 			return err
 		}
@@ -353,15 +360,12 @@ func (s *Service) editSAML(ctx context.Context, i Identity, action string, edit 
 		if err != nil {
 			return fmt.Errorf("write connection's settings: %w", err)
 		}
-		if err := tx.ConnectionPut(ctx, db.ConnectionPutParams{TenantID: tenant, ConnectionID: c.row.ConnectionID, Kind: kindSAML, Enabled: c.row.Enabled,
+		if err := r.put(ctx, tx, db.ConnectionPutParams{TenantID: r.tenant, ConnectionID: c.row.ConnectionID, Kind: kindSAML, Enabled: c.row.Enabled,
 			Settings: settings, Secret: sealed, Metadata: c.row.Metadata, RefreshedAt: c.row.RefreshedAt}); err != nil {
-			return fmt.Errorf("write connection: %w", err)
-		}
-		if err := setWays(ctx, tx, tenant, kindSAML, c.row.Enabled); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: action, Target: "connection", ID: c.row.ConnectionID.String(),
-			Detail: map[string]any{"kind": kindSAML, "enabled": c.row.Enabled, "issuer": c.Provider.Issuer, "settings": c.settings}})
+		return r.record(ctx, tx, i.Actor, action, c.row.ConnectionID.String(),
+			map[string]any{"kind": kindSAML, "enabled": c.row.Enabled, "issuer": c.Provider.Issuer, "settings": c.settings})
 	})
 }
 
@@ -370,8 +374,8 @@ func (s *Service) editSAML(ctx context.Context, i Identity, action string, edit 
 //
 // Errors: access.forbidden, auth.enforce; auth.connection with fields
 // metadata_url, xml, hand, skew, default_role, roles, teams, people.
-func (s *Service) SaveSAML(ctx context.Context, i Identity, enabled bool, n SAMLSettings) error {
-	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+func (s *Service) SaveSAML(ctx context.Context, i Identity, r Realm, enabled bool, n SAMLSettings) error {
+	if _, err := r.managed(i); err != nil {
 		return err
 	}
 	fields := map[string]string{}
@@ -395,7 +399,7 @@ func (s *Service) SaveSAML(ctx context.Context, i Identity, enabled bool, n SAML
 		return ErrConnection.WithFields(fields)
 	}
 	now := time.Now()
-	return s.editSAML(ctx, i, "sso.changed", func(c *samlRow, _ *secrets.Box) error {
+	return s.editSAML(ctx, i, r, "sso.changed", func(c *samlRow, _ *secrets.Box) error {
 		c.settings, c.row.Enabled, c.row.Metadata, c.row.RefreshedAt, c.Provider = n, enabled, string(metadata), nil, provider
 		if n.Source == FromURL && len(metadata) > 0 {
 			c.row.RefreshedAt = &now
@@ -439,11 +443,11 @@ const (
 // in the metadata and decrypt until the old one is dropped.
 //
 // Errors: access.forbidden, saml.keys.
-func (s *Service) RollKeys(ctx context.Context, i Identity, step KeyStep) error {
-	return s.editSAML(ctx, i, "sso.certificate_"+string(step), func(c *samlRow, _ *secrets.Box) (err error) {
+func (s *Service) RollKeys(ctx context.Context, i Identity, r Realm, step KeyStep) error {
+	return s.editSAML(ctx, i, r, "sso.certificate_"+string(step), func(c *samlRow, _ *secrets.Box) (err error) {
 		switch step {
 		case KeyAdd:
-			c.Keys, err = c.Keys.Add(i.TenantName)
+			c.Keys, err = c.Keys.Add(c.realm.name)
 		case KeySwitch:
 			c.Keys, err = c.Keys.Switch()
 		case KeyDrop:
@@ -455,36 +459,29 @@ func (s *Service) RollKeys(ctx context.Context, i Identity, step KeyStep) error 
 	})
 }
 
-// opened reads a workspace's connection by the name in its address.
+// opened reads a realm's connection.
 //
 // Errors: auth.no_sso.
-func (s *Service) opened(ctx context.Context, slug string) (tenant db.WaysBySlugRow, c samlRow, err error) {
-	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		tenant, err = tx.WaysBySlug(ctx, cut(slug, 64))
+func (s *Service) opened(ctx context.Context, r Realm) (c samlRow, err error) {
+	if r, err = s.find(ctx, r); err != nil {
+		return c, err
+	}
+	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(r.tenant))
+	if err != nil {
+		return c, err
+	}
+	err = s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		c, err = s.samlConnection(ctx, tx, box, r)
 		return err
 	})
-	if db.IsNoRows(err) {
-		return tenant, c, ErrNoSSO.Wrap(err)
-	}
-	if err != nil {
-		return tenant, c, fmt.Errorf("find workspace: %w", err)
-	}
-	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(tenant.TenantID))
-	if err != nil {
-		return tenant, c, err
-	}
-	err = s.deps.DB.InTenantTx(ctx, tenant.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		c, err = s.samlConnection(ctx, tx, box, tenant.TenantID, tenant.Slug)
-		return err
-	})
-	return tenant, c, err
+	return c, err
 }
 
-// SAMLMetadata is what a provider has to know of a workspace.
+// SAMLMetadata is what a provider has to know of a realm.
 //
 // Errors: auth.no_sso.
-func (s *Service) SAMLMetadata(ctx context.Context, slug string) ([]byte, error) {
-	_, c, err := s.opened(ctx, slug)
+func (s *Service) SAMLMetadata(ctx context.Context, r Realm) ([]byte, error) {
+	c, err := s.opened(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -497,51 +494,89 @@ type RefreshArgs struct{}
 // Kind names the job.
 func (RefreshArgs) Kind() string { return "auth:refresh" }
 
-// RunRefresh fetches the metadata of the job's workspace, where it has an
-// address. What can't be read changes nothing: the certificates known before
-// stay, and an admin sees what went wrong.
+// fetched is a connection whose provider's metadata has an address.
+type fetched struct {
+	realm       Realm
+	url, before string
+	metadata    []byte
+	wrong       error
+}
+
+// RunRefresh fetches the metadata of the job's workspace and its portals, where
+// it has an address. What can't be read changes nothing: the certificates known
+// before stay, and an admin sees what went wrong.
 func (s *Service) RunRefresh(ctx context.Context, job jobs.Job[RefreshArgs]) error {
-	var settings SAMLSettings
-	var before string
+	var list []fetched
 	err := s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.ConnectionGet(ctx, job.TenantID, kindSAML)
-		if db.IsNoRows(err) {
-			return nil
-		}
-		if err != nil {
+		if err != nil && !db.IsNoRows(err) {
 			return fmt.Errorf("read connection: %w", err)
 		}
-		before = row.Metadata
-		return json.Unmarshal(row.Settings, &settings)
+		if err == nil {
+			var settings SAMLSettings
+			if err := json.Unmarshal(row.Settings, &settings); err != nil {
+				return fmt.Errorf("read connection's settings: %w", err)
+			}
+			if settings.Source == FromURL && settings.MetadataURL != "" {
+				list = append(list, fetched{realm: Realm{tenant: job.TenantID}, url: settings.MetadataURL, before: row.Metadata})
+			}
+		}
+		rows, err := tx.PortalConnectionsFetched(ctx, job.TenantID)
+		if err != nil {
+			return fmt.Errorf("list connections of portals: %w", err)
+		}
+		for _, r := range rows {
+			list = append(list, fetched{realm: Realm{tenant: job.TenantID, portal: r.PortalID}, url: r.MetadataUrl, before: r.Metadata})
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var metadata []byte
-	wrong := error(nil)
-	if settings.Source == FromURL && settings.MetadataURL != "" {
-		if metadata, wrong = s.deps.Outbound.Get(ctx, settings.MetadataURL, maxMetadata); wrong == nil {
-			wrong = sameProvider(before, metadata)
+	for i := range list {
+		f := &list[i]
+		if f.metadata, f.wrong = s.deps.Outbound.Get(ctx, f.url, maxMetadata); f.wrong == nil {
+			f.wrong = sameProvider(f.before, f.metadata)
 		}
 	}
 	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		if wrong != nil {
-			if err := tx.ConnectionRefreshFailed(ctx, apperr.Describe(wrong).Sentence, job.TenantID); err != nil {
-				return fmt.Errorf("note failed refresh: %w", err)
-			}
-		} else if metadata != nil {
-			if _, err := tx.ConnectionRefreshed(ctx, string(metadata), job.TenantID, settings.MetadataURL); err != nil {
-				return fmt.Errorf("keep metadata: %w", err)
-			}
-			if string(metadata) != before {
-				actor := access.Actor{Kind: access.System, TenantID: ids.Tenant(job.TenantID)}
-				if err := audit.Record(ctx, tx, actor, audit.Entry{Action: "sso.metadata_changed", Target: "connection", ID: kindSAML}); err != nil {
-					return err
-				}
+		for _, f := range list {
+			if err := f.keep(ctx, tx); err != nil {
+				return err
 			}
 		}
 		return job.Complete(ctx, tx)
 	})
+}
+
+// keep writes what was fetched, or why it was not.
+func (f fetched) keep(ctx context.Context, tx *db.Tx) error {
+	r := f.realm
+	if f.wrong != nil {
+		failed := func() error { return tx.ConnectionRefreshFailed(ctx, apperr.Describe(f.wrong).Sentence, r.tenant) }
+		if r.visitors() {
+			failed = func() error {
+				return tx.PortalConnectionRefreshFailed(ctx, apperr.Describe(f.wrong).Sentence, r.tenant, r.portal)
+			}
+		}
+		if err := failed(); err != nil {
+			return fmt.Errorf("note failed refresh: %w", err)
+		}
+		return nil
+	}
+	var err error
+	if r.visitors() {
+		_, err = tx.PortalConnectionRefreshed(ctx, db.PortalConnectionRefreshedParams{Metadata: string(f.metadata), TenantID: r.tenant, PortalID: r.portal, MetadataUrl: f.url})
+	} else {
+		_, err = tx.ConnectionRefreshed(ctx, string(f.metadata), r.tenant, f.url)
+	}
+	if err != nil {
+		return fmt.Errorf("keep metadata: %w", err)
+	}
+	if string(f.metadata) == f.before {
+		return nil
+	}
+	return r.record(ctx, tx, access.Actor{Kind: access.System, TenantID: ids.Tenant(r.tenant)}, "sso.metadata_changed", kindSAML, map[string]any{})
 }
 
 // sameProvider refuses metadata that is of another provider all of a sudden:

@@ -23,15 +23,15 @@ import (
 )
 
 // finishTest looks at the answer to a test and keeps what was seen.
-func (s *Service) finishTest(ctx context.Context, tenant db.WaysBySlugRow, c samlRow, encoded string, waiting []string, request db.RequestTakeRow) error {
+func (s *Service) finishTest(ctx context.Context, c samlRow, encoded string, waiting []string, request db.RequestTakeRow) error {
 	now := time.Now()
-	test := s.diagnose(ctx, tenant.TenantID, c, encoded, waiting, now)
+	test := s.diagnose(ctx, c, encoded, waiting, now)
 	test.Took = now.Sub(request.CreatedAt)
 	// An answer to a test is used up like any other.
-	if _, err := c.Accept(encoded, waiting, s.consume(ctx, tenant.TenantID)); err != nil && test.Passed {
+	if _, err := c.Accept(encoded, waiting, s.consume(ctx, c.realm.tenant)); err != nil && test.Passed {
 		test.Passed = false
 	}
-	return s.keepTest(ctx, tenant.TenantID, kindSAML, *request.TestUserID, test)
+	return s.keepTest(ctx, c.realm.tenant, kindSAML, *request.TestUserID, test)
 }
 
 func (s *Service) keepTest(ctx context.Context, tenantID uuid.UUID, kind string, userID uuid.UUID, test Test) error {
@@ -52,42 +52,49 @@ func (s *Service) keepTest(ctx context.Context, tenantID uuid.UUID, kind string,
 // by it, and it is not used up.
 //
 // Errors: access.forbidden, auth.no_sso.
-func (s *Service) DiagnoseSAML(ctx context.Context, i Identity, encoded string) (Test, error) {
-	if err := access.Can(i.Actor, access.ManageWorkspace); err != nil {
+func (s *Service) DiagnoseSAML(ctx context.Context, i Identity, r Realm, encoded string) (Test, error) {
+	needs := access.ManageWorkspace
+	if r.visitors() {
+		needs = access.ManagePortals
+	}
+	if err := access.Can(i.Actor, needs); err != nil {
 		return Test{}, err
 	}
-	tenant, c, err := s.opened(ctx, i.TenantSlug)
+	c, err := s.opened(ctx, r)
+	if err == nil && c.realm.tenant != i.Actor.TenantID.UUID() {
+		err = ErrNoSSO
+	}
 	if err != nil {
 		return Test{}, err
 	}
 	if c.Provider.Issuer == "" {
 		return Test{}, ErrNoSSO.With("Tell first which identity provider it is.")
 	}
-	return s.diagnose(ctx, tenant.TenantID, c, encoded, nil, time.Now()), nil
+	return s.diagnose(ctx, c, encoded, nil, time.Now()), nil
 }
 
-func (s *Service) diagnose(ctx context.Context, tenantID uuid.UUID, c samlRow, encoded string, waiting []string, now time.Time) Test {
+func (s *Service) diagnose(ctx context.Context, c samlRow, encoded string, waiting []string, now time.Time) Test {
 	used := func(id string) bool {
 		key := sha256.Sum256([]byte(id))
 		var there bool
 		err := s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-			there, err = tx.ReplayExists(ctx, tenantID, key[:])
+			there, err = tx.ReplayExists(ctx, c.realm.tenant, key[:])
 			return err
 		})
 		return err != nil || there
 	}
 	d := c.Diagnose(encoded, waiting, used, now)
-	p := proven{Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
+	p := Proven{Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
 		Email: pick(d.Answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
 	test := Test{At: now, Passed: d.Err == nil, Checks: d.Checks, Subject: d.Answer.Subject, Email: p.Email}
 	if d.Answer.Attributes != nil {
-		s.diagnosePerson(ctx, tenantID, p, &test)
+		s.diagnosePerson(ctx, c.realm, p, &test)
 	}
 	return test
 }
 
 // diagnosePerson says what would become of somebody, without doing it.
-func (s *Service) diagnosePerson(ctx context.Context, tenantID uuid.UUID, p proven, test *Test) {
+func (s *Service) diagnosePerson(ctx context.Context, r Realm, p Proven, test *Test) {
 	add := func(name string, state saml.State, text, detail string) {
 		test.Checks = append(test.Checks, saml.Check{Name: name, State: state, Text: text, Detail: detail})
 	}
@@ -103,11 +110,15 @@ func (s *Service) diagnosePerson(ctx context.Context, tenantID uuid.UUID, p prov
 	if _, problem := CheckEmail(p.Email); problem != "" {
 		add("email", saml.Warned, "No e-mail address", fmt.Sprintf("There is no attribute %q with one, so new people can't be given an account.", p.Mapping.Email))
 	}
-	role, ruled := p.Mapping.role(p.groups())
+	if r.visitors() {
+		return // what becomes of them is the portal's to say
+	}
+	tenantID := r.tenant
+	role, ruled := p.Mapping.role(p.Groups())
 	test.Role = role
 	why := "No rule fits, so it is the role of all others."
-	if ruled && len(p.groups()) > 0 {
-		why = "By the groups " + strings.Join(p.groups()[:min(len(p.groups()), 10)], ", ") + "."
+	if ruled && len(p.Groups()) > 0 {
+		why = "By the groups " + strings.Join(p.Groups()[:min(len(p.Groups()), 10)], ", ") + "."
 	}
 	var text, detail string
 	state := saml.Passed

@@ -94,12 +94,12 @@ type Begin struct {
 	From    Client    // who begins it
 }
 
-func (b Begin) request(tenantID uuid.UUID, kind, protocolID string) (db.RequestInsertParams, error) {
+func (b Begin) request(r Realm, kind, protocolID string) (db.RequestInsertParams, error) {
 	browser, ok := parseToken(b.Browser)
 	if !ok {
 		return db.RequestInsertParams{}, saml.ErrRequest
 	}
-	p := db.RequestInsertParams{TenantID: tenantID, Kind: kind, ProtocolID: protocolID, BrowserHash: browser, Next: cut(b.Next, maxNext),
+	p := db.RequestInsertParams{TenantID: r.tenant, PortalID: r.portalID(), Kind: kind, ProtocolID: protocolID, BrowserHash: browser, Next: cut(b.Next, maxNext),
 		ExpiresAt: time.Now().Add(requestFor)}
 	if b.Session != uuid.Nil {
 		p.SessionID = &b.Session
@@ -128,15 +128,15 @@ func ValidBrowser(text string) bool {
 	return ok
 }
 
-// BeginSAML asks the provider of a workspace.
+// BeginSAML asks the provider of a realm.
 //
 // Errors: auth.throttled, auth.no_sso, auth.link_used, saml.request without a
 // browser; access.forbidden for a test.
-func (s *Service) BeginSAML(ctx context.Context, slug string, b Begin) (saml.Request, error) {
-	if err := s.beginning(ctx, slug, b); err != nil {
+func (s *Service) BeginSAML(ctx context.Context, r Realm, b Begin) (saml.Request, error) {
+	if err := s.beginning(ctx, r, b); err != nil {
 		return saml.Request{}, err
 	}
-	tenant, c, err := s.opened(ctx, slug)
+	c, err := s.opened(ctx, r)
 	if err != nil {
 		return saml.Request{}, err
 	}
@@ -147,7 +147,7 @@ func (s *Service) BeginSAML(ctx context.Context, slug string, b Begin) (saml.Req
 	if err != nil {
 		return saml.Request{}, err
 	}
-	row, err := b.request(tenant.TenantID, kindSAML, question.ID)
+	row, err := b.request(c.realm, kindSAML, question.ID)
 	if err != nil {
 		return saml.Request{}, err
 	}
@@ -164,11 +164,11 @@ func beginLimit(from Client) limit {
 // provider, before anything is looked up.
 //
 // Errors: auth.throttled; auth.no_sso, access.forbidden for a test.
-func (s *Service) beginning(ctx context.Context, slug string, b Begin) error {
+func (s *Service) beginning(ctx context.Context, r Realm, b Begin) error {
 	if b.Test == nil {
 		return s.take(ctx, []limit{beginLimit(b.From)})
 	}
-	if b.Test.TenantSlug != slug {
+	if r.visitors() || b.Test.TenantSlug != r.slug {
 		return ErrNoSSO
 	}
 	return access.Can(b.Test.Actor, access.ManageWorkspace)
@@ -184,13 +184,13 @@ func (s *Service) keepRequest(ctx context.Context, row db.RequestInsertParams) e
 }
 
 // takeRequest finds what this browser has asked, once; zero where it has not.
-func (s *Service) takeRequest(ctx context.Context, tenantID uuid.UUID, kind, protocolID, browser string) (row db.RequestTakeRow, found bool, err error) {
+func (s *Service) takeRequest(ctx context.Context, r Realm, kind, protocolID, browser string) (row db.RequestTakeRow, found bool, err error) {
 	hash, ok := parseToken(browser)
 	if !ok || protocolID == "" {
 		return row, false, nil
 	}
 	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		row, err = tx.RequestTake(ctx, db.RequestTakeParams{TenantID: tenantID, Kind: kind, ProtocolID: cut(protocolID, 200), BrowserHash: hash})
+		row, err = tx.RequestTake(ctx, db.RequestTakeParams{TenantID: r.tenant, PortalID: r.portalID(), Kind: kind, ProtocolID: cut(protocolID, 200), BrowserHash: hash})
 		return err
 	})
 	if db.IsNoRows(err) {
@@ -213,19 +213,24 @@ type Entered struct {
 // Whatever is refused is in the audit log of the workspace.
 //
 // Errors: auth.no_sso, auth.throttled, those of package saml, those of enter.
-func (s *Service) FinishSAML(ctx context.Context, slug, encoded, relayState, browser string, client Client) (Entered, error) {
+func (s *Service) FinishSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client) (Entered, error) {
+	return s.finishSAML(ctx, r, encoded, relayState, browser, client, s.entering(client))
+}
+
+func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client, enter Enter) (Entered, error) {
 	limits := []limit{{key: throttleKey("sso address", client.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
 		return Entered{}, err
 	}
-	tenant, c, err := s.opened(ctx, slug)
+	c, err := s.opened(ctx, r)
 	if err != nil {
 		return Entered{}, err
 	}
+	r = c.realm
 	if c.Provider.Issuer == "" {
 		return Entered{}, ErrNoSSO
 	}
-	request, known, err := s.takeRequest(ctx, tenant.TenantID, kindSAML, saml.Peek(encoded), browser)
+	request, known, err := s.takeRequest(ctx, r, kindSAML, saml.Peek(encoded), browser)
 	if err != nil {
 		return Entered{}, err
 	}
@@ -234,24 +239,24 @@ func (s *Service) FinishSAML(ctx context.Context, slug, encoded, relayState, bro
 		waiting = append(waiting, saml.Peek(encoded))
 	}
 	if known && request.TestUserID != nil {
-		return Entered{Test: true}, s.finishTest(ctx, tenant, c, encoded, waiting, request)
+		return Entered{Test: true}, s.finishTest(ctx, c, encoded, waiting, request)
 	}
 	if !c.row.Enabled {
 		return Entered{}, ErrNoSSO
 	}
-	answer, err := c.Accept(encoded, waiting, s.consume(ctx, tenant.TenantID))
+	answer, err := c.Accept(encoded, waiting, s.consume(ctx, r.tenant))
 	if err != nil {
-		return Entered{}, s.refuse(ctx, tenant.TenantID, kindSAML, err, client)
+		return Entered{}, s.refuse(ctx, r, kindSAML, err, client)
 	}
 	next := request.Next
 	if answer.Unsolicited {
 		next = cut(relayState, maxNext)
 	}
-	opened, err := s.enter(ctx, tenant.TenantID, proven{Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject,
+	opened, err := enter(ctx, Proven{tenant: r.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject,
 		Format: answer.Format, Index: answer.SessionIndex, Until: answer.Until, Attributes: answer.Attributes,
-		Email: pick(answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}, request, client)
+		Email: pick(answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}, request)
 	if err != nil {
-		return Entered{}, s.refuse(ctx, tenant.TenantID, kindSAML, err, client)
+		return Entered{}, s.refuse(ctx, r, kindSAML, err, client)
 	}
 	return Entered{Opened: opened, Next: next}, s.forgive(ctx, append(limits, beginLimit(client)))
 }
@@ -279,15 +284,14 @@ func (s *Service) consume(ctx context.Context, tenantID uuid.UUID) saml.Consume 
 
 // refuse records a refused sign-in for the workspace, and answers why. Faults
 // of our own are no refusal.
-func (s *Service) refuse(ctx context.Context, tenantID uuid.UUID, kind string, cause error, client Client) error {
+func (s *Service) refuse(ctx context.Context, r Realm, kind string, cause error, client Client) error {
 	public := apperr.Describe(cause)
 	if public.Class == apperr.Internal || ctx.Err() != nil {
 		return cause
 	}
-	actor := access.Actor{Kind: access.System, TenantID: ids.Tenant(tenantID)}
-	err := s.deps.DB.InTenantTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.sso_refused", Target: "connection", ID: kind,
-			Detail: map[string]any{"code": public.Code, "address": client.Address}})
+	actor := access.Actor{Kind: access.System, TenantID: ids.Tenant(r.tenant)}
+	err := s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		return r.record(ctx, tx, actor, "auth.sso_refused", kind, map[string]any{"code": public.Code, "address": client.Address})
 	})
 	if err != nil {
 		return err
@@ -295,9 +299,10 @@ func (s *Service) refuse(ctx context.Context, tenantID uuid.UUID, kind string, c
 	return cause
 }
 
-// proven is what a provider vouches for, whatever the protocol. It is kept,
+// Proven is what a provider vouches for, whatever the protocol. It is kept,
 // sealed, while somebody proves that an account is theirs.
-type proven struct {
+type Proven struct {
+	tenant                  uuid.UUID
 	Kind                    string
 	Connection              uuid.UUID
 	Issuer, Subject, Format string
@@ -316,7 +321,8 @@ func pick(attributes map[string][]string, name string) string {
 	return ""
 }
 
-func (p proven) groups() []string {
+// Groups are the provider's groups of the person.
+func (p Proven) Groups() []string {
 	if p.Mapping.Groups == "" {
 		return nil
 	}
@@ -324,13 +330,20 @@ func (p proven) groups() []string {
 	return groups[:min(len(groups), maxGroups)]
 }
 
-// name is how the person is called, or nothing where that is no name.
-func (p proven) name() string {
+// Name is how the person is called, or nothing where that is no name.
+func (p Proven) Name() string {
 	name, problem := checkName(pick(p.Attributes, p.Mapping.Name))
 	if problem != "" {
 		return ""
 	}
 	return name
+}
+
+// entering lets members in.
+func (s *Service) entering(client Client) Enter {
+	return func(ctx context.Context, p Proven, asked db.RequestTakeRow) (Opened, error) {
+		return s.enter(ctx, p.tenant, p, asked, client)
+	}
 }
 
 // enter signs in whom a provider vouches for. Who was here before is known by
@@ -340,7 +353,7 @@ func (p proven) name() string {
 //
 // Errors: auth.no_account, auth.removed, auth.needs_invite, auth.other_address,
 // auth.link_used, tenants.no_seat.
-func (s *Service) enter(ctx context.Context, tenantID uuid.UUID, p proven, request db.RequestTakeRow, client Client) (Opened, error) {
+func (s *Service) enter(ctx context.Context, tenantID uuid.UUID, p Proven, request db.RequestTakeRow, client Client) (Opened, error) {
 	if email, problem := CheckEmail(p.Email); problem != "" {
 		p.Email = ""
 	} else {
@@ -400,7 +413,7 @@ type needsProof struct{ person, user uuid.UUID }
 func (*needsProof) Error() string { return "an account has to be proved" }
 
 // place finds or makes the user that a new identity is of.
-func (s *Service) place(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p proven, invite []byte) (userID, personID uuid.UUID, err error) {
+func (s *Service) place(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p Proven, invite []byte) (userID, personID uuid.UUID, err error) {
 	if invite != nil {
 		return s.placeInvited(ctx, tx, tenantID, p, invite)
 	}
@@ -444,8 +457,8 @@ func (s *Service) place(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p p
 	if !p.JustInTime || !owns {
 		return userID, personID, ErrNoAccount
 	}
-	role, _ := p.Mapping.role(p.groups())
-	made, err := insertMember(ctx, tx, NewUser{TenantID: tenantID, Email: p.Email, Name: p.name(), Role: role}, "")
+	role, _ := p.Mapping.role(p.Groups())
+	made, err := insertMember(ctx, tx, NewUser{TenantID: tenantID, Email: p.Email, Name: p.Name(), Role: role}, "")
 	if err != nil {
 		return userID, personID, err
 	}
@@ -462,7 +475,7 @@ func (s *Service) place(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p p
 }
 
 // placeInvited takes an invitation up: its link proves the mailbox.
-func (s *Service) placeInvited(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p proven, invite []byte) (userID, personID uuid.UUID, err error) {
+func (s *Service) placeInvited(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p Proven, invite []byte) (userID, personID uuid.UUID, err error) {
 	link, err := useLink(ctx, tx, invite, forInvite)
 	if err != nil {
 		return userID, personID, err
@@ -483,7 +496,7 @@ func (s *Service) placeInvited(ctx context.Context, tx *db.Tx, tenantID ids.Tena
 	if err := tx.MembershipInsert(ctx, *link.PersonID, tenantID.UUID(), user.UserID); err != nil {
 		return userID, personID, fmt.Errorf("insert membership: %w", err)
 	}
-	if err := tx.UserJoined(ctx, p.name(), tenantID.UUID(), user.UserID); err != nil {
+	if err := tx.UserJoined(ctx, p.Name(), tenantID.UUID(), user.UserID); err != nil {
 		return userID, personID, fmt.Errorf("note joining: %w", err)
 	}
 	actor := personActor(tenantID, ids.User(user.UserID))
@@ -492,7 +505,7 @@ func (s *Service) placeInvited(ctx context.Context, tx *db.Tx, tenantID ids.Tena
 }
 
 // link keeps who somebody is at the provider.
-func (s *Service) link(ctx context.Context, tx *db.Tx, tenantID, userID uuid.UUID, p proven) (uuid.UUID, error) {
+func (s *Service) link(ctx context.Context, tx *db.Tx, tenantID, userID uuid.UUID, p Proven) (uuid.UUID, error) {
 	id := ids.New[uuid.UUID]()
 	if err := tx.IdentityInsert(ctx, db.IdentityInsertParams{TenantID: tenantID, IdentityID: id, UserID: userID, ConnectionID: p.Connection,
 		Issuer: p.Issuer, Subject: p.Subject, Format: cut(p.Format, 200)}); err != nil {
@@ -504,7 +517,7 @@ func (s *Service) link(ctx context.Context, tx *db.Tx, tenantID, userID uuid.UUI
 
 // openProven brings the user up to date and opens a session; the one that the
 // browser had before ends.
-func (s *Service) openProven(ctx context.Context, tx *db.Tx, p proven, identityID, personID, userID uuid.UUID, before *uuid.UUID, client Client) (Opened, error) {
+func (s *Service) openProven(ctx context.Context, tx *db.Tx, p Proven, identityID, personID, userID uuid.UUID, before *uuid.UUID, client Client) (Opened, error) {
 	tenantID := tx.TenantID
 	if err := s.follow(ctx, tx, userID, p); err != nil {
 		return Opened{}, err
@@ -523,19 +536,19 @@ func (s *Service) openProven(ctx context.Context, tx *db.Tx, p proven, identityI
 
 // follow does what the mapping says: name, role, groups and attributes. Owners
 // stay owners whatever a rule says, since somebody has to.
-func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p proven) error {
+func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p Proven) error {
 	tenantID := tx.TenantID
 	user, err := tx.UserGet(ctx, tenantID, userID)
 	if err != nil {
 		return fmt.Errorf("read user: %w", err)
 	}
 	actor := personActor(ids.Tenant(tenantID), ids.User(userID))
-	if name := p.name(); name != "" && name != user.Name {
+	if name := p.Name(); name != "" && name != user.Name {
 		if err := tx.UserSetName(ctx, name, tenantID, userID); err != nil {
 			return fmt.Errorf("write name: %w", err)
 		}
 	}
-	groups := p.groups()
+	groups := p.Groups()
 	if err := followRole(ctx, tx, actor, user, p, groups); err != nil {
 		return err
 	}
@@ -552,7 +565,7 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, userID uuid.UUID, p pro
 	return tenants.FollowAttributes(ctx, tx, actor, ids.User(userID), values)
 }
 
-func followRole(ctx context.Context, tx *db.Tx, actor access.Actor, user db.UserGetRow, p proven, groups []string) error {
+func followRole(ctx context.Context, tx *db.Tx, actor access.Actor, user db.UserGetRow, p Proven, groups []string) error {
 	named, ruled := p.Mapping.role(groups)
 	if !ruled || user.Role == db.UserRoleOwner {
 		return nil

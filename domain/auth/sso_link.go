@@ -86,7 +86,7 @@ func (s *Service) ConfirmLink(ctx context.Context, token, password, code string,
 	if err != nil {
 		return Opened{}, err
 	}
-	var p proven
+	var p Proven
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return Opened{}, fmt.Errorf("read pending sign-in: %w", err)
 	}
@@ -106,8 +106,8 @@ func (s *Service) ConfirmLink(ctx context.Context, token, password, code string,
 			if !owns {
 				return ErrNoAccount
 			}
-			role, _ := p.Mapping.role(p.groups())
-			made, err := insertMember(ctx, tx, NewUser{TenantID: ids.Tenant(row.TenantID), Email: p.Email, Name: p.name(), Role: role}, "")
+			role, _ := p.Mapping.role(p.Groups())
+			made, err := insertMember(ctx, tx, NewUser{TenantID: ids.Tenant(row.TenantID), Email: p.Email, Name: p.Name(), Role: role}, "")
 			if err != nil {
 				return err
 			}

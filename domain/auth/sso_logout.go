@@ -36,18 +36,24 @@ func (s *Service) BeginLogOut(ctx context.Context, i Identity, browser string) (
 	if err := s.SignOut(ctx, i); err != nil || from.IdentityID == nil {
 		return "", err
 	}
-	tenant, c, err := s.opened(ctx, i.TenantSlug)
-	if err != nil || c.Provider.Issuer != who.Issuer {
+	return s.LeaveProvider(ctx, Members(i.TenantSlug), who.Issuer, who.Subject, who.Format, from.SessionIndex, browser)
+}
+
+// LeaveProvider answers where a provider ends its session of somebody, whose
+// session here has ended: empty where it has nothing to be told.
+func (s *Service) LeaveProvider(ctx context.Context, r Realm, issuer, subject, format, index, browser string) (leaveTo string, err error) {
+	c, err := s.opened(ctx, r)
+	if err != nil || c.Provider.Issuer != issuer {
 		return "", nil // the connection is gone or another: here, the session has ended
 	}
-	question, err := c.LogOutAt(who.Subject, who.Format, from.SessionIndex)
+	question, err := c.LogOutAt(subject, format, index)
 	if errors.Is(err, saml.ErrNoLogout) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	row, err := Begin{Browser: browser}.request(tenant.TenantID, kindLogOut, question.ID)
+	row, err := Begin{Browser: browser}.request(c.realm, kindLogOut, question.ID)
 	if err != nil {
 		return "", err
 	}
@@ -55,62 +61,86 @@ func (s *Service) BeginLogOut(ctx context.Context, i Identity, browser string) (
 	return question.URL, s.keepRequest(ctx, row)
 }
 
+// Leaver is whose sessions a provider wants to end: all, or those of its names.
+type Leaver struct {
+	Connection      uuid.UUID
+	Issuer, Subject string
+	Sessions        []string
+}
+
 // LogOut answers what a provider says by way of the browser: to its wish that
 // sessions end, with an address to go on to; to its answer to ours, with none.
 //
 // Errors: auth.no_sso, auth.throttled, those of package saml.
-func (s *Service) LogOut(ctx context.Context, slug string, r *http.Request, browser string, client Client) (leaveTo string, err error) {
+func (s *Service) LogOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client) (leaveTo string, err error) {
+	return s.logOut(ctx, r, request, browser, client, s.endSessions)
+}
+
+// VisitorLogOut is LogOut for a portal, whose visitors' sessions end ends.
+//
+// Errors: as LogOut, those of end.
+func (s *Service) VisitorLogOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client,
+	end func(context.Context, Leaver) error) (leaveTo string, err error) {
+	return s.logOut(ctx, r, request, browser, client, func(ctx context.Context, _ uuid.UUID, l Leaver) error { return end(ctx, l) })
+}
+
+func (s *Service) logOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client,
+	end func(context.Context, uuid.UUID, Leaver) error) (leaveTo string, err error) {
 	limits := []limit{{key: throttleKey("sso address", client.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
 		return "", err
 	}
-	tenant, c, err := s.opened(ctx, slug)
+	c, err := s.opened(ctx, r)
 	if err != nil {
 		return "", err
 	}
 	if c.Provider.Issuer == "" {
 		return "", ErrNoSSO
 	}
-	query := r.URL.Query()
+	query := request.URL.Query()
 	if query.Get("SAMLResponse") != "" {
-		return "", s.loggedOut(ctx, tenant.TenantID, c, r, browser, client)
+		return "", s.loggedOut(ctx, c, request, browser, client)
 	}
-	asked, err := c.ReadLogOut(r, s.consume(ctx, tenant.TenantID))
+	asked, err := c.ReadLogOut(request, s.consume(ctx, c.realm.tenant))
 	if err != nil {
-		return "", s.refuse(ctx, tenant.TenantID, kindLogOut, err, client)
+		return "", s.refuse(ctx, c.realm, kindLogOut, err, client)
 	}
-	err = s.deps.DB.InIdentityTx(ctx, tenant.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		known, err := tx.IdentityFind(ctx, db.IdentityFindParams{TenantID: tenant.TenantID, ConnectionID: c.row.ConnectionID, Issuer: asked.Issuer, Subject: asked.Subject})
+	leaver := Leaver{Connection: c.row.ConnectionID, Issuer: asked.Issuer, Subject: asked.Subject, Sessions: asked.Sessions}
+	if leaver.Sessions == nil {
+		leaver.Sessions = []string{}
+	}
+	if err := end(ctx, c.realm.tenant, leaver); err != nil {
+		return "", err
+	}
+	return c.AnswerLogOut(asked.ID, query.Get("RelayState"))
+}
+
+// endSessions ends those of a member.
+func (s *Service) endSessions(ctx context.Context, tenantID uuid.UUID, l Leaver) error {
+	return s.deps.DB.InIdentityTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		known, err := tx.IdentityFind(ctx, db.IdentityFindParams{TenantID: tenantID, ConnectionID: l.Connection, Issuer: l.Issuer, Subject: l.Subject})
 		if db.IsNoRows(err) {
 			return nil // nobody here: there is nothing to end
 		}
 		if err != nil {
 			return fmt.Errorf("find identity: %w", err)
 		}
-		indexes := asked.Sessions
-		if indexes == nil {
-			indexes = []string{}
-		}
-		ended, err := tx.SessionRevokeByIdentity(ctx, tenant.TenantID, &known.IdentityID, indexes)
+		ended, err := tx.SessionRevokeByIdentity(ctx, tenantID, &known.IdentityID, l.Sessions)
 		if err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
-		return audit.Record(ctx, tx, personActor(ids.Tenant(tenant.TenantID), ids.User(known.UserID)), audit.Entry{Action: "auth.logged_out_by_provider",
+		return audit.Record(ctx, tx, personActor(ids.Tenant(tenantID), ids.User(known.UserID)), audit.Entry{Action: "auth.logged_out_by_provider",
 			Target: "user", ID: known.UserID.String(), Detail: map[string]any{"count": ended}})
 	})
-	if err != nil {
-		return "", err
-	}
-	return c.AnswerLogOut(asked.ID, query.Get("RelayState"))
 }
 
 // loggedOut takes a provider's answer to our request; the session here has
 // ended before.
-func (s *Service) loggedOut(ctx context.Context, tenantID uuid.UUID, c samlRow, r *http.Request, browser string, client Client) error {
+func (s *Service) loggedOut(ctx context.Context, c samlRow, r *http.Request, browser string, client Client) error {
 	waiting, err := saml.PeekLogOut(r)
 	if err == nil {
 		var known bool
-		if _, known, err = s.takeRequest(ctx, tenantID, kindLogOut, waiting, browser); err != nil {
+		if _, known, err = s.takeRequest(ctx, c.realm, kindLogOut, waiting, browser); err != nil {
 			return err
 		}
 		if !known {
@@ -119,7 +149,7 @@ func (s *Service) loggedOut(ctx context.Context, tenantID uuid.UUID, c samlRow, 
 		err = c.ReadLogOutAnswer(r, waiting)
 	}
 	if err != nil {
-		return s.refuse(ctx, tenantID, kindLogOut, err, client)
+		return s.refuse(ctx, c.realm, kindLogOut, err, client)
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
-	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/oidc"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -48,17 +47,16 @@ type OIDCConnection struct {
 
 // oidcRow is a stored connection, opened.
 type oidcRow struct {
+	realm    Realm
 	row      db.ConnectionGetRow
 	settings OIDCSettings
 }
 
-func (s *Service) oidcRedirect(slug string) string {
-	return s.deps.BaseURL() + "/oidc/" + slug + "/callback"
-}
+func (s *Service) oidcRedirect(r Realm) string { return s.address(r, kindOIDC) + "/callback" }
 
-func (s *Service) shownOIDC(ctx context.Context, tx *db.Tx, tenantID uuid.UUID, slug string) (OIDCConnection, error) {
-	shown := OIDCConnection{Redirect: s.oidcRedirect(slug), Settings: OIDCSettings{Mapping: Mapping{Email: "email", Name: "name", Groups: "groups", DefaultRole: access.Viewer}}}
-	row, err := tx.ConnectionGet(ctx, tenantID, kindOIDC)
+func (s *Service) shownOIDC(ctx context.Context, tx *db.Tx, r Realm) (OIDCConnection, error) {
+	shown := OIDCConnection{Redirect: s.oidcRedirect(r), Settings: OIDCSettings{Mapping: Mapping{Email: "email", Name: "name", Groups: "groups", DefaultRole: access.Viewer}}}
+	row, err := r.connection(ctx, tx, kindOIDC)
 	if db.IsNoRows(err) {
 		return shown, nil
 	}
@@ -76,8 +74,9 @@ func (s *Service) shownOIDC(ctx context.Context, tx *db.Tx, tenantID uuid.UUID, 
 //
 // Errors: access.forbidden, auth.enforce; auth.connection with fields issuer,
 // client_id, default_role, roles, teams, people.
-func (s *Service) SaveOIDC(ctx context.Context, i Identity, enabled bool, n OIDCSettings) error {
-	if err := access.Can(i.Actor, access.ManageSignIn); err != nil {
+func (s *Service) SaveOIDC(ctx context.Context, i Identity, r Realm, enabled bool, n OIDCSettings) error {
+	r, err := r.managed(i)
+	if err != nil {
 		return err
 	}
 	fields := map[string]string{}
@@ -98,9 +97,8 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, enabled bool, n OIDC
 	if err != nil {
 		return err
 	}
-	tenant := i.Actor.TenantID.UUID()
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
-		row, err := tx.ConnectionGet(ctx, tenant, kindOIDC)
+		row, err := r.connection(ctx, tx, kindOIDC)
 		if db.IsNoRows(err) {
 			row.ConnectionID, row.Secret = ids.New[uuid.UUID](), []byte{}
 		} else if err != nil {
@@ -118,73 +116,67 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, enabled bool, n OIDC
 		if err != nil {
 			return fmt.Errorf("write connection's settings: %w", err)
 		}
-		if err := tx.ConnectionPut(ctx, db.ConnectionPutParams{TenantID: tenant, ConnectionID: row.ConnectionID, Kind: kindOIDC, Enabled: enabled,
+		if err := r.put(ctx, tx, db.ConnectionPutParams{TenantID: r.tenant, ConnectionID: row.ConnectionID, Kind: kindOIDC, Enabled: enabled,
 			Settings: settings, Secret: row.Secret}); err != nil {
-			return fmt.Errorf("write connection: %w", err)
-		}
-		if err := setWays(ctx, tx, tenant, kindOIDC, enabled); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "sso.changed", Target: "connection", ID: row.ConnectionID.String(),
-			Detail: map[string]any{"kind": kindOIDC, "enabled": enabled, "settings": n}})
+		return r.record(ctx, tx, i.Actor, "sso.changed", row.ConnectionID.String(), map[string]any{"kind": kindOIDC, "enabled": enabled, "settings": n})
 	})
 }
 
-// openedOIDC reads a workspace's connection and asks its provider.
+// openedOIDC reads a realm's connection and asks its provider.
 //
 // Errors: auth.no_sso, oidc.provider.
-func (s *Service) openedOIDC(ctx context.Context, slug string) (tenant db.WaysBySlugRow, c oidcRow, client oidc.Client, provider *oidc.Provider, err error) {
-	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		tenant, err = tx.WaysBySlug(ctx, cut(slug, 64))
+func (s *Service) openedOIDC(ctx context.Context, r Realm) (c oidcRow, client oidc.Client, provider *oidc.Provider, err error) {
+	if r, err = s.find(ctx, r); err != nil {
+		return c, client, nil, err
+	}
+	c.realm = r
+	err = s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		c.row, err = r.connection(ctx, tx, kindOIDC)
 		return err
 	})
-	if err == nil {
-		err = s.deps.DB.InTenantTx(ctx, tenant.TenantID, func(ctx context.Context, tx *db.Tx) error {
-			c.row, err = tx.ConnectionGet(ctx, tenant.TenantID, kindOIDC)
-			return err
-		})
-	}
 	if db.IsNoRows(err) {
-		return tenant, c, client, nil, ErrNoSSO.Wrap(err)
+		return c, client, nil, ErrNoSSO.Wrap(err)
 	}
 	if err != nil {
-		return tenant, c, client, nil, fmt.Errorf("read connection: %w", err)
+		return c, client, nil, fmt.Errorf("read connection: %w", err)
 	}
 	if err := json.Unmarshal(c.row.Settings, &c.settings); err != nil {
-		return tenant, c, client, nil, fmt.Errorf("read connection's settings: %w", err)
+		return c, client, nil, fmt.Errorf("read connection's settings: %w", err)
 	}
-	client = oidc.Client{ID: c.settings.ClientID, Redirect: s.oidcRedirect(tenant.Slug), Scopes: strings.Fields(c.settings.Scopes)}
+	client = oidc.Client{ID: c.settings.ClientID, Redirect: s.oidcRedirect(r), Scopes: strings.Fields(c.settings.Scopes)}
 	if len(c.row.Secret) > 0 {
-		box, err := s.deps.Tenants.Box(ctx, ids.Tenant(tenant.TenantID))
+		box, err := s.deps.Tenants.Box(ctx, ids.Tenant(r.tenant))
 		if err != nil {
-			return tenant, c, client, nil, err
+			return c, client, nil, err
 		}
 		secret, err := box.Decrypt(secretPurpose, c.row.Secret)
 		if err != nil {
-			return tenant, c, client, nil, err
+			return c, client, nil, err
 		}
 		client.Secret = string(secret)
 	}
 	if known, ok := s.providers.Get(c.settings.Issuer); ok {
-		return tenant, c, client, known, nil
+		return c, client, known, nil
 	}
 	// Its keys are read with the client of this call for as long as it is known.
 	if provider, err = oidc.Discover(context.WithoutCancel(ctx), s.deps.Outbound.HTTP(), c.settings.Issuer); err != nil {
-		return tenant, c, client, nil, err
+		return c, client, nil, err
 	}
 	s.providers.Add(c.settings.Issuer, provider)
-	return tenant, c, client, provider, nil
+	return c, client, provider, nil
 }
 
-// BeginOIDC answers where the browser asks the provider of a workspace.
+// BeginOIDC answers where the browser asks the provider of a realm.
 //
 // Errors: auth.throttled, auth.no_sso, auth.link_used, oidc.provider;
 // access.forbidden for a test.
-func (s *Service) BeginOIDC(ctx context.Context, slug string, b Begin) (address string, err error) {
-	if err := s.beginning(ctx, slug, b); err != nil {
+func (s *Service) BeginOIDC(ctx context.Context, r Realm, b Begin) (address string, err error) {
+	if err := s.beginning(ctx, r, b); err != nil {
 		return "", err
 	}
-	tenant, c, client, provider, err := s.openedOIDC(ctx, slug)
+	c, client, provider, err := s.openedOIDC(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -192,7 +184,7 @@ func (s *Service) BeginOIDC(ctx context.Context, slug string, b Begin) (address 
 		return "", ErrNoSSO
 	}
 	q := oidc.NewQuestion()
-	row, err := b.request(tenant.TenantID, kindOIDC, q.State)
+	row, err := b.request(c.realm, kindOIDC, q.State)
 	if err != nil {
 		return "", err
 	}
@@ -200,54 +192,63 @@ func (s *Service) BeginOIDC(ctx context.Context, slug string, b Begin) (address 
 	return provider.SignIn(client, q), s.keepRequest(ctx, row)
 }
 
+// OIDCAnswer is what the browser brings from the provider. Refused is the code
+// of an error, where it let nobody in.
+type OIDCAnswer struct{ State, Code, Refused string }
+
 // FinishOIDC takes the code that the browser brings from the provider.
 //
 // Errors: auth.no_sso, auth.throttled, saml.request for an answer to nothing
 // that this browser has asked, those of package oidc, those of enter.
-func (s *Service) FinishOIDC(ctx context.Context, slug, state, code, refused, browser string, from Client) (Entered, error) {
+func (s *Service) FinishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, from Client) (Entered, error) {
+	return s.finishOIDC(ctx, r, a, browser, from, s.entering(from))
+}
+
+func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, from Client, enter Enter) (Entered, error) {
 	limits := []limit{{key: throttleKey("sso address", from.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
 		return Entered{}, err
 	}
-	tenant, c, client, provider, err := s.openedOIDC(ctx, slug)
+	c, client, provider, err := s.openedOIDC(ctx, r)
 	if err != nil {
 		return Entered{}, err
 	}
-	request, known, err := s.takeRequest(ctx, tenant.TenantID, kindOIDC, state, browser)
+	r = c.realm
+	request, known, err := s.takeRequest(ctx, r, kindOIDC, a.State, browser)
 	if err != nil {
 		return Entered{}, err
 	}
 	if !known {
-		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, saml.ErrRequest, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, saml.ErrRequest, from)
 	}
 	test := request.TestUserID != nil
 	if !c.row.Enabled && !test {
 		return Entered{}, ErrNoSSO
 	}
 	var answer oidc.Answer
-	if refused != "" {
-		err = oidc.ErrRefused.With("The identity provider did not let you in (%s).", cut(refused, 60))
+	if a.Refused != "" {
+		err = oidc.ErrRefused.With("The identity provider did not let you in (%s).", cut(a.Refused, 60))
 	} else {
-		answer, err = provider.Finish(ctx, s.deps.Outbound.HTTP(), client, oidc.Question{State: state, Nonce: request.Nonce, Verifier: request.Verifier}, cut(code, 4096))
+		answer, err = provider.Finish(ctx, s.deps.Outbound.HTTP(), client, oidc.Question{State: a.State, Nonce: request.Nonce, Verifier: request.Verifier}, cut(a.Code, 4096))
 	}
-	p := proven{Kind: kindOIDC, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject, Attributes: answer.Claims,
+	p := Proven{tenant: r.tenant, Kind: kindOIDC, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject, Attributes: answer.Claims,
 		Email: answer.Email, Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
 	if test {
-		return Entered{Test: true}, s.finishOIDCTest(ctx, tenant.TenantID, p, err, request)
+		return Entered{Test: true}, s.finishOIDCTest(ctx, r, p, err, request)
 	}
 	if err != nil {
-		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, err, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
 	}
-	opened, err := s.enter(ctx, tenant.TenantID, p, request, from)
+	opened, err := enter(ctx, p, request)
 	if err != nil {
-		return Entered{}, s.refuse(ctx, tenant.TenantID, kindOIDC, err, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
 	}
 	return Entered{Opened: opened, Next: request.Next}, s.forgive(ctx, append(limits, beginLimit(from)))
 }
 
 // finishOIDCTest keeps what a test has shown. The checks are those that the
 // answer went through, in order; it stops at the first that fails.
-func (s *Service) finishOIDCTest(ctx context.Context, tenantID uuid.UUID, p proven, fault error, request db.RequestTakeRow) error {
+func (s *Service) finishOIDCTest(ctx context.Context, r Realm, p Proven, fault error, request db.RequestTakeRow) error {
 	now := time.Now()
 	test := Test{At: now, Took: now.Sub(request.CreatedAt), Passed: fault == nil, Subject: p.Subject, Email: p.Email}
 	for _, step := range []struct {
@@ -270,9 +271,9 @@ func (s *Service) finishOIDCTest(ctx context.Context, tenantID uuid.UUID, p prov
 		test.Checks = append(test.Checks, saml.Check{Name: step.name, State: saml.Passed, Text: step.text})
 	}
 	if fault == nil {
-		s.diagnosePerson(ctx, tenantID, p, &test)
+		s.diagnosePerson(ctx, r, p, &test)
 	} else if apperr.Describe(fault).Class == apperr.Internal {
 		return fault
 	}
-	return s.keepTest(ctx, tenantID, kindOIDC, *request.TestUserID, test)
+	return s.keepTest(ctx, r.tenant, kindOIDC, *request.TestUserID, test)
 }

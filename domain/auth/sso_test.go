@@ -51,7 +51,7 @@ func federate(t *testing.T, change ...func(*auth.SAMLSettings)) *federated {
 	for _, c := range change {
 		c(&n)
 	}
-	if err := f.SaveSAML(t.Context(), f.owner, true, n); err != nil {
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, n); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -74,7 +74,7 @@ func (f *fixture) verified(t *testing.T, in tenants.Tenant, domain string) {
 // ask begins a sign-in and answers the request's id.
 func (f *federated) ask(t *testing.T) string {
 	t.Helper()
-	q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, Next: "/dashboards"})
+	q, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, Next: "/dashboards"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (f *federated) ask(t *testing.T) string {
 // askFrom is ask from an address.
 func (f *federated) askFrom(t *testing.T, from auth.Client) string {
 	t.Helper()
-	q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, From: from})
+	q, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, From: from})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func says(request, who string, groups ...string) samltest.Says {
 
 func (f *federated) finish(t *testing.T, response string) (auth.Entered, error) {
 	t.Helper()
-	return f.FinishSAML(t.Context(), "one", response, "/relay", f.browser, client)
+	return f.FinishSAML(t.Context(), auth.Members("one"), response, "/relay", f.browser, client)
 }
 
 // enter signs somebody in.
@@ -226,7 +226,7 @@ func TestAnAddressNeverOpensAnAccount(t *testing.T) {
 		t.Errorf("an invited person without the link: got %v", err)
 	}
 	begin := func() string {
-		q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, Next: "/", Invite: linkToken(t, made.Link)})
+		q, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, Next: "/", Invite: linkToken(t, made.Link)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestASessionBeforeEndsWithTheSignIn(t *testing.T) {
 	t.Parallel()
 	f := federate(t)
 	token, before := f.signIn(t, "owner@one.example", password)
-	q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, Next: "/", Session: before.SessionID})
+	q, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, Next: "/", Session: before.SessionID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +423,7 @@ func TestAnswersAreUsedOnceAndInTheirBrowser(t *testing.T) {
 	t.Parallel()
 	f := federate(t)
 	response := f.Response(t, says(f.ask(t), "mara"))
-	if _, err := f.FinishSAML(t.Context(), "one", response, "", auth.NewBrowser(), client); !errors.Is(err, saml.ErrRequest) {
+	if _, err := f.FinishSAML(t.Context(), auth.Members("one"), response, "", auth.NewBrowser(), client); !errors.Is(err, saml.ErrRequest) {
 		t.Errorf("in another browser: got %v", err)
 	}
 	if _, err := f.finish(t, response); err != nil {
@@ -432,7 +432,7 @@ func TestAnswersAreUsedOnceAndInTheirBrowser(t *testing.T) {
 	if _, err := f.finish(t, response); !errors.Is(err, saml.ErrRequest) {
 		t.Errorf("a second time: got %v", err)
 	}
-	if _, err := f.FinishSAML(t.Context(), "two", response, "", f.browser, client); !errors.Is(err, auth.ErrNoSSO) {
+	if _, err := f.FinishSAML(t.Context(), auth.Members("two"), response, "", f.browser, client); !errors.Is(err, auth.ErrNoSSO) {
 		t.Errorf("at another workspace: got %v", err)
 	}
 }
@@ -443,12 +443,12 @@ func TestAnswersAreForOneWorkspace(t *testing.T) {
 	f := federate(t)
 	f.user(t, f.two, "owner@two.example", access.Owner)
 	_, owner := f.signIn(t, "owner@two.example", password)
-	if err := f.SaveSAML(t.Context(), owner, true, auth.SAMLSettings{Source: auth.FromXML, XML: f.Metadata(), Unsolicited: true,
+	if err := f.SaveSAML(t.Context(), owner, auth.Members(owner.TenantSlug), true, auth.SAMLSettings{Source: auth.FromXML, XML: f.Metadata(), Unsolicited: true,
 		Mapping: auth.Mapping{Email: "email"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, request := range []string{f.ask(t), ""} {
-		_, err := f.FinishSAML(t.Context(), "two", f.Response(t, says(request, "mara")), "", f.browser, client)
+		_, err := f.FinishSAML(t.Context(), auth.Members("two"), f.Response(t, says(request, "mara")), "", f.browser, client)
 		if got := code(err); got != "saml.recipient" && got != "saml.request" && got != "saml.audience" {
 			t.Errorf("got %v", err)
 		}
@@ -481,7 +481,7 @@ func TestEncryptedAssertionsWhileCertificatesAreExchanged(t *testing.T) {
 		return err
 	}
 	certificates := func() []string {
-		metadata, err := f.SAMLMetadata(t.Context(), "one")
+		metadata, err := f.SAMLMetadata(t.Context(), auth.Members("one"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -495,7 +495,7 @@ func TestEncryptedAssertionsWhileCertificatesAreExchanged(t *testing.T) {
 		t.Fatalf("with the first: %v", err)
 	}
 	for _, step := range []auth.KeyStep{auth.KeyAdd, auth.KeySwitch} {
-		if err := f.RollKeys(t.Context(), f.owner, step); err != nil {
+		if err := f.RollKeys(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), step); err != nil {
 			t.Fatal(err)
 		}
 		both := certificates()
@@ -508,7 +508,7 @@ func TestEncryptedAssertionsWhileCertificatesAreExchanged(t *testing.T) {
 			}
 		}
 	}
-	if err := f.RollKeys(t.Context(), f.owner, auth.KeyDrop); err != nil {
+	if err := f.RollKeys(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), auth.KeyDrop); err != nil {
 		t.Fatal(err)
 	}
 	if left := certificates(); len(left) != 1 || left[0] == old[0] {
@@ -517,7 +517,7 @@ func TestEncryptedAssertionsWhileCertificatesAreExchanged(t *testing.T) {
 	if err := sealed(old[0]); !errors.Is(err, saml.ErrUndecryptable) {
 		t.Errorf("with the one that is gone: got %v", err)
 	}
-	if err := f.RollKeys(t.Context(), f.owner, auth.KeyDrop); !errors.Is(err, saml.ErrKeys) {
+	if err := f.RollKeys(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), auth.KeyDrop); !errors.Is(err, saml.ErrKeys) {
 		t.Errorf("the last one: got %v", err)
 	}
 }
@@ -539,7 +539,7 @@ func TestLogOutInBothDirections(t *testing.T) {
 		return err == nil
 	}
 	asks := func(address *url.URL) (string, error) {
-		return f.Service.LogOut(t.Context(), "one", &http.Request{Method: http.MethodGet, URL: address}, f.browser, client)
+		return f.Service.LogOut(t.Context(), auth.Members("one"), &http.Request{Method: http.MethodGet, URL: address}, f.browser, client)
 	}
 	one, two := token("s1"), token("s2")
 	address := f.Provider.LogOut(t, logOut, "id-of-mara", "state", "s1")
@@ -651,7 +651,7 @@ func TestEnforcedSingleSignOnClosesEverythingElse(t *testing.T) {
 	if err := f.tenants.SetRole(t.Context(), f.owner.Actor, f.owner.Actor.UserID, access.Admin); !errors.Is(err, tenants.ErrBreakGlass) {
 		t.Errorf("the break-glass owner steps down: got %v", err)
 	}
-	if err := f.SaveSAML(t.Context(), f.owner, false, auth.SAMLSettings{Source: auth.FromXML, XML: f.Metadata()}); !errors.Is(err, auth.ErrEnforce) {
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), false, auth.SAMLSettings{Source: auth.FromXML, XML: f.Metadata()}); !errors.Is(err, auth.ErrEnforce) {
 		t.Errorf("the last connection is turned off: got %v", err)
 	}
 	f.enter(t, "mara")
@@ -664,7 +664,7 @@ func TestEnforcedSingleSignOnClosesEverythingElse(t *testing.T) {
 // test makes a test sign-in.
 func (f *federated) test(t *testing.T, change ...func(*samltest.Says)) auth.Test {
 	t.Helper()
-	q, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, Next: "/", Test: &f.owner})
+	q, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, Next: "/", Test: &f.owner})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -730,14 +730,14 @@ func TestTestSignInShowsEveryCheck(t *testing.T) {
 	}
 	// A pasted one is looked at in the same way, and is neither used nor let in.
 	response := f.Response(t, says(f.ask(t), "mara"))
-	pasted, err := f.DiagnoseSAML(t.Context(), f.owner, response)
+	pasted, err := f.DiagnoseSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), response)
 	if err != nil || pasted.Passed || states(pasted)["signature"] != saml.Passed || states(pasted)["request"] != saml.Failed {
 		t.Errorf("got %+v, %v", pasted, err)
 	}
 	if _, err := f.finish(t, response); err != nil {
 		t.Errorf("after it was pasted: %v", err)
 	}
-	if pasted, err = f.DiagnoseSAML(t.Context(), f.owner, response); err != nil || states(pasted)["replay"] != saml.Failed {
+	if pasted, err = f.DiagnoseSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), response); err != nil || states(pasted)["replay"] != saml.Failed {
 		t.Errorf("after it was used: got %+v, %v", states(pasted), err)
 	}
 }
@@ -750,10 +750,16 @@ func TestSignInIsTheOwnersToSetUp(t *testing.T) {
 	f.user(t, f.one, "admin@one.example", access.Admin)
 	_, admin := f.signIn(t, "admin@one.example", password)
 	for name, try := range map[string]func(auth.Identity) error{
-		"save SAML":   func(i auth.Identity) error { return f.SaveSAML(t.Context(), i, true, auth.SAMLSettings{}) },
-		"save OIDC":   func(i auth.Identity) error { return f.SaveOIDC(t.Context(), i, true, auth.OIDCSettings{}) },
-		"prepare":     func(i auth.Identity) error { return f.PrepareSAML(t.Context(), i) },
-		"roll":        func(i auth.Identity) error { return f.RollKeys(t.Context(), i, auth.KeyAdd) },
+		"save SAML": func(i auth.Identity) error {
+			return f.SaveSAML(t.Context(), i, auth.Members(i.TenantSlug), true, auth.SAMLSettings{})
+		},
+		"save OIDC": func(i auth.Identity) error {
+			return f.SaveOIDC(t.Context(), i, auth.Members(i.TenantSlug), true, auth.OIDCSettings{})
+		},
+		"prepare": func(i auth.Identity) error { return f.PrepareSAML(t.Context(), i, auth.Members(i.TenantSlug)) },
+		"roll": func(i auth.Identity) error {
+			return f.RollKeys(t.Context(), i, auth.Members(i.TenantSlug), auth.KeyAdd)
+		},
 		"enforce":     func(i auth.Identity) error { return f.SetSSOOnly(t.Context(), i, true, f.owner.Actor.UserID) },
 		"security":    func(i auth.Identity) error { return f.SetSecurity(t.Context(), i, auth.Security{}) },
 		"add domain":  func(i auth.Identity) error { return f.AddDomain(t.Context(), i, "x.example") },
@@ -779,7 +785,7 @@ func TestSignInIsTheOwnersToSetUp(t *testing.T) {
 			t.Errorf("another workspace's %s: got %v", name, err)
 		}
 	}
-	if _, err := f.BeginSAML(t.Context(), "one", auth.Begin{Browser: f.browser, Test: &foreign}); !errors.Is(err, auth.ErrNoSSO) {
+	if _, err := f.BeginSAML(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, Test: &foreign}); !errors.Is(err, auth.ErrNoSSO) {
 		t.Errorf("a test of another workspace: got %v", err)
 	}
 }
@@ -820,7 +826,7 @@ func TestBeginningSignInsIsBounded(t *testing.T) {
 	t.Parallel()
 	f := federate(t)
 	begin := func(address, slug string) error {
-		_, err := f.BeginSAML(t.Context(), slug, auth.Begin{Browser: f.browser, From: auth.Client{Address: address}})
+		_, err := f.BeginSAML(t.Context(), auth.Members(slug), auth.Begin{Browser: f.browser, From: auth.Client{Address: address}})
 		return err
 	}
 	begun := 0
@@ -835,7 +841,7 @@ func TestBeginningSignInsIsBounded(t *testing.T) {
 			t.Errorf("%s: got %v", slug, err)
 		}
 	}
-	if _, err := f.BeginOIDC(t.Context(), "one", auth.Begin{Browser: f.browser, From: auth.Client{Address: "192.0.2.77"}}); !errors.Is(err, auth.ErrThrottled) {
+	if _, err := f.BeginOIDC(t.Context(), auth.Members("one"), auth.Begin{Browser: f.browser, From: auth.Client{Address: "192.0.2.77"}}); !errors.Is(err, auth.ErrThrottled) {
 		t.Errorf("OpenID Connect: got %v", err)
 	}
 	if err := begin("192.0.2.78", "one"); err != nil {

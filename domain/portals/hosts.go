@@ -39,6 +39,7 @@ type hostCache struct {
 type knownHost struct {
 	tenant ids.Tenant
 	portal ids.Portal
+	main   string // the portal's first name
 	until  time.Time
 }
 
@@ -71,7 +72,7 @@ func (s *Service) ByHost(ctx context.Context, host string) (Portal, error) {
 			if db.IsNoRows(err) {
 				return nil
 			}
-			known.tenant, known.portal = ids.Tenant(row.TenantID), ids.Portal(row.PortalID)
+			known.tenant, known.portal, known.main = ids.Tenant(row.TenantID), ids.Portal(row.PortalID), row.Main
 			return err
 		})
 		if err != nil {
@@ -90,6 +91,7 @@ func (s *Service) ByHost(ctx context.Context, host string) (Portal, error) {
 	var p Portal
 	err := s.deps.DB.InTenantTx(ctx, known.tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
 		p, err = get(ctx, tx, known.portal)
+		p.Host = known.main
 		return err
 	})
 	return p, err

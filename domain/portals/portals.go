@@ -71,6 +71,7 @@ type Deps struct {
 	DB        *db.DB
 	Tenants   *tenants.Service
 	Passwords Passwords
+	SSO       SSO
 	Mailer    Mailer
 	Prover    Prover
 	Notify    *notify.Service  // nil: nobody is told
@@ -103,6 +104,8 @@ type Portal struct {
 	Brand     brand.Brand
 	Downloads bool   // visitors may take files of what they see
 	Zone      string // IANA name; the workspace's when empty
+	SSOOnly   bool   // no visitor's password counts
+	Host      string // its first name, for a portal that was found by one
 	UpdatedAt time.Time
 }
 
@@ -174,7 +177,7 @@ func get(ctx context.Context, tx *db.Tx, id ids.Portal) (Portal, error) {
 	if err != nil {
 		return Portal{}, fmt.Errorf("read portal: %w", err)
 	}
-	p := Portal{ID: id, TenantID: ids.Tenant(tx.TenantID), Name: r.Name, Downloads: r.Downloads, Zone: r.Zone, UpdatedAt: r.UpdatedAt}
+	p := Portal{ID: id, TenantID: ids.Tenant(tx.TenantID), Name: r.Name, Downloads: r.Downloads, Zone: r.Zone, SSOOnly: r.SsoOnly, UpdatedAt: r.UpdatedAt}
 	if err := json.Unmarshal(r.Brand, &p.Brand); err != nil {
 		return Portal{}, fmt.Errorf("read brand of portal %s: %w", id, err)
 	}

@@ -38,6 +38,7 @@ type rig struct {
 	*portals.Service
 	db                         *db.DB
 	tenants                    *tenants.Service
+	people                     *auth.Service
 	datasets                   *datasets.Service
 	dashboards                 *dashboards.Service
 	mail                       *mailbox
@@ -106,7 +107,7 @@ func newRig(t testing.TB) *rig {
 	master, err := secrets.NewMaster([]byte("0123456789abcdef0123456789abcdef"))
 	must(t, err)
 	r.tenants = tenants.NewService(tenants.Deps{DB: r.db, Master: master})
-	people := auth.NewService(auth.Deps{DB: r.db, Tenants: r.tenants, Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	people := auth.NewService(auth.Deps{DB: r.db, Tenants: r.tenants, BaseURL: func() string { return "https://bi.example.com" }, Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	writer, err := segments.Open(segments.Config{})
 	must(t, err)
 	engine := warehouse.New(warehouse.Config{Dir: filepath.Join(t.TempDir(), "engine"), DataDirs: []string{storage}, MemoryBytes: 256 << 20})
@@ -119,7 +120,8 @@ func newRig(t testing.TB) *rig {
 		Sources: sources.New(sources.Deps{DB: r.db, Boxes: r.tenants}), Log: slog.New(slog.DiscardHandler)})
 	r.dashboards = dashboards.New(dashboards.Deps{DB: r.db, Datasets: r.datasets})
 	r.names = names{"insights.example.com": true}
-	r.Service = portals.NewService(portals.Deps{DB: r.db, Tenants: r.tenants, Passwords: people, Mailer: r.mail, Prover: r.names,
+	r.people = people
+	r.Service = portals.NewService(portals.Deps{DB: r.db, Tenants: r.tenants, Passwords: people, SSO: people, Mailer: r.mail, Prover: r.names,
 		Notify: notify.New(notify.Deps{DB: r.db}), Now: func() time.Time { return time.Now().Add(r.later) }})
 	r.admin = r.workspace(t, people)
 	r.shownDataset, r.shown = r.board(t, "Shown")
@@ -262,7 +264,8 @@ func TestSigningInToAPortal(t *testing.T) {
 	wantError(t, err, auth.ErrLinkUsed)
 	second, err := r.SignIn(ctx, p, "mara@HALDEN.example", password, client)
 	must(t, err)
-	must(t, r.SignOut(ctx, p, second))
+	_, err = r.SignOut(ctx, p, "https://insights.example.com", second, "")
+	must(t, err)
 	_, err = r.Identify(ctx, p, second)
 	wantError(t, err, auth.ErrNoSession)
 	_, err = r.Identify(ctx, p, session)
@@ -459,6 +462,7 @@ func TestPortalsAreWalledOff(t *testing.T) {
 		"remove group": func() error { return r.RemoveGroup(ctx, foreign, other.id, group) },
 		"hosts":        func() error { _, err := r.Hosts(ctx, foreign, r.id); return err },
 		"claim":        func() error { _, err := r.ClaimHost(ctx, foreign, r.id, "a.example.com"); return err },
+		"SSO only":     func() error { return r.SetSSOOnly(ctx, foreign, r.id, true) },
 	} {
 		if err := attack(); err == nil {
 			t.Errorf("%s: a foreign admin got through", what)

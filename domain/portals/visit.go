@@ -48,11 +48,15 @@ func (v Visit) Title() string {
 // SignIn checks a visitor's password and opens a session. Every failure costs
 // the same time and says the same.
 //
-// Errors: auth.wrong_password, auth.throttled.
+// Errors: auth.wrong_password, auth.throttled; auth.sso_required where no
+// password counts.
 func (s *Service) SignIn(ctx context.Context, p Portal, email, password string, client auth.Client) (token string, err error) {
 	attempt, err := s.deps.Passwords.CountAttempt(ctx, "portal "+p.ID.String(), email, client)
 	if err != nil {
 		return "", err
+	}
+	if p.SSOOnly {
+		return "", s.refuse(ctx, p, audit.Entry{Target: "portal", ID: p.ID.String(), Detail: map[string]any{"email": email}}, errSSOOnly)
 	}
 	var row db.PortalVisitorByEmailRow
 	err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
@@ -74,45 +78,56 @@ func (s *Service) SignIn(ctx context.Context, p Portal, email, password string, 
 		return "", err
 	}
 	if !match {
-		err := s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-			e := audit.Entry{Action: "portals.sign_in_failed", Target: "portal", ID: p.ID.String(), Denied: true, Detail: map[string]any{"email": email}}
-			if row.VisitorID != uuid.Nil {
-				e.Target, e.ID = "visitor", row.VisitorID.String()
-			}
-			return audit.Record(ctx, tx, access.Actor{Kind: access.Visitor, TenantID: p.TenantID}, e)
-		})
-		if err != nil {
-			return "", err
+		e := audit.Entry{Target: "portal", ID: p.ID.String(), Detail: map[string]any{"email": email}}
+		if row.VisitorID != uuid.Nil {
+			e.Target, e.ID = "visitor", row.VisitorID.String()
 		}
-		return "", auth.ErrWrongPassword
+		return "", s.refuse(ctx, p, e, auth.ErrWrongPassword)
 	}
 	err = s.deps.DB.InIdentityTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		if err := attempt.Forgive(ctx, tx); err != nil {
 			return err
 		}
-		token, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), row.Email, client)
+		token, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), row.Email, client, source{})
 		return err
 	})
 	return token, err
 }
 
-func (s *Service) openSession(ctx context.Context, tx *db.Tx, visitor ids.Visitor, email string, client auth.Client) (string, error) {
+var errSSOOnly = auth.ErrSSORequired.With("Single sign-on is the only way in here.")
+
+// refuse records a sign-in that failed, and answers why.
+func (s *Service) refuse(ctx context.Context, p Portal, e audit.Entry, cause error) error {
+	e.Action, e.Denied = "portals.sign_in_failed", true
+	err := s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, access.Actor{Kind: access.Visitor, TenantID: p.TenantID}, e)
+	})
+	if err != nil {
+		return err
+	}
+	return cause
+}
+
+func (s *Service) openSession(ctx context.Context, tx *db.Tx, visitor ids.Visitor, email string, client auth.Client, from source) (string, error) {
 	token, hash := auth.NewToken()
 	now := s.now()
 	if err := tx.PortalSessionsPrune(ctx, tx.TenantID, visitor.UUID(), now); err != nil {
 		return "", fmt.Errorf("prune sessions: %w", err)
 	}
 	err := tx.PortalSessionInsert(ctx, db.PortalSessionInsertParams{TenantID: tx.TenantID, TokenHash: hash, VisitorID: visitor.UUID(),
-		Now: now, ExpiresAt: now.Add(auth.VisitorIdle), Address: client.Address, Agent: clip(client.UserAgent, 300)})
+		Now: now, ExpiresAt: now.Add(auth.VisitorIdle), EndsAt: from.ends(now), IdentityID: from.identity, SessionIndex: from.index,
+		Address: client.Address, Agent: clip(client.UserAgent, 300)})
 	if err != nil {
 		return "", fmt.Errorf("open session: %w", err)
 	}
 	if err := tx.PortalVisitorSeen(ctx, &now, tx.TenantID, visitor.UUID()); err != nil {
 		return "", fmt.Errorf("note visit: %w", err)
 	}
-	actor := access.Actor{Kind: access.Visitor, TenantID: ids.Tenant(tx.TenantID), VisitorID: visitor}
-	return token, audit.Record(ctx, tx, actor, audit.Entry{Action: "portals.signed_in", Target: "visitor", ID: visitor.String(),
-		Detail: map[string]any{"email": email}})
+	detail := map[string]any{"email": email}
+	if from.method != "" {
+		detail["method"] = from.method
+	}
+	return token, audit.Record(ctx, tx, visiting(ids.Tenant(tx.TenantID), visitor), audit.Entry{Action: "portals.signed_in", Target: "visitor", ID: visitor.String(), Detail: detail})
 }
 
 func clip(text string, most int) string {
@@ -148,24 +163,49 @@ func (s *Service) Identify(ctx context.Context, p Portal, token string) (Visit, 
 				return fmt.Errorf("keep session: %w", err)
 			}
 		}
-		var own map[string][]string
-		var groups []map[string][]string
-		if err := json.Unmarshal(row.Attributes, &own); err != nil {
-			return fmt.Errorf("read attributes: %w", err)
-		}
-		if err := json.Unmarshal(row.GroupAttributes, &groups); err != nil {
-			return fmt.Errorf("read attributes of groups: %w", err)
-		}
 		v = Visit{Email: row.Email, Name: row.Name, Company: row.Company, Theme: row.Theme}
-		v.Actor = access.Actor{Kind: access.Visitor, TenantID: p.TenantID, VisitorID: ids.Visitor(row.VisitorID), Role: access.Viewer,
-			Attributes: merged(append(groups, own)...), Zone: p.location(), Locale: p.Brand.Locale}
-		return s.enter(ctx, tx, p, &v)
+		v.Actor.VisitorID = ids.Visitor(row.VisitorID)
+		return s.enter(ctx, tx, p, &v, row.Attributes, row.GroupAttributes)
 	})
 	return v, err
 }
 
-// enter fills in what a visitor may open.
-func (s *Service) enter(ctx context.Context, tx *db.Tx, p Portal, v *Visit) error {
+// VisitOf answers what a visitor may open now who is not here themselves: a file
+// is made for them.
+//
+// Errors: portals.visitor_not_found, also for one who is blocked.
+func (s *Service) VisitOf(ctx context.Context, tenant ids.Tenant, visitor ids.Visitor) (p Portal, v Visit, err error) {
+	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		row, err := tx.PortalVisitorVisit(ctx, tx.TenantID, visitor.UUID())
+		if db.IsNoRows(err) {
+			return ErrVisitorNotFound.Wrap(err)
+		}
+		if err != nil {
+			return fmt.Errorf("read visitor: %w", err)
+		}
+		if p, err = get(ctx, tx, ids.Portal(row.PortalID)); err != nil {
+			return err
+		}
+		v = Visit{Email: row.Email, Name: row.Name, Company: row.Company, Theme: row.Theme}
+		v.Actor.VisitorID = visitor
+		return s.enter(ctx, tx, p, &v, row.Attributes, row.GroupAttributes)
+	})
+	return p, v, err
+}
+
+// enter fills in who a visitor is to the data, and what they may open. own and
+// ofGroups are attributes as they are stored.
+func (s *Service) enter(ctx context.Context, tx *db.Tx, p Portal, v *Visit, own, ofGroups json.RawMessage) error {
+	var attributes map[string][]string
+	var groups []map[string][]string
+	if err := json.Unmarshal(own, &attributes); err != nil {
+		return fmt.Errorf("read attributes: %w", err)
+	}
+	if err := json.Unmarshal(ofGroups, &groups); err != nil {
+		return fmt.Errorf("read attributes of groups: %w", err)
+	}
+	v.Actor = access.Actor{Kind: access.Visitor, TenantID: p.TenantID, VisitorID: v.Actor.VisitorID, Role: access.Viewer,
+		Attributes: merged(append(groups, attributes)...), Zone: p.location(), Locale: p.Brand.Locale}
 	rows, err := tx.PortalScope(ctx, tx.TenantID, p.ID.UUID(), v.Actor.VisitorID.UUID())
 	if err != nil {
 		return fmt.Errorf("read dashboards of portal: %w", err)
@@ -196,15 +236,24 @@ func scopeOf(ctx context.Context, tx *db.Tx, boards []uuid.UUID) ([]uuid.UUID, e
 	return slices.Concat(boards, datasets), nil
 }
 
-// SignOut ends a session.
-func (s *Service) SignOut(ctx context.Context, p Portal, token string) error {
+// SignOut ends a session and answers where the provider that opened it ends its
+// own: empty where there is nothing to be told.
+func (s *Service) SignOut(ctx context.Context, p Portal, base, token, browser string) (leaveTo string, err error) {
 	hash, ok := auth.HashToken(token)
 	if !ok {
-		return nil
+		return "", nil
 	}
-	return s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	var from db.PortalSessionSourceRow
+	err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		if from, err = tx.PortalSessionSource(ctx, tx.TenantID, hash, p.ID.UUID()); err != nil && !db.IsNoRows(err) {
+			return fmt.Errorf("read session: %w", err)
+		}
 		return tx.PortalSessionEnd(ctx, tx.TenantID, hash)
 	})
+	if err != nil || from.Issuer == "" {
+		return "", err
+	}
+	return s.deps.SSO.LeaveProvider(ctx, p.Realm(base), from.Issuer, from.Subject, from.Format, from.SessionIndex, browser)
 }
 
 // SetTheme keeps a visitor's choice of light or dark.
@@ -262,6 +311,10 @@ func (s *Service) peek(ctx context.Context, tx *db.Tx, p Portal, token string) (
 	if !ok {
 		return db.PortalLinkPeekRow{}, auth.ErrLinkUsed
 	}
+	return s.peekHash(ctx, tx, p, hash)
+}
+
+func (s *Service) peekHash(ctx context.Context, tx *db.Tx, p Portal, hash []byte) (db.PortalLinkPeekRow, error) {
 	row, err := tx.PortalLinkPeek(ctx, db.PortalLinkPeekParams{TenantID: tx.TenantID, PortalID: p.ID.UUID(), TokenHash: hash, Now: s.now()})
 	if db.IsNoRows(err) {
 		return row, auth.ErrLinkUsed.Wrap(err)
@@ -275,8 +328,12 @@ func (s *Service) peek(ctx context.Context, tx *db.Tx, p Portal, token string) (
 // ChoosePassword sets a password by a link, ends all links and sessions of the
 // visitor and opens one.
 //
-// Errors: auth.link_used, auth.invalid.
+// Errors: auth.link_used, auth.invalid; auth.sso_required where no password
+// counts.
 func (s *Service) ChoosePassword(ctx context.Context, p Portal, token, password string, client auth.Client) (session string, err error) {
+	if p.SSOOnly {
+		return "", errSSOOnly
+	}
 	email, err := s.CheckLink(ctx, p, token)
 	if err != nil {
 		return "", err
@@ -299,7 +356,7 @@ func (s *Service) ChoosePassword(ctx context.Context, p Portal, token, password 
 		if _, err := tx.PortalVisitorPassword(ctx, hash, tx.TenantID, row.VisitorID); err != nil {
 			return fmt.Errorf("set password: %w", err)
 		}
-		session, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), email, client)
+		session, err = s.openSession(ctx, tx, ids.Visitor(row.VisitorID), email, client, source{})
 		return err
 	})
 	return session, err

@@ -16,6 +16,7 @@ import (
 // info is what a PDF says about itself.
 type info struct {
 	Title, Author, Subject string
+	Maker                  string // the program, as far as it is said
 	Created                time.Time
 }
 
@@ -58,8 +59,8 @@ func withInfo(body []byte, i info) []byte {
 	out.WriteByte('\n')
 	object := out.Len()
 	date := i.Created.UTC().Format("D:20060102150405Z")
-	fmt.Fprintf(out, "%d 0 obj\n<< /Title %s /Author %s /Subject %s /Creator (DataFlow) /Producer (DataFlow) /CreationDate (%s) /ModDate (%s) >>\nendobj\n",
-		number, pdfText(i.Title), pdfText(i.Author), pdfText(i.Subject), date, date)
+	fmt.Fprintf(out, "%d 0 obj\n<< /Title %s /Author %s /Subject %s /Creator %s /Producer %s /CreationDate (%s) /ModDate (%s) >>\nendobj\n",
+		number, pdfText(i.Title), pdfText(i.Author), pdfText(i.Subject), pdfText(i.Maker), pdfText(i.Maker), date, date)
 	table := out.Len()
 	fmt.Fprintf(out, "xref\n%d 1\n%010d 00000 n \ntrailer\n<< /Size %d /Root %s /Info %d 0 R /Prev %s >>\nstartxref\n%d\n%%%%EOF\n",
 		number, object, number+1, root[1], number, start[1], table)

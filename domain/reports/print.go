@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/portals"
 )
 
 const (
@@ -31,10 +33,14 @@ const (
 type Sheet struct {
 	View      *dashboards.View
 	Tiles     []*dashboards.Tile
-	Workspace string // its name
-	Spec      Spec
-	Locale    string // BCP 47, of who gets it
-	At        time.Time
+	Workspace string // its name, or that of the portal
+	// Portal is whose name and look the sheet has, and Logo its picture; nil for
+	// members, without data where there is none.
+	Portal *portals.Portal
+	Logo   portals.Asset
+	Spec   Spec
+	Locale string // BCP 47, of who gets it
+	At     time.Time
 }
 
 // Size is the width and height of the sheet, in millimetres.
@@ -101,11 +107,11 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 	if s.deps.Renderer == nil {
 		return ErrNoRenderer
 	}
-	settings, err := s.deps.Tenants.GetSettings(ctx, v.Actor())
+	sheet := &Sheet{View: v, Spec: spec, Locale: v.Locale().Name, At: s.deps.Clock()}
+	err := s.dress(ctx, v.Actor(), sheet)
 	if err != nil {
 		return err
 	}
-	sheet := &Sheet{View: v, Workspace: settings.Name, Spec: spec, Locale: v.Locale().Name, At: s.deps.Clock()}
 	if sheet.Tiles, err = s.draw(ctx, v, plans, tell); err != nil {
 		return err
 	}
@@ -145,10 +151,37 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 	}
 	stated.FailedWidgets = len(failed)
 	if spec.Format == PDF {
-		body = withInfo(body, info{Title: v.Dashboard.Name, Author: settings.Name, Subject: stated.subject(v), Created: sheet.At})
+		body = withInfo(body, info{Title: v.Dashboard.Name, Author: sheet.Workspace, Maker: sheet.maker(), Subject: stated.subject(v), Created: sheet.At})
 	}
 	_, err = out.Write(body)
 	return err
+}
+
+// dress gives a sheet the name of the workspace, or the name and look of the
+// portal that the actor visits.
+func (s *Service) dress(ctx context.Context, actor access.Actor, sheet *Sheet) error {
+	if actor.Kind != access.Visitor || s.deps.Visitors == nil {
+		settings, err := s.deps.Tenants.GetSettings(ctx, actor)
+		sheet.Workspace = settings.Name
+		return err
+	}
+	p, _, err := s.deps.Visitors.VisitOf(ctx, actor.TenantID, actor.VisitorID)
+	if err != nil {
+		return err
+	}
+	sheet.Portal, sheet.Workspace = &p, p.Title()
+	if p.Brand.Logo != "" {
+		sheet.Logo, err = s.deps.Visitors.Asset(ctx, p, "logo", p.Brand.Logo)
+	}
+	return err
+}
+
+// maker is what a file says that it was made with.
+func (s *Sheet) maker() string {
+	if s.Portal != nil {
+		return s.Workspace
+	}
+	return "DataFlow"
 }
 
 // draw asks and draws the widgets side by side. One that takes too long has

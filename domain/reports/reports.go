@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/blob"
@@ -173,12 +174,19 @@ type Dashboards interface {
 	Sees(ctx context.Context, actor access.Actor, d *dashboards.Dashboard) (string, error)
 }
 
+// Visitors says who visits a portal, and how it looks; it is portals.Service.
+type Visitors interface {
+	VisitOf(ctx context.Context, tenant ids.Tenant, visitor ids.Visitor) (portals.Portal, portals.Visit, error)
+	Asset(ctx context.Context, p portals.Portal, kind, sum string) (portals.Asset, error)
+}
+
 // Deps are what the service works with.
 type Deps struct {
 	DB         *db.DB
 	Blobs      *blob.Store
 	Tenants    *tenants.Service
 	Dashboards Dashboards
+	Visitors   Visitors // nil: none gets a file
 	// Renderer is nil where nothing is printed: in a process with pages alone.
 	Renderer Renderer
 	// Words are the texts of drawings in the language of a locale.

@@ -106,11 +106,14 @@ func (s *Service) Request(ctx context.Context, actor access.Actor, id ids.Dashbo
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return Report{}, err
 	}
-	if actor.UserID.IsZero() {
+	if actor.UserID.IsZero() && (actor.VisitorID.IsZero() || s.deps.Visitors == nil) {
 		return Report{}, access.ErrForbidden
 	}
 	if err := spec.clean(); err != nil {
 		return Report{}, err
+	}
+	if actor.Kind == access.Visitor && spec.Format != PDF {
+		return Report{}, ErrSpec.With("Choose PDF.")
 	}
 	state, err := parseFilters(spec.Filters)
 	if err != nil {
@@ -153,9 +156,8 @@ func (s *Service) insert(ctx context.Context, actor access.Actor, of subject, sp
 		if err != nil {
 			return err
 		}
-		user := actor.UserID.UUID()
 		if err := tx.ReportInsert(ctx, db.ReportInsertParams{TenantID: tx.TenantID, ReportID: report.UUID(), DashboardID: optional(of.dashboard), DatasetID: optional(of.dataset),
-			UserID: &user, Format: db.ReportFormat(spec.Format), LinkQuery: spec.Filters, Name: of.name, Spec: text, JobID: job, Now: s.deps.Clock()}); err != nil {
+			UserID: optional(actor.UserID), VisitorID: optional(actor.VisitorID), Format: db.ReportFormat(spec.Format), LinkQuery: spec.Filters, Name: of.name, Spec: text, JobID: job, Now: s.deps.Clock()}); err != nil {
 			return fmt.Errorf("insert report: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.requested", Target: "report", ID: report.String(),
@@ -191,7 +193,7 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Report) (R
 	var r Report
 	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.ReportGet(ctx, tx.TenantID, id.UUID())
-		if db.IsNoRows(err) || err == nil && (row.UserID == nil || *row.UserID != actor.UserID.UUID()) {
+		if db.IsNoRows(err) || err == nil && !owns(actor, row) {
 			return ErrNotFound.Wrap(err)
 		}
 		if err != nil {
@@ -210,6 +212,14 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Report) (R
 		return err
 	})
 	return r, err
+}
+
+// owns tells whether a report is the actor's own.
+func owns(actor access.Actor, row db.ReportGetRow) bool {
+	if actor.Kind == access.Visitor {
+		return row.VisitorID != nil && *row.VisitorID == actor.VisitorID.UUID()
+	}
+	return row.UserID != nil && *row.UserID == actor.UserID.UUID()
 }
 
 // List reads the actor's newest reports.
@@ -264,7 +274,11 @@ func (s *Service) sign(actor access.Actor, id ids.Report, until time.Time) strin
 
 func (s *Service) mac(actor access.Actor, id ids.Report, expiry string) []byte {
 	mac := hmac.New(sha256.New, s.deps.Key)
-	fmt.Fprintf(mac, "report\n%s\n%s\n%s\n%s", actor.TenantID, actor.UserID, id, expiry) // never fails
+	owner := actor.UserID.String()
+	if actor.Kind == access.Visitor {
+		owner = "visitor " + actor.VisitorID.String()
+	}
+	fmt.Fprintf(mac, "report\n%s\n%s\n%s\n%s", actor.TenantID, owner, id, expiry) // never fails
 	return mac.Sum(nil)
 }
 
@@ -358,10 +372,7 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 	if err != nil || row.ReportID == uuid.Nil {
 		return err
 	}
-	if row.UserID == nil {
-		return jobs.Permanent(ErrNotFound)
-	}
-	actor, err := s.deps.Tenants.GetActor(ctx, tenant, ids.User(*row.UserID))
+	actor, err := s.recipient(ctx, tenant, row)
 	if err != nil {
 		return err
 	}
@@ -386,6 +397,21 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 		return err
 	}
 	return s.store(ctx, job, path, stated)
+}
+
+// recipient is who a report is for, as they are now.
+func (s *Service) recipient(ctx context.Context, tenant ids.Tenant, row db.ReportGetRow) (access.Actor, error) {
+	switch {
+	case row.UserID != nil:
+		return s.deps.Tenants.GetActor(ctx, tenant, ids.User(*row.UserID))
+	case row.VisitorID != nil:
+		p, visit, err := s.deps.Visitors.VisitOf(ctx, tenant, ids.Visitor(*row.VisitorID))
+		if err == nil && !p.Downloads {
+			err = access.ErrForbidden
+		}
+		return visit.Actor, err
+	}
+	return access.Actor{}, jobs.Permanent(ErrNotFound)
 }
 
 // renderFile writes a file that is made where it will be kept.

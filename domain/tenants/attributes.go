@@ -66,7 +66,7 @@ func ParseAttributes(text string) (Attributes, error) {
 			a[name] = append(a[name], strings.TrimSpace(v))
 		}
 	}
-	return a.clean()
+	return a.Clean()
 }
 
 // Lines is the text that ParseAttributes reads, by name.
@@ -78,11 +78,11 @@ func (a Attributes) Lines() string {
 	return strings.Join(lines, "\n")
 }
 
-// clean checks attributes and drops repeated and empty values. Names are
+// Clean checks attributes and drops repeated and empty values. Names are
 // written small.
 //
 // Errors: tenants.attributes_invalid.
-func (a Attributes) clean() (Attributes, error) {
+func (a Attributes) Clean() (Attributes, error) {
 	kept := Attributes{}
 	for name, values := range a {
 		name = strings.ToLower(strings.TrimSpace(name))
@@ -115,7 +115,7 @@ func (a Attributes) clean() (Attributes, error) {
 //
 // Errors: tenants.attributes_invalid, tenants.member_not_found.
 func SetAttributes(ctx context.Context, tx *db.Tx, actor access.Actor, user ids.User, attributes Attributes) error {
-	kept, err := attributes.clean()
+	kept, err := attributes.Clean()
 	if err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (s *Service) GetGroupAttributes(ctx context.Context, actor access.Actor, gr
 // Errors: tenants.attributes_invalid, tenants.group_not_found,
 // access.forbidden.
 func (s *Service) SetGroupAttributes(ctx context.Context, actor access.Actor, group ids.Group, attributes Attributes) error {
-	kept, err := attributes.clean()
+	kept, err := attributes.Clean()
 	if err != nil {
 		return err
 	}

@@ -46,12 +46,15 @@ window.addEventListener("error", failRest);
 window.addEventListener("unhandledrejection", failRest);
 
 /** Charts measure texts: the fonts have to be there before them. */
-async function prepare(): Promise<void> {
+async function fonts(): Promise<void> {
   const family = getComputedStyle(document.body).fontFamily;
-  const weights = [400, 500, 600].map((weight) => document.fonts.load(`${weight} 12px ${family}`));
+  await Promise.all([400, 500, 600].map((weight) => document.fonts.load(`${weight} 12px ${family}`)));
+}
+
+async function prepare(): Promise<void> {
   const charts = import("./charts.ts").then(({ load }) => load());
   const maps = import("./papermap.ts").then(({ ready }) => ready).catch(() => undefined); // they say themselves what is wrong
-  await Promise.all([...weights, charts, maps]);
+  await Promise.all([fonts(), charts, maps]);
   window.dataflowShow = show;
   await window.dataflowReady?.("");
 }
@@ -71,6 +74,7 @@ async function show(path: string): Promise<void> {
   }
   document.body.className = sheet.body.className;
   document.head.append(...sheet.head.querySelectorAll("script[type='application/json']"));
+  await fonts(); // a brand may have others
   for (const element of sheet.querySelectorAll("df-chart, df-map")) waiting.add(element);
   document.body.replaceChildren(...sheet.body.childNodes);
   void finish();
