@@ -76,3 +76,12 @@ func (p InspectorProps) zoneOptions(ctx context.Context) []ui.Option {
 	}
 	return chosenFrom(current, list...)
 }
+
+// nameHint says that a name is no part of the draft; "" while nobody but editors
+// sees the dashboard.
+func (p InspectorProps) nameHint(ctx context.Context) string {
+	if p.Dashboard.View.Dashboard.Unpublished {
+		return ""
+	}
+	return messages.T(ctx, "editor.name_hint")
+}

@@ -2666,7 +2666,7 @@ func dashboardInspector(p InspectorProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "settings-name", Label: messages.T(ctx, "editor.name"), Value: p.Dashboard.View.Dashboard.Name, Required: true, Attrs: docAttr("/name", "text", "maxlength", "120")}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "settings-name", Label: messages.T(ctx, "editor.name"), Hint: p.nameHint(ctx), Value: p.Dashboard.View.Dashboard.Name, Required: true, Attrs: docAttr("/name", "text", "maxlength", "120")}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

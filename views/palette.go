@@ -40,11 +40,11 @@ var paletteTypes = []paletteType{
 	{charts.StackedBar, "chart-column-stacked"}, {charts.Donut, "chart-pie"}, {charts.Heatmap, "grid-3x3"},
 	{charts.Table, "table"}, {charts.Map, "map"}, {charts.Scatter, "chart-scatter"},
 	{charts.Text, "text-align-start"}, {charts.Image, "image"}, {charts.Pivot, "table-2"}, {charts.Area, "chart-area"},
-	{charts.Step, "chart-no-axes-column"}, {charts.Combo, "chart-no-axes-combined"}, {charts.Histogram, "chart-column-increasing"},
-	{charts.Box, "box"}, {charts.Bubble, "chart-scatter"}, {charts.Treemap, "layout-grid"},
-	{charts.Sunburst, "sun"}, {charts.Funnel, "funnel"}, {charts.Sankey, "git-fork"},
-	{charts.Waterfall, "waves"}, {charts.Calendar, "calendar-days"}, {charts.Radar, "radar"},
-	{charts.Gauge, "gauge"}, {charts.Candlestick, "chart-candlestick"}, {charts.WordList, "type"},
+	{charts.Step, "corner-right-up"}, {charts.Combo, "chart-no-axes-combined"}, {charts.Histogram, "chart-column-increasing"},
+	{charts.Box, "align-horizontal-distribute-center"}, {charts.Bubble, "circle-dot"}, {charts.Treemap, "layout-panel-left"},
+	{charts.Sunburst, "loader-pinwheel"}, {charts.Funnel, "funnel"}, {charts.Sankey, "split"},
+	{charts.Waterfall, "chart-gantt"}, {charts.Calendar, "calendar-days"}, {charts.Radar, "radar"},
+	{charts.Gauge, "circle-gauge"}, {charts.Candlestick, "chart-candlestick"}, {charts.WordList, "type"},
 	{charts.Divider, "separator-horizontal"},
 	{charts.Section, "rows-3"},
 }
@@ -86,7 +86,7 @@ func typeIcon(t charts.Type) string {
 // typeNames are the types whose name is not simply written with spaces.
 var typeNames = map[charts.Type]string{
 	charts.KPI: "editor.type_kpi", charts.StackedBar: "editor.type_stacked", charts.Box: "editor.type_box", charts.WordList: "editor.type_words",
-	charts.Calendar: "editor.type_calendar",
+	charts.Calendar: "editor.type_calendar", charts.Candlestick: "editor.type_candles",
 }
 
 func typeName(ctx context.Context, t charts.Type) string {
@@ -98,8 +98,11 @@ func typeName(ctx context.Context, t charts.Type) string {
 
 // typeTag is the type in the head of the inspector, where there is room.
 func typeTag(ctx context.Context, t charts.Type) string {
-	if t == charts.StackedBar {
+	switch t {
+	case charts.StackedBar:
 		return messages.T(ctx, "editor.type_stacked_bar")
+	case charts.Candlestick:
+		return charts.Humanise(string(t))
 	}
 	return typeName(ctx, t)
 }

@@ -13,24 +13,31 @@ import (
 // Thumbnail is a picture of a dashboard out of its layout, 374 by 199: what
 // stands where, not what it says. Colours are CSS variables, so it follows
 // theme and brand.
-func Thumbnail(c dashboards.Config) templ.Component { return templ.Raw(thumbnail(c)) }
+func Thumbnail(c dashboards.Config) templ.Component {
+	return templ.Raw(thumbnail(c, min(gridRows(c), thumbRows), thumbH))
+}
 
 const thumbW, thumbH = 374.0, 199.0
 
-// thumbRows is what a picture shows of a long dashboard.
+// thumbRows is what a picture shows of a long dashboard: one and a half screens.
 const thumbRows = 22
 
-func thumbnail(c dashboards.Config) string {
-	c = c.Front()
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="thumb" viewBox="0 0 %g %g" aria-hidden="true" focusable="false">`, thumbW, thumbH)
-	// One and a half screens: what lies below is left out, as by a window.
+// gridRows is how many rows of the grid the front of a dashboard takes up.
+func gridRows(c dashboards.Config) int {
 	rows := 1
-	for _, w := range c.Widgets {
+	for _, w := range c.Front().Widgets {
 		rows = max(rows, w.Layout.Y+w.Layout.H)
 	}
-	rows = min(rows, thumbRows)
-	unit, row := thumbW/dashboards.GridColumns, thumbH/float64(rows)
+	return rows
+}
+
+// thumbnail draws the first rows of a dashboard into a picture of that height;
+// what lies below is left out, as by a window.
+func thumbnail(c dashboards.Config, rows int, height float64) string {
+	c = c.Front()
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="thumb" viewBox="0 0 %g %g" aria-hidden="true" focusable="false">`, thumbW, height)
+	unit, row := thumbW/dashboards.GridColumns, height/float64(rows)
 	for n, id := range c.Order() {
 		w := c.Widgets[id]
 		if w.Layout.Y >= rows {

@@ -94,7 +94,12 @@ func changeText(ctx context.Context, w dashboards.WidgetChange) string {
 // versionPicture is the layout of one side of a comparison, with the widgets
 // that differ outlined: what the other side has not in the colour of removal on
 // the left and of addition on the right.
-func versionPicture(ctx context.Context, v dashboards.Version, changes []dashboards.WidgetChange, after bool) templ.Component {
+// Both sides are whole and of one scale.
+func versionPicture(ctx context.Context, c *dashboards.Comparison, after bool) templ.Component {
+	v, changes := c.From, c.Widgets
+	if after {
+		v = c.To
+	}
 	marks := map[string]string{}
 	for _, w := range changes {
 		switch {
@@ -110,24 +115,22 @@ func versionPicture(ctx context.Context, v dashboards.Version, changes []dashboa
 			marks[w.ID] = "var(--df-link)"
 		}
 	}
-	picture := thumbnail(v.Config)
+	rows := max(gridRows(c.From.Config), gridRows(c.To.Config))
+	height := max(float64(rows)*thumbH/thumbRows, thumbH/2)
+	picture := thumbnail(v.Config, rows, height)
 	var b strings.Builder
 	label := messages.T(ctx, "history.picture", "Name", versionName(ctx, v))
 	b.WriteString(strings.Replace(strings.TrimSuffix(picture, `</svg>`), `aria-hidden="true"`, `role="img" aria-label="`+templ.EscapeString(label)+`"`, 1))
-	rows, front := 1, v.Config.Front()
-	for _, w := range front.Widgets {
-		rows = max(rows, w.Layout.Y+w.Layout.H)
-	}
-	rows = min(rows, thumbRows)
-	unit, row := thumbW/dashboards.GridColumns, thumbH/float64(rows)
+	front := v.Config.Front()
+	unit, row := thumbW/dashboards.GridColumns, height/float64(rows)
 	for id, colour := range marks {
 		w, has := front.Widgets[id]
-		if !has || w.Layout.Y >= rows {
+		if !has {
 			continue
 		}
 		l := w.Layout
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2.5" fill="%s" fill-opacity=".1" stroke="%s" stroke-width="2"/>`,
-			float64(l.X)*unit+2, float64(l.Y)*row+2, float64(l.W)*unit-4, float64(min(l.H, rows-l.Y))*row-4, colour, colour)
+			float64(l.X)*unit+2, float64(l.Y)*row+2, float64(l.W)*unit-4, float64(l.H)*row-4, colour, colour)
 	}
 	b.WriteString(`</svg>`)
 	return templ.Raw(b.String())

@@ -283,7 +283,7 @@ func versionComparison(p DashboardVersionsProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = versionPicture(ctx, p.Comparison.From, p.Comparison.Widgets, false).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = versionPicture(ctx, p.Comparison, false).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -317,7 +317,7 @@ func versionComparison(p DashboardVersionsProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = versionPicture(ctx, p.Comparison.To, p.Comparison.Widgets, true).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = versionPicture(ctx, p.Comparison, true).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -194,12 +194,18 @@ func (d *drawing) name(c *warehouse.ResultColumn) string {
 
 // Humanise makes a name for people of one for machines: "mean_delay" is "Mean delay".
 func Humanise(name string) string {
-	name = strings.TrimSpace(strings.NewReplacer("_", " ", ".", " ").Replace(name))
+	name = Spaced(name)
 	if name == "" {
 		return ""
 	}
 	r := []rune(name)
 	return strings.ToUpper(string(r[:1])) + string(r[1:])
+}
+
+// Spaced is a name for machines as it stands within a sentence: its words apart,
+// and each as it was written.
+func Spaced(name string) string {
+	return strings.TrimSpace(strings.NewReplacer("_", " ", ".", " ").Replace(name))
 }
 
 // text is row i as people read it.

@@ -7,7 +7,6 @@ import (
 )
 
 const (
-	radarAxes  = 12
 	radarLines = 5
 )
 
@@ -89,8 +88,8 @@ func drawRadar(d *drawing) error {
 	if len(axes) < 3 {
 		return ErrConfig.With("A radar needs three axes or more, this one has %d. Choose bars instead.", len(axes))
 	}
-	if len(axes) > radarAxes {
-		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", radarAxes, "Field", d.name(x)}}
+	if len(axes) > MaxAxes {
+		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", MaxAxes, "Field", d.name(x)}}
 		return d.tooMuch(len(axes))
 	}
 	if len(rays) > radarLines {

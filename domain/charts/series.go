@@ -338,8 +338,9 @@ func nans(n int) []float64 {
 	return values
 }
 
-// colours gives each key its CSS variable: that of its place in Order, else the
-// first that is free; "" is Other.
+// colours gives each key its CSS variable: that of its place in Order, places
+// beyond the seventh beginning anew where nobody before has it, else the first
+// that is free; "" is Other.
 func (d *drawing) colours(keys []string) []string {
 	const most = 7
 	out := make([]string, len(keys))
@@ -353,6 +354,11 @@ func (d *drawing) colours(keys []string) []string {
 			if n < most && fixed == key && !taken[n] {
 				out[i], taken[n] = colourName(n), true
 			}
+		}
+	}
+	for n, fixed := range d.Order[min(most, len(d.Order)):] {
+		if i := slices.Index(keys, fixed); i >= 0 && out[i] == "" && !taken[n%most] {
+			out[i], taken[n%most] = colourName(n%most), true
 		}
 	}
 	for i := range keys {

@@ -154,6 +154,7 @@ const (
 	MaxBars    = 60     // categories without an order of their own on one axis
 	MaxPlaces  = 1_000  // buckets or bins on one axis of bars
 	MaxFacets  = 12     // small charts of one widget
+	MaxAxes    = 12     // of a radar
 )
 
 // ErrConfig says that a widget's config and its query do not fit together.

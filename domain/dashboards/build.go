@@ -377,144 +377,6 @@ func (d *drafter) pairOf(sc *schema, f, lat, lon Field) (Field, Field) {
 	return lat, lon
 }
 
-// suggest fills a new widget with what the dataset says most with, and with
-// what no widget of the same type shows yet.
-func (d *drafter) suggest(c *Config, sc *schema, w *Widget) {
-	shown := map[string]bool{}
-	for _, one := range c.Widgets {
-		if one.Type != w.Type || c.dataset(one.Query.Dataset) != sc.ID {
-			continue
-		}
-		f := fillOf(&one)
-		for _, list := range f {
-			for _, s := range list {
-				shown[s.field()] = true
-			}
-		}
-	}
-	fresh := func(list []Field) (Field, bool) {
-		for _, f := range list {
-			if !shown[f.Name] {
-				return f, true
-			}
-		}
-		if len(list) > 0 {
-			return list[0], true
-		}
-		return Field{}, false
-	}
-	put := func(f Field, ok bool, well string) {
-		if ok {
-			// What does not fit leaves the well empty, to be filled by hand.
-			_ = d.put(sc, w, f.Name, well, nil)
-		}
-	}
-	categories := d.categories(sc)
-	switch w.Type {
-	case charts.KPI:
-		f, ok := fresh(d.mainMeasures(sc))
-		put(f, ok, "value")
-	case charts.Map:
-		if lat, lon, ok := d.coordinates(sc); ok {
-			put(lat, true, "lat")
-			put(lon, true, "lon")
-		}
-	case charts.Table:
-		f, ok := fresh(categories)
-		if !ok {
-			d.plainRows(sc, w)
-			return
-		}
-		put(f, true, "rows")
-		measures := d.mainMeasures(sc)
-		for _, m := range measures[:min(len(measures), 3)] {
-			put(m, true, "value")
-		}
-	case charts.Bar, charts.Donut:
-		f, ok := fresh(categories)
-		put(f, ok, "x")
-	case charts.StackedBar:
-		if f, ok := d.mainTime(sc); ok {
-			put(f, true, "x")
-			f, ok = fresh(categories)
-			put(f, ok, "series")
-		} else if len(categories) > 1 {
-			put(categories[1], true, "x")
-			put(categories[0], true, "series")
-		}
-	}
-	for _, one := range w.wells() {
-		if main := d.mainMeasures(sc)[0]; one.takes == takesMeasure && one.needed && len(fillOf(w)[one.name]) == 0 && d.adds(sc, main) {
-			put(main, true, one.name)
-		}
-	}
-	d.complete(sc, w)
-}
-
-// complete fills the wells that a type needs and nothing lies in.
-func (d *drafter) complete(sc *schema, w *Widget) {
-	f := fillOf(w)
-	if w.Type == charts.Table && len(w.Query.Columns)+len(w.Query.Measures)+len(w.Query.Dimensions) == 0 {
-		d.plainRows(sc, w)
-		return
-	}
-	taken := map[string]bool{}
-	for _, list := range f {
-		for _, s := range list {
-			taken[s.field()] = true
-		}
-	}
-	for _, one := range w.wells() {
-		if !one.needed || len(f[one.name]) > 0 {
-			continue
-		}
-		var candidates []Field
-		switch {
-		case one.takes == takesMeasure:
-			candidates = []Field{{Name: CountField}}
-		case IsPlace(one.name):
-			if place := d.placeFor(sc, one.name, taken); place != nil {
-				candidates = []Field{*place}
-			}
-		case one.name == "area":
-			candidates = d.areas(sc)
-		case w.Type == charts.Heatmap:
-			if at, ok := d.mainTime(sc); ok {
-				candidates = append(candidates, at)
-			}
-			candidates = append(candidates, d.categories(sc)...)
-		default:
-			if at, ok := d.mainTime(sc); ok && one.name == "x" && w.Type != charts.Donut && w.Type != charts.Bar {
-				candidates = append(candidates, at)
-			}
-			candidates = append(candidates, d.categories(sc)...)
-			if at, ok := d.mainTime(sc); ok && one.name == "x" {
-				candidates = append(candidates, at)
-			}
-		}
-		for _, candidate := range candidates {
-			// The same moment can lie in both directions of a heatmap.
-			if taken[candidate.Name] && one.takes == takesDimension && w.Type != charts.Heatmap {
-				continue
-			}
-			if d.put(sc, w, candidate.Name, one.name, nil) == nil {
-				taken[candidate.Name] = true
-				break
-			}
-		}
-		f = fillOf(w)
-	}
-	if label, ok := w.well("label"); ok && w.Type == charts.Map && len(f["label"]) == 0 && len(f["lat"]) > 0 {
-		lookup := ""
-		if name, _, found := strings.Cut(f["lat"][0].field(), "."); found {
-			lookup = name
-		}
-		if place, ok := d.placeName(sc, lookup); ok {
-			_ = d.put(sc, w, place.Name, label.name, nil) // a map without names is a map
-		}
-	}
-}
-
 // adds tells whether the parts of a field add up, so that it can be drawn in
 // parts without being asked how.
 func (d *drafter) adds(sc *schema, f Field) bool {
@@ -538,7 +400,17 @@ func (d *drafter) plainRows(sc *schema, w *Widget) {
 // the rest as one, every period of a date.
 func (sc *schema) limit(before, w *Widget) {
 	q := &w.Query
+	if w.Type == charts.Radar && (before == nil || before.Type != w.Type) {
+		q.Limit, q.Other = 0, false
+		if len(q.Dimensions) == 1 {
+			q.Limit = charts.MaxAxes
+		}
+		return
+	}
 	if w.Type != charts.Bar && w.Type != charts.StackedBar {
+		if w.Type == charts.Radar && len(q.Dimensions) != len(before.Query.Dimensions) && q.Limit == charts.MaxAxes {
+			q.Limit = 0 // divided rows are not one an axis
+		}
 		if before != nil && before.Type != w.Type {
 			q.Limit, q.Other = 0, false
 		}

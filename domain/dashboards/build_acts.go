@@ -13,6 +13,7 @@ import (
 var wellNames = map[string]string{
 	"x": "the x axis", "y": "the rows", "series": "the colours", "value": "the values", "also": "the second line", "lat": "the latitude",
 	"lon": "the longitude", "size": "the size", "colour": "the colour", "label": "the labels", "rows": "the rows", "columns": "the columns",
+	"open": "the opening value", "high": "the highest value", "low": "the lowest value", "close": "the closing value",
 }
 
 func wellName(name string) string {
@@ -86,9 +87,9 @@ func (d *drafter) target(w *Widget, f fill, field Field, into string) (well, err
 		return list[place], nil
 	}
 	if want == takesDimension {
-		return well{}, ErrAct.With("A %s is not divided by anything. Choose another type first, a bar for example, to compare by %s.", typeName(w.Type), lower(field.Label()))
+		return well{}, ErrAct.With("A %s is not divided by anything. Choose another type first, a bar for example, to compare by %s.", typeName(w.Type), field.within())
 	}
-	return well{}, ErrAct.With("A %s has no place for %s.", typeName(w.Type), lower(field.Label()))
+	return well{}, ErrAct.With("A %s has no place for %s.", typeName(w.Type), field.within())
 }
 
 // unique refuses to divide a chart by the same thing twice.

@@ -39,6 +39,14 @@ func (f Field) Label() string {
 	return charts.Humanise(lastPart(f.Name))
 }
 
+// within is the label within a sentence.
+func (f Field) within() string {
+	if f.Name == CountField {
+		return "rows"
+	}
+	return charts.Spaced(lastPart(f.Name))
+}
+
 // Temporal tells whether the field is a date or a moment.
 func (f Field) Temporal() bool { return temporal(f.Type) }
 
@@ -193,7 +201,11 @@ func (d *drafter) aggregate(sc *schema, f Field) string {
 	case hasWord(f.Name, wordsOfTime) && !hasWord(f.Name, wordsOfSums):
 		return "count_distinct"
 	}
-	return "sum"
+	c, ok := sc.find(f.Name)
+	if !ok {
+		return "sum"
+	}
+	return d.factsOf(sc).aggregate(d.columnFacts(sc, f.Name, c))
 }
 
 // Fns are the functions that a field can be measured by, the usual one first.
@@ -262,9 +274,6 @@ func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (s
 			m.Fn, base = "count", "rows"
 		default:
 			m.Fn, m.Column = d.aggregate(sc, field), field.Name
-			if m.Fn == "avg" && (into.name == "lat" || into.name == "lon") {
-				m.Fn = "avg"
-			}
 		}
 		m.As = resultName(f, base)
 		return slot{measure: &m}, nil
@@ -281,14 +290,16 @@ func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (s
 	case temporal(field.Type):
 		dim.Grain = AutoGrain
 		switch {
-		case place == "y", place == "series":
+		case w.Type == charts.Calendar, w.Type == charts.Candlestick:
+			dim.Grain = "day"
+		case place == "y", place == "series", place == "x" && w.Type == charts.Radar:
 			dim.Grain = "weekday"
 		case place == "x" && w.Type == charts.Heatmap:
 			if dim.Grain = "hour_of_day"; field.Type == warehouse.Date || !d.factsOf(sc).hours(field.Name) {
 				dim.Grain = "month_of_year"
 			}
 		}
-		if dim.Grain != AutoGrain {
+		if cyclic(dim.Grain) {
 			base += "_" + dim.Grain
 		}
 	case numeric(field.Type) && field.Measure:

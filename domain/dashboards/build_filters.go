@@ -198,7 +198,7 @@ func (d *drafter) addControl(c *Config, a Act) error {
 	last := 0
 	for _, control := range c.Filters {
 		if control.Column == field.Name && control.Dataset == own {
-			return ErrAct.With("The filter bar has a filter by %s already.", lower(field.Label()))
+			return ErrAct.With("The filter bar has a filter by %s already.", field.within())
 		}
 		last = max(last, control.Position)
 	}

@@ -25,19 +25,26 @@ func (sc *schema) title(w *Widget) string {
 	}
 	f := fillOf(w)
 	var measured []string
+	most := 2
+	if w.Type == charts.Candlestick {
+		most = 4
+	}
 	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
-			if s.measure != nil && len(measured) < 2 && !(w.Type == charts.Map && one.name == "colour") {
-				measured = append(measured, sc.spoken(w, *s.measure))
+			if s.measure != nil && len(measured) < most && !(w.Type == charts.Map && one.name == "colour") {
+				if len(measured) == 0 {
+					measured = append(measured, sc.spoken(w, *s.measure))
+				} else {
+					measured = append(measured, sc.spokenWithin(w, *s.measure))
+				}
 			}
 		}
 	}
 	what := "Rows"
-	if len(measured) > 0 {
+	if n := len(measured) - 1; n == 0 {
 		what = measured[0]
-	}
-	if len(measured) == 2 {
-		what += " and " + lower(measured[1])
+	} else if n > 0 {
+		what = strings.Join(measured[:n], ", ") + " and " + measured[n]
 	}
 	var by []string
 	time := false
@@ -50,7 +57,7 @@ func (sc *schema) title(w *Widget) string {
 				time = true
 				continue
 			}
-			if word := lower(sc.dimensionLabel(*s.dimension)); !slices.Contains(by, word) {
+			if word := sc.dimensionWithin(*s.dimension); !slices.Contains(by, word) {
 				by = append(by, word)
 			}
 		}
@@ -87,6 +94,9 @@ func (sc *schema) subtitle(w *Widget) string {
 	}
 	for _, d := range w.Query.Dimensions {
 		if c, ok := sc.find(d.Column); ok && temporal(c.Type) && !cyclic(d.Grain) && d.Grain != "" {
+			if w.Forecast != nil {
+				return "{grain} · {mape}"
+			}
 			return "{grain}"
 		}
 	}
@@ -130,12 +140,21 @@ func (sc *schema) dimensionLabel(d warehouse.Dimension) string {
 	return charts.Humanise(lastPart(d.Column))
 }
 
+// dimensionWithin is dimensionLabel within a sentence.
+func (sc *schema) dimensionWithin(d warehouse.Dimension) string {
+	if cyclic(d.Grain) {
+		return lower(sc.dimensionLabel(d))
+	}
+	return charts.Spaced(lastPart(d.Column))
+}
+
 // measureLabel is a measure as people say it: "Net sales", "Mean delay".
 func (sc *schema) measureLabel(m warehouse.Measure) string {
 	if m.Measure != "" {
 		return charts.Humanise(m.Measure)
 	}
-	name := charts.Humanise(lastPart(m.Column))
+	within := charts.Spaced(lastPart(m.Column))
+	name := charts.Humanise(within)
 	switch m.Fn {
 	case "sum":
 		return name
@@ -143,15 +162,15 @@ func (sc *schema) measureLabel(m warehouse.Measure) string {
 		if hasWord(m.Column, wordSet("average avg mean")) {
 			return name
 		}
-		return "Mean " + lower(name)
+		return "Mean " + within
 	case "median":
-		return "Median " + lower(name)
+		return "Median " + within
 	case "min":
-		return "Least " + lower(name)
+		return "Least " + within
 	case "max":
-		return "Largest " + lower(name)
+		return "Largest " + within
 	case "count_distinct":
-		return "Distinct " + lower(name)
+		return "Distinct " + within
 	case "count":
 		if m.Column == "" {
 			return "Rows"
@@ -167,6 +186,23 @@ func (sc *schema) spoken(w *Widget, m warehouse.Measure) string {
 		return label
 	}
 	return sc.measureLabel(m)
+}
+
+// spokenWithin is spoken within a sentence. Names keep the case that people gave
+// them.
+func (sc *schema) spokenWithin(w *Widget, m warehouse.Measure) string {
+	generated := sc.measureLabel(m)
+	if label := w.Format[measureName(m)].Label; label != "" && label != generated {
+		return label
+	}
+	own := m.Measure
+	if own == "" {
+		own = lastPart(m.Column)
+	}
+	if rest, ok := strings.CutPrefix(generated, charts.Humanise(own)); ok && own != "" {
+		return charts.Spaced(own) + rest
+	}
+	return lower(generated)
 }
 
 // label writes the generated labels of measures into the widget's formats, and

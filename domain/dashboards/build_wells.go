@@ -65,13 +65,18 @@ var wellsByType = map[charts.Type][]well{
 	charts.Combo:      {dimensionWell("x"), measureWell("value"), measureWell("also").byName()},
 	charts.Scatter:    pointWells,
 	charts.Bubble:     pointWells,
-	charts.Heatmap:    {dimensionWell("y"), dimensionWell("x"), measureWell("value")},
-	charts.Treemap:    {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value")},
-	charts.Sunburst:   {dimensionWell("x"), dimensionWell("series"), dimensionWell("label").optional(), measureWell("value")},
-	charts.Sankey:     {dimensionWell("x"), dimensionWell("series"), dimensionWell("y").optional(), dimensionWell("label").optional(), measureWell("value")},
-	charts.Funnel:     {dimensionWell("x").optional(), measureWell("value").many(manyFields)},
-	charts.Radar:      {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value").many(manyFields)},
-	charts.Pivot:      {dimensionWell("rows").many(3), dimensionWell("across").optional().many(2), measureWell("value").many(manyFields)},
+	// A calendar has days, a histogram bins of a number.
+	charts.Calendar:    {dimensionWell("x"), measureWell("value")},
+	charts.Histogram:   {dimensionWell("x"), measureWell("value")},
+	charts.Box:         {dimensionWell("x"), measureWell("value")},
+	charts.Candlestick: {dimensionWell("x"), measureWell("open").byName(), measureWell("high").byName(), measureWell("low").byName(), measureWell("close").byName()},
+	charts.Heatmap:     {dimensionWell("y"), dimensionWell("x"), measureWell("value")},
+	charts.Treemap:     {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value")},
+	charts.Sunburst:    {dimensionWell("x"), dimensionWell("series"), dimensionWell("label").optional(), measureWell("value")},
+	charts.Sankey:      {dimensionWell("x"), dimensionWell("series"), dimensionWell("y").optional(), dimensionWell("label").optional(), measureWell("value")},
+	charts.Funnel:      {dimensionWell("x").optional(), measureWell("value").many(manyFields)},
+	charts.Radar:       {dimensionWell("x"), dimensionWell("series").optional(), measureWell("value").many(manyFields)},
+	charts.Pivot:       {dimensionWell("rows").many(3), dimensionWell("across").optional().many(2), measureWell("value").many(manyFields)},
 	charts.Table: {dimensionWell("rows").optional().many(manyFields), measureWell("value").optional().many(manyFields),
 		{name: "columns", takes: takesColumn, most: 30}},
 	charts.Map: wellsByLayer[charts.LayerPoints],
@@ -227,6 +232,14 @@ func encodeOf(e *charts.Encode, well string) *string {
 		return &e.Value
 	case "also":
 		return &e.Also
+	case "open":
+		return &e.Open
+	case "high":
+		return &e.High
+	case "low":
+		return &e.Low
+	case "close":
+		return &e.Close
 	case "lat":
 		return &e.Lat
 	case "lon":
@@ -358,7 +371,7 @@ func (f fill) write(w *Widget) {
 
 // clearStrays empties the keys of encode that the type has no well for.
 func clearStrays(w *Widget) {
-	for _, name := range []string{"x", "y", "series", "value", "also", "lat", "lon", "size", "colour", "label", "area", "to_lat", "to_lon", "facet"} {
+	for _, name := range []string{"x", "y", "series", "value", "also", "open", "high", "low", "close", "lat", "lon", "size", "colour", "label", "area", "to_lat", "to_lon", "facet"} {
 		if one, ok := w.well(name); !ok || !one.bound() {
 			*encodeOf(&w.Encode, name) = ""
 		}

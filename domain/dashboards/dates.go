@@ -152,3 +152,21 @@ func autoGrain(days int) string {
 	}
 	return "year"
 }
+
+// barGrain is autoGrain for bars, which need more room than the points of a line:
+// it makes about thirty of them at most.
+func barGrain(days int) string {
+	switch {
+	case days <= 1:
+		return "hour"
+	case days <= 31:
+		return "day"
+	case days <= 31*7:
+		return "week"
+	case days <= 31*30:
+		return "month"
+	case days <= 31*91:
+		return "quarter"
+	}
+	return "year"
+}

@@ -249,7 +249,11 @@ func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config,
 
 // asksFacts tells whether what is in the columns decides what the act makes.
 func (a *Act) asksFacts() bool {
-	return a.Kind == "add_widget" || a.Kind == "add_field" || a.Kind == "drop_field"
+	switch a.Kind {
+	case "add_widget", "add_field", "drop_field", "retype", "set_dataset":
+		return true
+	}
+	return false
 }
 
 // edit locks the draft, has it changed, and answers what an editor has to

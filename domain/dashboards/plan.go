@@ -95,7 +95,7 @@ func (v *View) plan(id string) *Plan {
 			v.planForecast(p, sc, &w)
 		}
 	}
-	p.colours = colourColumn(&w)
+	p.colours = coloured(&w)
 	if p.err == nil {
 		p.further, p.err = furtherSpecs(p, sc, &w)
 	}
@@ -242,6 +242,10 @@ func (v *View) grain(p *Plan) string {
 	}
 	if days == nil {
 		return "day"
+	}
+	switch p.Widget.Type {
+	case charts.StackedBar, charts.Bar, charts.Combo, charts.Box, charts.Waterfall:
+		return barGrain(days.Count())
 	}
 	return autoGrain(days.Count())
 }

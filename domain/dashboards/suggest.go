@@ -165,17 +165,22 @@ func temporal(t warehouse.Type) bool {
 // words of its name.
 var (
 	wordsOfIDs = wordSet("id ids key code zip zipcode postcode postal phone uuid guid index idx number no row rownames rownum " +
-		"ssn isbn ean sku barcode concept fips line seq sequence version lat lon lng latitude longitude")
+		"ssn isbn ean sku barcode concept fips line seq sequence version lat lon lng latitude longitude " +
+		"plz nr nummer kennung schlüssel telefon iban")
 	// A text that names documents tells them apart and nothing else.
 	wordsOfDocuments = wordSet("invoice order orders transaction receipt ticket booking reference ref")
 	wordsOfTime      = wordSet("year month day hour minute week weekday quarter")
 	wordsOfSums      = wordSet("amount amounts total totals sales revenue turnover income quantity qty count counts cost costs profit loss " +
 		"units spend spent budget fee fees tax payment payments paid refund refunds passengers visitors visits clicks impressions " +
 		"orders items sold bytes downloads views calls rain rainfall precipitation consumption energy deaths births cases persons " +
-		"population employed exports imports discount charge charges donation donations points goals distance miles kilometres duration minutes seconds hours")
+		"population employed exports imports discount charge charges donation donations points goals distance miles kilometres duration minutes seconds hours " +
+		"umsatz umsätze erlös erlöse betrag summe menge anzahl stück kosten gewinn gebühr rabatt steuer absatz besucher bestand " +
+		"montant quantité nombre ventes coût importe cantidad ventas ingresos")
 	wordsOfMeans = wordSet("rate ratio percent percentage pct share average avg mean median temperature temp temperatures humidity " +
 		"pressure wind speed price unitprice rating score grade age delay latency depth magnitude mag height weight width length bmi " +
-		"index level ph salary wage margin yield efficiency accuracy probability per tenure lag")
+		"index level ph salary wage margin yield efficiency accuracy probability per tenure lag " +
+		"preis stückpreis einzelpreis rate quote anteil prozent durchschnitt mittelwert temperatur alter bewertung note gewicht " +
+		"prix taux moyenne âge precio tasa promedio edad")
 )
 
 func wordSet(text string) map[string]bool {
@@ -186,7 +191,7 @@ func wordSet(text string) map[string]bool {
 	return set
 }
 
-var nameWords = regexp.MustCompile(`[A-Z]?[a-z]+|[A-Z]+|[0-9]+`)
+var nameWords = regexp.MustCompile(`\p{Lu}?\p{Ll}+|\p{Lu}+|[0-9]+`)
 
 func wordsOf(name string) []string {
 	var words []string
@@ -245,10 +250,17 @@ func (f *Facts) aggregate(c ColumnFacts) string {
 		return "avg" // of one: "unit_cost" adds up to nothing
 	case len(words) > 0 && hasWord(c.Name, wordsOfSums) && c.Min >= 0:
 		return "sum"
-	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover")):
+	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover umsatz betrag menge gewinn verlust")):
 		return "sum"
+	case c.unknown(), c.Min >= 0 && c.Max >= 10*max(c.Min, 1):
+		return "sum" // no name to go by: amounts begin near nothing and reach far
 	}
 	return "avg"
+}
+
+// unknown tells that nobody looked into the column.
+func (c *ColumnFacts) unknown() bool {
+	return c.Filled == 10*unknownDistinct && c.Distinct == unknownDistinct
 }
 
 // better is which direction of a measure is good, where its name says so.
@@ -300,7 +312,7 @@ func Suggest(f Facts) Config {
 	sort.SliceStable(measures, func(i, j int) bool { return f.telling(measures[i]) > f.telling(measures[j]) })
 	b := builder{config: &c, facts: &f}
 	count := warehouse.Measure{Fn: "count", As: "rows"}
-	main, mainLabel := count, "Rows"
+	main, mainLabel, mainWithin := count, "Rows", "rows"
 	var kpis []Widget
 	kpis = append(kpis, b.kpi("Rows", count, charts.Format{Label: "Rows"}))
 	for _, m := range measures[:min(len(measures), 3)] {
@@ -310,7 +322,7 @@ func Suggest(f Facts) Config {
 	format := charts.Format{Label: "Rows"}
 	if len(measures) > 0 && f.aggregate(measures[0]) == "sum" {
 		main, format = b.measure(measures[0])
-		mainLabel = format.Label
+		mainLabel, mainWithin = format.Label, charts.Spaced(measures[0].Name)
 	}
 	if f.TimeColumn != "" {
 		b.timeSeries(kpis, main, format)
@@ -319,12 +331,12 @@ func Suggest(f Facts) Config {
 	}
 	var rest []Widget
 	for i, cat := range categories[:min(len(categories), 3)] {
-		name := charts.Humanise(cat.Name)
+		name := charts.Spaced(cat.Name)
 		if i == 1 && cat.Distinct <= 6 && additive(main) {
-			rest = append(rest, b.widget(charts.Donut, mainLabel+" by "+lower(name), "Share of the total", main, format, warehouse.Dimension{Column: cat.Name}))
+			rest = append(rest, b.widget(charts.Donut, mainLabel+" by "+name, "Share of the total", main, format, warehouse.Dimension{Column: cat.Name}))
 			continue
 		}
-		w := b.widget(charts.Bar, mainLabel+" by "+lower(name), "Select a bar to filter the others", main, format, warehouse.Dimension{Column: cat.Name})
+		w := b.widget(charts.Bar, mainLabel+" by "+name, "Select a bar to filter the others", main, format, warehouse.Dimension{Column: cat.Name})
 		w.Query.Limit = 12
 		rest = append(rest, w)
 	}
@@ -336,7 +348,7 @@ func Suggest(f Facts) Config {
 	b.row(rest, 9)
 	var wide []Widget
 	if lat != "" && lon != "" {
-		w := b.widget(charts.Map, mainLabel+" by place", "Size stands for "+lower(mainLabel), main, format,
+		w := b.widget(charts.Map, mainLabel+" by place", "Size stands for "+mainWithin, main, format,
 			warehouse.Dimension{Column: lat, As: "lat"}, warehouse.Dimension{Column: lon, As: "lon"})
 		w.Encode.Lat, w.Encode.Lon = "lat", "lon"
 		if label := fullest(names, categories); label != "" {
@@ -382,9 +394,9 @@ func (b *builder) kpi(title string, m warehouse.Measure, f charts.Format) Widget
 // "Sales".
 func (b *builder) measure(c ColumnFacts) (warehouse.Measure, charts.Format) {
 	fn := b.facts.aggregate(c)
-	label := charts.Humanise(strings.Join(strings.Fields(strings.Join(wordsOf(c.Name), " ")), " "))
+	label := charts.Humanise(c.Name)
 	if fn == "avg" && !hasWord(c.Name, wordSet("average avg mean")) {
-		label = "Mean " + lower(label)
+		label = "Mean " + charts.Spaced(c.Name)
 	}
 	return warehouse.Measure{Fn: fn, Column: c.Name, As: fn + "_" + fmt.Sprint(b.indexOf(c.Name))},
 		charts.Format{Label: label, Better: better(c.Name), Style: c.Format.Style, Currency: c.Format.Currency, Unit: c.Format.Unit, Decimals: c.Format.Decimals}
@@ -469,7 +481,11 @@ func (b *builder) table(names, categories, measures []ColumnFacts) Widget {
 		w.Query.Measures = append(w.Query.Measures, measure)
 		w.Format[measureName(measure)] = format
 		w.Encode.Columns = append(w.Encode.Columns, charts.Cell{Column: measureName(measure)})
-		said = append(said, lower(format.Label))
+		if label := lower(format.Label); measure.Fn == "avg" {
+			said = append(said, label) // "mean Price"
+		} else {
+			said = append(said, charts.Spaced(m.Name))
+		}
 	}
 	w.Subtitle = charts.Humanise(strings.Join(said, ", "))
 	w.Query.Order = []warehouse.Order{{By: "rows", Desc: true}}

@@ -145,7 +145,7 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 	if err := s.askFurther(ctx, v, p, &in); err != nil {
 		return nil, nil, nil, err
 	}
-	if p.colours != "" {
+	if p.colours != nil {
 		if in.Order, err = s.palette(ctx, v, p); err != nil {
 			return nil, nil, nil, err
 		}
@@ -163,17 +163,21 @@ func sampledOf(r *warehouse.Result) *Sampled {
 	return &Sampled{Rate: r.Sampled.Rate, Error: r.Sampled.Error}
 }
 
-// palette is the order of colours of a column: its most frequent values over
+// maxColoured is how many values of a dimension have a colour of their own
+// choice; the rarest share seven of them as they come.
+const maxColoured = 50
+
+// palette is the order of colours of a dimension: its most frequent values over
 // all the data, whatever is filtered, so that a category keeps its colour on
 // every widget and under every filter.
 func (s *Service) palette(ctx context.Context, v *View, p *Plan) ([]string, error) {
 	result, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Snapshot: v.Snapshot, Now: v.now, Exact: true,
 		Spec: warehouse.Spec{Dataset: p.dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(p.dataset),
-			Dimensions: []warehouse.Dimension{{Column: p.colours, As: "value"}},
+			Dimensions: []warehouse.Dimension{*p.colours},
 			Measures:   []warehouse.Measure{{Fn: "count", As: "rows"}},
-			Order:      []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: charts.MaxSeries}})
+			Order:      []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: maxColoured}})
 	if err != nil {
-		return nil, fmt.Errorf("read the values of %s: %w", p.colours, err)
+		return nil, fmt.Errorf("read the values of %s: %w", p.colours.Column, err)
 	}
 	return charts.Values(result, 0), nil
 }

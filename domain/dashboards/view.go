@@ -158,8 +158,8 @@ type Plan struct {
 	count    *warehouse.Spec // number of rows of a table of plain rows
 	rows     *warehouse.Spec // number of rows of a scatter of plain rows
 	further  []warehouse.Spec
-	history  *warehouse.Spec // what a forecast is learnt from; its span is set when asked
-	colours  string          // column whose values have fixed colours; "" for none
+	history  *warehouse.Spec      // what a forecast is learnt from; its span is set when asked
+	colours  *warehouse.Dimension // whose values have fixed colours; nil for none
 	input    charts.Input
 	exact    bool
 	filters  []FilterNote

@@ -120,20 +120,18 @@ func limit(s *warehouse.Spec, w *Widget) {
 	}
 }
 
-// colourColumn is the column whose values have the same colours everywhere; ""
-// for none.
-func colourColumn(w *Widget) string {
+// coloured is the dimension whose values have the same colours everywhere, be
+// they categories, groups or bins; nil for none.
+func coloured(w *Widget) *warehouse.Dimension {
 	dims := w.Query.Dimensions
-	named := func(name string, n int) string {
-		for _, d := range dims {
-			if dimensionName(d) == name && isPlain(d) {
-				return d.Column
+	named := func(name string, n int) *warehouse.Dimension {
+		for i, d := range dims {
+			if d.Grain == "" && (dimensionName(d) == name || name == "" && i == n) {
+				d.As = "value"
+				return &d
 			}
 		}
-		if name == "" && n < len(dims) && isPlain(dims[n]) {
-			return dims[n].Column
-		}
-		return ""
+		return nil
 	}
 	switch w.Type {
 	case charts.StackedBar, charts.Line, charts.Step, charts.Area, charts.Bar, charts.Radar:
@@ -149,7 +147,7 @@ func colourColumn(w *Widget) string {
 			return named(w.Encode.Series, 0)
 		}
 	}
-	return ""
+	return nil
 }
 
 // isPlain tells whether a dimension groups by the values of its column.

@@ -31,6 +31,11 @@ interface Page {
   saved_at?: string;
 }
 
+// Below the wider one the editor has neither palette nor room to arrange
+// (editor.css).
+const smallWindow = matchMedia("(max-width: 899.98px)");
+const phoneWindow = matchMedia("(max-width: 639.98px)");
+
 const alignments: Record<string, Alignment> = {
   "align-left": "left", "align-top": "top", "same-width": "width", "same-height": "height", "distribute-across": "across", "distribute-down": "down",
 };
@@ -131,7 +136,7 @@ class Editor extends HTMLElement implements Desk {
     this.#listen();
     this.#follow();
     this.#ready = true;
-    this.#draw();
+    this.#fit();
     this.#side.layers();
     this.#state();
     void this.#inspector.load();
@@ -434,6 +439,13 @@ class Editor extends HTMLElement implements Desk {
     this.toggleAttribute("preview", on);
     this.#grid.rest(on);
     for (const button of document.querySelectorAll("[data-edit=preview]")) button.setAttribute("aria-pressed", String(on));
+  }
+
+  /** A window too small for the desktop's canvas shows the layout of its own. */
+  #fit(): void {
+    const fit = (): void => this.#show(phoneWindow.matches ? "phone" : smallWindow.matches ? "tablet" : "desktop");
+    for (const query of [phoneWindow, smallWindow]) query.addEventListener("change", fit, { signal: this.signal });
+    fit();
   }
 
   #show(device: Device): void {

@@ -2,7 +2,7 @@
 // where not by dragging, and the layers, in reading order.
 import htmx from "htmx.org";
 import type { Desk } from "./desk.ts";
-import { get, pointer } from "./document.ts";
+import { get, isObject, type Json, pointer } from "./document.ts";
 import { readingOrder } from "./layout.ts";
 import { words } from "./words.ts";
 
@@ -31,6 +31,18 @@ export class Side {
     root.addEventListener("change", (event) => {
       if (event.target instanceof HTMLElement && event.target.matches("[data-field-dataset]")) void this.#fields();
     }, { signal });
+    // The page of a dataset, where fields are made, opens beside this one: what
+    // was made there is here on return.
+    let made = false;
+    root.addEventListener("click", (event) => {
+      if (event.target instanceof Element && event.target.closest("[data-new-field]")) made = true;
+    }, { signal });
+    document.addEventListener("visibilitychange", () => {
+      if (made && document.visibilityState === "visible") void this.#fields();
+    }, { signal });
+    side?.addEventListener("toggle", (event) => {
+      if (event.target instanceof HTMLDetailsElement && event.target.open) event.target.scrollIntoView({ block: "nearest" });
+    }, { signal, capture: true });
     signal.addEventListener("abort", () => {
       clearTimeout(this.#timer);
       this.#asked?.abort();
@@ -148,6 +160,14 @@ export class Side {
         button.setAttribute("aria-current", String(selection.has(id)));
       }
       if (name) name.textContent = title;
+      const kind = kindOf(get(doc, pointer("widgets", id)));
+      const icon = item.querySelector("[data-layer] > .icon");
+      const note = item.querySelector("[data-layer-type]");
+      if (kind && icon && item.dataset["kind"] !== kind.dataset["paletteType"]) {
+        item.dataset["kind"] = kind.dataset["paletteType"] ?? "";
+        icon.replaceChildren(...[...(kind.querySelector(".icon")?.childNodes ?? [])].map((each) => each.cloneNode(true)));
+        if (note) note.textContent = kind.textContent.trim();
+      }
       lock?.setAttribute("aria-pressed", String(locked));
       lock?.setAttribute("aria-label", words(locked ? "unlock" : "lock", { title }));
       return item;
@@ -187,6 +207,14 @@ export class Side {
     });
     input.addEventListener("blur", () => end(true));
   }
+}
+
+/** The button of the palette that makes widgets like this one. */
+function kindOf(widget: Json | undefined): HTMLElement | null {
+  if (!isObject(widget)) return null;
+  const type = widget["forecast"] ? "forecast" : widget["type"];
+  const button = (name: Json | undefined): HTMLElement | null => (typeof name === "string" ? document.querySelector<HTMLElement>(`[data-palette-type="${CSS.escape(name)}"]`) : null);
+  return button(type) ?? button(widget["type"]);
 }
 
 function layerOf(target: EventTarget | null): string | undefined {
