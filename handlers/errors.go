@@ -125,6 +125,11 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, public app
 		header.Set("HX-Retarget", "#toasts")
 		header.Set("HX-Reswap", "beforeend")
 		header.Set("HX-Push-Url", "false")
+		if public.Class == apperr.Unauthenticated && !props.SignedIn {
+			// What asks again and again says it once.
+			header.Set("HX-Reswap", "innerMorph")
+			props.SignInHref = pathOn(r)
+		}
 		err = render(w, r, status, views.ErrorNotice(props))
 	default:
 		err = writeErrorPage(w, r, status, props)
@@ -146,6 +151,8 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, status int, props vi
 
 func errorTitle(class apperr.Class) string {
 	switch class {
+	case apperr.Unauthenticated:
+		return "error.signed_out"
 	case apperr.NotFound:
 		return "error.not_found"
 	case apperr.Forbidden:

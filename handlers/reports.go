@@ -200,7 +200,7 @@ func (h reportPages) list(w http.ResponseWriter, r *http.Request) error {
 	for i, report := range list {
 		props[i] = h.props(r, report)
 	}
-	return renderPage(w, r, http.StatusOK, views.PageProps{Title: messages.T(r.Context(), "reports.title")}, views.ReportsPage(props))
+	return renderPage(w, r, http.StatusOK, views.PageProps{Title: messages.T(r.Context(), "reports.title"), Active: views.NavReports}, views.ReportsPage(props))
 }
 
 // show answers how far a report is: a page, a fragment that asks again while
@@ -221,8 +221,8 @@ func (h reportPages) show(w http.ResponseWriter, r *http.Request) error {
 	if isPartial(r) {
 		return render(w, r, http.StatusOK, views.ReportNews(props))
 	}
-	return renderPage(w, r, http.StatusOK, views.PageProps{Title: report.Name, Crumbs: []views.Crumb{{Label: messages.T(r.Context(), "reports.title"), Href: views.PathReports}}},
-		views.ReportFollowed(props))
+	return renderPage(w, r, http.StatusOK, views.PageProps{Title: report.Name, Active: views.NavReports, Crumbs: []views.Crumb{{Label: messages.T(r.Context(), "reports.title"), Href: views.PathReports}}},
+		views.ReportPage(props))
 }
 
 // events tells that a report has got further.

@@ -60,15 +60,25 @@ func askToSignIn(w http.ResponseWriter, r *http.Request) {
 	case wantsJSON(r):
 		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
 	case isPartial(r):
-		// A part of a page can't show the form: the page itself goes there.
-		w.Header().Set("HX-Redirect", pathBack(r.Header.Get("HX-Current-URL")))
-		w.WriteHeader(http.StatusUnauthorized)
+		// A part of a page can't show the form. The page stays as it is, with what
+		// was entered, and says how to go on.
+		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
 	case isHTMX(r):
 		w.Header().Set("HX-Redirect", target)
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
 		http.Redirect(w, r, target, http.StatusSeeOther)
 	}
+}
+
+// pathOn is the sign-in page that leads back to the page of a part that was
+// asked for; to its new choices where it is the page itself that was.
+func pathOn(r *http.Request) string {
+	address := r.Header.Get("HX-Current-URL")
+	if current, err := url.Parse(address); err == nil && r.Method == http.MethodGet && r.URL.RawQuery != "" && current.Path == r.URL.Path {
+		address = r.URL.RequestURI()
+	}
+	return pathBack(address)
 }
 
 // pathBack is the sign-in page that leads back to the page with this address.
@@ -93,7 +103,7 @@ func (h signIn) show(w http.ResponseWriter, r *http.Request) error {
 	if scopeOf(r).identity != nil {
 		return redirect(w, r, next)
 	}
-	return h.form(w, r, http.StatusOK, views.SignInProps{Next: next})
+	return h.form(w, r, http.StatusOK, views.SignInProps{Next: next, GoOn: next != views.PathHome})
 }
 
 func (h signIn) form(w http.ResponseWriter, r *http.Request, status int, p views.SignInProps) error {

@@ -19,7 +19,7 @@ func TestSignInAndOut(t *testing.T) {
 	b.get(views.PathSettings).leadsTo("/signin?next=%2Fsettings")
 	b.get("/signin?next=%2Fsettings").want(http.StatusOK).shows("h1", "Sign in")
 	b.post(views.PathSignIn, "email", "owner@example.com", "password", goodPassword, "next", "/settings").leadsTo("/settings")
-	b.get(views.PathSettings).want(http.StatusOK).shows("h1", "Settings").shows("title", "Settings")
+	b.get(views.PathSettings).want(http.StatusOK).shows("h1", "General").shows(".crumbs", "Settings").shows("title", "General · Settings")
 	b.get(views.PathSignIn).leadsTo(views.PathHome)
 	b.follow(b.post(views.PathSignOut).leadsTo(views.PathSignIn)).shows("[role=status]", "You are signed out.")
 	b.get(views.PathSignIn).lacks(".notice-pos")
@@ -146,9 +146,16 @@ func TestEndedSessionsLeadToSignIn(t *testing.T) {
 			got := b.request(http.MethodGet, views.PathAccount, map[string]string{"HX-Request": "true", "HX-Request-Type": "partial",
 				"HX-Current-URL": s.url + "/dashboards/7?f=1"})
 			got.want(http.StatusUnauthorized)
-			if to := got.header.Get("HX-Redirect"); to != "/signin?next=%2Fdashboards%2F7%3Ff%3D1" {
+			// The page stays and says in place how to go on.
+			if to := got.page.Find(".toast a").AttrOr("href", ""); to != "/signin?next=%2Fdashboards%2F7%3Ff%3D1" || got.header.Get("HX-Retarget") != "#toasts" {
 				t.Errorf("a part of a page leads to %q", to)
 			}
+			got = b.request(http.MethodGet, views.PathAccount+"?x=2", map[string]string{"HX-Request": "true", "HX-Request-Type": "partial",
+				"HX-Current-URL": s.url + views.PathAccount + "?x=1"}).want(http.StatusUnauthorized)
+			if to := got.page.Find(".toast a").AttrOr("href", ""); to != "/signin?next=%2Faccount%3Fx%3D2" {
+				t.Errorf("the page with other choices leads to %q", to)
+			}
+			b.get("/signin?next=%2Faccount").shows(".auth-lead", "session has ended")
 			got = b.request(http.MethodGet, views.PathAccount, map[string]string{"Accept": "application/json"}).want(http.StatusUnauthorized)
 			var problem struct{ Error struct{ Code string } }
 			if err := json.Unmarshal([]byte(got.body), &problem); err != nil || problem.Error.Code != "signin.required" {

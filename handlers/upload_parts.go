@@ -93,7 +93,7 @@ func (w writer) review(u datasets.Upload) *views.ReviewProps {
 			loading++
 		}
 	}
-	r.CanLoad = loading > 0
+	r.CanLoad = loading > 0 && in.WillLoad > 0
 	r.ColumnCount = w.l.Integer(int64(loading))
 	for _, note := range in.Notes {
 		r.Notes = append(r.Notes, note.Text)

@@ -196,6 +196,18 @@ func (p ExplainProps) days(ctx context.Context) string {
 	return messages.T(ctx, "filters.zone_plain", "From", p.Locale.DateTime(e.From), "To", p.Locale.DateTime(e.To))
 }
 
+// compared says which span the "vs" figures are of, and what they are.
+func (p ExplainProps) compared(ctx context.Context) string {
+	e := p.Explained
+	text := messages.T(ctx, "filters.compared_with", "Days", p.Locale.DateRange(e.Previous.From.Time(), e.Previous.To.Time()), "Count", e.Previous.Count())
+	for _, v := range e.Values {
+		if v.Before != "" {
+			text += " · " + v.Name + " " + v.Before
+		}
+	}
+	return text
+}
+
 // bound is a boundary in its zone, and which moment that is in UTC.
 func bound(l *locale.Locale, t time.Time) string {
 	return l.DateTimeZone(t) + " (" + t.UTC().Format("2006-01-02T15:04Z") + ")"
@@ -211,7 +223,11 @@ func (p ExplainProps) took(ctx context.Context) string {
 
 func (p ExplainProps) scanned(ctx context.Context) string {
 	e := p.Explained
-	return messages.T(ctx, "filters.scanned_of", "Rows", p.Locale.Integer(e.Scanned), "Read", p.Locale.Integer(int64(e.Read)), "All", p.Locale.Integer(int64(e.All)))
+	text := messages.T(ctx, "filters.scanned_of", "Rows", p.Locale.Integer(e.Scanned), "Read", p.Locale.Integer(int64(e.Read)), "All", p.Locale.Integer(int64(e.All)))
+	if e.Before > 0 {
+		text += messages.T(ctx, "filters.scanned_again", "Rows", p.Locale.Integer(e.Before))
+	}
+	return text
 }
 
 // ActionsProps is the menu of one mark.

@@ -364,7 +364,7 @@ func memberPage(s Shell, p PageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = document(s, p.Title, p.Scripts, p.Styles).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(s, p.tabTitle(), p.Scripts, p.Styles).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -697,8 +697,8 @@ func pageHeader(s Shell, p PageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(p.Crumbs) > 0 {
-			templ_7745c5c3_Err = ui.Breadcrumb(messages.T(ctx, "shell.path"), p.Crumbs).Render(ctx, templ_7745c5c3_Buffer)
+		if crumbs := p.crumbs(); len(crumbs) > 0 {
+			templ_7745c5c3_Err = ui.Breadcrumb(messages.T(ctx, "shell.path"), crumbs).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -278,6 +278,14 @@ func (p PrintProps) lines() []printLine {
 			for n < len(tiles) && tiles[n].Type == charts.KPI {
 				n++
 			}
+			if n == i+1 && n < len(tiles) && isCanvas(tiles[n]) && tiles[n].Type != charts.Map {
+				// A figure alone stands beside the chart that follows it.
+				line := printLine{kind: lineCharts, tiles: []printPlace{{t, 4}, {tiles[n], 8}}}
+				line.height = printHeight(tiles[n])
+				lines = append(lines, line)
+				i = n + 1
+				continue
+			}
 			lines = append(lines, figureLines(tiles[i:n], landscape)...)
 			i = n
 		case t.Type == charts.Divider || t.Type == charts.Section || t.Type == charts.Text || t.Drawing != nil && t.Drawing.Table != nil || t.Drawing != nil && t.Drawing.Words != nil:
@@ -289,7 +297,7 @@ func (p PrintProps) lines() []printLine {
 			for i < len(tiles) && isCanvas(tiles[i]) && printSpan(tiles[i], landscape) <= left {
 				line.tiles = append(line.tiles, printPlace{tiles[i], printSpan(tiles[i], landscape)})
 				left -= line.tiles[len(line.tiles)-1].span
-				line.height = max(line.height, min(max(40*tiles[i].Layout.H-12, 210), 262))
+				line.height = max(line.height, printHeight(tiles[i]))
 				i++
 			}
 			for n := range line.tiles {
@@ -302,6 +310,9 @@ func (p PrintProps) lines() []printLine {
 	}
 	return lines
 }
+
+// printHeight is how high a chart wants to be on paper, in pixels.
+func printHeight(t *dashboards.Tile) int { return min(max(40*t.Layout.H-12, 210), 262) }
 
 func isCanvas(t *dashboards.Tile) bool {
 	return t.Type != charts.KPI && t.Type != charts.Divider && t.Type != charts.Section && t.Type != charts.Text &&
@@ -316,7 +327,7 @@ func figureLines(tiles []*dashboards.Tile, landscape bool) []printLine {
 	if n := len(tiles); n%4 == 0 {
 		perLine = 4
 	} else if n < perLine {
-		perLine = n
+		perLine = max(n, 2) // one alone leaves half of the line empty rather than fill it
 	}
 	var lines []printLine
 	for chunk := range slices.Chunk(tiles, perLine) {

@@ -211,7 +211,7 @@ func PrintPage(p PrintProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, line := range p.lines() {
+			for _, line := range p.filled(ctx, p.lines()) {
 				var templ_7745c5c3_Var11 = []any{"p-line p-" + line.kind}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var11...)
 				if templ_7745c5c3_Err != nil {

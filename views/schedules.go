@@ -60,6 +60,21 @@ func (p SchedulesProps) isChosen(s reports.Schedule) bool {
 	return p.Chosen != nil && p.Chosen.ID == s.ID
 }
 
+// title is the schedule that is shown beside the list, or the list.
+func (p SchedulesProps) title(ctx context.Context) string {
+	if p.Chosen != nil {
+		return p.Chosen.Name
+	}
+	return messages.T(ctx, "schedules.title")
+}
+
+func (p SchedulesProps) within(ctx context.Context) string {
+	if p.Chosen != nil {
+		return messages.T(ctx, "schedules.title")
+	}
+	return ""
+}
+
 // path is where the page is.
 func (p SchedulesProps) path() string {
 	path := PathSchedules

@@ -55,7 +55,7 @@ func SchedulesPage(s Shell, p SchedulesProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(s, PageProps{Title: messages.T(ctx, "schedules.title"), Active: NavReports, Header: schedulesActions(), Styles: []string{"schedules.css"}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(s, PageProps{Title: p.title(ctx), Within: p.within(ctx), Active: NavReports, Header: schedulesActions(), Styles: []string{"schedules.css"}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

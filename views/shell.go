@@ -119,7 +119,9 @@ const (
 
 // PageProps is what a page tells the shell about itself.
 type PageProps struct {
-	Title  string
+	Title string
+	// Within is what the page is a part of: the browser's tab says it too.
+	Within string
 	Crumbs []Crumb // above the title, from the outside in, without the page itself
 	Active NavID
 	// Rail shows the 56 px icon rail instead of the sidebar (dashboard view).
@@ -192,6 +194,21 @@ func (u ShellUser) name() string {
 	}
 	name, _, _ := strings.Cut(u.Email, "@")
 	return name
+}
+
+// tabTitle is what the browser's tab says besides the brand.
+func (p PageProps) tabTitle() string {
+	if p.Within == "" {
+		return p.Title
+	}
+	return p.Title + " · " + p.Within
+}
+
+func (p PageProps) crumbs() []Crumb {
+	if len(p.Crumbs) == 0 && p.Within != "" {
+		return []Crumb{{Label: p.Within}}
+	}
+	return p.Crumbs
 }
 
 // titleOf is the text of the browser's tab.

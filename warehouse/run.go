@@ -322,6 +322,7 @@ type Explanation struct {
 	Segments int      `json:"segments"` // read
 	Pruned   int      `json:"pruned"`   // left unread by their smallest and largest values
 	Rows     int64    `json:"rows"`     // in the segments read
+	Before   int64    `json:"before"`   // in those read besides for the span compared with; mostly the same ones
 	Sampled  bool     `json:"sampled"`  // would be answered from samples
 	Notes    []string `json:"notes,omitempty"`
 }
@@ -344,12 +345,15 @@ func (e *Engine) Explain(ctx context.Context, q Query) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, queryError(err)
 	}
-	x := Explanation{SQL: withoutSecrets(c.compile(), q.Dataset), Digest: p.digest, Segments: len(c.base.segs), Rows: c.scanned(), Sampled: e.maySample(c)}
+	x := Explanation{SQL: withoutSecrets(c.compile(), q.Dataset), Digest: p.digest, Segments: len(c.base.segs), Rows: c.base.rows(), Sampled: e.maySample(c)}
+	if c.before != nil {
+		x.Before = c.before.rows()
+	}
 	c.describePage()
 	x.Pruned = len(q.Dataset.Segments) - x.Segments
 	if q.Dataset.limited() {
 		// How much there is besides is not for who may not see it.
-		x.Segments, x.Pruned, x.Rows = 0, 0, 0
+		x.Segments, x.Pruned, x.Rows, x.Before = 0, 0, 0, 0
 	}
 	x.Notes = c.notes
 	return x, nil

@@ -37,6 +37,7 @@ type Explained struct {
 	Cached  bool
 	Rows    int   // of the answer
 	Scanned int64 // rows in the segments that were read
+	Before  int64 // rows in the segments read for the span compared with
 	Read    int   // segments read, of All
 	All     int
 	Sampled *Sampled
@@ -50,6 +51,8 @@ type Explained struct {
 	// column is in UTC and its days are those of Zone.
 	Zone     *time.Location
 	From, To time.Time
+	// Previous is the span that values are compared with; nil where they are not.
+	Previous *Days
 	Shifted  bool
 }
 
@@ -57,6 +60,7 @@ type Explained struct {
 type ExplainedValue struct {
 	Name       string
 	Text       string // "" where the widget has more than one
+	Before     string // of the span compared with; "" without one
 	Definition string
 }
 
@@ -95,8 +99,11 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	if err != nil {
 		return nil, err
 	}
-	e.SQL, e.Scanned, e.Read, e.All = withoutFiles(how.SQL, p.name), how.Rows, how.Segments, how.Segments+how.Pruned
+	e.SQL, e.Scanned, e.Before, e.Read, e.All = withoutFiles(how.SQL, p.name), how.Rows, how.Before, how.Segments, how.Segments+how.Pruned
 	e.Query = specText(spec)
+	if spec.Comparison != nil {
+		e.Previous = v.Previous
+	}
 	held, err := s.datasets.HeldRules(ctx, v.actor, p.dataset)
 	if err != nil {
 		return nil, err
@@ -208,7 +215,7 @@ func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, si
 		if e.Mark != "" && m.Show != "" {
 			text = "" // one mark alone has no share and no running total
 		}
-		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
+		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Before: texts[measureName(m)+".previous"], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import "./requests.ts";
 import "./drafts.ts";
 import "./signout.ts";
 import "./popover.ts";
+import "./focus.ts";
 import "./shortcuts.ts";
 
 declare global {
@@ -30,6 +31,7 @@ const lazy: Record<string, () => Promise<unknown>> = {
   "df-map": () => import("./map.ts"),
   "df-colour": () => import("./brand.ts"),
   "df-copy": () => import("./elements/copy.ts"),
+  "df-review": () => import("./elements/review.ts"),
   "df-dropzone": () => import("./uploads.ts"),
 };
 

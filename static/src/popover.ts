@@ -53,7 +53,7 @@ document.addEventListener(
   "close",
   ({ target }) => {
     const focused = document.activeElement;
-    if (target instanceof HTMLDialogElement && focused instanceof HTMLElement && target.contains(focused)) focused.blur();
+    if (target instanceof HTMLDialogElement && !target.open && focused instanceof HTMLElement && target.contains(focused)) focused.blur();
   },
   true,
 );
@@ -62,6 +62,8 @@ document.addEventListener(
 // #modal) becomes modal.
 function openDialogs(): void {
   for (const dialog of document.querySelectorAll<HTMLDialogElement>("dialog[open]:not(:modal)")) {
+    // The answer to a dialog that a page of its own shows takes its place.
+    for (const same of document.querySelectorAll<HTMLDialogElement>(`dialog[id="${dialog.id}"]:modal`)) same.remove();
     dialog.close();
     dialog.showModal();
   }

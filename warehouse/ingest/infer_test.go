@@ -134,6 +134,10 @@ func TestInference(t *testing.T) {
 
 		"true and false":     {"b", []string{"true", "FALSE", "", "True"}, "boolean"},
 		"yes and no":         {"b", []string{"yes", "No"}, "boolean"},
+		"ja and nein":        {"b", []string{"ja", "Nein"}, "boolean"},
+		"oui and non":        {"b", []string{"oui", "non"}, "boolean"},
+		"sí and no":          {"b", []string{"Sí", "no"}, "boolean"},
+		"ja and non":         {"b", []string{"ja", "non"}, "text"},
 		"t and f":            {"b", []string{"t", "f"}, "boolean"},
 		"only f":             {"sex", []string{"F", "F"}, "text"},
 		"f and m":            {"sex", []string{"F", "M"}, "text"},

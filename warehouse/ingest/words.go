@@ -28,7 +28,8 @@ func nullWord(cell []byte) bool {
 	return false
 }
 
-// family is a pair of words for true and false.
+// family is a pair of words for true and false; yesNo has Spanish and Italian,
+// which share their "no" with English.
 type family uint8
 
 const (
@@ -36,6 +37,8 @@ const (
 	trueFalse
 	yesNo
 	onOff
+	ouiNon
+	jaNein
 	tAndF // single letters count only where both occur
 	yAndN
 	families
@@ -54,10 +57,18 @@ func boolWord(cell []byte) (f family, value, ok bool) {
 		return trueFalse, true, true
 	case "false":
 		return trueFalse, false, true
-	case "yes":
+	case "yes", "si", "s\xe3\xad", "s\xe3\xac": // sí and sì, with the bit of small letters in each byte
 		return yesNo, true, true
 	case "no":
 		return yesNo, false, true
+	case "oui":
+		return ouiNon, true, true
+	case "non":
+		return ouiNon, false, true
+	case "ja":
+		return jaNein, true, true
+	case "nein", "nej", "nee": // German; Danish, Norwegian, Swedish; Dutch
+		return jaNein, false, true
 	case "on":
 		return onOff, true, true
 	case "off":

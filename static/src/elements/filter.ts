@@ -70,6 +70,17 @@ class Filter extends HTMLElement {
     if (note) note.hidden = !nothing;
   }
 
+  /** Says in the list why there is none: the sentence of the answer's notice. */
+  #say(list: Element, answer: string): void {
+    const said = new DOMParser().parseFromString(answer, "text/html").querySelector(".toast p");
+    if (!said) return;
+    said.className = "filter-said";
+    said.setAttribute("role", "alert");
+    list.querySelector(".filter-said")?.remove();
+    list.prepend(said);
+    this.#none(false);
+  }
+
   /** Chosen values stay in the list, whatever the search finds. */
   #ask(url: string, term: string, wait = 150): void {
     clearTimeout(this.#timer);
@@ -81,8 +92,11 @@ class Filter extends HTMLElement {
       const target = new URL(url, location.href);
       target.searchParams.set("q", term);
       try {
-        const answer = await fetch(target, { headers: { "HX-Request": "true", ...transport.headers() }, signal: this.#asked.signal });
-        if (!answer.ok) return;
+        const answer = await fetch(target, { headers: { "HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": location.href, ...transport.headers() }, signal: this.#asked.signal });
+        if (!answer.ok) {
+          this.#say(list, await answer.text());
+          return;
+        }
         const chosen = [...list.querySelectorAll<HTMLElement>(".filter-option:has(input:checked)")];
         const kept = new Set(chosen.map((option) => option.querySelector("input")?.value));
         const found = document.createElement("div");
