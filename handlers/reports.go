@@ -53,7 +53,7 @@ func reportID(r *http.Request) (ids.Report, error) {
 
 // form asks in which form to download what the page shows.
 func (h reportPages) form(w http.ResponseWriter, r *http.Request) error {
-	v, err := boards{h.core}.open(r)
+	v, err := boards(h).open(r)
 	if err != nil {
 		return err
 	}

@@ -296,7 +296,7 @@ func (h signInSettings) test(w http.ResponseWriter, r *http.Request) error {
 		}
 		return leave(w, r, address)
 	}
-	if err := (sso{h.core, memberDoor{h.core}}).askSAML(w, r, memberRealm(r), b); err != nil {
+	if err := (sso{h.core, memberDoor(h)}).askSAML(w, r, memberRealm(r), b); err != nil {
 		return h.done(w, r, err, "", "", unchanged)
 	}
 	return nil

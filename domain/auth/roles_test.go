@@ -104,16 +104,16 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 	invitedOwner, invitedAdmin := invited("next@one.example", access.Owner), invited("more@one.example", access.Admin)
 	for name, try := range map[string]func() error{
 		"invites an admin again": func() error { _, err := f.ResendInvite(ctx, me, invitedAdmin); return err },
-		"makes an editor":    func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Editor) },
-		"makes an admin":     func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Admin) },
-		"makes an auditor":   func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, audits) },
-		"takes from admins":  func() error { return f.tenants.SetRole(ctx, me.Actor, admin, access.Viewer) },
-		"becomes an auditor": func() error { return f.tenants.SetRole(ctx, me.Actor, me.Actor.UserID, audits) },
-		"removes an admin":   func() error { return f.tenants.RemoveMember(ctx, me.Actor, admin) },
-		"looks as an admin":  func() error { _, err := f.tenants.ViewAs(ctx, me.Actor, admin); return err },
-		"invites an admin":   func() error { _, err := f.Invite(ctx, me, "x@one.example", access.Admin); return err },
-		"invites an auditor": func() error { _, err := f.Invite(ctx, me, "x@one.example", audits); return err },
-		"resets an admin":    func() error { return f.ResetFactor(ctx, me, admin) },
+		"makes an editor":        func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Editor) },
+		"makes an admin":         func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Admin) },
+		"makes an auditor":       func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, audits) },
+		"takes from admins":      func() error { return f.tenants.SetRole(ctx, me.Actor, admin, access.Viewer) },
+		"becomes an auditor":     func() error { return f.tenants.SetRole(ctx, me.Actor, me.Actor.UserID, audits) },
+		"removes an admin":       func() error { return f.tenants.RemoveMember(ctx, me.Actor, admin) },
+		"looks as an admin":      func() error { _, err := f.tenants.ViewAs(ctx, me.Actor, admin); return err },
+		"invites an admin":       func() error { _, err := f.Invite(ctx, me, "x@one.example", access.Admin); return err },
+		"invites an auditor":     func() error { _, err := f.Invite(ctx, me, "x@one.example", audits); return err },
+		"resets an admin":        func() error { return f.ResetFactor(ctx, me, admin) },
 		"makes a wider role": func() error {
 			_, err := f.tenants.CreateRole(ctx, me.Actor, "Wide", []access.Permission{access.ManageData})
 			return err
@@ -129,9 +129,9 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 		}
 	}
 	for name, try := range map[string]func() error{
-		"makes an owner":   func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Owner) },
+		"makes an owner":         func() error { return f.tenants.SetRole(ctx, me.Actor, viewer, access.Owner) },
 		"invites an owner again": func() error { _, err := f.ResendInvite(ctx, me, invitedOwner); return err },
-		"removes an owner": func() error { return f.tenants.RemoveMember(ctx, me.Actor, owner.Actor.UserID) },
+		"removes an owner":       func() error { return f.tenants.RemoveMember(ctx, me.Actor, owner.Actor.UserID) },
 	} {
 		if err := try(); !errors.Is(err, tenants.ErrOwnerOnly) {
 			t.Errorf("%s: got %v", name, err)
