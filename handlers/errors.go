@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -112,7 +113,7 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, public app
 	header.Del("ETag")
 	header.Set("Cache-Control", "no-store")
 	props := views.ErrorProps{
-		Status: status, Title: messages.T(r.Context(), errorTitle(public.Class)), Text: public.Sentence,
+		Status: status, Title: messages.T(r.Context(), errorTitle(public)), Text: public.Sentence,
 		Code: public.Code, RequestID: scopeOf(r).requestID, SignedIn: scopeOf(r).identity != nil,
 	}
 	var err error
@@ -125,7 +126,7 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, public app
 		header.Set("HX-Retarget", "#toasts")
 		header.Set("HX-Reswap", "beforeend")
 		header.Set("HX-Push-Url", "false")
-		if public.Class == apperr.Unauthenticated && !props.SignedIn {
+		if sessionEnded(public) && !props.SignedIn {
 			// What asks again and again says it once.
 			header.Set("HX-Reswap", "innerMorph")
 			props.SignInHref = pathOn(r)
@@ -149,10 +150,17 @@ func writeErrorPage(w http.ResponseWriter, r *http.Request, status int, props vi
 	return render(w, r, status, views.BareErrorPage(bareShell(w, r), props))
 }
 
-func errorTitle(class apperr.Class) string {
-	switch class {
-	case apperr.Unauthenticated:
+// sessionEnded tells of failures that a sign-in mends. Frames of other sites
+// have none.
+func sessionEnded(public apperr.Public) bool {
+	return public.Code == errSignInNeeded.Code() || public.Code == auth.ErrNoSession.Code()
+}
+
+func errorTitle(public apperr.Public) string {
+	if sessionEnded(public) {
 		return "error.signed_out"
+	}
+	switch public.Class {
 	case apperr.NotFound:
 		return "error.not_found"
 	case apperr.Forbidden:

@@ -19,7 +19,6 @@ var unrecorded = map[string]string{
 	"dashboards.Star":         "a mark in one's own list",
 	"dashboards.Visit":        "that somebody looked; views of raw rows and downloads are noted where they are answered",
 	"dashboards.OpenDesk":     "as Visit",
-	"dashboards.Apply":        "the log of operations keeps every edit of a draft, with before and after; that somebody edits is noted where it is answered",
 	"dashboards.Edit":         "as Apply",
 	"dashboards.Act":          "as Apply",
 	"dashboards.Undo":         "as Apply",

@@ -14,6 +14,15 @@ const takes = "a[href], button, input, select, textarea, summary, [tabindex]:not
 let focused: HTMLElement | undefined;
 let place: Place | undefined;
 
+/** In a frame of another site there may be none. */
+function storage(): Storage | undefined {
+  try {
+    return sessionStorage;
+  } catch {
+    return undefined;
+  }
+}
+
 function placeOf(element: Element): Place {
   const ids: string[] = [];
   for (let each: Element | null = element; each; each = each.parentElement) if (each.id) ids.push(each.id);
@@ -58,15 +67,15 @@ document.addEventListener("htmx:after:swap", () => {
 
 document.addEventListener("submit", (event) => {
   const { submitter } = event as SubmitEvent;
-  if (!event.defaultPrevented && submitter) sessionStorage.setItem(kept, JSON.stringify(placeOf(submitter)));
+  if (!event.defaultPrevented && submitter) storage()?.setItem(kept, JSON.stringify(placeOf(submitter)));
 });
-const left = sessionStorage.getItem(kept);
+const left = storage()?.getItem(kept);
 if (left) {
   const from = JSON.parse(left) as Place;
   const error = document.querySelector("[aria-invalid='true']");
   const there = document.getElementById(from.ids[0] ?? "");
   // While the answer is being made, a page in between has nothing of it yet.
-  if (error || there || from.path !== location.pathname) sessionStorage.removeItem(kept);
+  if (error || there || from.path !== location.pathname) storage()?.removeItem(kept);
   if (error) restore({ path: "", ids: [] });
   else if (there?.matches(takes) || there?.querySelector("[data-focus]")) restore(from);
 }
