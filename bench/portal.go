@@ -40,16 +40,17 @@ func benchPortal(browser playwright.Browser, client *http.Client, site, board st
 		return err
 	}
 	if _, err := tab.Goto(host + link); err != nil {
-		return err
+		return fmt.Errorf("open the invitation: %w", err)
 	}
-	if err := tab.Locator("input[name=password]").Fill("a visitor of the benchmark"); err != nil {
+	if err := tab.Locator("input[name=password]").Fill("opens the sheets of a bench"); err != nil {
 		return err
 	}
 	if err := tab.Locator("form:has(input[name=password]) button[type=submit]").Click(); err != nil {
 		return err
 	}
-	if err := tab.WaitForURL(host + board); err != nil {
-		return err
+	entered := func(address string) bool { return !strings.Contains(address, "/reset") }
+	if err := tab.WaitForURL(entered); err != nil {
+		return fmt.Errorf("enter the portal: %w", err)
 	}
 	state, err := session.StorageState()
 	if err != nil {
@@ -88,7 +89,7 @@ func firstPaint(browser playwright.Browser, state *playwright.StorageState, addr
 		return 0, err
 	}
 	if _, err := tab.Goto(address); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("open %s: %w", address, err)
 	}
 	answer, err := tab.Evaluate(`() => new Promise(told => new PerformanceObserver(list => {
 		for (const entry of list.getEntriesByName("first-contentful-paint")) told(entry.startTime);
