@@ -174,15 +174,13 @@ func (b *binder) show(m *planMeasure, path string) error {
 		m.Type, m.Scale = Float, 0
 		return nil
 	}
-	times, others := 0, 0
+	times := 0
 	for _, d := range b.plan.Dims {
 		if d.Ref.temporal() && !cyclic(d.Grain) {
 			times++
-		} else {
-			others++
 		}
 	}
-	if b.spec.Other && (times == 0 || others == 0) {
+	if b.spec.Other && (times == 0 || times == len(b.plan.Dims)) {
 		return ErrMeasureShow.With("%s: a running total needs every moment, and \"Other\" would fold some of them into one.", path)
 	}
 	for i, d := range b.plan.Dims {

@@ -219,8 +219,12 @@ func (s *scope) summed(sum *summary) *groupedSelect {
 }
 
 // summarized gives the summaries of both spans of the plan, as far as there are
-// rows in them, or nil.
-func (c *compiler) summarized(share int64) map[bool]*summary {
+// rows in them, or nil: also where no segment is large enough for one.
+func (e *Engine) summarized(c *compiler) map[bool]*summary {
+	large := func(s Segment) bool { return s.Rows >= e.kept.minRows }
+	if e.kept.maxBytes <= 0 || !slices.ContainsFunc(c.base.segs, large) && (c.before == nil || !slices.ContainsFunc(c.before.segs, large)) {
+		return nil
+	}
 	scopes := map[bool]*scope{false: c.scope(c.p.Where, nil)}
 	if prev := c.p.Previous; prev != nil {
 		scopes[true] = c.scope(prev.Where, prev)
@@ -230,7 +234,7 @@ func (c *compiler) summarized(share int64) map[bool]*summary {
 		if len(s.source(0).segs) == 0 {
 			continue
 		}
-		if out[before] = s.summary(share); out[before] == nil {
+		if out[before] = s.summary(e.kept.share); out[before] == nil {
 			return nil
 		}
 	}
@@ -239,10 +243,7 @@ func (c *compiler) summarized(share int64) map[bool]*summary {
 
 // fromSummaries answers from summaries, or nil where a large segment has none.
 func (e *Engine) fromSummaries(ctx context.Context, conn *connection, c *compiler) (*Result, error) {
-	if e.kept.maxBytes <= 0 {
-		return nil, nil
-	}
-	sums := c.summarized(e.kept.share)
+	sums := e.summarized(c)
 	var keys []string
 	for before, sum := range sums {
 		src := c.base
@@ -287,10 +288,10 @@ func (e *Engine) fromSummaries(ctx context.Context, conn *connection, c *compile
 // Without one only the next version will be of another answer, so they are made
 // where a second version is asked for.
 func (e *Engine) wantSummaries(c *compiler, took time.Duration) {
-	if took < e.kept.slowGroups || e.kept.maxBytes <= 0 {
+	if took < e.kept.slowGroups {
 		return
 	}
-	for before, sum := range c.summarized(e.kept.share) {
+	for before, sum := range e.summarized(c) {
 		src := c.base
 		if before {
 			src = c.before
