@@ -242,10 +242,11 @@ func (q *Queries) DashboardDelete(ctx context.Context, now *time.Time, tenantID 
 }
 
 const dashboardGet = `-- name: DashboardGet :one
-SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
-       (CASE WHEN $1::boolean OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
+SELECT d.dashboard_id, d.user_id, (CASE WHEN $1::boolean THEN COALESCE(d.draft_name, d.name) ELSE d.name END)::text AS name,
+       d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
+       (CASE WHEN $1 OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
        (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
-       (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
+       (NOT d.unpublished AND d.draft_name IS NULL AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred, d.restricted, d.readers, d.writers
 FROM dashboards d
@@ -516,13 +517,15 @@ func (q *Queries) DashboardListByDataset(ctx context.Context, tenantID uuid.UUID
 }
 
 const dashboardLock = `-- name: DashboardLock :one
-SELECT name, config, rev, unpublished, COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
+SELECT COALESCE(draft_name, name)::text AS name, name AS published_name, config, rev, unpublished,
+       COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
 WHERE tenant_id = $1 AND dashboard_id = $2 AND deleted_at IS NULL
 FOR UPDATE
 `
 
 type DashboardLockRow struct {
 	Name            string
+	PublishedName   string
 	Config          json.RawMessage
 	Rev             int64
 	Unpublished     bool
@@ -537,6 +540,7 @@ func (q *Queries) DashboardLock(ctx context.Context, tenantID uuid.UUID, dashboa
 	var i DashboardLockRow
 	err := row.Scan(
 		&i.Name,
+		&i.PublishedName,
 		&i.Config,
 		&i.Rev,
 		&i.Unpublished,
@@ -766,7 +770,7 @@ func (q *Queries) DashboardPlace(ctx context.Context, tenantID uuid.UUID, dashbo
 
 const dashboardPublish = `-- name: DashboardPublish :exec
 UPDATE dashboards
-SET published_config = config, published_rev = rev, published_at = $1::timestamptz, unpublished = false, search_text = $2
+SET name = COALESCE(draft_name, name), draft_name = NULL, published_config = config, published_rev = rev, published_at = $1::timestamptz, unpublished = false, search_text = $2
 WHERE tenant_id = $3 AND dashboard_id = $4
 `
 
@@ -805,7 +809,8 @@ const dashboardSetContent = `-- name: DashboardSetContent :exec
 UPDATE dashboards
 SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
     published_rev = CASE WHEN unpublished THEN NULL WHEN COALESCE(published_config, config) = $1::jsonb THEN $2::bigint ELSE COALESCE(published_rev, rev) END,
-    name = $3, config = $1, rev = $2, search_text = $4, updated_at = $5
+    name = CASE WHEN unpublished THEN $3 ELSE name END, draft_name = CASE WHEN unpublished THEN NULL ELSE NULLIF($3::text, name) END,
+    config = $1, rev = $2, search_text = $4, updated_at = $5
 WHERE tenant_id = $6 AND dashboard_id = $7
 `
 
@@ -872,6 +877,17 @@ func (q *Queries) DashboardSetTags(ctx context.Context, arg DashboardSetTagsPara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const dashboardShowName = `-- name: DashboardShowName :exec
+UPDATE dashboards SET name = COALESCE(draft_name, name), draft_name = NULL, search_text = $1
+WHERE tenant_id = $2 AND dashboard_id = $3
+`
+
+// DashboardShowName makes the draft's name the one that viewers see.
+func (q *Queries) DashboardShowName(ctx context.Context, searchText string, tenantID uuid.UUID, dashboardID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, dashboardShowName, searchText, tenantID, dashboardID)
+	return err
 }
 
 const dashboardSourcesDelete = `-- name: DashboardSourcesDelete :exec
@@ -1036,20 +1052,21 @@ func (q *Queries) DashboardVersionCount(ctx context.Context, tenantID uuid.UUID,
 }
 
 const dashboardVersionGet = `-- name: DashboardVersionGet :one
-SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
+SELECT v.number, v.rev, v.name, v.published, v.config, COALESCE(v.dashboard_name, '')::text AS dashboard_name, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
 FROM dashboard_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
 WHERE v.tenant_id = $1 AND v.dashboard_id = $2 AND v.number = $3
 `
 
 type DashboardVersionGetRow struct {
-	Number    int32
-	Rev       int64
-	Name      string
-	Published bool
-	Config    json.RawMessage
-	CreatedAt time.Time
-	UserName  string
+	Number        int32
+	Rev           int64
+	Name          string
+	Published     bool
+	Config        json.RawMessage
+	DashboardName string
+	CreatedAt     time.Time
+	UserName      string
 }
 
 // DashboardVersionGet reads one.
@@ -1062,6 +1079,7 @@ func (q *Queries) DashboardVersionGet(ctx context.Context, tenantID uuid.UUID, d
 		&i.Name,
 		&i.Published,
 		&i.Config,
+		&i.DashboardName,
 		&i.CreatedAt,
 		&i.UserName,
 	)
@@ -1069,10 +1087,10 @@ func (q *Queries) DashboardVersionGet(ctx context.Context, tenantID uuid.UUID, d
 }
 
 const dashboardVersionInsert = `-- name: DashboardVersionInsert :one
-INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, user_id, created_at)
+INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, dashboard_name, user_id, created_at)
 SELECT d.tenant_id, d.dashboard_id,
        (SELECT COALESCE(max(v.number), 0) + 1 FROM dashboard_versions v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id),
-       d.rev, $1, $2, d.config, $3, $4
+       d.rev, $1, $2, d.config, COALESCE(d.draft_name, d.name), $3, $4
 FROM dashboards d WHERE d.tenant_id = $5 AND d.dashboard_id = $6
 RETURNING number
 `
@@ -1102,7 +1120,7 @@ func (q *Queries) DashboardVersionInsert(ctx context.Context, arg DashboardVersi
 }
 
 const dashboardVersionList = `-- name: DashboardVersionList :many
-SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
+SELECT v.number, v.rev, v.name, v.published, v.config, COALESCE(v.dashboard_name, '')::text AS dashboard_name, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
        (count(*) OVER ())::bigint AS total
 FROM dashboard_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
@@ -1111,14 +1129,15 @@ ORDER BY v.number DESC LIMIT $3
 `
 
 type DashboardVersionListRow struct {
-	Number    int32
-	Rev       int64
-	Name      string
-	Published bool
-	Config    json.RawMessage
-	CreatedAt time.Time
-	UserName  string
-	Total     int64
+	Number        int32
+	Rev           int64
+	Name          string
+	Published     bool
+	Config        json.RawMessage
+	DashboardName string
+	CreatedAt     time.Time
+	UserName      string
+	Total         int64
 }
 
 // DashboardVersionList lists versions, newest first.
@@ -1137,6 +1156,7 @@ func (q *Queries) DashboardVersionList(ctx context.Context, tenantID uuid.UUID, 
 			&i.Name,
 			&i.Published,
 			&i.Config,
+			&i.DashboardName,
 			&i.CreatedAt,
 			&i.UserName,
 			&i.Total,

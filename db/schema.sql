@@ -976,6 +976,7 @@ CREATE TABLE public.dashboard_versions (
     config jsonb NOT NULL,
     user_id uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    dashboard_name text,
     CONSTRAINT dashboard_versions_name_check CHECK ((length(name) <= 120))
 );
 
@@ -1011,6 +1012,8 @@ CREATE TABLE public.dashboards (
     restricted boolean DEFAULT false NOT NULL,
     readers uuid[],
     writers uuid[],
+    draft_name text,
+    CONSTRAINT dashboards_draft_name_check CHECK (((length(draft_name) >= 1) AND (length(draft_name) <= 120))),
     CONSTRAINT dashboards_name_check CHECK (((length(name) >= 1) AND (length(name) <= 120)))
 );
 

@@ -9,10 +9,11 @@ VALUES (@tenant_id, @dashboard_id, sqlc.narg(user_id), @name, @config::jsonb, 1,
 
 -- DashboardGet reads one that is not deleted, as a draft or as it was published.
 -- name: DashboardGet :one
-SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
-       (CASE WHEN @draft::boolean OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
+SELECT d.dashboard_id, d.user_id, (CASE WHEN @draft::boolean THEN COALESCE(d.draft_name, d.name) ELSE d.name END)::text AS name,
+       d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished, d.published_at,
+       (CASE WHEN @draft OR d.unpublished THEN d.config ELSE COALESCE(d.published_config, d.config) END)::jsonb AS config,
        (CASE WHEN d.unpublished THEN 0 ELSE COALESCE(d.published_rev, d.rev) END)::bigint AS published_rev,
-       (NOT d.unpublished AND COALESCE(d.published_config = d.config, true))::boolean AS same,
+       (NOT d.unpublished AND d.draft_name IS NULL AND COALESCE(d.published_config = d.config, true))::boolean AS same,
        COALESCE(f.name, '')::text AS folder_name,
        (v.starred_at IS NOT NULL)::boolean AS starred, d.restricted, d.readers, d.writers
 FROM dashboards d
@@ -23,7 +24,8 @@ WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @dashboard_id AND d.deleted_
 -- DashboardLock reads what a change needs and holds the row until the end of
 -- the transaction.
 -- name: DashboardLock :one
-SELECT name, config, rev, unpublished, COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
+SELECT COALESCE(draft_name, name)::text AS name, name AS published_name, config, rev, unpublished,
+       COALESCE(published_config, config)::jsonb AS published_config, tags FROM dashboards
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS NULL
 FOR UPDATE;
 
@@ -33,13 +35,19 @@ FOR UPDATE;
 UPDATE dashboards
 SET published_config = CASE WHEN unpublished THEN NULL ELSE COALESCE(published_config, config) END,
     published_rev = CASE WHEN unpublished THEN NULL WHEN COALESCE(published_config, config) = @config::jsonb THEN @rev::bigint ELSE COALESCE(published_rev, rev) END,
-    name = @name, config = @config, rev = @rev, search_text = @search_text, updated_at = @now
+    name = CASE WHEN unpublished THEN @name ELSE name END, draft_name = CASE WHEN unpublished THEN NULL ELSE NULLIF(@name::text, name) END,
+    config = @config, rev = @rev, search_text = @search_text, updated_at = @now
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
+
+-- DashboardShowName makes the draft's name the one that viewers see.
+-- name: DashboardShowName :exec
+UPDATE dashboards SET name = COALESCE(draft_name, name), draft_name = NULL, search_text = @search_text
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
 
 -- DashboardPublish makes the draft what viewers see.
 -- name: DashboardPublish :exec
 UPDATE dashboards
-SET published_config = config, published_rev = rev, published_at = @now::timestamptz, unpublished = false, search_text = @search_text
+SET name = COALESCE(draft_name, name), draft_name = NULL, published_config = config, published_rev = rev, published_at = @now::timestamptz, unpublished = false, search_text = @search_text
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id;
 
 -- DashboardSetFolder moves a dashboard; without a folder it lies at the top.
@@ -186,16 +194,16 @@ ORDER BY rev LIMIT 1;
 
 -- DashboardVersionInsert keeps the draft as a version and answers its number.
 -- name: DashboardVersionInsert :one
-INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, user_id, created_at)
+INSERT INTO dashboard_versions (tenant_id, dashboard_id, number, rev, name, published, config, dashboard_name, user_id, created_at)
 SELECT d.tenant_id, d.dashboard_id,
        (SELECT COALESCE(max(v.number), 0) + 1 FROM dashboard_versions v WHERE v.tenant_id = d.tenant_id AND v.dashboard_id = d.dashboard_id),
-       d.rev, @name, @published, d.config, sqlc.narg(user_id), @now
+       d.rev, @name, @published, d.config, COALESCE(d.draft_name, d.name), sqlc.narg(user_id), @now
 FROM dashboards d WHERE d.tenant_id = @tenant_id AND d.dashboard_id = @dashboard_id
 RETURNING number;
 
 -- DashboardVersionList lists versions, newest first.
 -- name: DashboardVersionList :many
-SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
+SELECT v.number, v.rev, v.name, v.published, v.config, COALESCE(v.dashboard_name, '')::text AS dashboard_name, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name,
        (count(*) OVER ())::bigint AS total
 FROM dashboard_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
@@ -204,7 +212,7 @@ ORDER BY v.number DESC LIMIT @row_limit;
 
 -- DashboardVersionGet reads one.
 -- name: DashboardVersionGet :one
-SELECT v.number, v.rev, v.name, v.published, v.config, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
+SELECT v.number, v.rev, v.name, v.published, v.config, COALESCE(v.dashboard_name, '')::text AS dashboard_name, v.created_at, COALESCE(NULLIF(u.name, ''), u.email, '')::text AS user_name
 FROM dashboard_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
 WHERE v.tenant_id = @tenant_id AND v.dashboard_id = @dashboard_id AND v.number = @number;

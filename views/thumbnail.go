@@ -14,7 +14,8 @@ import (
 // stands where, not what it says. Colours are CSS variables, so it follows
 // theme and brand.
 func Thumbnail(c dashboards.Config) templ.Component {
-	return templ.Raw(thumbnail(c, min(gridRows(c), thumbRows), thumbH))
+	front := c.Front()
+	return templ.Raw(thumbnail(front, min(gridRows(front), thumbRows), thumbH))
 }
 
 const thumbW, thumbH = 374.0, 199.0
@@ -22,19 +23,18 @@ const thumbW, thumbH = 374.0, 199.0
 // thumbRows is what a picture shows of a long dashboard: one and a half screens.
 const thumbRows = 22
 
-// gridRows is how many rows of the grid the front of a dashboard takes up.
+// gridRows is how many rows of the grid the widgets take up.
 func gridRows(c dashboards.Config) int {
 	rows := 1
-	for _, w := range c.Front().Widgets {
+	for _, w := range c.Widgets {
 		rows = max(rows, w.Layout.Y+w.Layout.H)
 	}
 	return rows
 }
 
-// thumbnail draws the first rows of a dashboard into a picture of that height;
+// thumbnail draws the first rows of the widgets into a picture of that height;
 // what lies below is left out, as by a window.
 func thumbnail(c dashboards.Config, rows int, height float64) string {
-	c = c.Front()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="thumb" viewBox="0 0 %g %g" aria-hidden="true" focusable="false">`, thumbW, height)
 	unit, row := thumbW/dashboards.GridColumns, height/float64(rows)

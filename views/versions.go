@@ -91,11 +91,19 @@ func changeText(ctx context.Context, w dashboards.WidgetChange) string {
 	return messages.T(ctx, "history.changed", "Title", w.Title, "Parts", list)
 }
 
-// versionPicture is the layout of one side of a comparison, with the widgets
-// that differ outlined: what the other side has not in the colour of removal on
+// versionTab is what a tab is called; empty where there are none.
+func versionTab(c *dashboards.Comparison, tab string) string {
+	if t, has := c.To.Config.Tabs[tab]; has {
+		return t.Title
+	}
+	return c.From.Config.Tabs[tab].Title
+}
+
+// versionPicture is the layout of one tab on one side of a comparison, with the
+// widgets that differ outlined: what the other side has not in the colour of removal on
 // the left and of addition on the right.
 // Both sides are whole and of one scale.
-func versionPicture(ctx context.Context, c *dashboards.Comparison, after bool) templ.Component {
+func versionPicture(ctx context.Context, c *dashboards.Comparison, tab string, after bool) templ.Component {
 	v, changes := c.From, c.Widgets
 	if after {
 		v = c.To
@@ -115,16 +123,20 @@ func versionPicture(ctx context.Context, c *dashboards.Comparison, after bool) t
 			marks[w.ID] = "var(--df-link)"
 		}
 	}
-	rows := max(gridRows(c.From.Config), gridRows(c.To.Config))
+	from, to := c.From.Config.On(tab), c.To.Config.On(tab)
+	here := from
+	if after {
+		here = to
+	}
+	rows := max(gridRows(from), gridRows(to))
 	height := max(float64(rows)*thumbH/thumbRows, thumbH/2)
-	picture := thumbnail(v.Config, rows, height)
+	picture := thumbnail(here, rows, height)
 	var b strings.Builder
 	label := messages.T(ctx, "history.picture", "Name", versionName(ctx, v))
 	b.WriteString(strings.Replace(strings.TrimSuffix(picture, `</svg>`), `aria-hidden="true"`, `role="img" aria-label="`+templ.EscapeString(label)+`"`, 1))
-	front := v.Config.Front()
 	unit, row := thumbW/dashboards.GridColumns, height/float64(rows)
 	for id, colour := range marks {
-		w, has := front.Widgets[id]
+		w, has := here.Widgets[id]
 		if !has {
 			continue
 		}

@@ -116,21 +116,21 @@ func (s *Service) store(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 	if err != nil {
 		return err
 	}
-	shown := &d.published
+	shown, called := &d.published, d.row.PublishedName
 	if d.row.Unpublished {
-		shown = &after
+		shown, called = &after, name
 	}
 	if err := deriveSources(ctx, tx, d.id, &d.before, &after, shown); err != nil {
 		return err
 	}
 	d.rev += int64(len(ops))
 	err = tx.DashboardSetContent(ctx, db.DashboardSetContentParams{TenantID: tx.TenantID, DashboardID: d.id.UUID(), Name: name,
-		Config: after.JSON(), Rev: d.rev, SearchText: searchText(name, d.row.Tags, shown), Now: now})
+		Config: after.JSON(), Rev: d.rev, SearchText: searchText(called, d.row.Tags, shown), Now: now})
 	if err != nil {
 		return fmt.Errorf("store dashboard %s: %w", d.id, err)
 	}
 	kind := events.DashboardEdited
-	if d.row.Unpublished || name != d.name {
+	if d.row.Unpublished {
 		kind = events.DashboardChanged
 	}
 	return changed(ctx, tx, kind, d.id, d.rev)

@@ -305,6 +305,51 @@ func TestViewersSeeWhatWasPublished(t *testing.T) {
 	}
 }
 
+// A new name waits in the draft like everything else; only a renamed dashboard
+// outside of the editor is called so at once.
+func TestANewNameIsPartOfTheDraft(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	viewer := d.colleague(t, d.ann.TenantID, access.Viewer)
+	names := func(want, draft string) {
+		t.Helper()
+		seen, err := d.Get(t.Context(), viewer, d.id)
+		must(t, err)
+		list, err := d.List(t.Context(), d.ann, dashboards.ListQuery{Search: want})
+		must(t, err)
+		if got := d.draft(t); seen.Name != want || len(list.Entries) != 1 || list.Entries[0].Name != want || got.Name != draft || got.Pending != (want != draft) {
+			t.Errorf("viewers see %q and lists %+v, want %q; the draft is %q (pending %v), want %q", seen.Name, list.Entries, want, got.Name, got.Pending, draft)
+		}
+	}
+	names("Desk", "Desk")
+	first, err := d.NameVersion(t.Context(), d.ann, d.id, "Before")
+	must(t, err)
+	rev := d.edit(t, d.ann, 1, change("/name", "Trading floor")).Rev
+	names("Desk", "Trading floor")
+	c, err := d.CompareVersions(t.Context(), d.ann, d.id, first, 0)
+	must(t, err)
+	if !c.Renamed || c.From.Dashboard != "Desk" || c.To.Dashboard != "Trading floor" {
+		t.Errorf("the comparison says %+v", c)
+	}
+	if _, err := d.Undo(t.Context(), d.ann, d.id, rev, uuid.Nil, false); err != nil {
+		t.Fatal(err)
+	}
+	names("Desk", "Desk")
+	d.edit(t, d.ann, 0, change("/name", "Trading floor"))
+	_, err = d.Publish(t.Context(), d.ann, d.id, 0, "")
+	must(t, err)
+	names("Trading floor", "Trading floor")
+	_, err = d.RestoreVersion(t.Context(), d.ann, d.id, 0, first)
+	must(t, err)
+	names("Trading floor", "Desk")
+	_, err = d.Rename(t.Context(), d.ann, d.id, "Desk")
+	must(t, err)
+	names("Desk", "Desk")
+	_, err = d.Rename(t.Context(), d.ann, d.id, "Floor")
+	must(t, err)
+	names("Floor", "Floor")
+}
+
 func TestVersionsAreComparedAndRestored(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -20,6 +20,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -373,7 +374,9 @@ func (s *Service) ListOperations(ctx context.Context, actor access.Actor, id ids
 	return list, err
 }
 
-// Rename changes the name; it is an operation like any other.
+// Rename changes the name at once, for viewers too. It is an operation like any
+// other: in an editor it can be undone, and the undone name waits to be published
+// like everything in a draft.
 //
 // Errors: dashboards.not_found, dashboards.name_invalid.
 func (s *Service) Rename(ctx context.Context, actor access.Actor, id ids.Dashboard, name string) (Dashboard, error) {
@@ -390,18 +393,25 @@ func (s *Service) Rename(ctx context.Context, actor access.Actor, id ids.Dashboa
 		if err != nil {
 			return err
 		}
-		if at.name == name {
-			d, err = get(ctx, tx, actor, id)
+		was := at.row.PublishedName
+		if at.name != name {
+			op := Operation{ID: uuid.Must(uuid.NewV7()), Path: "/name", After: jsonText(name)}
+			if err := s.merge(ctx, tx, actor, at, Edit{Rev: at.rev, Operations: []Operation{op}}, uuid.Nil, &Edited{}); err != nil {
+				return err
+			}
+		}
+		if was != name {
+			if err := tx.DashboardShowName(ctx, searchText(name, at.row.Tags, &at.published), tx.TenantID, id.UUID()); err != nil {
+				return fmt.Errorf("rename dashboard %s: %w", id, err)
+			}
+			if err := changed(ctx, tx, events.DashboardChanged, id, at.rev); err != nil {
+				return err
+			}
+		}
+		if d, err = getDraft(ctx, tx, actor, id); err != nil || was == name {
 			return err
 		}
-		op := Operation{ID: uuid.Must(uuid.NewV7()), Path: "/name", After: jsonText(name)}
-		if err := s.merge(ctx, tx, actor, at, Edit{Rev: at.rev, Operations: []Operation{op}}, uuid.Nil, &Edited{}); err != nil {
-			return err
-		}
-		if d, err = getDraft(ctx, tx, actor, id); err != nil {
-			return err
-		}
-		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"was": at.name, "name": name})
+		return record(ctx, tx, actor, "dashboard.rename", id.String(), map[string]any{"was": was, "name": name})
 	})
 	return d, err
 }

@@ -86,13 +86,16 @@ func (c *Config) places(tab string) map[string]Layout {
 
 // Front is the config with the widgets of its first tab only: what a picture of
 // the dashboard shows.
-func (c *Config) Front() Config {
-	front := *c
-	front.Widgets = map[string]Widget{}
-	for id := range c.places(c.tabsOrNone()[0]) {
-		front.Widgets[id] = c.Widgets[id]
+func (c *Config) Front() Config { return c.On(c.tabsOrNone()[0]) }
+
+// On is the config with the widgets of one tab only.
+func (c *Config) On(tab string) Config {
+	one := *c
+	one.Widgets = map[string]Widget{}
+	for id := range c.places(tab) {
+		one.Widgets[id] = c.Widgets[id]
 	}
-	return front
+	return one
 }
 
 // tabFor is the tab that an act is about.

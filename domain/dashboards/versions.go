@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,6 +35,9 @@ type Version struct {
 	Name      string
 	Published bool
 	Config    Config
+	// Dashboard is what the dashboard was called; empty in versions from before
+	// that was kept.
+	Dashboard string
 	By        string // name; empty for a program, or for somebody who is gone
 	At        time.Time
 }
@@ -140,7 +144,7 @@ func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.D
 		}
 		for _, row := range rows {
 			v, err := versionOf(db.DashboardVersionGetRow{Number: row.Number, Rev: row.Rev, Name: row.Name, Published: row.Published,
-				Config: row.Config, CreatedAt: row.CreatedAt, UserName: row.UserName})
+				Config: row.Config, DashboardName: row.DashboardName, CreatedAt: row.CreatedAt, UserName: row.UserName})
 			if err != nil {
 				return err
 			}
@@ -157,7 +161,7 @@ func versionOf(row db.DashboardVersionGetRow) (Version, error) {
 		return Version{}, fmt.Errorf("read version %d: %w", row.Number, err)
 	}
 	return Version{Number: int(row.Number), Rev: row.Rev, Name: row.Name, Published: row.Published, Config: config,
-		By: row.UserName, At: row.CreatedAt}, nil
+		Dashboard: row.DashboardName, By: row.UserName, At: row.CreatedAt}, nil
 }
 
 func getVersion(ctx context.Context, tx *db.Tx, id ids.Dashboard, number int) (Version, error) {
@@ -179,6 +183,7 @@ type Comparison struct {
 	Widgets  []WidgetChange
 	Filters  []string // labels
 	Settings bool
+	Renamed  bool
 }
 
 // WidgetChange is how a widget differs between two versions.
@@ -208,7 +213,7 @@ func (s *Service) CompareVersions(ctx context.Context, actor access.Actor, id id
 		}
 		for number, version := range map[int]*Version{from: &c.From, to: &c.To} {
 			if number == 0 {
-				*version = Version{Rev: draft.Rev, Config: draft.Config, At: draft.UpdatedAt}
+				*version = Version{Rev: draft.Rev, Config: draft.Config, Dashboard: draft.Name, At: draft.UpdatedAt}
 			} else if *version, err = getVersion(ctx, tx, id, number); err != nil {
 				return err
 			}
@@ -219,6 +224,32 @@ func (s *Service) CompareVersions(ctx context.Context, actor access.Actor, id id
 		c.compare()
 	}
 	return c, err
+}
+
+// Tabs are the tabs on which something differs, in the order of the later
+// version, then those that only the earlier one has: the ids. Where nothing
+// differs it is the first one.
+func (c *Comparison) Tabs() []string {
+	differ := map[string]bool{}
+	for _, w := range c.Widgets {
+		if w.Before != nil {
+			differ[c.From.Config.TabOf(w.ID)] = true
+		}
+		if w.After != nil {
+			differ[c.To.Config.TabOf(w.ID)] = true
+		}
+	}
+	if len(differ) == 0 {
+		return c.To.Config.tabsOrNone()[:1]
+	}
+	var tabs []string
+	for _, tab := range append(c.To.Config.tabsOrNone(), c.From.Config.tabsOrNone()...) {
+		if differ[tab] {
+			tabs = append(tabs, tab)
+			delete(differ, tab)
+		}
+	}
+	return tabs
 }
 
 func (c *Comparison) compare() {
@@ -266,6 +297,7 @@ func (c *Comparison) compare() {
 			c.Filters = append(c.Filters, b.Filters[id].Label)
 		}
 	}
+	c.Renamed = c.From.Dashboard != c.To.Dashboard && c.From.Dashboard != "" && c.To.Dashboard != ""
 	c.Settings = digest(a.Settings, a.Dataset, a.Tabs) != digest(b.Settings, b.Dataset, b.Tabs)
 }
 
@@ -288,7 +320,7 @@ func (s *Service) RestoreVersion(ctx context.Context, actor access.Actor, id ids
 		if err != nil {
 			return err
 		}
-		ops, err := difference(d.doc, d.name, &version.Config)
+		ops, err := difference(d.doc, cmp.Or(version.Dashboard, d.name), &version.Config)
 		if err != nil || len(ops) == 0 {
 			return err
 		}

@@ -322,7 +322,7 @@ func setTags(ctx context.Context, tx *db.Tx, id uuid.UUID, tags []string) (int64
 		return 0, err
 	}
 	return tx.DashboardSetTags(ctx, db.DashboardSetTagsParams{TenantID: tx.TenantID, DashboardID: id, Tags: tags,
-		SearchText: searchText(row.Name, tags, &shown)})
+		SearchText: searchText(row.PublishedName, tags, &shown)})
 }
 
 // there stands for an object that is there, where nothing more has to be known.
