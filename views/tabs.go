@@ -35,9 +35,6 @@ func tileClass(t *dashboards.Tile) string {
 	case charts.Section:
 		class = "w w-bare w-section"
 	}
-	if t.Places.Tablet != nil {
-		class += " w-tablet"
-	}
 	if p := t.Places.Phone; p != nil {
 		class += " w-phone"
 		if p.Hidden {

@@ -308,11 +308,14 @@ func (s *scope) merged(first string, conditions []string) *groupedSelect {
 	return g
 }
 
-// mergeSQL makes the atom of a whole from those of its parts.
+// mergeSQL makes the atom of a whole from those of its parts, of which there may
+// be none.
 func mergeSQL(a *atom, x string) string {
 	switch a.Fn {
 	case "min", "max":
 		return a.Fn + "(" + x + ")"
+	case "rows", "count":
+		return "coalesce(sum(" + x + "), 0)"
 	}
 	return "sum(" + x + ")"
 }

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -107,6 +108,38 @@ func TestSummariesAnswerOtherSpans(t *testing.T) {
 	ds.Version++
 	if got, want := run(t, e, ds, text), run(t, full, ds, text); got != want {
 		t.Errorf("without the files\ngot  %s\nwant %s", got, want)
+	}
+}
+
+// TestNothingFromSummaries asks for days without a row: a count of nothing is 0
+// from wherever the answer comes.
+func TestNothingFromSummaries(t *testing.T) {
+	f := newFixture(t)
+	ds := summaryDataset(f)
+	full := f.engine(func(c *Config) { c.KeptBytes = -1 })
+	e, made := summaryEngine(t, f)
+	spec := func(from, to time.Time) string {
+		return fmt.Sprintf(`{"dataset":"events","measures":[{"fn":"count","as":"rows"},{"fn":"count","column":"n","as":"c"},{"fn":"sum","column":"n","as":"s"},{"fn":"max","column":"n","as":"m"}],"filters":[{"column":"at","op":"between","from":%q,"to":%q},{"column":"n","op":"=","values":[7]},{"column":"kind","op":"=","values":["k3"]}]}`,
+			from.Format(time.DateOnly), to.Format(time.DateOnly))
+	}
+	day := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
+	run(t, e, ds, spec(day, day.AddDate(0, 0, 80)))
+	run(t, e, ds, spec(day, day.AddDate(0, 0, 90)))
+	made()
+	before, nothing := counterOf(e, "summary"), 0
+	for range 60 {
+		text := spec(day, day)
+		got, want := run(t, e, ds, text), run(t, full, ds, text)
+		if got != want {
+			t.Errorf("on %s\ngot  %s\nwant %s", day.Format(time.DateOnly), got, want)
+		}
+		if strings.Contains(want, "[[0,0,null,null]]") {
+			nothing++
+		}
+		day = day.AddDate(0, 0, 1)
+	}
+	if nothing < 10 || counterOf(e, "summary") != before+60 {
+		t.Errorf("%d days without rows, %v answers from summaries", nothing, counterOf(e, "summary")-before)
 	}
 }
 

@@ -280,13 +280,14 @@ func extrasFilled(rows []record, fields int) bool {
 }
 
 // looksLikeHeader decides whether the first record names the columns. What
-// stands above numbers, dates, true and false tells most: a word is a name there,
-// and so is a year above what are no years; a value of their kind is one more of
-// them. Where nothing is typed, names are mostly there and no column below
-// repeats its own.
+// stands above numbers, dates, true and false tells most: a word is a name
+// there, and so is a date, a month or a range above plain numbers; a value of
+// their kind is one more of them. A year above numbers that are no years could
+// be either: it is a name where nothing speaks for a value. Where nothing is
+// typed, names are mostly there and no column below repeats its own.
 func looksLikeHeader(first []string, below []record) bool {
 	rows := below[:min(len(below), 200)]
-	names, values, words, empty := 0, 0, 0, 0
+	names, years, values, words, empty := 0, 0, 0, 0, 0
 	typedBelow := false
 	for c, cell := range first[:min(len(first), 200)] {
 		cell = strings.TrimSpace(cell)
@@ -298,17 +299,22 @@ func looksLikeHeader(first []string, below []record) bool {
 			words++
 		}
 		kinds := kindsOf(rows, c)
-		if kinds.filled > 0 && kinds.typed*2 <= kinds.filled {
-			continue
+		if len(rows) > 0 && kinds.typed*2 <= kinds.filled {
+			continue // of text, or of nothing
 		}
 		typedBelow = typedBelow || kinds.filled > 0
 		switch {
 		case cell == "" || missing[strings.ToLower(cell)]:
-		case !typed, isYear(cell) && kinds.filled > 0 && kinds.years*2 <= kinds.filled:
+		case !typed, kinds.filled > 0 && kinds.compound == 0 && isCompound(cell):
 			names++
+		case kinds.filled > 0 && isYear(cell) && kinds.years*2 <= kinds.filled:
+			years++
 		default:
 			values++
 		}
+	}
+	if values == 0 {
+		names += years
 	}
 	switch {
 	case empty == len(first):
@@ -329,15 +335,15 @@ func looksLikeHeader(first []string, below []record) bool {
 			}
 		}
 	}
-	return words > 0 && (len(first) == 1 || !allSame(first))
+	return words > 0
 }
 
 // missing are words for no value, which stand in columns of numbers too.
 var missing = map[string]bool{"-": true, "na": true, "n/a": true, "#n/a": true, "none": true, "null": true, "nil": true, "nan": true, "?": true, `\n`: true}
 
 // columnKinds are the values of a column: filled ones, of them numbers, dates
-// and the like, of these years.
-type columnKinds struct{ filled, typed, years int }
+// and the like; of these years, and what is not one plain number.
+type columnKinds struct{ filled, typed, years, compound int }
 
 func kindsOf(rows []record, column int) (k columnKinds) {
 	for _, r := range rows {
@@ -351,6 +357,9 @@ func kindsOf(rows []record, column int) (k columnKinds) {
 		k.filled++
 		if looksTyped(cell) {
 			k.typed++
+			if isCompound(cell) {
+				k.compound++
+			}
 		}
 		if isYear(cell) {
 			k.years++
@@ -359,13 +368,14 @@ func kindsOf(rows []record, column int) (k columnKinds) {
 	return k
 }
 
-func allSame(cells []string) bool {
-	for _, c := range cells {
-		if !strings.EqualFold(strings.TrimSpace(c), strings.TrimSpace(cells[0])) {
-			return false
-		}
+// isCompound tells whether a typed cell is a date, a month, a time or a range,
+// and not one number.
+func isCompound(cell string) bool {
+	if i := strings.IndexAny(cell, "-/:+−"); i > 0 && !strings.ContainsAny(cell[i-1:i], "eE(") {
+		return true
 	}
-	return true
+	parts := strings.Split(cell, ".") // 01.02.2024, and not 1.234.567
+	return len(parts) == 3 && len(parts[0]) <= 2 && len(parts[1]) <= 2
 }
 
 func isYear(cell string) bool {

@@ -12,3 +12,6 @@ func (v *View) BreakJoined() (asked int) {
 	}
 	return asked
 }
+
+// TabletPlaces are the places of all widgets on a tablet.
+func (c *Config) TabletPlaces() map[string]Layout { return c.tabletPlaces(c.places("")) }

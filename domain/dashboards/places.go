@@ -8,8 +8,8 @@ import (
 	"github.com/dataflowhq/dataflow/domain/charts"
 )
 
-// Places are where a widget stands on narrower screens; nil where it finds its
-// place by itself. static/src/editor/layout.ts computes the same.
+// Places are where a widget stands on narrower screens; on a phone nil where it
+// finds its place by itself. static/src/editor/layout.ts computes the same.
 type Places struct {
 	Tablet *Layout
 	Phone  *PhonePlace
@@ -64,47 +64,60 @@ func settle(places map[string]Layout) map[string]Layout {
 	return placed
 }
 
-// tabletPlaces are places on the 6 columns of a tablet; nil where nobody put
-// any widget there: then all follow one another, twice as wide.
+// tabletPlaces are places on the 6 columns of a tablet: where somebody put a
+// widget, and below that the others in reading order. Small figures share a row
+// by twos and threes, what takes up to a third of a desktop's width stands two
+// to a row with something as tall, the rest takes all of it; so no row has a
+// hole.
 func (c *Config) tabletPlaces(desktop map[string]Layout) map[string]Layout {
 	own := map[string]Layout{}
-	for id := range desktop {
+	var rest []string
+	for _, id := range readingOrder(desktop) {
 		if place := c.Widgets[id].Layouts.Tablet; place != nil {
 			own[id] = *place
+		} else {
+			rest = append(rest, id)
 		}
 	}
-	if len(own) == 0 {
-		return nil
-	}
 	placed := settle(own)
-	var x, y int
+	y := 0
 	for _, place := range placed {
 		y = max(y, place.Y+place.H)
 	}
-	free := func(place Layout) bool {
-		for _, other := range placed {
-			if other.overlaps(place) {
-				return false
-			}
+	for len(rest) > 0 {
+		row := rest[:tabletRow(rest, desktop)]
+		rest = rest[len(row):]
+		w, h := TabletColumns/len(row), 0
+		for _, id := range row {
+			h = max(h, desktop[id].H)
 		}
-		return true
-	}
-	for _, id := range readingOrder(desktop) {
-		if _, has := placed[id]; has {
-			continue
+		for i, id := range row {
+			placed[id] = Layout{X: i * w, Y: y, W: w, H: h}
 		}
-		place := Layout{X: x, Y: y, W: min(2*desktop[id].W, TabletColumns), H: desktop[id].H}
-		for place.X+place.W > TabletColumns || !free(place) {
-			if place.X+place.W >= TabletColumns {
-				place.X, place.Y = 0, place.Y+1
-			} else {
-				place.X++
-			}
-		}
-		placed[id] = place
-		x, y = place.X+place.W, place.Y
+		y += h
 	}
 	return placed
+}
+
+// tabletRow is how many of the widgets share the first row of a tablet.
+func tabletRow(order []string, desktop map[string]Layout) int {
+	figures := 0
+	for figures < len(order) && desktop[order[figures]].W <= 3 && desktop[order[figures]].H <= 4 {
+		figures++
+	}
+	switch {
+	case figures == 2 || figures == 4:
+		return 2
+	case figures > 0:
+		return min(figures, 3)
+	case len(order) == 1:
+		return 1
+	}
+	a, b := desktop[order[0]], desktop[order[1]]
+	if a.W <= 4 && b.W <= 4 && 2*min(a.H, b.H) > max(a.H, b.H) {
+		return 2
+	}
+	return 1
 }
 
 // phonePlaces are places on a phone; nil where nobody chose any.

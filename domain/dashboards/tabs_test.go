@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -134,7 +135,7 @@ func TestNarrowScreensAsSomebodyPutThem(t *testing.T) {
 	d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "By itself", Config: c})
 	must(t, err)
 	for _, p := range r.open(t, d.ID, "", "").Tiles {
-		if p.Places != (dashboards.Places{}) {
+		if p.Places.Phone != nil || p.Places.Tablet == nil {
 			t.Errorf("%s has places: %+v", p.ID, p.Places)
 		}
 	}
@@ -156,6 +157,51 @@ func TestNarrowScreensAsSomebodyPutThem(t *testing.T) {
 		}
 		if p.Places.Phone == nil || *p.Places.Phone != phone[p.ID] {
 			t.Errorf("on a phone %s stands at %+v, want %+v", p.ID, p.Places.Phone, phone[p.ID])
+		}
+	}
+}
+
+// By itself a tablet has no row with a hole.
+func TestRowsOfATablet(t *testing.T) {
+	t.Parallel()
+	figure, chart, wide := dashboards.Layout{W: 3, H: 3}, dashboards.Layout{W: 4, H: 8}, dashboards.Layout{W: 9, H: 9}
+	row := func(of dashboards.Layout, n int) []dashboards.Layout {
+		return slices.Repeat([]dashboards.Layout{of}, n)
+	}
+	for name, c := range map[string]struct {
+		widgets []dashboards.Layout
+		rows    []int // widgets in each
+	}{
+		"one figure":           {row(figure, 1), []int{1}},
+		"two figures":          {row(figure, 2), []int{2}},
+		"three figures":        {row(figure, 3), []int{3}},
+		"four figures":         {row(figure, 4), []int{2, 2}},
+		"five figures":         {row(figure, 5), []int{3, 2}},
+		"seven figures":        {row(figure, 7), []int{3, 2, 2}},
+		"two charts":           {row(chart, 2), []int{2}},
+		"three charts":         {row(chart, 3), []int{2, 1}},
+		"wide":                 {row(wide, 2), []int{1, 1}},
+		"figures and charts":   {append(row(figure, 3), row(chart, 2)...), []int{3, 2}},
+		"a low and a tall one": {[]dashboards.Layout{{W: 4, H: 2}, {W: 4, H: 9}}, []int{1, 1}},
+	} {
+		config := dashboards.Config{Schema: dashboards.Schema, Widgets: map[string]dashboards.Widget{}}
+		for i, at := range c.widgets {
+			at.Y = 20 * i
+			config.Widgets[fmt.Sprintf("w%02d", i)] = dashboards.Widget{Spec: charts.Spec{Type: charts.Text}, Layout: at}
+		}
+		at, y := 0, 0
+		for _, n := range c.rows {
+			h := 0
+			for i := range n {
+				h = max(h, c.widgets[at+i].H)
+			}
+			for i := range n {
+				want := dashboards.Layout{X: i * 6 / n, Y: y, W: 6 / n, H: h}
+				if got := config.TabletPlaces()[fmt.Sprintf("w%02d", at+i)]; got != want {
+					t.Errorf("%s: widget %d stands at %+v, want %+v", name, at+i, got, want)
+				}
+			}
+			at, y = at+n, y+h
 		}
 	}
 }

@@ -41,6 +41,17 @@ test("tablet and phone by themselves", () => {
   assert.deepEqual(plain(layoutOf(doc, "phone")), { a: l(0, 0, 2, 3), c: l(0, 3, 2, 6), b: l(0, 9, 2, 9) });
 });
 
+test("no row of a tablet has a hole", () => {
+  const rows = (sizes: [number, number][]): number[][] => {
+    const own: JsonObject = { widgets: Object.fromEntries(sizes.map(([w, h], i) => [`w${i}`, { type: "text", layout: { x: 0, y: 20 * i, w, h } }])) };
+    return [...layoutOf(own, "tablet").values()].map((at) => [at.x, at.y, at.w, at.h]);
+  };
+  assert.deepEqual(rows([[3, 3], [3, 3], [3, 4]]), [[0, 0, 2, 4], [2, 0, 2, 4], [4, 0, 2, 4]]);
+  assert.deepEqual(rows([[3, 3], [3, 3], [3, 3], [3, 3], [9, 9]]), [[0, 0, 3, 3], [3, 0, 3, 3], [0, 3, 3, 3], [3, 3, 3, 3], [0, 6, 6, 9]]);
+  assert.deepEqual(rows([[4, 8], [3, 9], [4, 8]]), [[0, 0, 3, 9], [3, 0, 3, 9], [0, 9, 6, 8]]);
+  assert.deepEqual(rows([[4, 2], [4, 9]]), [[0, 0, 6, 2], [0, 2, 6, 9]]);
+});
+
 test("tablet and phone as somebody put them", () => {
   const own = structuredClone(doc) as { widgets: Record<string, JsonObject> };
   own.widgets["c"] = { ...own.widgets["c"], layouts: { tablet: { x: 0, y: 0, w: 2, h: 4 }, phone: { y: 0, h: 4 } } };

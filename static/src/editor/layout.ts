@@ -128,8 +128,8 @@ export function lockedOf(doc: JsonObject): Set<string> {
 }
 
 /** Where widgets stand on a device: as somebody put them there, the rest
- * automatically in reading order: on a tablet twice as wide, at most the whole
- * width, on a phone one below the other. */
+ * automatically in reading order: on a tablet up to three to a row, on a phone
+ * one below the other. */
 export function layoutOf(doc: JsonObject, device: Device): Layouts {
   const base = desktop(doc);
   if (device === "desktop") return settle(base, lockedOf(doc));
@@ -144,20 +144,28 @@ export function layoutOf(doc: JsonObject, device: Device): Layouts {
   // A phone's y is an order; rows follow from the heights.
   if (device === "phone") return stack(doc, base);
   const settled = settle(placed);
-  let cursor = { x: 0, y: settled.size === 0 ? 0 : Math.max(...[...settled.values()].map((each) => each.y + each.h)) };
-  for (const id of readingOrder(base)) {
-    if (settled.has(id)) continue;
-    const at = base.get(id) as Layout;
-    const w = Math.min(at.w * 2, width);
-    // As a CSS grid places its items: in a row until the next one does not fit.
-    let place = { x: cursor.x, y: cursor.y, w, h: at.h };
-    while (place.x + w > width || [...settled.values()].some((each) => overlap(place, each))) {
-      place = place.x + w >= width ? { ...place, x: 0, y: place.y + 1 } : { ...place, x: place.x + 1 };
-    }
-    settled.set(id, place);
-    cursor = { x: place.x + w, y: place.y };
+  let y = Math.max(0, ...[...settled.values()].map((each) => each.y + each.h));
+  const rest = readingOrder(base).filter((id) => !settled.has(id));
+  while (rest.length > 0) {
+    const row = rest.splice(0, tabletRow(rest.map((id) => base.get(id) as Layout)));
+    const h = Math.max(...row.map((id) => (base.get(id) as Layout).h));
+    const w = width / row.length;
+    row.forEach((id, i) => settled.set(id, { x: i * w, y, w, h }));
+    y += h;
   }
   return settled;
+}
+
+/** How many of the widgets share the first row of a tablet: figures two or
+ * three, what takes up to a third of a desktop's width two that are about as
+ * tall, so that no row has a hole. */
+function tabletRow(order: readonly Layout[]): number {
+  const other = order.findIndex((at) => at.w > 3 || at.h > 4);
+  const figures = other < 0 ? order.length : other;
+  if (figures === 2 || figures === 4) return 2;
+  if (figures > 0) return Math.min(figures, 3);
+  const [a, b] = order;
+  return a && b && a.w <= 4 && b.w <= 4 && 2 * Math.min(a.h, b.h) > Math.max(a.h, b.h) ? 2 : 1;
 }
 
 /** Widgets that a phone leaves out. */
