@@ -87,13 +87,35 @@ func (s *dataSite) work(t testing.TB) {
 // send posts a file as a browser's form does.
 func (b *browser) send(path, accept, field, filename, content string) answer {
 	b.t.Helper()
+	return b.multipart(path, accept, func(form *multipart.Writer) error {
+		part, err := form.CreateFormFile(field, filename)
+		if err == nil {
+			_, err = part.Write([]byte(content))
+		}
+		return err
+	})
+}
+
+// parts posts the fields of a form that could have files.
+func (b *browser) parts(path string, fields ...string) answer {
+	b.t.Helper()
+	return b.multipart(path, browserAccepts, func(form *multipart.Writer) error {
+		for i := 0; i < len(fields); i += 2 {
+			if err := form.WriteField(fields[i], fields[i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (b *browser) multipart(path, accept string, write func(*multipart.Writer) error) answer {
+	b.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile(field, filename)
-	if err != nil {
+	if err := write(form); err != nil {
 		b.t.Fatal(err)
 	}
-	_, _ = part.Write([]byte(content))
 	_ = form.Close()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.site.url+path, &body)
 	if err != nil {

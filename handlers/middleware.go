@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -231,29 +232,30 @@ func (p pagePolicy) String() string {
 func limitBody(next http.Handler) http.Handler {
 	return handle(func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
-			if err := parseForm(r); err != nil {
-				return err
-			}
+		if err := parseForm(r); err != nil {
+			return err
 		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
 }
 
-// parseForm reads the fields of a form.
+// parseForm reads the fields of a form of either kind; whatever else was sent
+// stays unread.
 //
 // Errors: http.form, http.too_large.
 func parseForm(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return errForm.Wrap(err)
+	var err error
+	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind {
+	case "application/x-www-form-urlencoded":
+		err = r.ParseForm()
+	case "multipart/form-data":
+		err = r.ParseMultipartForm(maxLook)
+	default:
+		return nil
 	}
-	for name, values := range r.PostForm {
-		for _, text := range append(values, name) {
-			if !isText(text) {
-				return errForm
-			}
-		}
+	if err != nil || !areTexts(r.PostForm) {
+		return errForm.Wrap(err)
 	}
 	return nil
 }
@@ -262,19 +264,22 @@ func parseForm(r *http.Request) error {
 // PostgreSQL knows no such values.
 func readable(next http.Handler) http.Handler {
 	return handle(func(w http.ResponseWriter, r *http.Request) error {
-		query := r.URL.RawQuery
-		if strings.Contains(query, "%") {
-			// What can't be unescaped is left to who reads it.
-			if text, err := url.QueryUnescape(query); err == nil {
-				query = text
-			}
-		}
-		if !isText(r.URL.Path) || !isText(query) {
+		// What can't be unescaped is left out here, as it is by whoever reads it.
+		if !isText(r.URL.Path) || !areTexts(r.URL.Query()) {
 			return errForm
 		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
+}
+
+func areTexts(fields url.Values) bool {
+	for name, values := range fields {
+		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // isText tells whether a text is UTF-8 without the zero character.

@@ -171,7 +171,7 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	s := newBoardSite(t)
 	b := s.as(t, "editor")
 	for _, bad := range []string{"%00", "a%00b", "%ff", "%C3%28"} {
-		for _, path := range []string{"/dashboards?tag=" + bad, views.PathMembers + "?q=" + bad, "/dashboards/" + bad, s.path("?" + bad + "=1")} {
+		for _, path := range []string{"/dashboards?tag=" + bad, views.PathMembers + "?q=" + bad, views.PathMembers + "?x=%zz&q=" + bad, "/dashboards/" + bad, s.path("?" + bad + "=1")} {
 			if got := b.get(path); got.status != http.StatusUnprocessableEntity {
 				t.Errorf("%s: status %d", path, got.status)
 			}
@@ -180,6 +180,7 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	for _, bad := range []string{"a\x00b", "a\xff\xfe"} {
 		for _, path := range []string{s.path("/tags"), s.path("/views"), s.path("/versions"), "/settings/embedding/keys"} {
 			b.post(path, "tags", bad, "name", bad).want(http.StatusUnprocessableEntity)
+			b.parts(path, "tags", bad, "name", bad).want(http.StatusUnprocessableEntity)
 		}
 	}
 	b.get("/dashboards?tag=" + url.QueryEscape("Ærø 100%")).want(http.StatusOK)

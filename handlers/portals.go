@@ -333,8 +333,8 @@ const maxLook = 2 << 20
 
 func (h portalSettings) saveLook(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLook)
-	if err := r.ParseMultipartForm(maxLook); err != nil {
-		return errForm.Wrap(err)
+	if err := parseForm(r); err != nil {
+		return err
 	}
 	p, head, err := h.head(r)
 	if err != nil {
