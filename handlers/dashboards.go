@@ -350,15 +350,8 @@ func (h boards) drawEach(r *http.Request, v *dashboards.View, plans []*dashboard
 }
 
 // draw asks, draws and compresses one widget. What failed is not kept: the
-// next try may succeed. It runs apart from its request, where nobody else would
-// stop a panic from ending the server.
-func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) (tile []*fragment, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			slog.ErrorContext(ctx, "panic", "widget", p.ID, "error", cause, "stack", string(debug.Stack()))
-			tile, err = nil, fmt.Errorf("draw widget %s: panic: %v", p.ID, cause)
-		}
-	}()
+// next try may succeed. The error is that of ctx.
+func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan) ([]*fragment, error) {
 	t, err := h.Dashboards.Draw(ctx, v, p)
 	if err != nil {
 		return nil, err
@@ -367,7 +360,7 @@ func (h boards) draw(ctx context.Context, v *dashboards.View, p *dashboards.Plan
 	if err != nil {
 		return nil, err
 	}
-	tile = []*fragment{newFragment(html)}
+	tile := []*fragment{newFragment(html)}
 	if t.Err == nil {
 		h.fragments.put(tileKey(ctx, p), tile)
 	}
@@ -390,21 +383,13 @@ func tileKey(ctx context.Context, p *dashboards.Plan) string {
 	return p.Key
 }
 
-// tileHTML draws a tile and logs why it failed, if it did.
+// tileHTML draws a tile and logs why it failed, if it did. A mistake in drawing
+// it stays within it, like one in asking for it.
 func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]byte, error) {
 	l := v.Locale()
 	props := views.TileProps{Tile: t, Locale: l}
 	if visited := portalOf(ctx); visited != nil {
 		props.Visitor, props.Files = true, visited.Downloads
-	}
-	if t.Err != nil {
-		public := apperr.Describe(t.Err)
-		level := slog.LevelInfo
-		if public.Class.Status() >= http.StatusInternalServerError {
-			level = slog.LevelError
-		}
-		slog.LogAttrs(ctx, level, "widget failed", slog.String("dashboard", t.Dashboard.String()), slog.String("widget", t.ID),
-			slog.String("code", public.Code), slog.String("error", t.Err.Error()))
 	}
 	if t.LastGood != nil {
 		props.LastGoodAt = l.Time(t.LastGood.Time.In(v.Zone))
@@ -412,9 +397,34 @@ func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]by
 	if !t.Stale.IsZero() {
 		props.StaleAt = l.TimeZone(t.Stale.In(v.Zone))
 	}
+	var html []byte
+	if t.Err == nil {
+		if html, t.Err = renderTile(ctx, props); t.Err == nil {
+			return html, nil
+		}
+	}
+	public := apperr.Describe(t.Err)
+	level := slog.LevelInfo
+	if public.Class.Status() >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	slog.LogAttrs(ctx, level, "widget failed", slog.String("dashboard", t.Dashboard.String()), slog.String("widget", t.ID),
+		slog.String("code", public.Code), slog.String("error", t.Err.Error()))
+	return renderTile(ctx, props)
+}
+
+// renderTile writes a tile. It runs apart from its request, where nobody else
+// would stop a panic from ending the server.
+func renderTile(ctx context.Context, p views.TileProps) (html []byte, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			slog.ErrorContext(ctx, "panic", "widget", p.Tile.ID, "error", cause, "stack", string(debug.Stack()))
+			html, err = nil, fmt.Errorf("draw widget %s: panic: %v", p.Tile.ID, cause)
+		}
+	}()
 	var out bytes.Buffer
-	if err := views.DashboardTile(props).Render(views.OnDashboard(ctx), &out); err != nil {
-		return nil, fmt.Errorf("draw widget %s: %w", t.ID, err)
+	if err := views.DashboardTile(p).Render(views.OnDashboard(ctx), &out); err != nil {
+		return nil, fmt.Errorf("draw widget %s: %w", p.Tile.ID, err)
 	}
 	return out.Bytes(), nil
 }
