@@ -242,7 +242,7 @@ func (q *Queries) LedgerCount(ctx context.Context, tenantID uuid.UUID, runID uui
 }
 
 const ledgerGet = `-- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
@@ -270,6 +270,7 @@ type LedgerGetRow struct {
 	HandedAt      *time.Time
 	CreatedAt     time.Time
 	ContentID     *uuid.UUID
+	OnlyRows      json.RawMessage
 	ScheduleID    uuid.UUID
 	Cause         string
 	DueAt         time.Time
@@ -308,6 +309,7 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.HandedAt,
 		&i.CreatedAt,
 		&i.ContentID,
+		&i.OnlyRows,
 		&i.ScheduleID,
 		&i.Cause,
 		&i.DueAt,
@@ -500,7 +502,7 @@ func (q *Queries) LedgerOpening(ctx context.Context, tenantID uuid.UUID, deliver
 }
 
 const ledgerPicture = `-- name: LedgerPicture :one
-SELECT c.picture_key, c.key, c.name, r.due_at
+SELECT c.picture_key, c.key, c.name, c.stated, l.only_rows, r.due_at
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
@@ -512,6 +514,8 @@ type LedgerPictureRow struct {
 	PictureKey string
 	Key        string
 	Name       string
+	Stated     json.RawMessage
+	OnlyRows   json.RawMessage
 	DueAt      time.Time
 }
 
@@ -524,6 +528,8 @@ func (q *Queries) LedgerPicture(ctx context.Context, tenantID uuid.UUID, schedul
 		&i.PictureKey,
 		&i.Key,
 		&i.Name,
+		&i.Stated,
+		&i.OnlyRows,
 		&i.DueAt,
 	)
 	return i, err

@@ -110,7 +110,9 @@ func newRuledSite(t testing.TB, change ...func(*boardSite)) *ruledSite {
 }
 
 // rule lets people see the rows whose column has a value of their attribute.
-func (s *ruledSite) rule(t testing.TB, dataset ids.Dataset, column, attribute string) {
+// rule has everybody but owners and admins see the rows that their attribute
+// says.
+func (s *boardSite) rule(t testing.TB, dataset ids.Dataset, column, attribute string) {
 	t.Helper()
 	columns, err := s.Datasets.RuleColumns(t.Context(), s.owner(), dataset)
 	if err != nil {

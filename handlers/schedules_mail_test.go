@@ -76,6 +76,41 @@ func TestLargeFilesAreLinked(t *testing.T) {
 	}
 }
 
+// TestALinkedFileOfOwnRowsOpens: what the schedule leaves somebody is no change
+// of what they may see, and a rule that came since is.
+func TestALinkedFileOfOwnRowsOpens(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	f := s.table("viewer")
+	f.LinkAbove, f.Rows = 100, "viewer@example.com: channel = web"
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	s.work(t)
+	got, _ := s.mails(t)
+	link := ""
+	for _, u := range hrefOf.FindAllString(got["viewer@example.com"][0].text, -1) {
+		if strings.Contains(u, "/reports/sent/") {
+			link = strings.TrimPrefix(u, s.url)
+		}
+	}
+	opened := func() (lines int) {
+		t.Helper()
+		s.count(t, &lines, `SELECT count(*) FROM audit_events WHERE action = 'report.downloaded'`)
+		return lines
+	}
+	if a := s.as(t, "viewer").get(link).want(http.StatusOK); strings.Count(a.body, "\n") != 41 || strings.Contains(a.body, "phone") {
+		t.Errorf("the file holds %s", a.body)
+	}
+	before := opened()
+	s.rule(t, s.dataset, "channel", "channel")
+	s.as(t, "viewer").get(link).want(http.StatusGone)
+	if now := opened(); before != 1 || now != before {
+		t.Errorf("%d and then %d entries say that it was read", before, now)
+	}
+}
+
 func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	s := newScheduleSite(t)
@@ -228,6 +263,11 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	other.get(page + "/document").want(http.StatusGone)
 	other.get(page).want(http.StatusOK).shows(".schedule-preview", "Send a test to yourself").lacks(".schedule-preview img")
 	other.get(page + "/preview").want(http.StatusGone)
+	// What shows more than the reader may see by now is shown no more.
+	s.rule(t, s.dataset, "channel", "channel")
+	reader.get(page + "/document").want(http.StatusGone)
+	reader.get(page + "/preview").want(http.StatusGone)
+	reader.get(page).want(http.StatusOK).lacks(".schedule-preview img")
 	// What was made on the way is gone.
 	scratch, err := s.blobs.Stage()
 	if err != nil {

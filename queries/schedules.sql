@@ -243,7 +243,7 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due',
 
 -- LedgerGet reads a line with all that its mail needs.
 -- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
@@ -293,7 +293,7 @@ RETURNING l.run_id, l.state;
 -- LedgerPicture reads the newest document of a schedule that somebody was sent,
 -- with its picture; no row where they were sent none, or it is kept no longer.
 -- name: LedgerPicture :one
-SELECT c.picture_key, c.key, c.name, r.due_at
+SELECT c.picture_key, c.key, c.name, c.stated, l.only_rows, r.due_at
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -88,6 +89,8 @@ type Schedule struct {
 	PreviewAt     time.Time     // of the picture that OpenPreview answers; zero for none
 
 	preview, document string // keys of the picture and of what it shows
+	previewRows       []byte // that the schedule left the person
+	previewSees       string // Stated.Sees of it
 	documentName      string
 }
 
@@ -196,7 +199,15 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 		if err != nil && !db.IsNoRows(err) {
 			return fmt.Errorf("find picture: %w", err)
 		}
+		if picture.Key == "" {
+			return nil
+		}
+		var stated Stated
+		if err := json.Unmarshal(picture.Stated, &stated); err != nil {
+			return fmt.Errorf("read content: %w", err)
+		}
 		one.PreviewAt, one.preview, one.document, one.documentName = picture.DueAt, picture.PictureKey, picture.Key, picture.Name
+		one.previewRows, one.previewSees = picture.OnlyRows, stated.Sees
 		return nil
 	})
 	return one, err
@@ -206,14 +217,21 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 //
 // Errors: access.forbidden, reports.schedule_not_found.
 func (s *Service) GetSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) (Schedule, error) {
-	return s.schedule(ctx, actor, id)
+	one, err := s.schedule(ctx, actor, id)
+	if err != nil || one.preview == "" {
+		return one, err
+	}
+	if err = s.stillSent(ctx, actor, one.Dashboard, one.previewRows, one.previewSees); errors.Is(err, ErrExpired) || errors.Is(err, ErrNotFound) {
+		one.PreviewAt, err = time.Time{}, nil
+	}
+	return one, err
 }
 
 // OpenPreview reads the picture of the newest document that the actor was sent
 // themselves: what others get may not be for their eyes.
 //
 // Errors: access.forbidden, reports.schedule_not_found, reports.sent_file_gone,
-// dashboards.not_found.
+// reports.expired.
 func (s *Service) OpenPreview(ctx context.Context, actor access.Actor, id ids.Schedule) (io.ReadCloser, error) {
 	one, err := s.previewed(ctx, actor, id)
 	if err != nil {
@@ -242,7 +260,7 @@ func (s *Service) OpenDocument(ctx context.Context, actor access.Actor, id ids.S
 }
 
 // previewed reads a schedule of which there is something to look at, for
-// somebody who may still see the dashboard.
+// somebody who may still see all of it.
 func (s *Service) previewed(ctx context.Context, actor access.Actor, id ids.Schedule) (Schedule, error) {
 	one, err := s.schedule(ctx, actor, id)
 	if err != nil {
@@ -251,8 +269,7 @@ func (s *Service) previewed(ctx context.Context, actor access.Actor, id ids.Sche
 	if one.preview == "" {
 		return one, errFileGone
 	}
-	_, err = s.deps.Dashboards.Get(ctx, actor, one.Dashboard)
-	return one, err
+	return one, s.stillSent(ctx, actor, one.Dashboard, one.previewRows, one.previewSees)
 }
 
 // ListSchedules reads the actor's own by name, or all of the workspace for who

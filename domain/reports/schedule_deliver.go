@@ -406,13 +406,7 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		if row.UserID != nil && (viewer.TenantID != tenant || viewer.UserID.UUID() != *row.UserID) {
 			return access.ErrForbidden
 		}
-		if err := tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID()); err != nil {
-			return err
-		}
-		if viewer.TenantID != tenant { // whoever has the link
-			viewer = access.Actor{Kind: access.Person, TenantID: tenant}
-		}
-		return audit.Record(ctx, tx, viewer, audit.Entry{Action: "report.downloaded", Target: "delivery", ID: id.String(), Detail: map[string]any{"name": row.FileName}})
+		return nil
 	})
 	if db.IsNoRows(err) || err == nil && row.Key == "" {
 		return nil, ErrExpired.Wrap(err)
@@ -425,9 +419,21 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		return nil, fmt.Errorf("read content: %w", err)
 	}
 	if row.UserID != nil {
-		if err := s.stillShown(ctx, viewer, ids.Dashboard(row.DashboardID), r.Stated.Sees); err != nil {
+		if err := s.stillSent(ctx, viewer, ids.Dashboard(row.DashboardID), row.OnlyRows, r.Stated.Sees); err != nil {
 			return nil, err
 		}
+	}
+	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID()); err != nil {
+			return err
+		}
+		if viewer.TenantID != tenant { // whoever has the link
+			viewer = access.Actor{Kind: access.Person, TenantID: tenant}
+		}
+		return audit.Record(ctx, tx, viewer, audit.Entry{Action: "report.downloaded", Target: "delivery", ID: id.String(), Detail: map[string]any{"name": row.FileName}})
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &File{Report: r, open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return s.deps.Blobs.ReadRange(ctx, r.key, offset, length)

@@ -354,6 +354,17 @@ func (s *Service) stillShown(ctx context.Context, actor access.Actor, id ids.Das
 	return err
 }
 
+// stillSent is stillShown for what a schedule sent: of what the person may see,
+// it left them the rows that it says.
+func (s *Service) stillSent(ctx context.Context, actor access.Actor, id ids.Dashboard, onlyRows []byte, sees string) error {
+	var rows Rows
+	if err := json.Unmarshal(onlyRows, &rows); err != nil {
+		return fmt.Errorf("read rows of recipient: %w", err)
+	}
+	actor.Locked = rows
+	return s.stillShown(ctx, actor, id, sees)
+}
+
 // RunRender makes the file of one report. A report that is over is left alone.
 func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error {
 	tenant := ids.Tenant(job.TenantID)
