@@ -308,6 +308,9 @@ func (h editor) fieldsProps(r *http.Request, v *dashboards.View, dataset ids.Dat
 		return views.EditorFieldsProps{}, nil
 	}
 	list, err := h.Dashboards.Fields(r.Context(), actor(r), v, dataset)
+	if errors.Is(err, datasets.ErrNotFound) && dataset == v.Dashboard.Config.Dataset {
+		return views.EditorFieldsProps{Gone: true}, nil // the editor is where to choose another
+	}
 	if err != nil {
 		return views.EditorFieldsProps{}, err
 	}

@@ -5,10 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // TestEveryKindStandsThereBeforeItIsSetUp opens a dashboard of widgets that
@@ -51,4 +55,27 @@ func TestAMistakeInDrawingStaysInItsWidget(t *testing.T) {
 	if err != nil || !strings.Contains(string(html), "internal.error") || strings.Contains(string(html), "nil pointer") {
 		t.Errorf("%v\n%s", err, html)
 	}
+}
+
+// TestAnEditorOpensWithoutItsDataset: where to choose another is there.
+func TestAnEditorOpensWithoutItsDataset(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	other, err := s.Datasets.Create(t.Context(), s.editor(), datasets.NewDataset{Name: "Other", Columns: []datasets.NewColumn{{Name: "n", Type: warehouse.Integer}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Datasets.Delete(t.Context(), s.editor(), s.dataset); err != nil {
+		t.Fatal(err)
+	}
+	b := s.as(t, "editor")
+	page := b.get(s.path("/edit")).want(http.StatusOK).shows("#fields", "Choose another one").shows("[data-field-dataset]", "Other")
+	if page.page.Find("[data-widget]").Length() != 6 {
+		t.Errorf("%d widgets", page.page.Find("[data-widget]").Length())
+	}
+	b.get(s.path("/edit/fields")).want(http.StatusOK).shows("p", "is gone")
+	b.sendJSON(s.path("/edit/act"), `{"rev":0,"act":{"kind":"add_widget","type":"text"}}`).want(http.StatusOK)
+	b.sendJSON(s.path("/edit/act"), `{"rev":0,"act":{"kind":"add_field","dataset":"`+other.String()+`","field":"n"}}`).want(http.StatusOK)
+	b.sendJSON(s.path("/operations"), `{"rev":0,"mode":"merge","operations":[{"op_id":"`+uuid.NewString()+`","path":"/dataset","after":"`+other.String()+`"}]}`).want(http.StatusOK)
+	b.get(s.path("/edit")).want(http.StatusOK).lacks("#fields .palette-none")
 }

@@ -101,7 +101,12 @@ func (b *browser) sendText(path, text string) answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.site.url+path, strings.NewReader(string(body)))
+	return b.sendJSON(path, string(body))
+}
+
+func (b *browser) sendJSON(path, body string) answer {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.site.url+path, strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}

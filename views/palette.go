@@ -25,6 +25,7 @@ type EditorFieldsProps struct {
 	Dataset ids.Dataset // zero: none chosen yet
 	Fields  []dashboards.Field
 	Search  string // what was typed above; only fields with it are shown
+	Gone    bool   // the dashboard's dataset, or the right to see it
 }
 
 // paletteType is a type of widget as the editor shows it.

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -182,7 +183,11 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 		switch a.Fn {
 		case "rows", "count", "count_distinct":
 			// Counting nothing gives 0; every other aggregate of nothing is null.
-			return "coalesce(" + x + ", 0)"
+			x = "coalesce(" + x + ", 0)"
+			if within := q.compared(table, keys); letter == "p" && within != "" {
+				x = "CASE WHEN " + within + " THEN " + x + " END"
+			}
+			return x
 		}
 		return q.c.finished(a, x)
 	})
@@ -206,6 +211,26 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 		return "sum(" + x + ") OVER (" + over + ")"
 	}
 	return x
+}
+
+// compared tells the days of table that the earlier span reaches: a quarter of
+// 91 days has one that the 90 before it know nothing of. Empty where it reaches
+// all, or keys, which tell groups apart, have no day.
+func (q *groupQuery) compared(table string, keys []string) string {
+	p := q.c.p
+	if p.Previous == nil || p.Previous.Shift.Days == 0 {
+		return ""
+	}
+	end := p.Previous.Span.To + p.Previous.Shift.Days*dayMicros
+	if end >= p.Span.To {
+		return ""
+	}
+	for i, d := range p.Dims {
+		if key := fmt.Sprintf("d%d", i); d.Ref == p.Previous.Ref && slices.Contains(keys, key) && (d.Grain == "day" || d.Grain == "week" || d.Grain == "" && d.Type == Date) {
+			return fmt.Sprintf("%s.%s < %d", table, key, (end+dayMicros-1)/dayMicros)
+		}
+	}
+	return ""
 }
 
 // formula computes a measure from atoms, whose SQL at gives. A division by

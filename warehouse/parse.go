@@ -16,7 +16,7 @@ const (
 	MaxSpecBytes    = 1 << 20
 	maxMeasures     = 50
 	maxDimensions   = 8
-	maxColumns      = 200
+	maxColumns      = 2_000 // as many as files have at most
 	maxFilters      = 50
 	maxFilterValues = 10_000
 	maxOrder        = 16

@@ -354,6 +354,30 @@ func TestHoursOfLastYear(t *testing.T) {
 	}
 }
 
+// TestDaysThatTheEarlierSpanLacks: a quarter of 91 days knows nothing of its last
+// day in the 90 before it, where a count of nothing would be a claim.
+func TestDaysThatTheEarlierSpanLacks(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date, kind text", `SELECT DATE '2001-01-01' + (i // 2)::INTEGER AS day, 'k' || i % 2 AS kind FROM range(600) t(i) WHERE i // 2 <> 20`)
+	for name, c := range map[string]struct {
+		dims string
+		want []string
+	}{
+		"days":        {`[{"column":"day","grain":"day"}]`, []string{`["2001-04-21",2,0]`, `["2001-06-29",2,2]`, `["2001-06-30",2,null]`}},
+		"with series": {`[{"column":"day","grain":"day"},{"column":"kind"}]`, []string{`["2001-06-29","k0",1,1]`, `["2001-06-30","k0",1,null]`, `["2001-06-30","k1",1,null]`}},
+		"with Other":  {`[{"column":"day","grain":"day"},{"column":"kind"}],"limit":1,"other":true`, []string{`["2001-06-29","k0",1,1]`, `["2001-06-30","k0",1,null]`, `["2001-06-30","Other",1,null]`}},
+		"months":      {`[{"column":"day","grain":"month"}]`, []string{`["2001-06-01",60,62]`}},
+	} {
+		got := run(t, f.engine(), ds, `{"dataset":"events","measures":[{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"between","from":"2001-04-01","to":"2001-06-30"}],
+			"comparison":{"period":"previous"},"dimensions":`+c.dims+`}`)
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", name, want, got)
+			}
+		}
+	}
+}
+
 // TestRunningTotalsNeedEveryMoment refuses what would leave out the moments that
 // "Other" folds.
 func TestRunningTotalsNeedEveryMoment(t *testing.T) {

@@ -33,7 +33,8 @@ const usable = (element: HTMLElement): boolean => !element.matches(":disabled, [
 
 function restore({ ids }: Place): void {
   const around = ids.map((id) => document.getElementById(id)).find((element) => element !== null);
-  const invalid = (around ?? document).querySelector<HTMLElement>("[aria-invalid='true']");
+  const wrong = "[aria-invalid='true']";
+  const invalid = around?.matches(wrong) ? around : (around?.closest("form") ?? around ?? document).querySelector<HTMLElement>(wrong);
   const lost = !document.activeElement || document.activeElement === document.body;
   if (invalid && invalid !== document.activeElement) invalid.focus();
   else if (lost && around) {

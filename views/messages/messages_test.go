@@ -39,7 +39,7 @@ func allKeys(t *testing.T) map[string]bool {
 
 var (
 	literal = regexp.MustCompile(`"([a-z]+(?:\.[a-z0-9_]+)*\.?)"`)
-	call    = regexp.MustCompile(`messages\.T\([^,()]*(?:\(\))?[^,()]*,\s*"([^"]+)"`)
+	call    = regexp.MustCompile(`(?:messages\.T\([^,()]*(?:\(\))?[^,()]*|flash(?:AndGo)?\(w, r),\s*"([^"]+)"`)
 )
 
 func isPrefix(text string) bool {

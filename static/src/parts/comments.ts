@@ -31,8 +31,14 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     const query = new URLSearchParams(location.search);
     query.delete("comments");
     if (widget) query.set("widget", widget);
-    if (!dialog.open) dialog.showModal();
-    void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" });
+    if (!dialog.open) {
+      dialog.showModal();
+      // Not on the button that closes: a space while one begins to write would.
+      dialog.focus();
+    }
+    void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" }).then(() => {
+      if (document.activeElement === dialog) panel.querySelector<HTMLElement>("textarea")?.focus();
+    });
   };
 
   document.addEventListener("click", (event) => {
