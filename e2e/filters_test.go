@@ -156,3 +156,36 @@ func TestFiltersAreSetUpInTheEditor(t *testing.T) {
 	v.back()
 	v.see("section[data-widget] .w-body", "Choose Net sales first")
 }
+
+// TestADrawingKeepsNothingOfTheOneBefore: what a chart shows after a change is
+// what it shows to whoever comes to it at once.
+func TestADrawingKeepsNothingOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	v := demo.visit(t, desktop)
+	v.must(v.tab.EmulateMedia(playwright.PageEmulateMediaOptions{ReducedMotion: playwright.ReducedMotionReduce}))
+	v.openDashboard(flightsDashboard)
+	v.drawn()
+	// The picture, and of what it was made.
+	drawing := func() map[string]any {
+		t.Helper()
+		v.drawn()
+		got, err := v.tab.Evaluate(`() => Object.fromEntries([...document.querySelectorAll("df-chart")].map(e => [e.dataset.widget,
+			JSON.stringify(e.chart.getOption().series.map(s => [s.name, s.type, s.lineStyle?.type, s.stack, s.areaStyle ? 1 : 0])) + e.chart.getDataURL()]))`)
+		v.must(err)
+		return got.(map[string]any)
+	}
+	for _, choice := range []string{"No comparison", "Previous period"} {
+		v.must(v.tab.Locator("#page-bar button[popovertarget=compare]").Click())
+		v.must(v.tab.Locator("[popover]:popover-open >> text=" + choice).First().Click())
+		v.address(map[string]string{"No comparison": "c=none", "Previous period": "c=previous"}[choice])
+		v.until("the page has what was chosen", `choice => document.querySelector("#page-bar button[popovertarget=compare]").textContent.includes(choice)`, choice)
+		changed := drawing()
+		_, err := v.tab.Reload()
+		v.must(err)
+		for widget, want := range drawing() {
+			if changed[widget] != want {
+				t.Errorf("%s: %s is drawn otherwise than after a reload: %.200s, want %.200s", choice, widget, changed[widget], want)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -409,6 +410,12 @@ func alignment(c charts.GridColumn) string {
 		return "n"
 	}
 	return ""
+}
+
+// growing is the column that takes the room that is left: the first of names,
+// which can be cut where there is little; -1 where there are none.
+func growing(g *charts.Grid) int {
+	return slices.IndexFunc(g.Columns, func(c charts.GridColumn) bool { return !c.Number && !c.Time })
 }
 
 func cellClass(c charts.GridColumn, cell charts.GridCell) string {

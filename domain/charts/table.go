@@ -101,7 +101,7 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 			continue
 		}
 		shown++
-		head := GridColumn{Key: p.column.Name, Label: d.headName(p.column), Number: isNumber(p.column), Bar: p.cell.Bar, Primary: shown <= 3}
+		head := GridColumn{Key: p.column.Name, Label: d.headName(p.column), Number: isNumber(p.column), Time: isTime(p.column), Bar: p.cell.Bar, Primary: shown <= 3}
 		if p.against != nil {
 			head = GridColumn{Label: d.Words.Change, Number: true, Primary: shown <= 3}
 		} else if p.column.Name == sorted {

@@ -554,6 +554,7 @@ type GridColumn struct {
 	Key     string // what Sort takes; empty when it can't be sorted by
 	Label   string
 	Number  bool   // right aligned
+	Time    bool   `json:",omitzero"` // dates and times
 	Sorted  string // "", "asc" or "desc"
 	Bar     bool
 	Primary bool // among the first three, which narrow screens keep

@@ -338,7 +338,8 @@ export class Chart extends HTMLElement {
 
   #carryOut({ size, option, theme }: Plan): void {
     const chart = this.#chart ?? this.#start(size, theme);
-    chart.setOption(option, { replaceMerge: ["series", "xAxis", "yAxis", "grid", "radar"] });
+    // Nothing of the drawing before stays that this one does not have.
+    chart.setOption(option, { notMerge: true });
     if (this.#paper()) this.#settle(chart);
   }
 
@@ -389,9 +390,14 @@ export class Chart extends HTMLElement {
     if (reducedMotion()) option["animation"] = false;
     shade(option);
     for (const axis of [...list(option["xAxis"]), ...list(option["yAxis"])]) widen(axis);
-    // Parts keep their names, so that what is drawn moves to its new place
+    // Series keep their names, so that what is drawn moves to its new place
     // instead of being drawn anew.
-    for (const part of ["series", "xAxis", "yAxis"]) list(option[part]).forEach((each, i) => (each["id"] ??= `${part}${i}`));
+    const times = new Map<string, number>();
+    for (const series of list(option["series"])) {
+      const id = `${String(series["name"] ?? "")}/${String(series["stack"] ?? "")}`;
+      times.set(id, (times.get(id) ?? 0) + 1);
+      series["id"] ??= `${id}/${times.get(id)}`;
+    }
     const tooltip = drawing.df?.tooltip;
     option["tooltip"] = tooltip ? this.#tooltip(tooltip, option) : { show: false };
     const marks = drawing.df?.marks;

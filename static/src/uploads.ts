@@ -137,6 +137,7 @@ class Dropzone extends HTMLElement {
     request.addEventListener("loadend", () => this.#running.delete(request));
     request.addEventListener("error", () => fail("", ""));
     request.addEventListener("load", () => {
+      this.#running.delete(request); // nothing is lost any more by leaving
       const answer = parse(request.responseText);
       if (request.status >= 400) {
         fail(answer.error?.code ?? "", answer.error?.message ?? "");
@@ -146,7 +147,7 @@ class Dropzone extends HTMLElement {
       const location = request.getResponseHeader("Location") ?? answer.location ?? "";
       this.dispatchEvent(new CustomEvent("df:uploaded", { bubbles: true, detail: { name: file.name, location } }));
       this.#taken.push(location);
-      if (this.#running.size <= 1 && this.#taken.length === 1 && location) window.location.assign(location);
+      if (this.#running.size === 0 && this.#taken.length === 1 && location) window.location.assign(location);
     });
     request.open("POST", action);
     request.setRequestHeader("Accept", "application/json");
