@@ -134,7 +134,7 @@ func wordsIn(ctx context.Context) dashboards.Words {
 			Average: messages.T(ctx, "charts.average"), Target: messages.T(ctx, "charts.target"),
 		},
 		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
-		PreviousYear: messages.T(ctx, "charts.previous_year"),
+		SameDays:     func(unit string) string { return messages.T(ctx, "charts.previous_"+unit) },
 		Grain:        func(grain string) string { return messages.T(ctx, "grain."+grain) },
 		MAPE:         func(percent string) string { return messages.T(ctx, "charts.forecast.mape", "Percent", percent) },
 	}

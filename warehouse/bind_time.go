@@ -361,8 +361,12 @@ func (b *binder) comparison() error {
 	if span.To >= maxMicros {
 		span.To = max(end, span.From)
 	}
-	back := b.stepBack(c.Period, ref, span, parts)
+	back := b.stepBack(c, ref, span, parts)
 	previous := wallSpan{back(span.From), back(span.To)}
+	if c.Unit != "" && span.To%dayMicros == 0 {
+		// By its last day: up to the 30th of March ends on the last of February.
+		previous.To = back(span.To-dayMicros) + dayMicros
+	}
 	if span.From < end && end < span.To {
 		// The current span is not over: compare with as much of the earlier one.
 		previous.To = min(previous.To, back(end))
@@ -412,9 +416,13 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 }
 
 // stepBack moves wall-clock time from the current span to the earlier one:
-// spans of whole months go back by months, other spans by their length.
-func (b *binder) stepBack(period string, ref colRef, span wallSpan, parts []boundSpan) func(int64) int64 {
-	if period == "year" {
+// by what the comparison says, else spans of whole months by months and other
+// spans by their length.
+func (b *binder) stepBack(c *Comparison, ref colRef, span wallSpan, parts []boundSpan) func(int64) int64 {
+	if c.Unit != "" {
+		return func(t int64) int64 { return addWall(t, c.Unit, -c.N) }
+	}
+	if c.Period == "year" {
 		if b.hasWeekDimension(ref) {
 			return func(t int64) int64 { return t - 364*dayMicros }
 		}

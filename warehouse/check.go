@@ -3,6 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -82,6 +83,11 @@ func (s *Spec) check() error {
 		}
 		if c.Period != "previous" && c.Period != "year" {
 			return ErrComparison.With("comparison.period must be \"previous\" or \"year\", not %q.", clip(c.Period))
+		}
+		if c.Unit != "" || c.N != 0 {
+			if c.Period != "previous" || !slices.Contains(units, c.Unit) || c.N < 1 || c.N > maxRelativeN {
+				return ErrComparison.With("comparison.n and comparison.unit go together, with the period \"previous\": n is 1 to %d, unit one of %s.", maxRelativeN, strings.Join(units, ", "))
+			}
 		}
 	}
 	return nil

@@ -90,6 +90,8 @@ func (w *keyWriter) spec(s *Spec) {
 	if c := s.Comparison; c != nil {
 		w.text(c.Period)
 		w.text(c.Column)
+		w.int(int64(c.N))
+		w.text(c.Unit)
 	}
 }
 

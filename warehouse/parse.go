@@ -238,7 +238,7 @@ var (
 	filterKeys    = []string{"column", "measure", "op", "values", "from", "to", "n", "unit",
 		"grain", "bin", "bins", "groups", "other"}
 	orderKeys      = []string{"by", "desc"}
-	comparisonKeys = []string{"period", "column"}
+	comparisonKeys = []string{"period", "column", "n", "unit"}
 )
 
 func (r *specReader) spec(raw json.RawMessage) Spec {
@@ -286,6 +286,10 @@ func (r *specReader) spec(raw json.RawMessage) Spec {
 					s.Comparison.Period = r.text(value, path)
 				case "column":
 					s.Comparison.Column = r.text(value, path)
+				case "n":
+					s.Comparison.N = r.integer(value, path)
+				case "unit":
+					s.Comparison.Unit = r.text(value, path)
 				}
 			})
 		}

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -350,6 +351,33 @@ func TestHoursOfLastYear(t *testing.T) {
 		// From 19:00 to 22:00, which has just begun: 19:00 to 22:00:00.
 		if !strings.Contains(got, `[[181,180]]`) {
 			t.Errorf("last hours in %s: %s", zone, got)
+		}
+	}
+}
+
+// TestComparisonGoesBackByWhatItSays: this month up to now is compared with the
+// last one up to the same day, or its last.
+func TestComparisonGoesBackByWhatItSays(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date", `SELECT DATE '2026-01-01' + (i)::INTEGER AS day FROM range(365) t(i)`)
+	for span, want := range map[[2]string]string{
+		{"2026-11-01", "2026-11-28"}: `"previous_span":["2026-10-01T00:00:00","2026-10-29T00:00:00"]`,
+		{"2026-03-01", "2026-03-30"}: `"previous_span":["2026-02-01T00:00:00","2026-03-01T00:00:00"]`,
+		{"2026-03-01", "2026-03-31"}: `"previous_span":["2026-02-01T00:00:00","2026-03-01T00:00:00"]`,
+	} {
+		got := run(t, f.engine(), ds, fmt.Sprintf(`{"dataset":"events","measures":[{"fn":"count","as":"n"}],"dimensions":[{"column":"day","grain":"day"}],
+			"filters":[{"column":"day","op":"between","from":%q,"to":%q}],"comparison":{"period":"previous","n":1,"unit":"month"}}`, span[0], span[1]))
+		if !strings.Contains(got, want) || !strings.Contains(got, fmt.Sprintf(`[%q,1,1]`, span[0])) {
+			t.Errorf("%v: no %s in %s", span, want, got)
+		}
+	}
+	for _, bad := range []string{`"n":1`, `"unit":"month"`, `"n":1,"unit":"moon"`, `"n":0,"unit":"month"`} {
+		spec, err := ParseSpec([]byte(`{"dataset":"events","measures":[{"fn":"count"}],"filters":[{"column":"day","op":"last","n":3,"unit":"day"}],"comparison":{"period":"previous",` + bad + `}}`))
+		if err == nil {
+			_, err = f.engine().Run(t.Context(), Query{Dataset: ds, Spec: spec})
+		}
+		if !errors.Is(err, ErrComparison) {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

@@ -102,4 +102,8 @@ type Order struct {
 type Comparison struct {
 	Period string `json:"period"` // "previous" or "year"
 	Column string `json:"column,omitempty"`
+	// N and Unit say how far "previous" goes back; without them it is by the
+	// length of the span.
+	N    int    `json:"n,omitempty"`
+	Unit string `json:"unit,omitempty"` // of a filter
 }

@@ -125,15 +125,42 @@ func (r Range) Resolve(today Day) (days Days, ok bool) {
 	return Days{}, false
 }
 
-// Before is the span that a comparison with the previous one looks at, as the
-// warehouse has it: whole months go back by months, other spans by their length.
-func (d Days) Before() Days {
+// step is how far back the previous span of a range lies that is not over: the
+// current month is compared with the last one up to the same day. The zero step
+// is the length of the span.
+type step struct {
+	n    int
+	unit string
+}
+
+func (r Range) step() step {
+	switch r.Kind {
+	case "month", "quarter", "year":
+		return step{1, r.Kind}
+	}
+	return step{}
+}
+
+// before is the span that a comparison with the previous one looks at, as the
+// warehouse has it: by the step, else whole months go back by months and other
+// spans by their length.
+func (d Days) before(by step) Days {
 	from, end := d.From.Time(), (d.To + 1).Time()
+	if months := map[string]int{"month": 1, "quarter": 3, "year": 12}[by.unit] * by.n; months > 0 {
+		return Days{monthsBack(d.From, months), monthsBack(d.To, months)}
+	}
 	if from.Day() == 1 && end.Day() == 1 {
 		months := (end.Year()-from.Year())*12 + int(end.Month()) - int(from.Month())
 		return Days{DayOf(from.AddDate(0, -months, 0)), d.From - 1}
 	}
 	return Days{d.From - Day(d.Count()), d.From - 1}
+}
+
+// monthsBack is the same day of an earlier month, or its last.
+func monthsBack(d Day, months int) Day {
+	y, m, day := d.Time().Date()
+	last := time.Date(y, m-time.Month(months)+1, 0, 0, 0, 0, 0, time.UTC)
+	return DayOf(last) - Day(max(last.Day()-day, 0))
 }
 
 // autoGrain is the grain at which a span of days makes a readable series.

@@ -70,9 +70,14 @@ func (v *View) plan(id string) *Plan {
 		p.input.Oldest, p.input.Newest = v.oldest, v.newest
 	}
 	p.input.Brush = len(w.Query.Dimensions) > 0 && v.HasDates && v.dateColumn(p.dataset, w.Query.Date) == w.Query.Dimensions[0].Column
-	if v.Compare == CompareYear {
-		p.input.Words.Previous = v.words.PreviousYear
-	} else if v.Previous != nil && v.words.PreviousDays != nil {
+	by := v.Range.step()
+	switch {
+	case v.words.PreviousDays == nil: // nobody reads them
+	case v.Compare == CompareYear:
+		p.input.Words.Previous = v.words.SameDays("year")
+	case v.Previous != nil && by.n > 0:
+		p.input.Words.Previous = v.words.SameDays(by.unit)
+	case v.Previous != nil:
 		p.input.Words.Previous = v.words.PreviousDays(v.Previous.Count())
 	}
 	for i := range v.Cross {
@@ -164,6 +169,10 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 	s.Filters = append(slices.Clone(q.Filters), v.filters(p, sc, q)...)
 	if column := v.dateColumn(p.dataset, q.Date); v.compares(w) && column != "" && v.Days != nil {
 		s.Comparison = &warehouse.Comparison{Period: v.Compare, Column: column}
+		if v.Compare == ComparePrevious {
+			by := v.Range.step()
+			s.Comparison.N, s.Comparison.Unit = by.n, by.unit
+		}
 	}
 	return s
 }

@@ -187,7 +187,7 @@ func TestRowsOfATablet(t *testing.T) {
 		config := dashboards.Config{Schema: dashboards.Schema, Widgets: map[string]dashboards.Widget{}}
 		for i, at := range c.widgets {
 			at.Y = 20 * i
-			config.Widgets[fmt.Sprintf("w%02d", i)] = dashboards.Widget{Spec: charts.Spec{Type: charts.Text}, Layout: at}
+			config.Widgets[fmt.Sprintf("w%02d", i)] = dashboards.Widget{Config: charts.Config{Type: charts.Text}, Layout: at}
 		}
 		at, y := 0, 0
 		for _, n := range c.rows {

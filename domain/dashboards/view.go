@@ -39,10 +39,10 @@ type OpenRequest struct {
 // Words are the texts that a drawing holds, in the viewer's language.
 type Words struct {
 	charts.Words
-	// PreviousDays names the span before: "Previous 28 days". PreviousYear
-	// names the same span a year ago.
+	// PreviousDays names the span before: "Previous 28 days". SameDays names the
+	// same days of the "month", "quarter" or "year" before.
 	PreviousDays func(days int) string
-	PreviousYear string
+	SameDays     func(unit string) string
 	// Grain is "Daily", "Weekly" and so on, for subtitles.
 	Grain func(grain string) string
 	// MAPE is "MAPE 3.8%", for subtitles.
@@ -389,7 +389,7 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 	if v.Days != nil {
 		switch v.Compare {
 		case ComparePrevious:
-			before := v.Days.Before()
+			before := v.Days.before(v.Range.step())
 			v.Previous = &before
 		case CompareYear:
 			v.Previous = &Days{DayOf(v.Days.From.Time().AddDate(-1, 0, 0)), DayOf(v.Days.To.Time().AddDate(-1, 0, 0))}

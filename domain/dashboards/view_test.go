@@ -124,17 +124,22 @@ func TestThePreviousSpanIsTheOneThatIsAsked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d, sales := r.board(t)
-	for _, link := range []string{"d=2026-04-01~2026-04-30", "d=2026-03-01~2026-04-30", "d=2026-04-02~2026-05-01", "d=2026-05-06~2026-05-06", "d=pm"} {
+	for link, comparison := range map[string]warehouse.Comparison{"d=2026-04-01~2026-04-30": {}, "d=2026-03-01~2026-04-30": {}, "d=2026-04-02~2026-05-01": {},
+		"d=2026-05-06~2026-05-06": {}, "d=pm": {}, "d=mtd": {N: 1, Unit: "month"}, "d=qtd": {N: 1, Unit: "quarter"}, "d=ytd": {N: 1, Unit: "year"}} {
+		comparison.Period = "previous"
 		v := r.open(t, d.ID, link, "")
 		answer, err := r.datasets.Query(t.Context(), r.actor, datasets.QueryRequest{Now: time.Date(2026, 5, 20, 0, 0, 0, 0, time.UTC), Spec: warehouse.Spec{
 			Dataset: sales.String(), Timezone: v.Zone.String(), Measures: []warehouse.Measure{{Fn: "count"}},
 			Filters:    []warehouse.Filter{{Column: "at", Op: "between", From: json.RawMessage(`"` + v.Days.From.String() + `"`), To: json.RawMessage(`"` + v.Days.To.String() + `"`)}},
-			Comparison: &warehouse.Comparison{Period: "previous"}}})
+			Comparison: &comparison}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if from, to := answer.Previous.From.Format(time.DateOnly), answer.Previous.To.AddDate(0, 0, -1).Format(time.DateOnly); v.Previous.From.String() != from || v.Previous.To.String() != to {
+		if from, to := answer.Previous.From.Format(time.DateOnly), answer.Previous.To.Add(-time.Microsecond).Format(time.DateOnly); v.Previous.From.String() != from || v.Previous.To.String() != to {
 			t.Errorf("%s: named %s to %s, asked %s to %s", link, v.Previous.From, v.Previous.To, from, to)
+		}
+		if link == "d=mtd" && (v.Previous.From.String() != "2026-04-01" || v.Previous.To.String() != "2026-04"+v.Days.To.String()[7:]) {
+			t.Errorf("this month up to %s is compared with %+v", v.Days.To, v.Previous)
 		}
 	}
 }
