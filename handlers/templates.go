@@ -32,7 +32,7 @@ func templateID(r *http.Request) (ids.Template, error) {
 }
 
 func templatePage(r *http.Request, title string, crumbs ...views.Crumb) views.PageProps {
-	return views.PageProps{Title: title, Active: views.NavDashboards,
+	return views.PageProps{Title: title, Active: views.NavDashboards, Styles: []string{"editor.css"},
 		Crumbs: append([]views.Crumb{{Label: messages.T(r.Context(), "home.dashboards"), Href: views.PathDashboards}}, crumbs...)}
 }
 

@@ -106,8 +106,10 @@ func (s *Service) FitTemplate(ctx context.Context, actor access.Actor, id ids.Te
 func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *TemplateFit) error {
 	into := map[ids.Dataset]ids.Dataset{}
 	names := map[ids.Dataset]map[string]string{}
+	elsewhere := map[ids.Dataset]bool{}
 	for _, source := range fit.Sources {
 		into[source.Dataset] = source.Into
+		elsewhere[source.Into] = source.Into != source.Dataset
 		names[source.Dataset] = map[string]string{}
 		for _, f := range source.Fields {
 			names[source.Dataset][f.key()] = f.Into
@@ -126,10 +128,19 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 		empty := w.Type.Asks() && !w.SetUp()
 		if sc := loaded[fit.config.dataset(w.Query.Dataset)]; sc != nil && w.Type.Asks() {
 			for _, m := range w.Query.Measures {
-				if f := w.Format[measureName(m)]; f.Label == "" {
-					f.Label = sc.measureLabel(m)
-					w.Format = withFormat(w.Format, measureName(m), f)
+				f := w.Format[measureName(m)]
+				if elsewhere[sc.ID] {
+					// Money and units are the other data's, and what this data has
+					// says for itself.
+					f.Currency, f.Unit = "", ""
+					if f.Style == "currency" {
+						f.Style = ""
+					}
 				}
+				if f.Label == "" {
+					f.Label = sc.measureLabel(m)
+				}
+				w.Format = withFormat(w.Format, measureName(m), f)
 			}
 			// A title that says what the widget shows keeps saying so; one that
 			// shows nothing yet keeps saying what it is to show.
