@@ -122,10 +122,10 @@ func TestADashboardFollowsItsData(t *testing.T) {
 	v.must(err)
 	v.must(v.tab.Locator("form:has(select[name=dataset]) button[type=submit]").Click())
 	v.must(v.tab.WaitForURL(regexp.MustCompile(`/dashboards/[0-9a-f-]{36}`)))
-	const count = ".kpi-value"
+	const count = "section[aria-label=Rows] .kpi-value"
 	before := v.text(count)
 	if before != "3" {
-		t.Errorf("the first number of the suggested dashboard is %q, want the count 3", before)
+		t.Errorf("the suggested dashboard counts %q rows, want 3", before)
 	}
 	// The stream is open before the data changes.
 	v.see("header", "Live")

@@ -219,7 +219,7 @@ func (d *drafter) change(c *Config, a Act, work func(*drafter, *schema, *Widget,
 	if err := work(d, sc, &w, a); err != nil {
 		return err
 	}
-	sc.finish(&before, &w)
+	d.finish(sc, &before, &w)
 	c.Widgets[a.Widget] = w
 	if w.Layout != before.Layout {
 		c.makeRoom(a.Widget)
@@ -228,8 +228,9 @@ func (d *drafter) change(c *Config, a Act, work func(*drafter, *schema, *Widget,
 }
 
 // finish lets labels, title, and limits follow a change.
-func (sc *schema) finish(before, w *Widget) {
-	sc.limit(before, w)
+func (d *drafter) finish(sc *schema, before, w *Widget) {
+	d.limit(sc, before, w)
+	d.inOrder(sc, before, w)
 	sc.label(before, w)
 	sc.retitle(before, w)
 }
@@ -307,7 +308,8 @@ func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
 	if w.Forecast.Validate(w.Type, len(w.Query.Dimensions)) != nil {
 		w.Forecast = nil // a dataset without a date
 	}
-	sc.finish(nil, &w)
+	d.reach(sc, &w)
+	d.finish(sc, nil, &w)
 	return c.add(w, a.At), nil
 }
 
@@ -340,7 +342,7 @@ func (d *drafter) addField(c *Config, a Act) ([]string, error) {
 		return nil, err
 	}
 	d.complete(sc, &w)
-	sc.finish(nil, &w)
+	d.finish(sc, nil, &w)
 	return c.add(w, a.At), nil
 }
 
@@ -396,9 +398,9 @@ func (d *drafter) plainRows(sc *schema, w *Widget) {
 	}
 }
 
-// limit keeps to what a type can show: the ten largest categories of a bar and
-// the rest as one, every period of a date.
-func (sc *schema) limit(before, w *Widget) {
+// limit keeps to what a type can show: the ten largest categories of a bar, and
+// the rest as one where that is no larger than they are, every period of a date.
+func (d *drafter) limit(sc *schema, before, w *Widget) {
 	q := &w.Query
 	if w.Type == charts.Radar && (before == nil || before.Type != w.Type) {
 		q.Limit, q.Other = 0, false
@@ -435,8 +437,46 @@ func (sc *schema) limit(before, w *Widget) {
 	case was.Column != "" && plain == (was.Grain == "" && was.Bin == 0):
 		// As the person left it.
 	case plain:
-		q.Limit, q.Other = 10, true
+		q.Limit, q.Other = d.largest(sc, first.Column)
 	default:
 		q.Limit, q.Other = 0, false
+	}
+}
+
+// firstBars is how many categories a new bar chart names.
+const firstBars = 10
+
+// largest is how many categories a bar chart names, and whether a bar for the
+// rest goes with them: one that is the longest would make slivers of the others.
+func (d *drafter) largest(sc *schema, column string) (limit int, other bool) {
+	c, _ := sc.find(column)
+	facts := d.columnFacts(sc, column, c)
+	switch n := int(facts.Distinct); {
+	case facts.unknown(), n <= firstBars:
+		return firstBars, true
+	case n <= barCategories:
+		return n, true
+	case len(facts.Leading) >= firstBars:
+		return firstBars, facts.rest(firstBars) <= facts.Leading[0]
+	}
+	return firstBars, false
+}
+
+// inOrder sorts the steps of a scale as they follow each other, where nobody
+// chose another order.
+func (d *drafter) inOrder(sc *schema, before, w *Widget) {
+	switch w.Type {
+	case charts.Bar, charts.StackedBar, charts.Combo, charts.Box:
+	default:
+		return
+	}
+	dims := w.Query.Dimensions
+	if len(w.Query.Order) > 0 || len(dims) == 0 || !isPlain(dims[0]) ||
+		before != nil && before.Type == w.Type && len(before.Query.Dimensions) > 0 && before.Query.Dimensions[0].Column == dims[0].Column {
+		return
+	}
+	c, _ := sc.find(dims[0].Column)
+	if facts := d.columnFacts(sc, dims[0].Column, c); facts.Ordered {
+		w.Query.Order = []warehouse.Order{{By: dimensionName(dims[0])}}
 	}
 }

@@ -129,12 +129,27 @@ func (d *drafter) fields(sc *schema) []Field {
 		}
 	}
 	list = append(list, Field{Name: CountField, Type: warehouse.Integer, Measure: true})
-	for _, lookup := range sortedKeys(sc.targets) {
+	for _, lookup := range sc.lookups() {
 		for _, c := range sc.targets[lookup].Columns {
 			list = append(list, d.columnField(sc, lookup+"."+c.Name, c))
 		}
 	}
 	return list
+}
+
+// lookups are the names of what the dataset looks up, in the order of the
+// columns that hold the keys: an origin before a destination.
+func (sc *schema) lookups() []string {
+	place := func(name string) int {
+		at := slices.IndexFunc(sc.Lookups, func(l datasets.Lookup) bool { return l.Name == name })
+		if at < 0 {
+			return len(sc.Columns)
+		}
+		return slices.IndexFunc(sc.Columns, func(c datasets.Column) bool { return c.ID == sc.Lookups[at].Column })
+	}
+	names := sortedKeys(sc.targets)
+	slices.SortStableFunc(names, func(a, b string) int { return place(a) - place(b) })
+	return names
 }
 
 // Fields lists what can be dropped from a dataset of the view; nil when it is
@@ -170,13 +185,28 @@ func (d *drafter) factsOf(sc *schema) *Facts {
 // are such that only its name and type decide.
 func (d *drafter) columnFacts(sc *schema, name string, c datasets.Column) ColumnFacts {
 	if f, ok := d.facts[sc.ID]; ok {
-		for _, one := range f.Columns {
-			if one.Name == name {
-				return one
-			}
+		if one, ok := f.column(name); ok {
+			return one
 		}
 	}
 	return ColumnFacts{Name: lastPart(name), Type: c.Type, Role: c.Role, Format: c.Format, Distinct: unknownDistinct, Filled: 10 * unknownDistinct, Max: 1}
+}
+
+// family tells apart columns that say different things: columns of one family
+// have a value for each of the other's, such as a key and the name that is
+// looked up by it.
+func (d *drafter) family(sc *schema, name string) string {
+	if f, ok := d.facts[sc.ID]; ok {
+		if c, ok := f.column(name); ok {
+			return c.family()
+		}
+	}
+	for _, l := range sc.Lookups {
+		if from, ok := sc.ColumnByID(l.Column); ok && name == l.Name+"."+l.KeyName {
+			return from.Name
+		}
+	}
+	return name
 }
 
 // unknownDistinct stands for the number of values of a column that nobody
@@ -292,6 +322,8 @@ func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (s
 		switch {
 		case w.Type == charts.Calendar, w.Type == charts.Candlestick:
 			dim.Grain = "day"
+		case w.Type == charts.Pivot && place == "across":
+			dim.Grain = d.factsOf(sc).fewPeriods(field.Name)
 		case place == "y", place == "series", place == "x" && w.Type == charts.Radar:
 			dim.Grain = "weekday"
 		case place == "x" && w.Type == charts.Heatmap:
@@ -305,8 +337,12 @@ func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (s
 	case numeric(field.Type) && field.Measure:
 		if c, ok := sc.find(field.Name); ok {
 			facts := d.columnFacts(sc, field.Name, c)
+			groups := 20.0
+			if w.Type == charts.Donut {
+				groups = charts.MaxSlices
+			}
 			if span := facts.Max - facts.Min; facts.Distinct > unknownDistinct && span > 0 {
-				dim.Bin = roundWidth(span / 20)
+				dim.Bin = roundWidth(span / groups)
 			}
 		}
 	}
@@ -318,6 +354,23 @@ func (d *drafter) slot(sc *schema, field Field, into well, w *Widget, f fill) (s
 func (f *Facts) hours(column string) bool {
 	return len(f.Columns) == 0 || column != f.TimeColumn || f.Hours
 }
+
+// fewPeriods is a grain by which a date heads the columns of a table: a dozen
+// at most, as far as is known how long it is.
+func (f *Facts) fewPeriods(column string) string {
+	if column != f.TimeColumn || f.Days == 0 {
+		return "month"
+	}
+	for _, grain := range []string{"day", "week", "month", "quarter"} {
+		if f.Days/daysOf[grain] <= 12 {
+			return grain
+		}
+	}
+	return "year"
+}
+
+// daysOf is about how many days a grain has.
+var daysOf = map[string]int{"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 // The choices that a new widget begins with.
 
@@ -333,7 +386,7 @@ func (d *drafter) mainMeasures(sc *schema) []Field {
 	}
 	rank := func(f Field) int {
 		if f.Saved {
-			return 3
+			return 3 // people defined it, and it may be of anything
 		}
 		c, _ := sc.find(f.Name)
 		return facts.telling(d.columnFacts(sc, f.Name, c))
@@ -357,11 +410,11 @@ func (d *drafter) categories(sc *schema) []Field {
 	var list []Field
 	distinct := map[string]int64{}
 	for _, f := range d.fields(sc) {
-		if f.Measure || f.Type != warehouse.Text && f.Type != warehouse.Boolean || hasWord(lastPart(f.Name), wordsOfIDs) && f.Lookup != "" {
-			continue
-		}
 		c, _ := sc.find(f.Name)
 		facts := d.columnFacts(sc, f.Name, c)
+		if f.Measure || !facts.names() || hasWord(lastPart(f.Name), wordsOfIDs) && f.Lookup != "" {
+			continue
+		}
 		n := facts.Distinct
 		switch {
 		case f.Type == warehouse.Boolean:
@@ -381,12 +434,14 @@ func (d *drafter) categories(sc *schema) []Field {
 		switch n := distinct[f.Name]; {
 		case n > 2 && n <= 12:
 			return 0
-		case n <= 30:
+		case n <= mostParts:
 			return 1
-		case n <= 1000:
+		case n <= maxCategories:
 			return 2
+		case n <= mostNames:
+			return 3
 		}
-		return 3
+		return 4
 	}
 	slices.SortStableFunc(list, func(a, b Field) int { return cmp.Compare(rank(a), rank(b)) })
 	return list
@@ -408,16 +463,8 @@ func (d *drafter) places(sc *schema) (pairs [][2]Field) {
 	found := map[half][]Field{}
 	var order []string
 	for _, f := range d.fields(sc) {
-		role := f.Role
-		if role == "" && numeric(f.Type) {
-			switch name := lastPart(f.Name); {
-			case hasWord(name, wordSet("lat latitude")):
-				role = "latitude"
-			case hasWord(name, wordSet("lon lng longitude")) || strings.EqualFold(name, "long"):
-				role = "longitude"
-			}
-		}
-		if role != "latitude" && role != "longitude" {
+		role := coordinate(f.Name, f.Role, f.Type)
+		if role == "" {
 			continue
 		}
 		key := half{f.Lookup, role}
@@ -473,20 +520,78 @@ func (d *drafter) areas(sc *schema) []Field {
 
 // placeName is the text that names the rows beside a pair of coordinates.
 func (d *drafter) placeName(sc *schema, lookup string) (Field, bool) {
-	var best Field
-	most := int64(-1)
+	facts := d.factsOf(sc)
+	var fields []Field
+	var columns []ColumnFacts
 	for _, f := range d.fields(sc) {
 		if f.Lookup != lookup || f.Type != warehouse.Text {
 			continue
 		}
 		c, _ := sc.find(f.Name)
-		n := d.columnFacts(sc, f.Name, c).Distinct
-		if hasWord(lastPart(f.Name), wordSet("name city place town station airport store")) {
+		fields, columns = append(fields, f), append(columns, d.columnFacts(sc, f.Name, c))
+	}
+	places := int64(math.MaxInt64)
+	if lookup == "" {
+		places = facts.places()
+	}
+	at := placeNamed(columns, places)
+	if at < 0 {
+		return Field{}, false
+	}
+	return fields[at], true
+}
+
+var wordsOfPlaces = wordSet("name city place town station airport store site location branch plant village stadt ort standort filiale")
+
+// placeNamed is which of the columns names each of so many places best, -1 for
+// none: one that tells apart what stands at the same place names no place.
+func placeNamed(columns []ColumnFacts, places int64) int {
+	best, most := -1, int64(-1)
+	for i, c := range columns {
+		n := c.Distinct
+		if c.Type != warehouse.Text || !c.unknown() && n > places+places/20 {
+			continue
+		}
+		if hasWord(lastPart(c.Name), wordsOfPlaces) {
 			n += math.MaxInt32
 		}
 		if n > most {
-			best, most = f, n
+			best, most = i, n
 		}
 	}
-	return best, most >= 0
+	return best
+}
+
+// places is about how many places the coordinates of the dataset name; as many
+// as can be where they are more than can be told apart.
+func (f *Facts) places() int64 {
+	most := int64(0)
+	for _, c := range f.Columns {
+		if coordinate(c.Name, c.Role, c.Type) != "" {
+			most = max(most, c.Distinct)
+		}
+	}
+	if most == 0 || most > maxPlaces {
+		return math.MaxInt64
+	}
+	return most
+}
+
+// maxPlaces is how many places on a map have a name of their own each.
+const maxPlaces = 500
+
+// coordinate is which half of a place a column holds, by its role or its name:
+// "latitude", "longitude" or "".
+func coordinate(name, role string, t warehouse.Type) string {
+	name = lastPart(name)
+	switch {
+	case role == "latitude" || role == "longitude":
+		return role
+	case role != "" || !numeric(t):
+	case hasWord(name, wordSet("lat latitude")):
+		return "latitude"
+	case hasWord(name, wordSet("lon lng longitude")) || strings.EqualFold(name, "long"):
+		return "longitude"
+	}
+	return ""
 }

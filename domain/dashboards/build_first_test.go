@@ -2,7 +2,9 @@ package dashboards_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,13 +35,49 @@ func (r *rig) upload(t testing.TB, name, times string, columns []datasets.NewCol
 	return id
 }
 
-// uploads are datasets as people have them: departures with a time of day and
-// many airports, a file of sales, and one without a date.
+// departures are flights as the demo has them: all that tells them apart is
+// looked up by the codes of two airports, most of which have few flights.
+func (r *rig) departures(t testing.TB) ids.Dataset {
+	t.Helper()
+	code := func(n int) string { return fmt.Sprintf("A%02d", n) }
+	airports := r.upload(t, "airports", "", []datasets.NewColumn{{Name: "iata", Type: warehouse.Text}, {Name: "name", Type: warehouse.Text},
+		{Name: "city", Type: warehouse.Text}, {Name: "state", Type: warehouse.Text}, {Name: "country", Type: warehouse.Text},
+		{Name: "latitude", Type: warehouse.Float}, {Name: "longitude", Type: warehouse.Float}}, 260, func(i int) []any {
+		country := "USA"
+		if i > 200 {
+			country = fmt.Sprintf("Country %d", i%4)
+		}
+		return []any{code(i), fmt.Sprintf("Airport %d", i), fmt.Sprintf("City %d", i-i%9/8), fmt.Sprintf("State %d", i*i%53), country, 25 + float64(i%23), -120 + float64(i%50)}
+	})
+	hub := func(n int) string { return code(int(120 * math.Pow(float64(n%997)/997, 2.2))) }
+	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	id := r.upload(t, "departures", "date", []datasets.NewColumn{{Name: "date", Type: warehouse.Timestamp}, {Name: "delay", Type: warehouse.Integer},
+		{Name: "distance", Type: warehouse.Integer}, {Name: "origin", Type: warehouse.Text}, {Name: "destination", Type: warehouse.Text}}, 6000, func(i int) []any {
+		return []any{day.Add(time.Duration(i) * 43 * time.Minute), i*37%95 - 15, 100 + i*i%4700, hub(i * 389), hub(i*613 + i/7)}
+	})
+	for _, end := range []string{"origin", "destination"} {
+		must(t, r.datasets.AddLookup(t.Context(), r.actor, id, datasets.NewLookup{Name: end + "_airport", Column: end, Target: airports.String(), Key: "iata"}))
+	}
+	return id
+}
+
+// uploads are datasets as people have them: flights with a time of day and
+// many airports, the same with all of it looked up, a file of sales, one without
+// a date, and a log of what sensors measured.
 func (r *rig) uploads(t testing.TB) map[string]ids.Dataset {
 	t.Helper()
 	day := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	name := func(of string, n int) string { return fmt.Sprintf("%s %d", of, n) }
+	sites := []string{"Oslo", "Nairobi", "Auckland"}
 	return map[string]ids.Dataset{
+		"departures": r.departures(t),
+		"sensors": r.upload(t, "sensor_log", "ts", []datasets.NewColumn{{Name: "ts", Type: warehouse.Timestamp}, {Name: "sensor_id", Type: warehouse.Text},
+			{Name: "site", Type: warehouse.Text}, {Name: "temperature_c", Type: warehouse.Float}, {Name: "humidity_pct", Type: warehouse.Float},
+			{Name: "status", Type: warehouse.Text}, {Name: "lat", Type: warehouse.Float}, {Name: "lon", Type: warehouse.Float}}, 1800, func(i int) []any {
+			site := i % 3
+			return []any{day.Add(time.Duration(i) * 20 * time.Minute), fmt.Sprintf("S-%03d", i%12), sites[site], float64(7*site) + float64(i*29%40)/10, 50 + float64(i*31%200)/10,
+				[]string{"ok", "ok", "ok", "warn"}[i/3%4], []float64{59.9, -1.3, -36.8}[site], []float64{10.8, 36.8, 174.8}[site]}
+		}),
 		"flights": r.upload(t, "flights", "date", []datasets.NewColumn{{Name: "date", Type: warehouse.Timestamp}, {Name: "origin", Type: warehouse.Text},
 			{Name: "destination", Type: warehouse.Text}, {Name: "carrier", Type: warehouse.Text}, {Name: "delay", Type: warehouse.Float},
 			{Name: "distance", Type: warehouse.Integer}, {Name: "cancelled", Type: warehouse.Boolean}}, 2000, func(i int) []any {
@@ -69,10 +107,16 @@ func TestFirstDropsAreRight(t *testing.T) {
 		"flights": {charts.Map, charts.Candlestick},
 		"sales":   {charts.Map, charts.Candlestick},
 		"people":  {charts.Map, charts.Candlestick, charts.Calendar},
+
+		"departures": {charts.Candlestick},
+		"sensors":    {charts.Candlestick},
 	}
 	// Types that compare things, and those that show a course.
 	compare := []charts.Type{charts.Bar, charts.Donut, charts.Treemap, charts.Sunburst, charts.Sankey, charts.Funnel, charts.Waterfall, charts.Pivot,
 		charts.WordList, charts.Radar, charts.Box, charts.Table, charts.Scatter, charts.Bubble}
+	// Types of a whole, and those with a mark for each of many things.
+	wholes := []charts.Type{charts.Donut, charts.Treemap, charts.Sunburst, charts.Sankey, charts.Funnel, charts.Waterfall, charts.StackedBar, charts.Histogram}
+	many := []charts.Type{charts.WordList, charts.Scatter, charts.Bubble}
 	course := []charts.Type{charts.Line, charts.Step, charts.Area, charts.Combo, charts.StackedBar, charts.Calendar}
 	for shape, dataset := range r.uploads(t) {
 		config, err := dashboards.ParseConfig(fmt.Appendf(nil, `{"schema": 2, "dataset": %q, "settings": {"date": {"default": "all"}}, "widgets": {}}`, dataset.String()))
@@ -95,6 +139,7 @@ func TestFirstDropsAreRight(t *testing.T) {
 					id := add(t, kind)
 					request := request(t, board.ID, "", "")
 					request.Draft = true
+					request.Words.Other = "Other"
 					v, err := r.Open(t.Context(), r.actor, request)
 					must(t, err)
 					w := v.Dashboard.Config.Widgets[id]
@@ -125,8 +170,40 @@ func TestFirstDropsAreRight(t *testing.T) {
 					if seen["sum age"] || seen["sum delay"] {
 						t.Errorf("adds up what does not: %v", seen)
 					}
+					if note := tile.Drawing.Note.Key; note != "" && note != "charts.note.grey" {
+						t.Errorf("drawn with the note %q: %v", note, tile.Drawing.Note.Args)
+					}
+					if shape == "sensors" && !seen["avg temperature_c"] && !seen["avg humidity_pct"] && drop == "first" && !slices.Contains(wholes, kind) && kind != charts.Map {
+						t.Errorf("shows no mean of what was measured: %v", seen)
+					}
+					if seen["sum temperature_c"] || seen["sum humidity_pct"] {
+						t.Errorf("adds up what does not: %v", seen)
+					}
+					if shape == "sensors" && kind == charts.Map && tile.Drawing.Count != 3 {
+						t.Errorf("%d dots for three places: %+v", tile.Drawing.Count, w.Query.Dimensions)
+					}
 					dims := w.Query.Dimensions
-					if slices.Contains(compare, kind) && slices.ContainsFunc(dims, temporal) {
+					said := map[string]bool{}
+					for _, dim := range dims {
+						column := sameAs(dim.Column)
+						if said[column] && dim.Grain == "" {
+							t.Errorf("divides by %s twice, in other words: %+v", column, dims)
+						}
+						said[column] = true
+						if strings.HasSuffix(dim.Column, ".country") {
+							t.Errorf("divides by what is the same in every row: %+v", dims)
+						}
+					}
+					if shape == "departures" && drop == "first" && slices.Contains(compare, kind) && !slices.Contains(many, kind) && !slices.ContainsFunc(dims, func(d warehouse.Dimension) bool {
+						return d.Column == "origin_airport.state" || d.Bin > 0
+					}) {
+						t.Errorf("does not begin with the state, which has few values: %+v", dims)
+					}
+					notDwarfed(t, r, v, id, kind)
+					if shape == "sales" && kind == charts.Donut && drop == "first" && len(tile.Drawing.Legend) != 5 {
+						t.Errorf("%d slices of five branches: %+v", len(tile.Drawing.Legend), tile.Drawing.Legend)
+					}
+					if slices.Contains(compare, kind) && slices.ContainsFunc(dims, temporal) && (kind != charts.Pivot || shape != "departures") {
 						t.Errorf("compares dates: %+v", dims)
 					}
 					if slices.Contains(course, kind) && shape != "people" && !temporal(dims[0]) {
@@ -149,6 +226,139 @@ func TestFirstDropsAreRight(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// sameAs names columns alike that say the same of a departure.
+func sameAs(column string) string {
+	for _, end := range []string{"origin", "destination"} {
+		switch column {
+		case end + "_airport.iata", end + "_airport.name":
+			return end
+		}
+	}
+	return column
+}
+
+// notDwarfed holds a chart to name more than it folds into "Other", and bars to
+// have none that is longer than the first.
+func notDwarfed(t *testing.T, r *rig, v *dashboards.View, id string, kind charts.Type) {
+	t.Helper()
+	if kind != charts.Bar && kind != charts.Donut && kind != charts.Waterfall && kind != charts.WordList {
+		return
+	}
+	grid, err := r.AsTable(t.Context(), v, id, 1)
+	must(t, err)
+	var first, sum, other float64
+	for i, row := range grid.Rows {
+		digits := strings.Map(func(c rune) rune {
+			if c >= '0' && c <= '9' || c == '.' {
+				return c
+			}
+			return -1
+		}, row.Cells[len(row.Cells)-1].Text)
+		value, err := strconv.ParseFloat(digits, 64)
+		must(t, err)
+		switch sum += value; {
+		case row.Cells[0].Text == "Other":
+			other = value
+		case i == 0:
+			first = value
+		}
+	}
+	if other > first && kind == charts.Bar || other > sum/2 {
+		t.Errorf("“Other” is %g of %g, the first %g", other, sum, first)
+	}
+}
+
+// TestFirstForecastIsDrawn: a forecast begins with periods that it has enough of.
+func TestFirstForecastIsDrawn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for shape, dataset := range r.uploads(t) {
+		if shape == "people" { // without a date
+			continue
+		}
+		t.Run(shape, func(t *testing.T) {
+			config, err := dashboards.ParseConfig(fmt.Appendf(nil, `{"schema": 2, "dataset": %q, "settings": {"date": {"default": "all"}}, "widgets": {}}`, dataset.String()))
+			must(t, err)
+			board, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: shape, Config: config})
+			must(t, err)
+			out, err := r.Act(t.Context(), r.actor, board.ID, 0, uuid.Must(uuid.NewV7()), dashboards.Act{Kind: "add_widget", Type: charts.Line, Forecast: true})
+			must(t, err)
+			request := request(t, board.ID, "", "")
+			request.Draft = true
+			v, err := r.Open(t.Context(), r.actor, request)
+			must(t, err)
+			tile := r.draw(t, v, out.Select[0])
+			w := v.Dashboard.Config.Widgets[out.Select[0]]
+			if w.Forecast == nil || tile.Drawing.State != charts.Ready || tile.Drawing.Note.Key != "" {
+				t.Errorf("%+v of %+v: %q, %+v", w.Forecast, w.Query.Dimensions, tile.Drawing.State, tile.Drawing.Note)
+			}
+		})
+	}
+}
+
+// TestScalesKeepTheirOrder: age groups stand from young to old, not by size, and
+// two columns that say the same are known from what is in them.
+func TestScalesKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ages := []string{"45-54", "18-24", "55+", "25-34", "35-44"}
+	id := r.upload(t, "survey", "", []datasets.NewColumn{{Name: "age_group", Type: warehouse.Text}, {Name: "shop", Type: warehouse.Text},
+		{Name: "shop_no", Type: warehouse.Text}, {Name: "score", Type: warehouse.Integer}}, 400, func(i int) []any {
+		return []any{ages[i*i%5], fmt.Sprintf("Shop %d", i%7), fmt.Sprintf("%04d", 900+i%7), i % 11}
+	})
+	config, err := dashboards.ParseConfig(fmt.Appendf(nil, `{"schema": 2, "dataset": %q, "widgets": {}}`, id.String()))
+	must(t, err)
+	board, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Survey", Config: config})
+	must(t, err)
+	act := func(a dashboards.Act) dashboards.Widget {
+		t.Helper()
+		out, err := r.Act(t.Context(), r.actor, board.ID, 0, uuid.Must(uuid.NewV7()), a)
+		must(t, err)
+		draft, err := r.GetDraft(t.Context(), r.actor, board.ID)
+		must(t, err)
+		return draft.Config.Widgets[out.Select[0]]
+	}
+	bar := act(dashboards.Act{Kind: "add_field", Field: "age_group"})
+	if len(bar.Query.Order) != 1 || bar.Query.Order[0] != (warehouse.Order{By: "age_group"}) {
+		t.Errorf("ordered by %+v", bar.Query.Order)
+	}
+	for _, kind := range []charts.Type{charts.Sankey, charts.Pivot, charts.Treemap, charts.Sunburst} {
+		var names []string
+		for _, dim := range act(dashboards.Act{Kind: "add_widget", Type: kind}).Query.Dimensions {
+			names = append(names, dim.Column)
+		}
+		if slices.Contains(names, "shop") && slices.Contains(names, "shop_no") || len(names) < 2 {
+			t.Errorf("%s by %v", kind, names)
+		}
+	}
+	if c, err := r.PreviewSuggested(t.Context(), r.actor, id); err != nil || len(c.Filters) != 2 {
+		t.Errorf("filters by %+v, %v", c.Filters, err)
+	}
+}
+
+// TestAnEmptyTextWaits: a text says nothing on the page until somebody writes one.
+func TestAnEmptyTextWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	config, err := dashboards.ParseConfig([]byte(`{"schema": 2, "widgets": {"t": {"type": "text", "title": "Text", "layout": {"w": 4, "h": 4}}}}`))
+	must(t, err)
+	board, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Texts", Config: config})
+	must(t, err)
+	v := r.open(t, board.ID, "", "")
+	if len(v.Tiles) != 0 {
+		t.Errorf("%d tiles on the page, want none", len(v.Tiles))
+	}
+	request := request(t, board.ID, "", "")
+	request.Draft = true
+	draft, err := r.Open(t.Context(), r.actor, request)
+	must(t, err)
+	if p, ok := draft.Plan("t"); !ok {
+		t.Error("the editor does not show it")
+	} else if tile, err := r.Draw(t.Context(), draft, p); err != nil || !tile.Unset {
+		t.Errorf("drawn as %+v, %v", tile, err)
 	}
 }
 

@@ -48,9 +48,11 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 			c, ok := sc.find(s.dimension.Column)
 			time := ok && temporal(c.Type) && !cyclic(s.dimension.Grain)
 			switch a.Type {
-			case charts.Line, charts.Area, charts.StackedBar:
+			case charts.Line, charts.Step, charts.Area, charts.StackedBar, charts.Combo:
 				time = !time
-			case charts.Donut, charts.Bar:
+			case charts.Bar:
+				return 0 // as it was: bars stand for periods, too
+			case charts.Donut:
 			default:
 				return 0
 			}
@@ -133,7 +135,7 @@ func (d *drafter) setDataset(c *Config, a Act) error {
 	} else {
 		d.complete(sc, &w)
 	}
-	sc.finish(&before, &w)
+	d.finish(sc, &before, &w)
 	c.Widgets[a.Widget] = w
 	return nil
 }

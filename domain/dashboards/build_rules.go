@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/forecast"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // Rules give numbers a meaning: those of a whole widget (a figure, a gauge,
@@ -151,7 +153,53 @@ func (d *drafter) setForecast(sc *schema, w *Widget, a Act) error {
 		}
 	}
 	w.Forecast = &f
+	d.reach(sc, w)
 	return nil
+}
+
+// reach lets a new forecast have the history that it takes: where the periods
+// that the line would be drawn by are too few, by finer ones, and as far ahead
+// as the finest allow.
+func (d *drafter) reach(sc *schema, w *Widget) {
+	if w.Forecast == nil || len(w.Query.Dimensions) != 1 {
+		return
+	}
+	dim := &w.Query.Dimensions[0]
+	facts := d.factsOf(sc)
+	if dim.Grain != AutoGrain || dim.Column != facts.TimeColumn || facts.Days == 0 {
+		return
+	}
+	c, _ := sc.find(dim.Column)
+	grains := []string{"year", "quarter", "month", "week", "day", "hour"}
+	grains = grains[slices.Index(grains, autoGrain(facts.Days)):]
+	if c.Type == warehouse.Date || !facts.Hours {
+		grains = slices.DeleteFunc(slices.Clone(grains), func(grain string) bool { return grain == "hour" })
+	}
+	for i, grain := range grains {
+		// The first and the last may be cut.
+		periods, takes := max(0, facts.periods(grain)-2), 2*firstHorizon
+		if seasons := forecast.Seasons(grain); len(seasons) > 0 {
+			takes = max(takes, 2*seasons[0])
+		}
+		if periods >= takes {
+			if i > 0 {
+				dim.Grain = grain
+			}
+			return
+		}
+		if i == len(grains)-1 {
+			dim.Grain = grain
+			w.Forecast.Horizon = min(firstHorizon, max(1, periods/3))
+		}
+	}
+}
+
+// periods is how many periods of a grain the time column spans.
+func (f *Facts) periods(grain string) int {
+	if grain == "hour" {
+		return 24 * f.Days
+	}
+	return f.Days / daysOf[grain]
 }
 
 const (

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func (sc *schema) title(w *Widget) string {
 	}
 	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
-			if s.measure != nil && len(measured) < most && !(w.Type == charts.Map && one.name == "colour") {
+			if s.measure != nil && len(measured) < most && !(w.Type == charts.Map && one.name == "colour" && w.Encode.Layer != charts.LayerAreas) {
 				if len(measured) == 0 {
 					measured = append(measured, sc.spoken(w, *s.measure))
 				} else {
@@ -48,6 +49,10 @@ func (sc *schema) title(w *Widget) string {
 	}
 	var by []string
 	time := false
+	alike := map[string]int{}
+	for _, dim := range w.Query.Dimensions {
+		alike[lastPart(dim.Column)]++
+	}
 	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
 			if s.dimension == nil || one.name == "lat" || one.name == "lon" {
@@ -57,7 +62,11 @@ func (sc *schema) title(w *Widget) string {
 				time = true
 				continue
 			}
-			if word := sc.dimensionWithin(*s.dimension); !slices.Contains(by, word) {
+			word := sc.dimensionWithin(*s.dimension)
+			if !cyclic(s.dimension.Grain) && alike[lastPart(s.dimension.Column)] > 1 {
+				word = charts.Spaced(s.dimension.Column) // which of the two states
+			}
+			if !slices.Contains(by, word) {
 				by = append(by, word)
 			}
 		}
@@ -91,6 +100,9 @@ func (sc *schema) subtitle(w *Widget) string {
 	}
 	if w.Type == charts.Donut {
 		return "Share of the total"
+	}
+	if q := &w.Query; w.Type == charts.Bar && q.Limit > 0 && !q.Other && len(q.Order) == 0 && len(q.Dimensions) == 1 && isPlain(q.Dimensions[0]) {
+		return fmt.Sprintf("The %d largest", q.Limit)
 	}
 	for _, d := range w.Query.Dimensions {
 		if c, ok := sc.find(d.Column); ok && temporal(c.Type) && !cyclic(d.Grain) && d.Grain != "" {

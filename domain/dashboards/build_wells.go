@@ -3,6 +3,7 @@ package dashboards
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -153,8 +154,11 @@ func IsPlace(well string) bool {
 // SetUp tells whether the widget has what its type needs to be drawn. One that
 // has not is a drop target in the editor and left out of the published page.
 func (w *Widget) SetUp() bool {
-	if w.Type == charts.Image {
+	switch w.Type {
+	case charts.Image:
 		return w.URL != ""
+	case charts.Text:
+		return strings.TrimSpace(w.Text) != ""
 	}
 	list := w.wells()
 	if len(list) == 0 || len(w.Query.Columns) > 0 {

@@ -250,7 +250,7 @@ func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config,
 // asksFacts tells whether what is in the columns decides what the act makes.
 func (a *Act) asksFacts() bool {
 	switch a.Kind {
-	case "add_widget", "add_field", "drop_field", "retype", "set_dataset":
+	case "add_widget", "add_field", "drop_field", "retype", "set_dataset", "set_forecast":
 		return true
 	}
 	return false

@@ -1,0 +1,405 @@
+package dashboards
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
+	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
+)
+
+// Facts are what a suggestion goes by: the columns of a dataset with what is
+// in them.
+type Facts struct {
+	Dataset    ids.Dataset
+	Name       string
+	Rows       int64
+	TimeColumn string // "" for none
+	Days       int    // that the time column spans
+	Hours      bool   // the time column tells hours apart
+	Relative   bool   // relative dates count from the newest row
+	Columns    []ColumnFacts
+	// Joined are the texts of what the dataset looks up, by "lookup.column": of
+	// each the values that rows of the dataset have.
+	Joined []ColumnFacts
+}
+
+// ColumnFacts is one column.
+type ColumnFacts struct {
+	Name     string
+	Type     warehouse.Type
+	Role     string
+	Format   datasets.Format
+	Distinct int64
+	Filled   int64 // rows with a value
+	Min, Max float64
+	// Same is the column that this one says in other words, a value for each of
+	// its: the key of the lookup that a name comes from. "" for none.
+	Same string
+	// Leading are the shares of the rows that the most frequent values have,
+	// the largest first; nil where nobody counted them.
+	Leading []float64
+	// Ordered tells that the values are steps of a scale, in the order of their
+	// texts: "18-24", "25-34", "55+".
+	Ordered bool
+}
+
+// Limits of what is found out about values.
+const (
+	maxLeading = 12   // frequent values that are counted
+	maxTwins   = 8    // pairs of columns that are compared
+	maxKeys    = 1000 // values of a key that are looked up
+)
+
+// facts asks the dataset about its columns: all in one query, then what their
+// values are where they are few.
+func (s *Service) facts(ctx context.Context, actor access.Actor, id ids.Dataset) (Facts, error) {
+	d, err := s.datasets.Get(ctx, actor, id)
+	if err != nil {
+		return Facts{}, err
+	}
+	lookups := slices.Clone(d.Lookups)
+	slices.SortStableFunc(lookups, func(a, b datasets.Lookup) int {
+		return slices.IndexFunc(d.Columns, func(c datasets.Column) bool { return c.ID == a.Column }) -
+			slices.IndexFunc(d.Columns, func(c datasets.Column) bool { return c.ID == b.Column })
+	})
+	targets := map[ids.Dataset]*datasets.Dataset{}
+	list := []ids.Dataset{id}
+	for _, l := range lookups {
+		if _, seen := targets[l.Target]; seen {
+			continue
+		}
+		target, err := s.datasets.Get(ctx, actor, l.Target)
+		if isKind(err, datasets.ErrNotFound) {
+			targets[l.Target] = nil // theirs to look up, not to see
+			continue
+		}
+		if err != nil {
+			return Facts{}, err
+		}
+		targets[l.Target] = &target
+		if target.ID != id {
+			list = append(list, target.ID)
+		}
+	}
+	snapshot, err := s.datasets.Snapshot(ctx, actor, list)
+	if err != nil {
+		return Facts{}, err
+	}
+	sc := schema{Dataset: d}
+	f := Facts{Dataset: id, Name: d.Name, TimeColumn: sc.timeColumn(), Relative: d.RelativeToNewest}
+	look := looker{f: &f, ask: func(of ids.Dataset, spec warehouse.Spec) (*warehouse.Result, error) {
+		spec.Dataset, spec.Timezone = of.String(), actor.Location().String()
+		r, err := s.datasets.Query(ctx, actor, datasets.QueryRequest{Spec: spec, Snapshot: snapshot, Exact: true, Now: s.clock()})
+		if err != nil {
+			return nil, fmt.Errorf("look at the columns of %s: %w", d.Name, err)
+		}
+		return r, nil
+	}}
+	if err := look.columns(d.Columns[:min(len(d.Columns), 60)]); err != nil {
+		return Facts{}, err
+	}
+	if err := look.times(); err != nil {
+		return Facts{}, err
+	}
+	for _, l := range lookups {
+		if target := targets[l.Target]; target != nil {
+			// What somebody may not ask of another dataset leaves the names of its
+			// columns to go by.
+			if err := look.lookup(&d, l, target); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "look at what is looked up", "dataset", id, "lookup", l.Name, "error", err)
+			}
+		}
+	}
+	if err := look.values(); err != nil {
+		return Facts{}, err
+	}
+	return f, look.twins()
+}
+
+// looker finds out facts.
+type looker struct {
+	f   *Facts
+	ask func(ids.Dataset, warehouse.Spec) (*warehouse.Result, error)
+}
+
+// counts are count and count_distinct of columns as measures, named by place.
+func counts(names []string) []warehouse.Measure {
+	list := []warehouse.Measure{{Fn: "count", As: "rows"}}
+	for i, name := range names {
+		n := strconv.Itoa(i)
+		list = append(list, warehouse.Measure{Fn: "count", Column: name, As: "n" + n}, warehouse.Measure{Fn: "count_distinct", Column: name, As: "d" + n})
+	}
+	return list
+}
+
+// figure reads a number of the first row.
+func figure(r *warehouse.Result, name string) float64 {
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		if c.Name != name || r.Rows == 0 || c.IsNull(0) {
+			continue
+		}
+		if c.Floats != nil {
+			return c.Floats[0]
+		}
+		if c.Ints != nil {
+			return float64(c.Ints[0])
+		}
+	}
+	return 0
+}
+
+func (l looker) columns(columns []datasets.Column) error {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	spec := warehouse.Spec{Measures: counts(names)}
+	for i, c := range columns {
+		if numeric(c.Type) || temporal(c.Type) {
+			n := strconv.Itoa(i)
+			spec.Measures = append(spec.Measures, warehouse.Measure{Fn: "min", Column: c.Name, As: "a" + n}, warehouse.Measure{Fn: "max", Column: c.Name, As: "z" + n})
+		}
+	}
+	r, err := l.ask(l.f.Dataset, spec)
+	if err != nil {
+		return err
+	}
+	l.f.Rows = int64(figure(r, "rows"))
+	for i, c := range columns {
+		n := strconv.Itoa(i)
+		one := ColumnFacts{Name: c.Name, Type: c.Type, Role: c.Role, Format: c.Format,
+			Filled: int64(figure(r, "n"+n)), Distinct: int64(figure(r, "d"+n)), Min: figure(r, "a"+n), Max: figure(r, "z"+n)}
+		l.f.Columns = append(l.f.Columns, one)
+		if l.f.TimeColumn == "" && temporal(c.Type) && one.Distinct > 1 {
+			l.f.TimeColumn = c.Name
+		}
+	}
+	return nil
+}
+
+// times finds out how long the time column is and whether it tells hours.
+func (l looker) times() error {
+	for _, c := range l.f.Columns {
+		if c.Name != l.f.TimeColumn {
+			continue
+		}
+		l.f.Days = int((c.Max-c.Min)/86_400e6) + 1
+		if c.Type == warehouse.Date {
+			l.f.Days = int(c.Max-c.Min) + 1
+			return nil
+		}
+		hours, err := l.ask(l.f.Dataset, warehouse.Spec{Dimensions: []warehouse.Dimension{{Column: c.Name, Grain: "hour_of_day", As: "h"}},
+			Measures: []warehouse.Measure{{Fn: "count", As: "n"}}})
+		if err != nil {
+			return err
+		}
+		l.f.Hours = hours.Rows > 3
+	}
+	return nil
+}
+
+// lookup counts the texts of what the dataset looks up: those of the rows that
+// it has keys of, where the keys are few, else at most as many as there are keys.
+func (l looker) lookup(d *datasets.Dataset, of datasets.Lookup, target *datasets.Dataset) error {
+	from, ok := d.ColumnByID(of.Column)
+	key, has := target.ColumnByID(of.Key)
+	own, known := l.f.column(from.Name)
+	if !ok || !has || !known || own.Distinct == 0 {
+		return nil
+	}
+	var columns []datasets.Column
+	var names []string
+	for _, c := range target.Columns[:min(len(target.Columns), 60)] {
+		if c.Type == warehouse.Text || c.Type == warehouse.Boolean {
+			columns, names = append(columns, c), append(names, c.Name)
+		}
+	}
+	spec := warehouse.Spec{Measures: counts(names)}
+	if own.Distinct <= maxKeys {
+		keys, err := l.ask(l.f.Dataset, warehouse.Spec{Dimensions: []warehouse.Dimension{{Column: from.Name, As: "key"}},
+			Measures: []warehouse.Measure{{Fn: "count", As: "n"}}, Limit: maxKeys + 1})
+		if err != nil {
+			return err
+		}
+		in := warehouse.Filter{Column: key.Name, Op: "in"}
+		for _, value := range charts.Values(keys, 0) {
+			if raw, err := literal(key, "", 0, value); err == nil && value != charts.Null {
+				in.Values = append(in.Values, json.RawMessage(raw))
+			}
+		}
+		spec.Filters = []warehouse.Filter{in}
+	}
+	r, err := l.ask(target.ID, spec)
+	if err != nil {
+		return err
+	}
+	rows := figure(r, "rows")
+	for i, c := range columns {
+		n := strconv.Itoa(i)
+		filled, distinct := figure(r, "n"+n), figure(r, "d"+n)
+		one := ColumnFacts{Name: of.Name + "." + c.Name, Type: c.Type, Role: c.Role, Format: c.Format, Filled: own.Filled,
+			Distinct: min(int64(distinct), own.Distinct)}
+		if c.ID == of.Key || filled > 2 && distinct >= nearlyAll*filled && filled >= rows/2 {
+			one.Same = own.family()
+		}
+		l.f.Joined = append(l.f.Joined, one)
+	}
+	return nil
+}
+
+// nearlyAll is the share of different values from which on a column names each
+// row of a lookup, or each value of another column, as a key does.
+const nearlyAll = 0.9
+
+// values counts the frequent values of the texts that have few.
+func (l looker) values() error {
+	for _, c := range l.f.texts() {
+		if c.Type == warehouse.Boolean || c.Distinct < 2 || c.Distinct > maxCategories {
+			continue
+		}
+		r, err := l.ask(l.f.Dataset, warehouse.Spec{Dimensions: []warehouse.Dimension{{Column: c.Name, As: "value"}},
+			Measures: []warehouse.Measure{{Fn: "count", As: "n"}}, Order: []warehouse.Order{{By: "n", Desc: true}, {By: "value"}}, Limit: maxLeading + 1})
+		if err != nil {
+			return err
+		}
+		texts := charts.Values(r, 0)
+		for i, text := range texts {
+			if text != charts.Null && len(c.Leading) < maxLeading && l.f.Rows > 0 {
+				c.Leading = append(c.Leading, float64(r.Columns[1].Ints[i])/float64(l.f.Rows))
+			}
+		}
+		c.Ordered = c.Distinct <= maxLeading && isScale(texts)
+	}
+	return nil
+}
+
+// twins finds columns of texts that say the same: as many values, and as many
+// pairs of them.
+func (l looker) twins() error {
+	compared := 0
+	list := l.f.texts()
+	for i, b := range list {
+		for _, a := range list[:i] {
+			most, least := max(a.Distinct, b.Distinct), min(a.Distinct, b.Distinct)
+			if a.family() == b.family() || b.Same != "" || a.Type == warehouse.Boolean || b.Type == warehouse.Boolean ||
+				least < 3 || most > mostNames || float64(least) < nearlyAll*float64(most) || !alike(a.Leading, b.Leading) {
+				continue
+			}
+			if compared++; compared > maxTwins {
+				return nil
+			}
+			pairs := int(math.Ceil(float64(most) / nearlyAll))
+			r, err := l.ask(l.f.Dataset, warehouse.Spec{Dimensions: []warehouse.Dimension{{Column: a.Name, As: "a"}, {Column: b.Name, As: "b"}},
+				Measures: []warehouse.Measure{{Fn: "count", As: "n"}}, Limit: pairs + 1})
+			if err != nil {
+				return err
+			}
+			if r.Rows <= pairs && !r.More {
+				b.Same = a.family()
+			}
+		}
+	}
+	return nil
+}
+
+// alike tells whether the frequent values of two columns may be the same rows.
+func alike(a, b []float64) bool {
+	for i := range min(len(a), len(b)) {
+		if math.Abs(a[i]-b[i]) > 0.02 {
+			return false
+		}
+	}
+	return true
+}
+
+// texts are the columns that rows can be told apart by, also of lookups.
+func (f *Facts) texts() []*ColumnFacts {
+	var list []*ColumnFacts
+	for _, columns := range [][]ColumnFacts{f.Columns, f.Joined} {
+		for i := range columns {
+			if c := &columns[i]; c.Type == warehouse.Text || c.Type == warehouse.Boolean {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// column are the facts of a column, also of "lookup.column".
+func (f *Facts) column(name string) (ColumnFacts, bool) {
+	for _, columns := range [][]ColumnFacts{f.Columns, f.Joined} {
+		for _, c := range columns {
+			if c.Name == name {
+				return c, true
+			}
+		}
+	}
+	return ColumnFacts{}, false
+}
+
+// family is the column that this one says the same as, or itself.
+func (c *ColumnFacts) family() string { return cmp.Or(c.Same, c.Name) }
+
+// rest is the share of rows beside the n most frequent values, as far as is
+// known: all values count the same where nobody looked.
+func (c *ColumnFacts) rest(n int) float64 {
+	if len(c.Leading) == 0 || len(c.Leading) < n && int64(len(c.Leading)) < c.Distinct {
+		return max(0, 1-float64(n)/float64(max(c.Distinct, 1)))
+	}
+	rest := 1.0
+	for _, share := range c.Leading[:min(n, len(c.Leading))] {
+		rest -= share
+	}
+	return max(0, rest)
+}
+
+// isScale tells whether texts are steps from less to more, and in that order
+// when sorted as texts: "18-24", "25-34", "55+".
+func isScale(texts []string) bool {
+	sorted := slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return text == charts.Null })
+	slices.Sort(sorted)
+	spans, last := 0, math.Inf(-1)
+	for _, text := range sorted {
+		begin, open, ok := scaleStep(text)
+		if !ok || begin <= last {
+			return false
+		}
+		if last = begin; open {
+			spans++
+		}
+	}
+	return len(sorted) > 2 && 2*spans > len(sorted)
+}
+
+// scaleStep reads where a step of a scale begins, "25-34", "55+" or "under 18";
+// open tells that it is more than a number.
+func scaleStep(text string) (begin float64, open, ok bool) {
+	digits := strings.IndexFunc(text, func(r rune) bool { return r >= '0' && r <= '9' })
+	if digits < 0 {
+		return 0, false, false
+	}
+	end := digits
+	for end < len(text) && (text[end] >= '0' && text[end] <= '9') {
+		end++
+	}
+	begin, err := strconv.ParseFloat(text[digits:end], 64)
+	before, rest := strings.TrimSpace(text[:digits]), strings.TrimSpace(text[end:])
+	switch {
+	case before == "<" || strings.EqualFold(before, "under"):
+		return begin - 1, true, err == nil
+	case rest == "+" || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "–") || strings.HasPrefix(rest, "to ") || strings.HasPrefix(rest, "bis "):
+		return begin, true, err == nil && len([]rune(text)) <= 24
+	}
+	return begin, false, err == nil && rest == "" && before == ""
+}
