@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -42,12 +43,15 @@ func (d *drawing) categories(x *warehouse.ResultColumn) (labels []string, rows [
 		return labels, rows
 	}
 	for i := range d.Result.Rows {
+		rows = append(rows, i)
+	}
+	ordered(d, x, rows, func(row int) int { return row })
+	for _, i := range rows {
 		text := d.text(x, i)
 		if d.isOther(i) {
 			text = d.Words.Other
 		}
 		labels = append(labels, text)
-		rows = append(rows, i)
 	}
 	return labels, rows
 }
@@ -84,12 +88,18 @@ func drawBar(d *drawing) error {
 		return d.tooManyPlaces(x, len(rows))
 	}
 	vertical := d.Config.Encode.Vertical
+	cut, heads := d.cutPlaces(x, labels)
 	picked, f := d.picked(), d.format(y)
 	data, marks := make([]any, len(rows)), make([]string, len(rows))
 	widest, below := 0, false
+	texts := make([]any, len(rows))
 	for i, row := range rows {
 		value := d.cell(y, row)
 		style := obj{}
+		missing := value == nil && !vertical
+		if missing {
+			value, texts[i] = 0, locale.Missing
+		}
 		if row >= 0 {
 			marks[i] = d.mark(row, columns...)
 			if d.isOther(row) {
@@ -106,12 +116,16 @@ func drawBar(d *drawing) error {
 				}
 			}
 		}
-		if picked != nil && !picked[marks[i]] {
-			style["opacity"] = fade
+		if opacity := pale(picked != nil && !picked[marks[i]], cut != nil && cut[i]); opacity < 1 {
+			style["opacity"] = opacity
 		}
 		data[i] = value
-		if len(style) > 0 {
-			data[i] = obj{"value": value, "itemStyle": style}
+		if len(style) > 0 || missing {
+			point := obj{"value": value, "itemStyle": style}
+			if missing {
+				point["label"] = obj{"formatter": locale.Missing}
+			}
+			data[i] = point
 		}
 	}
 	bar := obj{"type": "bar", "name": d.name(y), "data": data, "barMaxWidth": 28,
@@ -122,7 +136,7 @@ func drawBar(d *drawing) error {
 	option := obj{"grid": grid, "series": []obj{bar}}
 	narrow := obj{}
 	if vertical {
-		category["axisLabel"] = obj{"hideOverlap": true}
+		category["axisLabel"] = d.namesBelow(x, labels)
 		option["xAxis"], option["yAxis"] = category, value
 	} else {
 		bar["label"] = obj{"show": true, "position": "right", "distance": 6, "fontSize": 11,
@@ -131,7 +145,8 @@ func drawBar(d *drawing) error {
 		grid["right"] = 14 + 7*widest
 		category["inverse"] = true
 		category["axisLine"] = obj{"show": false}
-		category["axisLabel"] = obj{"width": min(120, max(64, d.Size.pixels()/3)), "overflow": "truncate", "interval": 0}
+		category["axisLabel"] = d.namesBeside(labels)
+		category["axisLabel"].(obj)["interval"] = 0
 		value["axisLabel"], value["splitLine"] = obj{"show": false}, obj{"show": false}
 		if below {
 			// Labels of bars to the left of zero stand on the other side of it,
@@ -154,15 +169,32 @@ func drawBar(d *drawing) error {
 	if err := d.annotate(option, y, nil, labels, vertical); err != nil {
 		return err
 	}
+	tip := obj{"heads": heads, "names": []string{d.name(y)}, "formats": []obj{placed("full", f)}}
+	if slices.Contains(texts, any(locale.Missing)) {
+		tip["texts"] = [][]any{texts}
+	}
 	df := obj{
 		"narrow":  narrow,
 		"marks":   obj{"by": "data", "values": marks},
-		"tooltip": obj{"heads": labels, "names": []string{d.name(y)}, "formats": []obj{placed("full", f)}},
+		"tooltip": tip,
 	}
 	if d.Brush && vertical && isTime(x) && len(columns) == 1 && columns[0] == x {
 		df["brush"] = obj{"grain": x.Grain}
 	}
 	return d.chart(option, df)
+}
+
+// pale is the opacity of a mark: whether something else is selected, and whether
+// the date range cuts its bucket.
+func pale(faded, cut bool) float64 {
+	opacity := 1.0
+	if faded {
+		opacity *= fade
+	}
+	if cut {
+		opacity *= cutFade
+	}
+	return round(opacity, 3)
 }
 
 // sayCategories describes a chart of categories: how many, the largest, the least.

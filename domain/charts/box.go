@@ -57,7 +57,7 @@ func drawBox(d *drawing) error {
 		}
 		data = append(data, point)
 	}
-	option := d.barAxes(labels, d.valueAxis(y, true), !d.Config.Encode.Horizontal)
+	option := d.barAxes(x, labels, d.valueAxis(y, true), !d.Config.Encode.Horizontal)
 	option["series"] = []obj{{"type": "boxplot", "name": d.name(y), "data": data, "boxWidth": []any{6, 28},
 		"itemStyle": obj{"color": cssVar("--df-brand-soft"), "borderColor": cssVar(d.hue()), "borderWidth": 1.5}}}
 	d.out.Count = len(data)

@@ -7,7 +7,10 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
-const calendarYears = 5
+const (
+	calendarYears = 5
+	calendarGap   = 3.5 // per cent of the height above each year, since the names of months reach beyond their place
+)
 
 // drawCalendar draws one cell a day, weeks from left to right and weekdays
 // down, coloured by a measure. Spans of more than a year have a row a year.
@@ -117,7 +120,7 @@ func drawCalendar(d *drawing) error {
 		}
 		d.out.Count += len(data)
 		height := 100 / float64(len(starts))
-		grid := obj{"left": 4, "right": 4, "top": perCent(height * float64(n)), "height": perCent(height - 1), "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
+		grid := obj{"left": 4, "right": 4, "top": perCent(height*float64(n) + calendarGap), "height": perCent(height - calendarGap), "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
 		grids = append(grids, grid)
 		across = append(across, obj{"type": "category", "data": labels, "gridIndex": n, "position": "top", "axisLine": obj{"show": false},
 			"axisLabel": obj{"interval": 0, "hideOverlap": true, "align": "left"}, "splitArea": obj{"show": false}})

@@ -27,6 +27,7 @@ func drawCombo(d *drawing) error {
 	if len(rows) > MaxPlaces {
 		return d.tooManyPlaces(x, len(rows))
 	}
+	cut, heads := d.cutPlaces(x, labels)
 	picked := d.picked()
 	bars, points, marks := make([]any, len(rows)), make([]any, len(rows)), make([]string, len(rows))
 	for i, row := range rows {
@@ -37,8 +38,8 @@ func drawCombo(d *drawing) error {
 				style["borderRadius"] = ends(true, true)
 			}
 		}
-		if picked != nil && !picked[marks[i]] {
-			style["opacity"] = fade
+		if opacity := pale(picked != nil && !picked[marks[i]], cut != nil && cut[i]); opacity < 1 {
+			style["opacity"] = opacity
 		}
 		bars[i], points[i] = d.cell(y, row), d.cell(also, row)
 		if len(style) > 0 {
@@ -58,7 +59,7 @@ func drawCombo(d *drawing) error {
 	right["position"], right["splitLine"], right["alignTicks"] = "right", obj{"show": false}, true
 	delete(right, "min")
 	delete(right, "max")
-	option := d.barAxes(labels, d.valueAxis(y, false), true)
+	option := d.barAxes(x, labels, d.valueAxis(y, false), true)
 	option["grid"].(obj)["right"] = 4
 	option["yAxis"] = []any{option["yAxis"], right}
 	option["series"] = []obj{
@@ -74,7 +75,7 @@ func drawCombo(d *drawing) error {
 	d.sayCategories(x, y)
 	return d.chart(option, obj{
 		"marks": obj{"by": "data", "values": marks},
-		"tooltip": obj{"heads": labels, "names": []string{d.name(y), d.name(also)},
+		"tooltip": obj{"heads": heads, "names": []string{d.name(y), d.name(also)},
 			"formats": []obj{placed("full", d.format(y)), placed("full", d.format(also))}},
 	})
 }

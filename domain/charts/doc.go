@@ -24,6 +24,10 @@
 //     {"field": "face"} for a text that the point carries under that name, or
 //     {"head": true} for the head that the tooltip of the point has.
 //   - "include": [v…] on an axis widens it as far as the reference lines on it.
+//   - "fit": true on the labels of an x axis lets all of them stand, turned or on
+//     several lines where it takes that.
+//   - A node of a treemap or sunburst has its name written on it as far as that
+//     fits, and below it the first of its "values" that does.
 //
 // df says what ECharts has no words for:
 //

@@ -22,6 +22,7 @@ func drawDonut(d *drawing) error {
 	type slice struct {
 		name, key, mark string
 		value           float64
+		row             int
 	}
 	var slices []slice
 	rest, folded, total := 0.0, false, 0.0
@@ -35,7 +36,7 @@ func drawDonut(d *drawing) error {
 			rest, folded = rest+v, true
 			continue
 		}
-		slices = append(slices, slice{d.text(x, row), d.key(x, row), d.mark(row, columns...), v})
+		slices = append(slices, slice{d.text(x, row), d.key(x, row), d.mark(row, columns...), v, row})
 	}
 	sort.SliceStable(slices, func(i, j int) bool { return slices[i].value > slices[j].value })
 	most := MaxSlices
@@ -46,12 +47,20 @@ func drawDonut(d *drawing) error {
 		rest, folded = rest+s.value, true
 	}
 	slices = slices[:min(most, len(slices))]
-	if folded && rest > 0 {
-		slices = append(slices, slice{name: d.Words.Other, value: rest})
-	}
 	if total == 0 {
 		d.out.State = Empty
 		return nil
+	}
+	var largest slice
+	if len(slices) > 0 {
+		largest = slices[0]
+	}
+	ordered(d, x, slices, func(s slice) int { return s.row })
+	if folded && rest > 0 {
+		slices = append(slices, slice{name: d.Words.Other, value: rest})
+	}
+	if largest.name == "" {
+		largest = slices[0]
 	}
 	keys := make([]string, len(slices))
 	for i, s := range slices {
@@ -76,7 +85,7 @@ func drawDonut(d *drawing) error {
 	d.out.Count = len(data)
 	d.out.Ring = &Ring{Total: d.Locale.KPI(total, f), Of: d.name(y)}
 	d.say("donut", "Measure", d.name(y), "By", d.name(x), "Total", d.out.Ring.Total,
-		"Largest", slices[0].name, "Share", d.out.Legend[0].Text)
+		"Largest", largest.name, "Share", d.Locale.KPI(largest.value/total, share))
 	pie := obj{"type": "pie", "radius": []string{"64%", "92%"}, "center": []string{"50%", "50%"}, "data": data,
 		"label": obj{"show": false}, "labelLine": obj{"show": false}, "name": d.name(y), "startAngle": 90}
 	return d.chart(obj{"series": []obj{pie}}, obj{

@@ -63,7 +63,7 @@ func drawFunnel(d *drawing) error {
 	widest := 0
 	for i, s := range stages {
 		gap := short((largest - s.value) / 2)
-		space = append(space, gap)
+		space = append(space, obj{"value": gap, "face": s.name})
 		face := d.Locale.KPI(s.value, s.format)
 		text := d.Locale.Full(s.value, s.format)
 		if i > 0 && start > 0 {
@@ -83,17 +83,29 @@ func drawFunnel(d *drawing) error {
 		data = append(data, point)
 		labels, marks, texts = append(labels, s.name), append(marks, s.mark), append(texts, text)
 	}
-	option := d.barAxes(labels, obj{"type": "value", "max": short(largest), "axisLabel": obj{"show": false}, "splitLine": obj{"show": false}}, false)
-	option["grid"].(obj)["right"] = 12 + 7*widest
-	option["series"] = []obj{
-		{"type": "bar", "stack": "all", "name": "", "data": space, "silent": true, "barCategoryGap": "22%", "barMaxWidth": 36,
-			"itemStyle": obj{"color": "transparent"}, "emphasis": obj{"disabled": true}},
-		{"type": "bar", "stack": "all", "name": d.Title, "data": data, "barCategoryGap": "22%", "barMaxWidth": 36,
-			"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": 3}},
-		// The figures stand in one column, whatever the length of the bars.
-		{"type": "bar", "stack": "all", "name": "", "data": tail, "silent": true, "itemStyle": obj{"color": "transparent"}, "emphasis": obj{"disabled": true},
-			"label": obj{"show": true, "position": "right", "distance": 8, "fontSize": 11, "color": cssVar("--color-base-content"), "formatter": obj{"$format": obj{"field": "face"}}}},
+	option := d.barAxes(nil, labels, obj{"type": "value", "max": short(largest), "axisLabel": obj{"show": false}, "splitLine": obj{"show": false}}, false)
+	grid := option["grid"].(obj)
+	bars := obj{"type": "bar", "stack": "all", "name": d.Title, "data": data, "barCategoryGap": "22%", "barMaxWidth": 36,
+		"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": 3}}
+	// What only holds others up.
+	hollow := func(data []any) obj {
+		return obj{"type": "bar", "stack": "all", "name": "", "data": data, "silent": true, "itemStyle": obj{"color": "transparent"}, "emphasis": obj{"disabled": true}}
 	}
+	before, after := hollow(space), hollow(tail)
+	figures := obj{"show": true, "position": "right", "distance": 8, "fontSize": 11, "color": cssVar("--color-base-content"), "formatter": obj{"$format": obj{"field": "face"}}}
+	after["label"] = figures
+	if (40*d.Size.H-90)/len(stages) >= roomyStage {
+		// Name and figures stand above their bar, which has the whole width then.
+		grid["left"], grid["right"], grid["top"] = 0, 0, 16
+		option["yAxis"].(obj)["axisLabel"] = obj{"show": false}
+		bars["barCategoryGap"] = "52%"
+		figures["position"], figures["align"], figures["verticalAlign"] = []any{"100%", -4}, "right", "bottom"
+		before["label"] = obj{"show": true, "position": []any{0, -4}, "align": "left", "verticalAlign": "bottom", "fontSize": 11, "color": cssVar("--df-ink-2"),
+			"width": max(60, d.Size.pixels()*6/10-6*widest), "overflow": "truncate", "formatter": obj{"$format": obj{"field": "face"}}}
+	} else {
+		grid["right"] = 12 + 6*widest
+	}
+	option["series"] = []obj{before, bars, after}
 	d.out.Count = len(stages)
 	last := stages[len(stages)-1]
 	of := "0%"
@@ -108,6 +120,10 @@ func drawFunnel(d *drawing) error {
 	}
 	return d.chart(option, df)
 }
+
+// roomyStage is how high the stages of a funnel are, in pixels, to have a line of
+// text above them.
+const roomyStage = 34
 
 const sankeyNodes = 12 // of one side; smaller ones are "Other"
 
@@ -409,14 +425,10 @@ func drawWaterfall(d *drawing) error {
 			"formatter": obj{"$format": obj{"field": "face"}}}
 	}
 	value := d.valueAxis(y, false)
-	option := d.barAxes(heads, value, true)
+	option := d.barAxes(nil, heads, value, true)
 	option["grid"].(obj)["top"] = 20
 	category := option["xAxis"].(obj)
-	category["axisLabel"] = obj{"hideOverlap": true, "interval": 0, "width": max(40, d.Size.pixels()/len(steps)-6), "overflow": "truncate"}
 	category["axisLine"] = obj{"onZero": false}
-	if len(steps) > 16 {
-		delete(category["axisLabel"].(obj), "interval")
-	}
 	option["series"] = []obj{
 		{"type": "bar", "stack": "all", "name": "", "data": base, "silent": true, "itemStyle": obj{"color": "transparent"}, "emphasis": obj{"disabled": true}, "barMaxWidth": 40},
 		{"type": "bar", "stack": "all", "name": d.name(y), "data": above, "barMaxWidth": 40, "label": label("top")},

@@ -60,8 +60,8 @@ func drawHeatmap(d *drawing) error {
 	option := obj{
 		"grid": obj{"left": 4, "right": 4, "top": 4, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
 		"xAxis": obj{"type": "category", "data": across, "axisLine": obj{"show": false}, "splitArea": obj{"show": false},
-			"axisLabel": obj{"hideOverlap": true}},
-		"yAxis": obj{"type": "category", "data": down, "inverse": true, "axisLine": obj{"show": false}},
+			"axisLabel": d.namesBelow(x, across)},
+		"yAxis": obj{"type": "category", "data": down, "inverse": true, "axisLine": obj{"show": false}, "axisLabel": d.namesBeside(down)},
 		"visualMap": obj{"show": false, "type": "continuous", "min": short(lowest), "max": short(highest), "dimension": 2,
 			"inRange": obj{"color": cssVar("--seq")}},
 		"series": []obj{{"type": "heatmap", "name": d.name(v), "data": data,

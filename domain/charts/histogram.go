@@ -108,7 +108,7 @@ func drawHistogram(d *drawing) error {
 		}
 		data = append(data, point)
 	}
-	option := d.barAxes(labels, d.valueAxis(y, false), true)
+	option := d.barAxes(x, labels, d.valueAxis(y, false), true)
 	option["series"] = []obj{{"type": "bar", "name": d.name(y), "data": data, "barMaxWidth": nil, "barCategoryGap": 1,
 		"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": []int{2, 2, 0, 0}}}}
 	d.out.Count = len(data)

@@ -53,13 +53,19 @@ func drawLine(d *drawing) error {
 	if d.out.Count > MaxPoints { // all gaps, which stay
 		return d.tooManyPlaces(x, d.out.Count)
 	}
-	var list []obj
+	var list, dashed []obj
+	var dashedNames []string
+	var dashedFormats []obj
 	names, formats := []string{}, []obj{}
+	cut := d.cuts(s.at, s.grain)
 	for n, l := range lines {
 		keep := kept[n]
 		data := make([][2]any, len(keep))
 		for i, k := range keep {
 			data[i] = [2]any{int64(xs[k]), orNull(l.values[k])}
+			if cut != nil && cut[k] && !l.previous {
+				data[i][1] = nil
+			}
 		}
 		o := l.option(d.Config.Type)
 		o["data"] = data
@@ -67,6 +73,9 @@ func drawLine(d *drawing) error {
 			o["showSymbol"] = true
 		}
 		list = append(list, o)
+		for _, tail := range d.tails(l, s, xs, keep, cut) {
+			dashed, dashedNames, dashedFormats = append(dashed, tail), append(dashedNames, l.name), append(dashedFormats, placed("full", l.format))
+		}
 		names = append(names, l.name)
 		formats = append(formats, placed("full", l.format))
 		if len(lines) > 1 || ahead != nil {
@@ -77,6 +86,7 @@ func drawLine(d *drawing) error {
 	if n := len(d.out.Legend); n > 1 && d.out.Legend[0].Shape == Dotted {
 		d.out.Legend = append(d.out.Legend[1:n:n], d.out.Legend[0])
 	}
+	list, names, formats = append(list, dashed...), append(names, dashedNames...), append(formats, dashedFormats...)
 	at := s.at
 	if ahead != nil {
 		goes := 0 // on: the line of the measure
@@ -107,11 +117,47 @@ func drawLine(d *drawing) error {
 	if err := d.annotate(option, y, s.at, nil, true); err != nil {
 		return err
 	}
-	d.sayLine(s, y)
+	d.sayLine(s, y, cut)
 	if ahead != nil {
 		d.sayForecast(ahead, s.grain, d.format(y))
 	}
 	return d.chart(option, df)
+}
+
+// tails are the parts of a line that lead to and from the buckets that the range
+// cuts, dashed. Their neighbours, which the line has itself, are kept out of the
+// tooltip by a null after their value.
+func (d *drawing) tails(l line, s series, xs []float64, keep []int, cut []bool) (list []obj) {
+	if cut == nil || l.previous {
+		return nil
+	}
+	known := func(i int) bool { return i >= 0 && i < len(keep) && !math.IsNaN(l.values[keep[i]]) }
+	for i, k := range keep {
+		if !cut[k] || !known(i) {
+			continue
+		}
+		var data []any
+		join := func(i int) {
+			if known(i) {
+				data = append(data, []any{int64(xs[keep[i]]), short(l.values[keep[i]]), nil})
+			}
+		}
+		join(i - 1)
+		data = append(data, obj{"value": []any{int64(xs[k]), short(l.values[k])},
+			"text": d.Locale.Full(l.values[k], l.format) + " · " + d.Words.Parts.of(s.grain)})
+		join(i + 1)
+		o := l.option(d.Config.Type)
+		o["data"] = data
+		o["lineStyle"].(obj)["type"], o["lineStyle"].(obj)["opacity"] = []int{3, 3}, 0.7
+		if area, ok := o["areaStyle"].(obj); ok {
+			area["opacity"] = 0.06
+		}
+		if len(data) == 1 {
+			o["showSymbol"] = true
+		}
+		list = append(list, o)
+	}
+	return list
 }
 
 // line is one line to draw.
@@ -222,6 +268,9 @@ func outside(values []float64, known func(i int) bool) {
 func (d *drawing) valueAxis(y *warehouse.ResultColumn, free bool) obj {
 	axis := obj{"type": "value", "scale": free, "splitNumber": 4,
 		"axisLabel": obj{"showMinLabel": true, "formatter": formatter("axis", d.format(y))}}
+	if d.format(y).Integer {
+		axis["minInterval"] = 1
+	}
 	if ends := d.Config.Encode.Axis; ends != nil {
 		axis["min"], axis["max"] = ends[0], ends[1]
 		if !free {
@@ -248,7 +297,7 @@ func (d *drawing) lineOverCategories(x, y *warehouse.ResultColumn) error {
 	d.out.Count = len(values)
 	option := obj{
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
-		"xAxis":  obj{"type": "category", "data": labels, "boundaryGap": false},
+		"xAxis":  obj{"type": "category", "data": labels, "boundaryGap": false, "axisLabel": d.namesBelow(x, labels)},
 		"yAxis":  d.valueAxis(y, d.Config.Type != Area),
 		"series": []obj{o},
 	}
@@ -259,12 +308,14 @@ func (d *drawing) lineOverCategories(x, y *warehouse.ResultColumn) error {
 	return d.chart(option, obj{"tooltip": obj{"heads": labels, "names": []string{l.name}, "formats": []obj{placed("full", d.format(y))}}})
 }
 
-// cell is a value to draw in a category; a row of -1 is one without data.
+// cell is a value to draw in a category; a row of -1 is one without data. Of
+// what adds up nothing is zero there, but what is missing is not.
 func (d *drawing) cell(y *warehouse.ResultColumn, row int) any {
 	if row >= 0 {
 		if v, ok := number(y, row); ok {
 			return short(v)
 		}
+		return nil
 	}
 	if d.settings(y).Additive {
 		return 0
@@ -279,12 +330,16 @@ func orNull(v float64) any {
 	return short(v)
 }
 
-func (d *drawing) sayLine(s series, y *warehouse.ResultColumn) {
+// sayLine describes a line. What the range cuts is neither lowest nor highest.
+func (d *drawing) sayLine(s series, y *warehouse.ResultColumn, cut []bool) {
 	f := d.format(y)
 	low, high := -1, -1
 	values := s.values[0]
+	if !slices.Contains(cut, false) {
+		cut = nil
+	}
 	for i, v := range values {
-		if math.IsNaN(v) {
+		if math.IsNaN(v) || cut != nil && cut[i] {
 			continue
 		}
 		if low < 0 || v < values[low] {

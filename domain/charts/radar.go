@@ -166,8 +166,8 @@ func drawRadar(d *drawing) error {
 		}
 	}
 	option := obj{
-		"radar": obj{"indicator": indicators, "radius": "68%", "center": []string{"50%", "52%"}, "splitNumber": 4, "shape": "polygon",
-			"axisName": obj{"color": cssVar("--df-ink-2"), "fontSize": 11, "overflow": "truncate", "width": 92}, "axisNameGap": 8,
+		"radar": obj{"indicator": indicators, "splitNumber": 4, "shape": "polygon",
+			"axisName": obj{"color": cssVar("--df-ink-2"), "fontSize": 11, "overflow": "truncate"}, "axisNameGap": 8,
 			"splitLine": obj{"lineStyle": obj{"color": cssVar("--df-grid")}}, "splitArea": obj{"show": false},
 			"axisLine": obj{"lineStyle": obj{"color": cssVar("--df-grid")}}},
 		"series": []obj{{"type": "radar", "name": d.name(y), "data": data}},
@@ -242,7 +242,7 @@ func drawCandlestick(d *drawing) error {
 	case "lower":
 		rise, fall = "--df-neg", "--df-pos"
 	}
-	option := d.barAxes(kept, d.valueAxis(four[1], true), true)
+	option := d.barAxes(x, kept, d.valueAxis(four[1], true), true)
 	option["series"] = []obj{{"type": "candlestick", "name": d.name(four[1]), "data": data, "barMaxWidth": 16,
 		"itemStyle": obj{"color": cssVar("--color-base-100"), "color0": cssVar(fall), "borderColor": cssVar(rise), "borderColor0": cssVar(fall), "borderWidth": 1.25}}}
 	d.out.Count = len(data)

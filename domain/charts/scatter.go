@@ -154,6 +154,15 @@ func drawScatter(d *drawing) error {
 	if d.Across != nil {
 		across["min"], across["max"] = d.Across[0], d.Across[1]
 	}
+	if size != nil {
+		wide, high := float64(d.Size.pixels())*narrowest-50, float64(40*d.Size.H)-150
+		if d.Across == nil {
+			d.hold(across, x, size, largest, wide)
+		}
+		if d.Config.Encode.Axis == nil {
+			d.hold(up, y, size, largest, high)
+		}
+	}
 	across["name"], across["nameLocation"], across["nameGap"] = d.name(x), "middle", 24
 	across["nameTextStyle"] = obj{"color": cssVar("--df-ink-3"), "fontSize": 11}
 	across["splitLine"] = obj{"show": true}
@@ -181,6 +190,42 @@ func drawScatter(d *drawing) error {
 	}
 	d.say("scatter_"+d.trend(x, y), "Count", d.out.Count, "X", d.name(x), "Y", d.name(y))
 	return d.chart(option, df)
+}
+
+// narrowest is how much of the usual width of a page an editor leaves a drawing.
+const narrowest = 0.7
+
+// hold makes an axis of that many pixels as long as whole bubbles take. Where it
+// begins and ends then is no round number, and has no label.
+func (d *drawing) hold(axis obj, c, size *warehouse.ResultColumn, largest, pixels float64) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for row := range d.Result.Rows {
+		if v, ok := number(c, row); ok && !d.isOther(row) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if !(high > low) {
+		return
+	}
+	below, above := 0.0, 0.0
+	for row := range d.Result.Rows {
+		v, ok := number(c, row)
+		s, _ := number(size, row)
+		if !ok || d.isOther(row) {
+			continue
+		}
+		at, share := (v-low)/(high-low), bubble(s, largest)/max(pixels, 100)
+		below, above = max(below, share-at), max(above, share-(1-at))
+	}
+	// What is left for the values themselves is shorter by both.
+	whole := (high - low) / max(1-below-above, 0.4)
+	step, label := niceStep((high-low)/4), axis["axisLabel"].(obj)
+	if start := low - below*whole; start < math.Floor(low/step)*step {
+		axis["min"], label["showMinLabel"] = short(start), false
+	}
+	if end := high + above*whole; end > math.Ceil(high/step)*step {
+		axis["max"], label["showMaxLabel"] = short(end), false
+	}
 }
 
 // scatterColumns are the numbers of the axes and of the size: those of the

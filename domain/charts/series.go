@@ -177,6 +177,47 @@ func (d *drawing) unknown(bucket time.Time, grain string) bool {
 	return !next(bucket, grain, 1).Add(before.Sub(from)).After(d.Oldest)
 }
 
+// cuts tells which buckets the span of the query cuts, so that they hold less
+// than others do; nil where it cuts none.
+func (d *drawing) cuts(at []time.Time, grain string) []bool {
+	span := d.Result.Span
+	if span == nil || span.From.IsZero() || span.To.IsZero() || grain == "" {
+		return nil
+	}
+	from, to := d.spanWall(span)
+	var cut []bool
+	for i, t := range at {
+		if t.Before(from) || next(t, grain, 1).After(to) {
+			if cut == nil {
+				cut = make([]bool, len(at))
+			}
+			cut[i] = true
+		}
+	}
+	return cut
+}
+
+// cutPlaces are the cuts of an axis of bars, with the heads that say so.
+func (d *drawing) cutPlaces(x *warehouse.ResultColumn, labels []string) (cut []bool, heads []string) {
+	if !isTime(x) {
+		return nil, labels
+	}
+	at, grain := d.timeline(x)
+	if cut = d.cuts(at, grain); cut == nil || len(at) != len(labels) {
+		return nil, labels
+	}
+	heads = slices.Clone(labels)
+	for i := range heads {
+		if cut[i] {
+			heads[i] += " · " + d.Words.Parts.of(grain)
+		}
+	}
+	return cut, heads
+}
+
+// cutFade is how a bucket looks that is there in part.
+const cutFade = 0.45
+
 func (d *drawing) spanWall(span *warehouse.Span) (from, to time.Time) {
 	return asWall(span.From), asWall(span.To)
 }
@@ -252,6 +293,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		rank      float64 // place of a value that has one
 		cells     []float64
 		other     bool
+		row       int // its first
 	}
 	additive := d.settings(y).Additive
 	parts := map[string]*part{}
@@ -269,7 +311,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		}
 		p := parts[key]
 		if p == nil {
-			p = &part{name: d.text(s, row), key: key, cells: nans(places), other: other}
+			p = &part{name: d.text(s, row), key: key, cells: nans(places), other: other, row: row}
 			p.rank, _ = number(s, row)
 			parts[key] = p
 			list = append(list, p)
@@ -287,7 +329,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		}
 		return list[i].total > list[j].total
 	})
-	if ordered := s.Grain != "" || d.binned(s); ordered && len(list) <= MaxSeries {
+	if len(list) <= MaxSeries && !ordered(d, s, list, func(p *part) int { return p.row }) && (s.Grain != "" || d.binned(s)) {
 		// Days of the week and bins keep their order.
 		sort.SliceStable(list, func(i, j int) bool { return list[i].rank < list[j].rank })
 	}

@@ -49,6 +49,7 @@ func (d *drawing) parts(how string, vertical bool) error {
 	if d.fold(x, y, &labels, &place) {
 		return nil
 	}
+	cut, heads := d.cutPlaces(x, labels)
 	parts := d.splitBy(by, y, len(labels), place)
 	if points := len(labels) * len(parts.names); points > MaxPoints || len(labels) > MaxPlaces {
 		return d.tooManyPlaces(x, len(labels))
@@ -91,9 +92,16 @@ func (d *drawing) parts(how string, vertical bool) error {
 		}
 		data := make([]any, len(labels))
 		for i, v := range parts.cells[n] {
-			data[i] = orNull(v)
+			own := obj{}
 			if how == stackNone || outer[[2]int{n, i}] {
-				data[i] = obj{"value": orNull(v), "itemStyle": obj{"borderRadius": ends(vertical, v < 0)}}
+				own["borderRadius"] = ends(vertical, v < 0)
+			}
+			if cut != nil && cut[i] {
+				own["opacity"] = pale(faded, true)
+			}
+			data[i] = orNull(v)
+			if len(own) > 0 {
+				data[i] = obj{"value": orNull(v), "itemStyle": own}
 			}
 		}
 		d.out.Count += len(data)
@@ -113,9 +121,9 @@ func (d *drawing) parts(how string, vertical bool) error {
 		value["axisLabel"] = obj{"showMinLabel": true, "formatter": formatter("axis", f)}
 		value["max"], value["interval"] = 1, 0.25
 	}
-	option := d.barAxes(labels, value, vertical)
+	option := d.barAxes(x, labels, value, vertical)
 	option["series"] = list
-	tip := obj{"heads": labels, "names": names, "formats": formats}
+	tip := obj{"heads": heads, "names": names, "formats": formats}
 	if texts != nil {
 		tip["texts"] = texts
 	}
@@ -130,10 +138,33 @@ func (d *drawing) parts(how string, vertical bool) error {
 	return d.chart(option, df)
 }
 
-// barAxes are grid and axes of bars that stand or lie.
-func (d *drawing) barAxes(labels []string, value obj, vertical bool) obj {
+// mostNames is how many names of categories all stand under an axis, turned or
+// on several lines where it takes that; of more, some are left out.
+const mostNames = 15
+
+// namesBelow says how the labels of an axis of categories stand. The browser, which
+// knows the width, lets those with "fit" stand so that none is left out. Of
+// moments some are enough.
+func (d *drawing) namesBelow(x *warehouse.ResultColumn, labels []string) obj {
+	if len(labels) > mostNames || x != nil && isTime(x) {
+		return obj{"hideOverlap": true}
+	}
+	return obj{"fit": true, "hideOverlap": false, "interval": 0}
+}
+
+// namesBeside is namesBelow for an axis at the left.
+func (d *drawing) namesBeside(labels []string) obj {
+	label := obj{"width": min(150, max(64, d.Size.pixels()*2/5)), "overflow": "truncate"}
+	if len(labels) <= 20 {
+		label["interval"] = 0
+	}
+	return label
+}
+
+// barAxes are grid and axes of bars that stand or lie, over the values of x.
+func (d *drawing) barAxes(x *warehouse.ResultColumn, labels []string, value obj, vertical bool) obj {
 	grid := obj{"left": 4, "right": 8, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"}
-	category := obj{"type": "category", "data": labels, "axisLabel": obj{"hideOverlap": true}}
+	category := obj{"type": "category", "data": labels, "axisLabel": d.namesBelow(x, labels)}
 	if vertical {
 		return obj{"grid": grid, "xAxis": category, "yAxis": value}
 	}
@@ -143,10 +174,7 @@ func (d *drawing) barAxes(labels []string, value obj, vertical bool) obj {
 	}
 	category["inverse"] = true
 	category["axisLine"] = obj{"show": false}
-	category["axisLabel"] = obj{"width": min(120, max(64, d.Size.pixels()/3)), "overflow": "truncate"}
-	if len(labels) <= 20 {
-		category["axisLabel"].(obj)["interval"] = 0
-	}
+	category["axisLabel"] = d.namesBeside(labels)
 	return obj{"grid": grid, "yAxis": category, "xAxis": value}
 }
 
@@ -320,12 +348,18 @@ func (d *drawing) places(x *warehouse.ResultColumn) (labels []string, place func
 		}
 	}
 	index := map[string]int{}
+	var firsts []int
 	for row := range d.Result.Rows {
 		k := d.placeKey(x, row)
 		if _, ok := index[k]; !ok {
-			index[k] = len(labels)
-			labels = append(labels, d.label(x, row))
+			index[k] = 0
+			firsts = append(firsts, row)
 		}
+	}
+	ordered(d, x, firsts, func(row int) int { return row })
+	for i, row := range firsts {
+		index[d.placeKey(x, row)] = i
+		labels = append(labels, d.label(x, row))
 	}
 	return labels, func(row int) int { return index[d.placeKey(x, row)] }
 }

@@ -96,8 +96,12 @@ func (d *drawing) timeAxis(at []time.Time, grain string) (axis, narrow obj) {
 func (d *drawing) tick(t time.Time, by step, grain string, first bool) string {
 	switch by.grain {
 	case "minute", "hour":
-		if first || t.Hour() == 0 && t.Minute() == 0 {
+		// A day stands alone at its beginning only.
+		if t.Hour() == 0 && t.Minute() == 0 {
 			return d.Locale.ShortDate(t)
+		}
+		if first {
+			return d.Locale.Time(t) + "\n" + d.Locale.ShortDate(t)
 		}
 		return d.Locale.Time(t)
 	case "week", "day":

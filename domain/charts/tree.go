@@ -137,6 +137,7 @@ func drawTreemap(d *drawing) error {
 		var out []obj
 		for _, n := range list {
 			o, fill := d.treeNode(n, total, above, f, picked)
+			o["values"] = d.valueTexts(n.value, f)
 			if !nested {
 				// One level needs no colours: the area says it all.
 				fill["color"] = cssVar(d.hue())
@@ -160,8 +161,9 @@ func drawTreemap(d *drawing) error {
 		}
 		d.shortLegend()
 	}
+	// What stands on a tile is chosen by its size, which only the browser knows.
 	label := obj{"show": true, "color": cssVar("--color-base-100"), "fontSize": 11.5, "fontWeight": 550, "lineHeight": 15,
-		"padding": []int{4, 6, 4, 6}, "overflow": "truncate", "position": "insideTopLeft", "formatter": obj{"$format": obj{"field": "face"}}}
+		"padding": []int{3, 5, 3, 5}, "overflow": "none", "position": "insideTopLeft", "formatter": obj{"$format": obj{"field": "face"}}}
 	series := obj{"type": "treemap", "name": d.name(y), "data": data, "roam": false, "nodeClick": false, "breadcrumb": obj{"show": false},
 		"left": 0, "right": 0, "top": 0, "bottom": 0, "sort": false, "visibleMin": 60, "childrenVisibleMin": 60, "label": label,
 		"itemStyle":  obj{"borderColor": cssVar("--color-base-100"), "borderWidth": 0, "gapWidth": 2, "borderRadius": 2},
@@ -186,12 +188,8 @@ func drawSunburst(d *drawing) error {
 			if n.depth > 0 && fill["opacity"] == nil {
 				fill["opacity"] = math.Max(0.2, 0.45-0.17*float64(n.depth-1))
 			}
-			o["face"] = n.name
 			if len(n.children) > 0 {
 				o["children"] = build(n.children, n.name+" › ")
-			}
-			if n.value/total < 0.03 {
-				o["label"] = obj{"show": false}
 			}
 			d.out.Count++
 			out = append(out, o)
@@ -218,9 +216,8 @@ func drawSunburst(d *drawing) error {
 	}
 	series := obj{"type": "sunburst", "name": d.name(y), "data": data, "nodeClick": false, "sort": nil, "startAngle": 90, "levels": levels,
 		"itemStyle": obj{"borderColor": cssVar("--color-base-100"), "borderWidth": 1.5, "borderRadius": 2},
-		"label": obj{"show": len(d.dims) < 3, "fontSize": 10.5, "minAngle": 14, "overflow": "truncate", "width": 58, "color": cssVar("--color-base-content"),
-			"formatter": obj{"$format": obj{"field": "face"}}},
-		"emphasis": obj{"focus": "ancestor"}}
+		"label":     obj{"show": true, "fontSize": 10.5, "color": cssVar("--color-base-content"), "formatter": obj{"$format": obj{"field": "face"}}},
+		"emphasis":  obj{"focus": "ancestor"}}
 	d.sayTree(y, roots, total)
 	return d.chart(obj{"series": []obj{series}}, d.treeExtras(y, roots))
 }
@@ -232,24 +229,20 @@ func (d *drawing) treeNode(n *node, total float64, above string, f localeFormat,
 		fill["opacity"] = fade
 	}
 	text := d.Locale.Full(n.value, f) + " · " + d.Locale.KPI(n.value/total, percent)
-	return obj{"name": n.name, "value": short(n.value), "itemStyle": fill, "mark": n.mark, "head": above + n.name, "text": text,
-		"face": d.treeFace(n, total, f)}, fill
+	return obj{"name": n.name, "value": short(n.value), "itemStyle": fill, "mark": n.mark, "head": above + n.name, "text": text}, fill
 }
 
-// treeFace is what stands on an area: name and value, the name where there is
-// little room, nothing where there is none. Areas are about square.
-func (d *drawing) treeFace(n *node, total float64, f localeFormat) string {
-	room := n.value / total * float64(d.Size.pixels()) * float64(max(40*d.Size.H-100, 60))
-	value := d.Locale.KPI(n.value, f)
-	width := math.Sqrt(room) * 0.8
-	need := 7*float64(max(utf8.RuneCountInString(n.name), utf8.RuneCountInString(value))) + 12
-	switch {
-	case width >= min(need, 90) && width >= 42:
-		return n.name + "\n" + value
-	case width >= min(7*float64(utf8.RuneCountInString(n.name))+12, 60):
-		return n.name
+// valueTexts are the ways to write a value on little room, the longest first.
+func (d *drawing) valueTexts(v float64, f localeFormat) []string {
+	texts := []string{d.Locale.KPI(v, f)}
+	if v != 0 {
+		step := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-1)
+		rough := d.Locale.Axis(short(math.Round(v/step)*step), f)
+		if utf8.RuneCountInString(rough) < utf8.RuneCountInString(texts[0]) {
+			texts = append(texts, rough)
+		}
 	}
-	return ""
+	return texts
 }
 
 // shortLegend keeps the items that have a colour of their own.

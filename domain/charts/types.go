@@ -367,12 +367,40 @@ type Words struct {
 	Total                                                                          string
 	Average                                                                        string
 	Target                                                                         string
+	// Parts say of a bucket that the date range cuts it: "part of the week".
+	Parts ByGrain
+}
+
+// ByGrain are texts by grain.
+type ByGrain struct {
+	Minute, QuarterHour, Hour, Day, Week, Month, Quarter, Year string
+}
+
+func (b ByGrain) of(grain string) string {
+	switch grain {
+	case "minute":
+		return b.Minute
+	case "quarter_hour":
+		return b.QuarterHour
+	case "hour":
+		return b.Hour
+	case "day":
+		return b.Day
+	case "week":
+		return b.Week
+	case "month":
+		return b.Month
+	case "quarter":
+		return b.Quarter
+	}
+	return b.Year
 }
 
 // English are the words in the source language.
 var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev.",
 	Forecast: "Forecast", Interval80: "80% interval", Interval95: "95% interval", LowerEnd: "lower end", UpperEnd: "upper end", Today: "Today", LastData: "Last data", Anomaly: "Unusual value",
-	Total: "Total", Average: "Average", Target: "Target"}
+	Total: "Total", Average: "Average", Target: "Target",
+	Parts: ByGrain{"part of the minute", "part of the quarter of an hour", "part of the hour", "part of the day", "part of the week", "part of the month", "part of the quarter", "part of the year"}}
 
 // Mark names one or more dimension values that a click selects: text for text,
 // the number for numbers, ISO 8601 for dates. No value is Null.

@@ -17,7 +17,6 @@ const (
 	maxTableRows  = 10_000
 	maxGroups     = charts.MaxPoints + 1
 	barCategories = 12
-	donutSlices   = charts.MaxSlices
 	treeAreas     = 40
 	steps         = 10
 	sampleBlocks  = 10 // of plain rows, from start to end of the data

@@ -67,8 +67,10 @@ func limit(s *warehouse.Spec, w *Widget) {
 		}
 	case charts.Donut:
 		byValue(0)
-		if s.Limit == 0 || s.Limit > donutSlices {
-			s.Limit = donutSlices
+		// As many as there are slices: the last is folded into "Other" where
+		// there are more.
+		if s.Limit == 0 || s.Limit > charts.MaxSlices {
+			s.Limit = charts.MaxSlices
 		}
 		s.Other = true
 	case charts.Treemap:

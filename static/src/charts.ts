@@ -30,17 +30,47 @@ import { install as pie } from "echarts/lib/chart/pie/install.js";
 import { install as grid } from "echarts/lib/component/grid/install.js";
 import { install as tooltip } from "echarts/lib/component/tooltip/install.js";
 import { install as canvas } from "echarts/lib/renderer/installCanvasRenderer.js";
-import { type ECharts, init, use } from "echarts/core";
+import { type ECharts, format as texts, init, use } from "echarts/core";
 import { mix, ramp } from "./colour.ts";
 import { announce, isDark, locale, onThemeChange, reducedMotion } from "./page.ts";
 import { bucket, missing, number, type NumberFormat, type Place } from "./format.ts";
+import { standing } from "./names.ts";
 import { type Theme, theme } from "./theme.ts";
 
 // Every part counts: this is the largest thing that a first visit loads. What
 // fewer pages need comes when the first chart asks for it. Each is imported from
 // its own file: through the library's lists ("echarts/charts") the bundler
 // would put every part into what all pages load.
-use([bars, heatmap, lines, pie, grid, tooltip, canvas]);
+use([bars, heatmap, lines, pie, grid, tooltip, canvas, fit]);
+
+type Registers = Parameters<Extract<Parameters<typeof use>[0], (...given: never[]) => unknown>>[0];
+
+/** What depends on the size of a chart, each time that it has got one: how the
+ * names of an axis with "fit" stand; steps, whose corners are on whole pixels,
+ * since ECharts leaves out what is less than one. */
+function fit(registers: Registers): void {
+  registers.registerProcessor({
+    overallReset: (all, api) => {
+      all.eachComponent("xAxis", (axis) => {
+        const { data, axisLabel } = axis.option as { data: string[]; axisLabel: Option };
+        const font = (axis.getModel("axisLabel" as never) as unknown as { getFont: () => string }).getFont();
+        const measure = (text: string): number => texts.getTextRect(text, font).width;
+        if (axisLabel["fit"]) Object.assign(axisLabel, standing(data, (api.getWidth() - valueLabels) / data.length, api.getHeight(), measure));
+      });
+    },
+  });
+  registers.registerLayout(registers.PRIORITY.VISUAL.LAYOUT + 1, {
+    seriesType: "line",
+    reset: (series) => {
+      if (!series.get("step" as never)) return;
+      const points = series.getData().getLayout("points") as Float32Array;
+      points.forEach((each, i) => (points[i] = Math.round(each)));
+    },
+  });
+}
+
+/** About how wide the labels of the value axis are, in pixels. */
+const valueLabels = 44;
 
 type Part = "points" | "trees" | "radar" | "notes" | "paper";
 

@@ -10,8 +10,8 @@
 //
 // As with df-chart, an element that takes the place of one with the same
 // data-widget takes over its map, with what is looked at.
-import { type AddLayerObject, type GeoJSONSource, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
-import { arc, asset, bySize, colourOf, extent, loadShapes, type MapData, middle, type Position, room, type Shapes } from "./mapdata.ts";
+import { type AddLayerObject, type GeoJSONSource, LngLat, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
+import { arc, asset, bySize, colourOf, type Dot, extent, loadShapes, type MapData, middle, mostNorth, type Position, room, type Shapes } from "./mapdata.ts";
 import { announce, onThemeChange, reducedMotion } from "./page.ts";
 
 let styled: Promise<void> | undefined;
@@ -149,7 +149,7 @@ class PointMap extends HTMLElement {
   async #start(): Promise<void> {
     try {
       const [known] = await Promise.all([loadShapes(), loadStyle()]);
-      const { land, borders, states } = known;
+      const { land, coast, borders, states } = known;
       // The element may have left the page, or begun already, while this waited.
       if (!this.isConnected || this.#map || !this.data) return;
       this.#shapes = known;
@@ -169,8 +169,12 @@ class PointMap extends HTMLElement {
         touchPitch: false,
         keyboard: false,
         renderWorldCopies: false,
+        // What is asked for is shown, also beyond the end of the world: what
+        // lies near the date line would stand half outside.
+        transformConstrain: (at, zoom) => ({ center: new LngLat(clamp(at.lng, 180), clamp(at.lat, mostNorth)), zoom: Math.min(Math.max(zoom, minZoom), maxZoom) }),
         fadeDuration: 0,
-        maxZoom: 12,
+        minZoom,
+        maxZoom,
         bounds: extent(this.data, this.#geometries),
         fitBoundsOptions: this.#padding(),
       });
@@ -191,6 +195,7 @@ class PointMap extends HTMLElement {
       this.querySelector(":scope > .map-note")?.remove();
       const geometry = (data: GeoJSON.GeoJSON) => ({ type: "geojson", data, tolerance: 0.3 }) as const;
       map.addSource("land", geometry(land));
+      map.addSource("coast", geometry(coast));
       map.addSource("borders", geometry(borders));
       map.addSource("states", geometry(states));
       const { layer } = this.data;
@@ -203,7 +208,7 @@ class PointMap extends HTMLElement {
       map.addLayer({ id: "water", type: "background" });
       map.addLayer({ id: "land", type: "fill", source: "land" });
       if (layer === "areas") map.addLayer({ id: "points", type: "fill", source: "points", paint: { "fill-color": ["get", "colour"], "fill-opacity": ["case", ["get", "faded"], 0.38, 1] } });
-      map.addLayer({ id: "coast", type: "line", source: "land", paint: { "line-width": 0.75 } });
+      map.addLayer({ id: "coast", type: "line", source: "coast", paint: { "line-width": 0.75 } });
       map.addLayer({ id: "borders", type: "line", source: "borders", paint: { "line-width": 0.75 } });
       map.addLayer({ id: "states", type: "line", source: "states", paint: { "line-width": 0.5, "line-opacity": 0.8 } });
       if (layer === "heat") map.addLayer(heat);
@@ -493,24 +498,32 @@ class PointMap extends HTMLElement {
       return;
     }
     if (!this.#names || most === 0) return;
-    const fits = room(this.clientWidth, this.clientHeight);
+    const data = this.data;
+    const [map, wide, high] = [this.#map, this.clientWidth, this.clientHeight];
+    if (!map || !data) return;
+    const dot = (index: number): Dot => ({ ...(this.#place(index) ?? { x: NaN, y: NaN }), r: data.size[index] ?? 4 });
+    const fits = room(wide, high, this.#order.slice(0, mostDots).map(dot));
     let shown = 0;
     for (const name of this.#names.children as HTMLCollectionOf<HTMLElement>) {
-      const index = Number(name.dataset["index"]);
-      const at = this.#place(index);
-      name.hidden = true;
-      if (!at || shown >= most) continue;
+      const at = dot(Number(name.dataset["index"]));
       name.hidden = false;
-      const [width, height] = [name.offsetWidth, name.offsetHeight];
-      const rect = new DOMRect(at.x - width / 2, at.y - (this.data?.size[index] ?? 4) - height - 2, width, height);
-      if (!fits(rect)) {
-        name.hidden = true;
-        continue;
-      }
+      const place = shown < most && at.x > 0 && at.y > 0 && at.x < wide && at.y < high ? fits(at, name.offsetWidth, name.offsetHeight) : undefined;
+      name.hidden = !place;
+      if (!place) continue;
       shown++;
-      name.style.translate = `${Math.round(rect.left)}px ${Math.round(rect.top)}px`;
+      name.style.translate = `${Math.round(place.left)}px ${Math.round(place.top)}px`;
     }
   }
+}
+
+const minZoom = -2;
+const maxZoom = 12;
+
+/** How many of the largest points no name may cover. */
+const mostDots = 600;
+
+function clamp(value: number, most: number): number {
+  return Math.min(Math.max(value, -most), most);
 }
 
 const circles: AddLayerObject = {

@@ -24,6 +24,9 @@ export interface MapData {
   weight?: number[];
 }
 
+/** Where a square Mercator map of the world ends. */
+export const mostNorth = 85.051129;
+
 export type Position = [number, number];
 export type Bounds = [number, number, number, number];
 
@@ -40,6 +43,8 @@ export function asset(name: keyof typeof __ASSETS__): string {
 
 export interface Shapes {
   land: GeoJSON.GeoJSON;
+  /** The edge of the land, without the date line that it is cut at. */
+  coast: GeoJSON.GeoJSON;
   borders: GeoJSON.GeoJSON;
   states: GeoJSON.GeoJSON;
   /** The areas of a scope by their ids, made when a map first asks. */
@@ -57,15 +62,19 @@ export function loadShapes(): Promise<Shapes> {
       return (await answer.json()) as Topology;
     };
     const [world, us] = await Promise.all([get("world.json"), get("states.json")]);
-    const inner = (topology: Topology, name: string): GeoJSON.GeoJSON => mesh(topology as never, topology.objects[name] as never, (a, b) => a !== b);
+    const lines = (topology: Topology, name: string, keep?: (a: unknown, b: unknown) => boolean): GeoJSON.GeoJSON =>
+      cutLines(mesh(topology as never, topology.objects[name] as never, keep as never));
+    const inner = (topology: Topology, name: string): GeoJSON.GeoJSON => lines(topology, name, (a, b) => a !== b);
     const areas = (scope: "countries" | "states"): Map<string, GeoJSON.Geometry> => {
       const topology = scope === "states" ? us : world;
       const all = feature(topology, topology.objects[scope] as never) as unknown as GeoJSON.FeatureCollection;
-      return new Map(all.features.map(({ id, geometry }) => [String(id), geometry]));
+      return new Map(all.features.map(({ id, geometry }) => [String(id), cutAreas(geometry)]));
     };
+    const land = feature(world, world.objects["land"] as never) as unknown as GeoJSON.FeatureCollection;
     return {
       areas,
-      land: feature(world, world.objects["land"] as never) as GeoJSON.GeoJSON,
+      land: { type: "GeometryCollection", geometries: land.features.map(({ geometry }) => cutAreas(geometry)) },
+      coast: lines(world, "land"),
       borders: inner(world, "countries"),
       states: inner(us, "states"),
     };
@@ -73,6 +82,100 @@ export function loadShapes(): Promise<Shapes> {
   // What did not come may come next time.
   shapes.catch(() => (shapes = undefined));
   return shapes;
+}
+
+/** Longitudes in a row without jumps: what crosses the date line goes on
+ * beyond 180°. */
+function unrolled(line: GeoJSON.Position[]): Position[] {
+  let turn = 0;
+  return line.map(([lon = 0, lat = 0], i) => {
+    const before = line[i - 1]?.[0] ?? lon;
+    if (lon - before > 180) turn -= 360;
+    if (lon - before < -180) turn += 360;
+    return [lon + turn, lat];
+  });
+}
+
+/** The worlds, beside the one in the middle, that a line reaches into. */
+function turns(line: Position[]): number[] {
+  const lons = line.map(([lon]) => lon);
+  const [first, last] = [Math.floor((Math.min(...lons) + 180) / 360), Math.ceil((Math.max(...lons) - 180) / 360)];
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * 360);
+}
+
+/** The place between two at a longitude. */
+function crossing([a, b]: Position, [c, d]: Position, lon: number): Position {
+  return [lon, b + ((lon - a) / (c - a)) * (d - b)];
+}
+
+/** A ring as far as it is on one side of a meridian: east of it, or west. */
+function sideOf(ring: Position[], lon: number, east: boolean): Position[] {
+  const inside = (at: Position): boolean => (east ? at[0] >= lon : at[0] <= lon);
+  return ring.flatMap((at, i) => {
+    const before = ring[(i + ring.length - 1) % ring.length] ?? at;
+    const cut = inside(at) === inside(before) ? [] : [crossing(before, at, lon)];
+    return inside(at) ? [...cut, at] : cut;
+  });
+}
+
+/** The parts of a polygon on a flat map, which ends at the date line. */
+function cutPolygon(polygon: GeoJSON.Position[][]): GeoJSON.Position[][][] {
+  const whole = polygon.map((ring) => {
+    const line = unrolled(ring);
+    const [first, last] = [line[0], line.at(-1)];
+    // One that goes round the pole is closed along the end of the map.
+    if (first && last && Math.abs(last[0] - first[0]) > 180) {
+      const pole = last[1] < 0 ? -90 : 90;
+      line.push([last[0], pole], [first[0], pole], first);
+    }
+    return line;
+  });
+  const [outer] = whole;
+  if (!outer) return [];
+  // Holes lie in the same world as what they are in.
+  const [west, east] = [Math.min(...outer.map(([lon]) => lon)), Math.max(...outer.map(([lon]) => lon))];
+  for (const hole of whole.slice(1)) {
+    const [lon = 0] = hole[0] ?? [];
+    const turn = lon < west ? 360 : lon > east ? -360 : 0;
+    for (const at of hole) at[0] += turn;
+  }
+  const all = turns(outer);
+  if (all.length === 1 && all[0] === 0) return [polygon];
+  return all.map((turn) =>
+    whole.map((ring) => {
+      const part = sideOf(sideOf(ring, turn - 180, true), turn + 180, false).map(([lon, lat]): Position => [lon - turn, lat]);
+      return part[0] ? [...part, part[0]] : part;
+    }).filter((ring) => ring.length > 3),
+  ).filter((part) => part.length > 0);
+}
+
+/** Areas as a flat map has them: those that lie across the date line are cut
+ * there, or they would lie across the whole map. */
+export function cutAreas(geometry: GeoJSON.Geometry): GeoJSON.Geometry {
+  if (geometry?.type === "GeometryCollection") return { ...geometry, geometries: geometry.geometries.map(cutAreas) };
+  if (geometry?.type !== "Polygon" && geometry?.type !== "MultiPolygon") return geometry;
+  const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+  return { type: "MultiPolygon", coordinates: polygons.flatMap(cutPolygon) };
+}
+
+/** Lines as a flat map has them. */
+export function cutLines(lines: GeoJSON.MultiLineString): GeoJSON.MultiLineString {
+  const coordinates = lines.coordinates.flatMap((line) => {
+    const parts: GeoJSON.Position[][] = [[]];
+    line.forEach((at, i) => {
+      const before = line[i - 1];
+      if (before && Math.abs((at[0] ?? 0) - (before[0] ?? 0)) > 180) {
+        const [a, b] = unrolled([before, at]) as [Position, Position];
+        const edge = Math.sign(b[0]) * 180;
+        const [, lat] = crossing(a, b, edge);
+        parts.at(-1)?.push([edge, lat]);
+        parts.push([[-edge, lat]]);
+      }
+      parts.at(-1)?.push(at);
+    });
+    return parts;
+  });
+  return { type: "MultiLineString", coordinates: coordinates.filter((part) => part.length > 1) };
 }
 
 /** The shortest way between two places on the globe, in steps; it never jumps
@@ -157,14 +260,43 @@ export function extent(data: MapData, shapes: Map<string, GeoJSON.Geometry> | un
   return bounds[0] > bounds[2] ? (areas["world"] as Bounds) : bounds;
 }
 
-/** Places for names above points, where no name covers another or leaves the
- * box. Answers whether there is room; then the place is taken. */
-export function room(width: number, height: number): (name: DOMRect) => boolean {
-  const taken: DOMRect[] = [];
-  return (name) => {
-    const inside = name.left > 2 && name.right < width - 2 && name.top > 2 && name.bottom < height;
-    if (!inside || taken.some((other) => name.left < other.right + 6 && name.right + 6 > other.left && name.top < other.bottom + 2 && name.bottom + 2 > other.top)) return false;
-    taken.push(name);
-    return true;
+/** A point of a map, in pixels. */
+export interface Dot {
+  x: number;
+  y: number;
+  r: number;
+}
+
+/** Where a name may stand. */
+export interface Place {
+  left: number;
+  top: number;
+}
+
+/** Places for names beside points: to the right of it, to the left, above,
+ * below, whichever is first where the name is within the box and covers neither
+ * a point nor another name. Answers undefined where there is none; else the
+ * place is taken. */
+export function room(width: number, height: number, dots: Dot[]): (at: Dot, wide: number, high: number) => Place | undefined {
+  const taken: (Place & { wide: number; high: number })[] = [];
+  return (at, wide, high) => {
+    const [out, slant] = [at.r + 4, at.r * 0.7 + 3];
+    const places: Place[] = [
+      { left: at.x + out, top: at.y - high / 2 },
+      { left: at.x - out - wide, top: at.y - high / 2 },
+      { left: at.x - wide / 2, top: at.y - out - high + 2 },
+      { left: at.x - wide / 2, top: at.y + out - 2 },
+      { left: at.x + slant, top: at.y - slant - high + 2 },
+      { left: at.x + slant, top: at.y + slant - 2 },
+      { left: at.x - slant - wide, top: at.y - slant - high + 2 },
+      { left: at.x - slant - wide, top: at.y + slant - 2 },
+    ];
+    const free = ({ left, top }: Place): boolean =>
+      left > 2 && left + wide < width - 2 && top > 2 && top + high < height - 2 &&
+      !taken.some((other) => left < other.left + other.wide + 6 && left + wide + 6 > other.left && top < other.top + other.high + 2 && top + high + 2 > other.top) &&
+      !dots.some(({ x, y, r }) => Math.hypot(x - Math.min(Math.max(x, left), left + wide), y - Math.min(Math.max(y, top + 2), top + high - 2)) < r);
+    const place = places.find(free);
+    if (place) taken.push({ ...place, wide, high });
+    return place;
   };
 }

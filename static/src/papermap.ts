@@ -3,7 +3,7 @@
 import { geoIdentity, geoPath } from "d3-geo";
 import Supercluster from "supercluster";
 import { ramp } from "./colour.ts";
-import { areas, arc, bySize, type Bounds, colourOf, extent, loadShapes, type MapData, type Position, room, type Shapes } from "./mapdata.ts";
+import { areas, arc, bySize, type Bounds, colourOf, type Dot, extent, loadShapes, type MapData, mostNorth, type Position, room, type Shapes } from "./mapdata.ts";
 
 const namespace = "http://www.w3.org/2000/svg";
 
@@ -19,9 +19,6 @@ function flat([lon = 0, lat = 0]: GeoJSON.Position): Position {
   const rad = Math.PI / 180;
   return [lon * rad, -Math.asinh(Math.tan(Math.max(-mostNorth, Math.min(lat, mostNorth)) * rad))];
 }
-
-/** Where a square Mercator map of the world ends. */
-const mostNorth = 85.051129;
 
 /** A polygon or line in that plane, with its bounds. */
 interface Part {
@@ -72,7 +69,7 @@ function part(geometry: Part["geometry"]): Part {
 
 /** Land and borders, worked out before there is a map. */
 export const ready = loadShapes().then((shapes) => {
-  for (const shape of [shapes.land, shapes.borders, shapes.states]) partsOf(shape);
+  for (const shape of [shapes.land, shapes.coast, shapes.borders, shapes.states]) partsOf(shape);
 });
 ready.catch(() => undefined); // the maps say so
 
@@ -136,13 +133,12 @@ class Picture {
 
   draw(labels: number): void {
     const css = (name: string): string => this.#style.getPropertyValue(name).trim();
-    const { land, borders, states } = this.#shapes;
+    const { land, coast, borders, states } = this.#shapes;
     const line = { fill: "none", stroke: css("--map-line"), "stroke-width": 0.75 };
     this.#add("rect", { width: this.#width, height: this.#height, fill: css("--map-water") });
-    const coast = this.#path(land);
-    this.#add("path", { d: coast, fill: css("--map-land") });
+    this.#add("path", { d: this.#path(land), fill: css("--map-land") });
     if (this.#data.layer === "areas") this.#drawAreas(css("--color-base-100"));
-    this.#add("path", { d: coast, ...line });
+    this.#add("path", { d: this.#path(coast), ...line });
     this.#add("path", { d: this.#path(borders), ...line });
     this.#add("path", { d: this.#path(states), ...line, "stroke-width": 0.5, opacity: 0.8 });
     switch (this.#data.layer) {
@@ -204,17 +200,24 @@ class Picture {
   }
 
   #drawNames(most: number, colour: string, halo: string): void {
-    const fits = room(this.#width, this.#height);
-    let shown = 0;
-    for (const i of bySize(this.#data).slice(0, most * 3)) {
-      const name = this.#data.label[i];
+    const order = bySize(this.#data);
+    const dot = (i: number): Dot => {
       const [x, y] = this.#at(i);
-      if (!name || shown >= most || !this.#shown([x, y], 0)) continue;
-      const label = this.#add("text", { x: round(x), y: round(y - (this.#data.size[i] ?? 4) - 5), "text-anchor": "middle", "font-size": 11, "font-weight": 500, fill: colour, stroke: halo, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" }) as SVGTextElement;
+      return { x, y, r: this.#data.size[i] ?? 4 };
+    };
+    const fits = room(this.#width, this.#height, order.map(dot));
+    let shown = 0;
+    for (const i of order.slice(0, most * 3)) {
+      const name = this.#data.label[i];
+      const at = dot(i);
+      if (!name || shown >= most || !this.#shown([at.x, at.y], 0)) continue;
+      const label = this.#add("text", { "font-size": 11, "font-weight": 500, fill: colour, stroke: halo, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" }) as SVGTextElement;
       label.textContent = name;
-      const { x: left, y: top, width, height } = label.getBBox();
-      if (fits(new DOMRect(left, top, width, height))) shown++;
+      const { y: rise, width, height } = label.getBBox();
+      const place = fits(at, width, height);
+      if (place) shown++;
       else label.remove();
+      if (place) set(label, { x: round(place.left), y: round(place.top - rise) });
     }
   }
 
