@@ -403,6 +403,8 @@ func galleryStates(s Shell) templ.Component {
 	add(dashboards.Tile{Type: charts.Bar, Title: "Not set up", Subtitle: "Editor only", Draft: true, Unset: true}, 8, 10, 4, 7)
 	add(dashboards.Tile{Type: charts.Line, Title: "Selected", Subtitle: "Filters the other widgets", Drawing: goldenDrawing("line"), Selected: "14 Jun"}, 0, 17, 4, 6)
 	add(dashboards.Tile{Type: charts.Bar, Title: "No access", Subtitle: "Same size, no values in the page source", Err: access.ErrForbidden}, 4, 17, 4, 6)
+	add(dashboards.Tile{Type: charts.Donut, Title: "Unfit", Subtitle: "Says why, and what could show it", Draft: true, Drawing: &charts.Drawing{Type: charts.Donut, State: charts.Unfit,
+		Fit: charts.Message{Key: "charts.unfit.negative", Args: []any{"Measure", "Profit", "Name", "North", "Value", "−60"}}}}, 0, 23, 4, 6)
 	add(dashboards.Tile{Type: charts.Line, Title: "Too much data", Subtitle: "Never freeze the browser", Drawing: &charts.Drawing{Type: charts.Line, State: charts.TooMuch, Count: 4_200_000}}, 8, 17, 4, 6)
 	return within(Page(s, PageProps{Title: "Widget states", Active: NavDashboards, Rail: true, Bare: true, Status: ui.LiveMark("Live")}),
 		templ.Join(templ.Raw(`<div class="dash">`), templ.Join(tiles...), templ.Raw(`</div>`)))
@@ -418,6 +420,7 @@ func TestHostileNamesInWidgets(t *testing.T) {
 		"facets": {Type: charts.Line, State: charts.Ready, Facets: []charts.Facet{{Name: bad, Mark: bad, Chart: []byte("{}")}}},
 		"gauge":  {Type: charts.Gauge, State: charts.Ready, Dial: &charts.Dial{Text: bad, Low: bad, High: bad, Status: status}},
 		"kpi":    {Type: charts.KPI, State: charts.Ready, KPI: &charts.Figure{Text: bad, Full: bad, Status: status}},
+		"unfit":  {Type: charts.Donut, State: charts.Unfit, Fit: charts.Message{Key: "charts.unfit.negative", Args: []any{"Measure", bad, "Name", bad, "Value", "−60"}}},
 		"missed": {Type: charts.Bar, State: charts.Ready, Chart: []byte("{}"), Note: charts.Message{Key: "charts.note.missed", Args: []any{"Count", 1, "Field", bad}}, Missed: []string{bad}},
 		"image":  {Type: charts.Image, State: charts.Ready, Image: &charts.Picture{URL: "/a.png", Alt: bad}},
 		"pivot": {Type: charts.Pivot, State: charts.Ready, Table: &charts.Grid{Side: 1, Heads: [][]charts.GridHead{{{Text: bad, Span: 1}}}, Columns: []charts.GridColumn{{Label: bad}},

@@ -204,7 +204,7 @@ func (p PrintProps) summary(ctx context.Context) []string {
 
 // worded are the descriptions that read well within a text.
 func worded(key string) bool {
-	return strings.HasPrefix(key, "charts.say.line") && key != "charts.say.line_empty" || key == "charts.say.bars"
+	return strings.HasPrefix(key, "charts.say.line") && key != "charts.say.line_empty" || key == "charts.say.bars" || key == "charts.say.bars_cut"
 }
 
 func kpiSentence(ctx context.Context, t *dashboards.Tile) string {

@@ -285,6 +285,8 @@ type FieldType struct {
 	Scale uint8
 	// Aggregate tells that it is a number a group, to be used as a measure.
 	Aggregate bool
+	// Additive tells that the values of parts add up to that of the whole.
+	Additive bool
 }
 
 // CheckField compiles an expression as the field name of a dataset, or, where
@@ -301,7 +303,7 @@ func CheckField(ds *Dataset, name, text string, spec map[string]string) (FieldTy
 	if err != nil {
 		return FieldType{}, err
 	}
-	return FieldType{Type: t.Type, Scale: t.Scale, Aggregate: t.HasAggregates()}, nil
+	return FieldType{Type: t.Type, Scale: t.Scale, Aggregate: t.HasAggregates(), Additive: t.AddsUp()}, nil
 }
 
 func (b *binder) prepareFields() {

@@ -214,7 +214,7 @@ func TestCheckField(t *testing.T) {
 	ds := goldenDataset(f)
 	ds.Fields = map[string]string{"a": "[b] + 1", "b": "[items]"}
 	got, err := CheckField(ds, "c", "sum([a]) / 2", nil)
-	if err != nil || got != (FieldType{Type: Float, Aggregate: true}) {
+	if err != nil || got != (FieldType{Type: Float, Aggregate: true, Additive: true}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err = CheckField(ds, "b", "[a]", nil); !errors.Is(err, expr.ErrCycle) {

@@ -199,7 +199,7 @@ func pale(faded, cut bool) float64 {
 
 // sayCategories describes a chart of categories: how many, the largest, the least.
 func (d *drawing) sayCategories(x, y *warehouse.ResultColumn) {
-	low, high := extremes(y, d.Result.Rows)
+	low, high, shown, all := d.lowHigh(y)
 	if low < 0 {
 		d.say("bars_empty")
 		return
@@ -207,7 +207,8 @@ func (d *drawing) sayCategories(x, y *warehouse.ResultColumn) {
 	f := d.format(y)
 	highest, _ := number(y, high)
 	lowest, _ := number(y, low)
-	d.say("bars", "Measure", d.name(y), "By", d.name(x), "Count", d.Result.Rows,
+	d.noteTop(x, shown)
+	d.say(ofShown("bars", all), "Measure", d.name(y), "By", d.name(x), "Count", shown,
 		"High", d.Locale.KPI(highest, f), "HighAt", d.text(x, high),
 		"Low", d.Locale.KPI(lowest, f), "LowAt", d.text(x, low))
 }

@@ -61,14 +61,15 @@ func drawBox(d *drawing) error {
 	option["series"] = []obj{{"type": "boxplot", "name": d.name(y), "data": data, "boxWidth": []any{6, 28},
 		"itemStyle": obj{"color": cssVar("--df-brand-soft"), "borderColor": cssVar(d.hue()), "borderWidth": 1.5}}}
 	d.out.Count = len(data)
-	low, high := extremes(y, d.Result.Rows)
+	low, high, shown, all := d.lowHigh(y)
 	if low < 0 {
 		d.out.State = Empty
 		return nil
 	}
 	lowest, _ := number(y, low)
 	highest, _ := number(y, high)
-	d.say("box", "Measure", d.name(y), "By", d.name(x), "Count", d.Result.Rows,
+	d.noteTop(x, shown)
+	d.say(ofShown("box", all), "Measure", d.name(y), "By", d.name(x), "Count", shown,
 		"High", d.Locale.KPI(highest, f), "HighAt", d.text(x, high), "Low", d.Locale.KPI(lowest, f), "LowAt", d.text(x, low))
 	var fields []obj
 	for n := boxParts - 1; n >= 0; n-- {

@@ -322,7 +322,7 @@ func TestDonutSharesAddUp(t *testing.T) {
 	for i := range 9 {
 		names, values = append(names, fmt.Sprint("n", i)), append(values, float64(i+1))
 	}
-	d := draw(t, Input{Config: Config{Type: Donut}, Result: result(texts("c", names...), floats("v", values...))})
+	d := draw(t, Input{Config: Config{Type: Donut, Format: map[string]Format{"v": {Additive: true}}}, Result: result(texts("c", names...), floats("v", values...))})
 	if len(d.Legend) != MaxSlices {
 		t.Fatalf("%d slices, want %d", len(d.Legend), MaxSlices)
 	}

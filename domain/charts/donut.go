@@ -19,6 +19,9 @@ func drawDonut(d *drawing) error {
 	if err != nil {
 		return err
 	}
+	if !d.whole(y, d.labels(x)) {
+		return nil
+	}
 	type slice struct {
 		name, key, mark string
 		value           float64
@@ -28,9 +31,10 @@ func drawDonut(d *drawing) error {
 	rest, folded, total := 0.0, false, 0.0
 	for row := range d.Result.Rows {
 		v, ok := number(y, row)
-		if !ok || v < 0 {
+		if !ok {
 			continue
 		}
+		v = max(v, 0)
 		total += v
 		if d.isOther(row) {
 			rest, folded = rest+v, true
@@ -47,10 +51,6 @@ func drawDonut(d *drawing) error {
 		rest, folded = rest+s.value, true
 	}
 	slices = slices[:min(most, len(slices))]
-	if total == 0 {
-		d.out.State = Empty
-		return nil
-	}
 	var largest slice
 	if len(slices) > 0 {
 		largest = slices[0]

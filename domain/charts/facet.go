@@ -92,8 +92,8 @@ func (d *drawing) facets() error {
 		if err != nil {
 			return err
 		}
-		if drawn.State == TooMuch {
-			d.out.State, d.out.Count, d.out.AtLeast, d.out.Fit = TooMuch, drawn.Count, drawn.AtLeast, drawn.Fit
+		if drawn.State == TooMuch || drawn.State == Unfit {
+			d.out.State, d.out.Count, d.out.AtLeast, d.out.Fit = drawn.State, drawn.Count, drawn.AtLeast, drawn.Fit
 			return nil
 		}
 		f := Facet{Name: d.text(by, rows[key][0]), Chart: drawn.Chart, Say: drawn.Say}
@@ -181,6 +181,7 @@ func (d *drawing) sharedAxis(y *warehouse.ResultColumn, rows map[string][]int, k
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	stacked := d.Config.Type == StackedBar && d.Config.Encode.Stack != stackNone || d.Config.Encode.Stack == stackNormal
+	stacked = stacked && d.settings(y).Additive // others stand side by side
 	var x *warehouse.ResultColumn
 	for _, c := range d.dims {
 		if c != by {

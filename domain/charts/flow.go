@@ -16,7 +16,7 @@ func drawFunnel(d *drawing) error {
 		format     localeFormat
 	}
 	var stages []stage
-	picked := d.picked()
+	picked, measure, all := d.picked(), d.Title, true
 	if len(d.dims) == 0 {
 		for _, c := range d.measures {
 			if v, ok := number(c, 0); ok {
@@ -41,16 +41,24 @@ func drawFunnel(d *drawing) error {
 				stages = append(stages, stage{d.text(x, row), d.mark(row, columns...), v, d.format(y)})
 			}
 		}
+		measure = d.name(y)
+		_, _, _, all = d.lowHigh(y)
+		d.noteTop(x, len(stages))
 	}
 	largest := 0.0
 	for _, s := range stages {
 		if s.value < 0 {
-			return ErrConfig.With("A funnel has no steps below zero; %s is %s.", s.name, d.Locale.Full(s.value, s.format))
+			d.unfit("negative", "Measure", measure, "Name", s.name, "Value", d.Locale.Full(s.value, s.format))
+			return nil
 		}
 		largest = max(largest, s.value)
 	}
-	if len(stages) == 0 || largest == 0 {
+	switch {
+	case len(stages) == 0:
 		d.out.State = Empty
+		return nil
+	case largest == 0:
+		d.unfit("zero", "Measure", measure)
 		return nil
 	}
 	if len(stages) > topBars {
@@ -112,7 +120,7 @@ func drawFunnel(d *drawing) error {
 	if start > 0 {
 		of = d.Locale.KPI(last.value/start, percent)
 	}
-	d.say("funnel", "Count", len(stages), "First", stages[0].name, "Start", d.Locale.KPI(start, stages[0].format),
+	d.say(ofShown("funnel", all), "Count", len(stages), "First", stages[0].name, "Start", d.Locale.KPI(start, stages[0].format),
 		"Last", last.name, "End", d.Locale.KPI(last.value, last.format), "Share", of)
 	df := obj{"tooltip": obj{"heads": labels, "names": []string{"", d.Title, ""}, "formats": []obj{{}, {}, {}}, "texts": [][]string{nil, texts, nil}}}
 	if len(d.dims) > 0 {
@@ -142,6 +150,9 @@ func drawSankey(d *drawing) error {
 	if err != nil {
 		return err
 	}
+	if !d.whole(y, d.labels(d.dims...)) {
+		return nil
+	}
 	// The largest values of each side keep their name.
 	total := 0.0
 	keep := make([]map[string]bool, len(d.dims))
@@ -169,10 +180,6 @@ func drawSankey(d *drawing) error {
 		for _, key := range keys[:min(len(keys), sankeyNodes)] {
 			keep[n][key] = true
 		}
-	}
-	if total == 0 {
-		d.out.State = Empty
-		return nil
 	}
 	type flow struct {
 		from, to int
@@ -315,8 +322,8 @@ func drawWaterfall(d *drawing) error {
 	if err != nil {
 		return err
 	}
-	if !d.settings(y).Additive {
-		return ErrConfig.With("The steps of a waterfall add up, so it needs a sum or a count; %s is neither.", d.name(y))
+	if !d.addable(y) {
+		return nil
 	}
 	if d.Result.More && !d.Result.HasOther {
 		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(x)}}

@@ -51,9 +51,12 @@ func drawHeatmap(d *drawing) error {
 	d.out.Count = len(data)
 	ends := [2]string{d.Locale.KPI(lowest, f), d.Locale.KPI(highest, f)}
 	d.out.Scale = &ends
-	highestText, lowestText := d.Locale.KPI(highest, f), d.Locale.KPI(lowest, f)
-	d.say("heatmap", "Measure", d.name(v), "Rows", d.name(y), "Columns", d.name(x),
-		"High", highestText, "HighAt", down[max(placeY(high), 0)]+" "+across[max(placeX(high), 0)], "Low", lowestText)
+	if least, most, shown, all := d.lowHigh(v); least >= 0 {
+		from, _ := number(v, least)
+		to, _ := number(v, most)
+		d.say(ofShown("heatmap", all), "Measure", d.name(v), "Rows", d.name(y), "Columns", d.name(x), "Count", shown,
+			"High", d.Locale.KPI(to, f), "HighAt", down[max(placeY(most), 0)]+" "+across[max(placeX(most), 0)], "Low", d.Locale.KPI(from, f))
+	}
 	if highest == lowest {
 		highest = lowest + 1
 	}

@@ -324,7 +324,7 @@ func (d *drawing) cell(y *warehouse.ResultColumn, row int) any {
 }
 
 func orNull(v float64) any {
-	if math.IsNaN(v) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
 	}
 	return short(v)

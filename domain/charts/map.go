@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -172,6 +173,9 @@ func drawMap(d *drawing) error {
 		return nil
 	}
 	d.out.Count = len(m.Lon)
+	if label != nil {
+		d.noteTop(label, len(m.Lon))
+	}
 	if layer != LayerPoints {
 		m.Layer = layer
 	}
@@ -199,89 +203,68 @@ const (
 // areas draws countries or states of the USA, coloured by a measure. Names and
 // codes without a shape are listed, never dropped in silence.
 func (d *drawing) areas() error {
-	area, err := d.dimension(d.Config.Encode.Area, 0)
+	area, v, err := d.areaColumns()
 	if err != nil {
 		return err
-	}
-	v, err := d.column(d.Config.Encode.Colour)
-	if err != nil {
-		return err
-	}
-	if v == nil {
-		if v, err = d.value(); err != nil {
-			return err
-		}
 	}
 	columns, err := d.selects()
 	if err != nil {
 		return err
 	}
-	a := shapes()
 	m := MapData{Area: d.Config.Encode.Map, Layer: LayerAreas, Hue: d.hue()}
-	// Where the config leaves it open, what finds more names is meant: "GA" is
-	// a state and a country.
-	countries, states := 0, 0
-	for row := range d.Result.Rows {
-		if area.IsNull(row) || d.isOther(row) {
-			continue
-		}
-		if _, ok := a.country(d.key(area, row)); ok {
-			countries++
-		}
-		if _, ok := a.state(d.key(area, row)); ok {
-			states++
-		}
-	}
-	find := a.country
-	m.Scope = "countries"
-	if m.Area == "us" || m.Area != "world" && m.Area != "europe" && states > countries {
-		m.Scope, find = "states", a.state
-	}
+	scope, find := d.scope(area)
+	m.Scope = scope
 	if m.Area == "" {
 		m.Area = "data"
 	}
-	low, top, lowText, topText := d.shades(v)
+	places, missed := d.spelled(area, v, find)
+	d.out.Missed = missed[:min(len(missed), maxMissed)]
+	alone := 0
+	if !d.settings(v).Additive {
+		alone = d.regroup(places, area, v)
+	}
+	d.noteTop(area, d.Result.Rows)
+	switch {
+	case len(missed) > 0:
+		d.out.Note = Message{Key: "charts.note.missed", Args: []any{"Count", len(missed), "Field", d.name(area)}}
+	case alone > 0:
+		d.out.Note = Message{Key: "charts.note.spellings", Args: []any{"Count", alone}}
+	}
+	values := make([]float64, 0, len(places))
+	for _, p := range places {
+		values = append(values, p.value)
+	}
 	f, picked := d.format(v), d.picked()
-	most, missed := -1, 0
-	high := math.Inf(-1)
-	taken := map[string]bool{}
-	for row := range d.Result.Rows {
-		value, ok := number(v, row)
-		if area.IsNull(row) || d.isOther(row) || !ok {
-			continue
-		}
-		name := d.text(area, row)
-		id, found := find(d.key(area, row))
-		if !found || taken[id] {
-			missed++
-			if len(d.out.Missed) < maxMissed {
-				d.out.Missed = append(d.out.Missed, name)
-			}
-			continue
-		}
-		taken[id] = true
+	low, top, lowText, topText := d.scale(values, f)
+	most := -1
+	for i, p := range places {
 		share := 0.5
 		if top > low {
-			share = min(max((value-low)/(top-low), 0), 1)
+			share = min(max((p.value-low)/(top-low), 0), 1)
 		}
-		if value > high {
-			most, high = row, value
+		if most < 0 || p.value > places[most].value {
+			most = i
 		}
-		m.Shape, m.Shade = append(m.Shape, id), append(m.Shade, round(share, 3))
-		m.Label, m.Text = append(m.Label, name), append(m.Text, d.name(v)+" "+d.Locale.Full(value, f))
-		m.Lon, m.Lat, m.Size = append(m.Lon, 0), append(m.Lat, 0), append(m.Size, short(value))
+		m.Shape, m.Shade = append(m.Shape, p.shape), append(m.Shade, round(share, 3))
+		m.Label, m.Text = append(m.Label, p.name), append(m.Text, d.name(v)+" "+d.Locale.Full(p.value, f))
+		m.Lon, m.Lat, m.Size = append(m.Lon, 0), append(m.Lat, 0), append(m.Size, short(p.value))
 		if len(columns) > 0 {
-			mark := d.mark(row, columns...)
-			m.Mark = append(m.Mark, mark)
+			// A click on an area selects all its spellings.
+			var marks []string
+			faded := picked != nil
+			for _, row := range p.rows {
+				mark := d.mark(row, columns...)
+				marks = append(marks, mark)
+				faded = faded && !picked[mark]
+			}
+			m.Mark = append(m.Mark, strings.Join(marks, ","))
 			if picked != nil {
-				m.Faded = append(m.Faded, !picked[mark])
+				m.Faded = append(m.Faded, faded)
 			}
 		}
 	}
-	if missed > 0 {
-		d.out.Note = Message{Key: "charts.note.missed", Args: []any{"Count", missed, "Field", d.name(area)}}
-	}
 	if most < 0 {
+		missed := len(missed)
 		if missed > 0 {
 			return ErrConfig.With("None of the %d values of %s is a country or a state of the USA.", missed, d.name(area))
 		}
@@ -293,7 +276,7 @@ func (d *drawing) areas() error {
 	if d.out.Points, err = json.Marshal(m); err != nil {
 		return fmt.Errorf("write map: %w", err)
 	}
-	d.say("map_areas", "Count", len(m.Shape), "Measure", d.name(v), "High", d.Locale.KPI(high, f), "HighAt", d.text(area, most))
+	d.say("map_areas", "Count", len(m.Shape), "Measure", d.name(v), "High", d.Locale.KPI(places[most].value, f), "HighAt", places[most].name)
 	return nil
 }
 
@@ -349,9 +332,7 @@ func (d *drawing) coordinates() (lat, lon *warehouse.ResultColumn, err error) {
 	return lat, lon, nil
 }
 
-// shades are the ends of the colour scale. A few places with a few rows often
-// lie far outside of all others, so each end leaves out one in twenty; it says
-// so where there are more.
+// shades are the ends of the colour scale of a measure.
 func (d *drawing) shades(c *warehouse.ResultColumn) (low, top float64, lowText, topText string) {
 	var values []float64
 	for i := range d.Result.Rows {
@@ -359,13 +340,19 @@ func (d *drawing) shades(c *warehouse.ResultColumn) (low, top float64, lowText, 
 			values = append(values, v)
 		}
 	}
+	return d.scale(values, d.format(c))
+}
+
+// scale are the ends of a colour scale, and sorts the values. A few places with
+// a few rows often lie far outside of all others, so each end leaves out one in
+// twenty; it says so where there are more.
+func (d *drawing) scale(values []float64, f localeFormat) (low, top float64, lowText, topText string) {
 	if len(values) == 0 {
 		return 0, 0, "", ""
 	}
 	slices.Sort(values)
 	cut := len(values) / 20
 	low, top = values[cut], values[len(values)-1-cut]
-	f := d.format(c)
 	lowText, topText = d.Locale.KPI(low, f), d.Locale.KPI(top, f)
 	if values[0] < low {
 		lowText = "≤ " + lowText

@@ -101,6 +101,13 @@ func drawRadar(d *drawing) error {
 		return nil
 	}
 	shared := len(d.dims) > 1 || len(d.measures) < 3
+	switch {
+	case len(d.dims) > 1:
+	case shared:
+		d.noteTop(x, len(axes))
+	default:
+		d.noteTop(x, len(rays))
+	}
 	largest, least := make([]float64, len(axes)), make([]float64, len(axes))
 	for _, r := range rays {
 		for i, v := range r.values {

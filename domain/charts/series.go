@@ -263,7 +263,7 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 			if row >= 0 {
 				if v, ok := number(y, row); ok {
 					values[i] = v
-				} else if additive {
+				} else if additive && y.IsNull(row) {
 					values[i] = 0
 				}
 			}
@@ -301,8 +301,8 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 	for row := range d.Result.Rows {
 		i := place(row)
 		v, ok := number(y, row)
-		if i < 0 || !ok {
-			continue
+		if i < 0 || !ok && (y.IsNull(row) || math.IsNaN(v)) {
+			continue // what is too large for a number stays, and is a gap
 		}
 		key := d.key(s, row)
 		other := d.isOther(row)

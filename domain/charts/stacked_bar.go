@@ -45,6 +45,16 @@ func (d *drawing) parts(how string, vertical bool) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case how == stackPercent:
+		if !d.whole(y, d.labels(by, x)) {
+			return nil
+		}
+	case how == stackNormal && !d.settings(y).Additive:
+		// On one another they would stand for a sum that there is not.
+		how = stackNone
+		d.out.Note = Message{Key: "charts.note.beside", Args: []any{"Measure", d.name(y)}}
+	}
 	labels, place := d.places(x)
 	if d.fold(x, y, &labels, &place) {
 		return nil
@@ -192,8 +202,7 @@ func ends(vertical, negative bool) []int {
 }
 
 // shares turns the parts of each place into shares of their sum, and answers
-// what the tooltip says of each: share and value. Negative parts have no share
-// of a whole: they are left out.
+// what the tooltip says of each: share and value.
 func (d *drawing) shares(parts split, f localeFormat) [][]string {
 	texts := make([][]string, len(parts.cells))
 	for n := range parts.cells {
@@ -211,10 +220,11 @@ func (d *drawing) shares(parts split, f localeFormat) [][]string {
 		}
 		for n := range parts.cells {
 			v := parts.cells[n][i]
-			if !(v >= 0) || total == 0 {
+			if math.IsNaN(v) || total == 0 {
 				parts.cells[n][i] = math.NaN()
 				continue
 			}
+			v = max(v, 0) // as of noise
 			parts.cells[n][i] = v / total
 			texts[n][i] = d.Locale.KPI(v/total, localeFormat{Style: locale.Percent}) + " · " + d.Locale.Full(v, f)
 		}

@@ -24,9 +24,8 @@ const (
 	sunburstTurn = 12 // slices of one parent in a ring
 )
 
-// tree nests the rows of the result by its dimensions, largest first. Values
-// below zero have no area: they are left out. What lies beyond most children of
-// a parent is folded into "Other".
+// tree nests the rows of the result by its dimensions, largest first. What lies
+// beyond most children of a parent is folded into "Other".
 func (d *drawing) tree(y *warehouse.ResultColumn, most int) (roots []*node, total float64) {
 	columns, err := d.selects()
 	if err != nil {
@@ -109,7 +108,7 @@ func paint(n *node, colour string) {
 }
 
 // wholeTree is the tree of all rows with the column of its sizes. Where there
-// is nothing to draw, or too much, the total is 0 and the drawing says so.
+// is nothing that can be drawn the total is 0 and the drawing says so.
 func (d *drawing) wholeTree(most int) (y *warehouse.ResultColumn, roots []*node, total float64, err error) {
 	if y, err = d.value(); err != nil {
 		return nil, nil, 0, err
@@ -118,9 +117,10 @@ func (d *drawing) wholeTree(most int) (y *warehouse.ResultColumn, roots []*node,
 		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(d.dims[0])}}
 		return y, nil, 0, d.tooMuch(d.Result.Rows)
 	}
-	if roots, total = d.tree(y, most); total == 0 {
-		d.out.State = Empty
+	if !d.whole(y, d.labels(d.dims...)) {
+		return y, nil, 0, nil
 	}
+	roots, total = d.tree(y, most)
 	return y, roots, total, nil
 }
 

@@ -307,6 +307,10 @@ type Input struct {
 	// Limited tells that the query has a limit of its author's, so that what lies
 	// beyond it is meant to be left out.
 	Limited bool
+	// Largest tells that the query asks for the largest values first. Groups is
+	// how many there are without a limit, 0 where that is not known.
+	Largest bool
+	Groups  int
 	// Rows is how many rows a scatter of plain rows was drawn from; 0 when
 	// Result holds all.
 	Rows int
@@ -417,6 +421,7 @@ const (
 	Ready   State = "ready"
 	Empty   State = "empty"    // no row matched
 	TooMuch State = "too_much" // more points than a browser should get
+	Unfit   State = "unfit"    // values that the type can't show: a share of what is below zero
 )
 
 // Message is a sentence of the message catalogue with its arguments, in pairs
@@ -445,7 +450,8 @@ type Drawing struct {
 	// tells that there are more.
 	Count   int
 	AtLeast bool `json:",omitzero"`
-	// Fit is, beside TooMuch, what would fit.
+	// Fit is, beside TooMuch, what would fit, and beside Unfit why the values
+	// do not.
 	Fit Message `json:",omitzero"`
 	// Note is a quiet remark below: what the drawing leaves out (a sample,
 	// series, names), or why there is no forecast.

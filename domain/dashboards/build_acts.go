@@ -45,8 +45,12 @@ func (d *drafter) put(sc *schema, w *Widget, name, into string, index *int) erro
 	if err := f.unique(s, one); err != nil {
 		return err
 	}
+	if field.Saved && w.Config.Adds() && s.measure != nil && !sc.adds(*s.measure) {
+		return ErrAct.With("A %s adds values up, so it needs a sum or a count: %s is neither.", typeName(w.Type), field.within())
+	}
 	f.insert(one, s, index)
 	f.write(w)
+	d.addUp(sc, w)
 	return nil
 }
 
@@ -228,6 +232,7 @@ func (d *drafter) carry(sc *schema, w *Widget, from Spot, a Act) error {
 	}
 	f.insert(into, s, a.Index)
 	f.write(w)
+	d.addUp(sc, w)
 	return nil
 }
 

@@ -85,6 +85,7 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 		take(&measured, takesMeasure, needed)
 	}
 	next.write(w)
+	d.addUp(sc, w)
 	smallest := a.Type.SmallestSize()
 	w.Layout.W, w.Layout.H = max(w.Layout.W, smallest.W), max(w.Layout.H, smallest.H)
 	w.Layout.X = min(w.Layout.X, GridColumns-w.Layout.W)
@@ -93,6 +94,33 @@ func (d *drafter) retype(sc *schema, w *Widget, a Act) error {
 	}
 	d.complete(sc, w)
 	return nil
+}
+
+// addUp makes sums or counts of the measures of a type that adds its values up.
+func (d *drafter) addUp(sc *schema, w *Widget) {
+	if !w.Config.Adds() {
+		return
+	}
+	f := fillOf(w)
+	for _, one := range w.wells() {
+		for i, s := range f[one.name] {
+			if s.measure == nil || sc.adds(*s.measure) {
+				continue
+			}
+			m := *s.measure
+			field, err := d.field(sc, s.field())
+			switch {
+			case err != nil || field.Saved || m.Column == "":
+				m = warehouse.Measure{Fn: "count", Filters: m.Filters, As: resultName(f, "rows")}
+			case d.adds(sc, field):
+				m.Fn, m.Percentile, m.Show = "sum", 0, ""
+			default:
+				m.Fn, m.Percentile, m.Show = "count", 0, "" // sums of rates and prices say nothing
+			}
+			f[one.name][i] = slot{measure: &m}
+		}
+	}
+	f.write(w)
 }
 
 // setDataset asks another dataset for the same fields; those that it has not

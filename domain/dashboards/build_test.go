@@ -192,6 +192,13 @@ func TestActs(t *testing.T) {
 		"map to bar":               {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"retype","widget":"$","type":"bar"}`}, "bar x=at.name value=sum net_sales «Net sales by name»"},
 		"two measures, map":        {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"drop_field","widget":"$","well":"colour","field":"on_time_rate"}`}, "map lat=at.latitude lon=at.longitude label=at.name size=sum net_sales colour=avg on_time_rate «Net sales by name»"},
 		"types survive each other": {[]string{`{"kind":"add_widget","type":"stacked_bar"}`, `{"kind":"retype","widget":"$","type":"heatmap"}`, `{"kind":"retype","widget":"$","type":"area"}`, `{"kind":"retype","widget":"$","type":"stacked_bar"}`}, "stacked_bar x=order_date/auto value=sum net_sales series=channel «Net sales by channel»"},
+		// What adds values up has a sum or a count of them.
+		"mean bar to donut":     {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"unit_price"}`, `{"kind":"retype","widget":"$","type":"donut"}`}, "donut x=channel value=unit_price «Unit price given by channel»"},
+		"median bar to treemap": {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"net_sales"}`, `{"kind":"set_field","widget":"$","well":"value","index":0,"set":{"fn":"median"}}`, `{"kind":"retype","widget":"$","type":"treemap"}`}, "treemap x=channel value=sum net_sales «Net sales by channel»"},
+		"saved ratio to donut":  {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"margin"}`, `{"kind":"retype","widget":"$","type":"donut"}`}, "donut x=channel value=* «Rows by channel»"},
+		"mean on a treemap":     {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"retype","widget":"$","type":"treemap"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"on_time_rate"}`}, "treemap x=channel value=on_time_rate «On time rate given by channel»"},
+		"sum on a treemap":      {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"retype","widget":"$","type":"treemap"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"net_sales"}`}, "treemap x=channel value=sum net_sales «Net sales by channel»"},
+		"mean bars are divided": {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"unit_price"}`, `{"kind":"drop_field","widget":"$","field":"store"}`}, "stacked_bar x=channel value=avg unit_price series=store «Mean unit price by channel and store»"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,6 +219,7 @@ func TestActsRefuseInWords(t *testing.T) {
 		want string // in the sentence
 	}{
 		"measure on an axis":     {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"x","field":"margin"}`}, "is a measure"},
+		"a ratio on a donut":     {[]string{`{"kind":"add_widget","type":"donut"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"margin"}`}, "needs a sum or a count"},
 		"the same twice":         {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","field":"channel"}`}, "already"},
 		"text on a latitude":     {[]string{`{"kind":"add_widget","type":"map"}`, `{"kind":"drop_field","widget":"$","well":"lat","field":"channel"}`}, "numbers"},
 		"unknown field":          {[]string{`{"kind":"add_field","field":"nothing"}`}, "no field"},

@@ -292,6 +292,9 @@ func valueText(col *warehouse.ResultColumn, row int, zone *time.Location) string
 	case col.Ints != nil:
 		return strconv.FormatInt(col.Ints[row], 10)
 	}
+	if f := col.Floats[row]; math.IsInf(f, 0) || math.IsNaN(f) {
+		return "" // no number, as in answers
+	}
 	return floatText(col.Floats[row])
 }
 

@@ -61,6 +61,9 @@ func (v *View) plan(id string) *Plan {
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
 		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w), Limited: w.Query.Limit > 0,
 	}
+	if order := p.main.Order; len(order) > 0 && order[0].Desc {
+		p.input.Largest = slices.ContainsFunc(p.main.Measures, func(m warehouse.Measure) bool { return measureName(m) == order[0].By })
+	}
 	if v.tableRows > 0 {
 		p.input.Page, p.input.PageSize = 1, v.tableRows
 	}

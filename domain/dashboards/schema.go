@@ -29,6 +29,7 @@ type schema struct {
 type field struct {
 	column  datasets.Column
 	measure bool
+	adds    bool // of a measure: its parts add up to the whole
 	label   string
 }
 
@@ -153,7 +154,7 @@ func (s *Service) loadFields(ctx context.Context, actor access.Actor, c *Config,
 		if info.Problem != nil {
 			continue
 		}
-		f := field{measure: info.Aggregate, column: datasets.Column{Format: info.Format}}
+		f := field{measure: info.Aggregate, adds: info.Additive, column: datasets.Column{Format: info.Format}}
 		f.column.Name, f.column.Type, f.column.Scale = info.Name, info.Type, info.Scale
 		if _, own := extra[info.Name]; !own {
 			sc.calculated[info.Name] = f
@@ -193,6 +194,21 @@ func additive(m warehouse.Measure) bool {
 	return (m.Fn == "sum" || m.Fn == "count") && m.Show != "running"
 }
 
+// adds tells whether the parts of a measure add up to the whole, a saved or
+// calculated one as its definition says.
+func (s *schema) adds(m warehouse.Measure) bool {
+	resolved, _ := s.measure(m)
+	if resolved.Measure == "" {
+		resolved.Show = m.Show
+		return additive(resolved)
+	}
+	f, ok := s.own[m.Measure]
+	if !ok || !f.measure {
+		f = s.calculated[m.Measure]
+	}
+	return f.adds && m.Show != "running"
+}
+
 // formats are the formats of a widget's result columns: what its config says,
 // over what the dataset says of the column or saved measure.
 func (s *schema) formats(w *Widget) map[string]charts.Format {
@@ -219,8 +235,7 @@ func (s *schema) formats(w *Widget) map[string]charts.Format {
 		if m.Show == "share" {
 			format = datasets.Format{Style: "percent"}
 		}
-		resolved.Show = m.Show
-		settle(measureName(m), format, additive(resolved))
+		settle(measureName(m), format, s.adds(m))
 	}
 	if w.Type == charts.Box && len(w.Query.Measures) == 1 {
 		own := out[measureName(w.Query.Measures[0])]

@@ -145,6 +145,12 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 	if err := s.askFurther(ctx, v, p, &in); err != nil {
 		return nil, nil, nil, err
 	}
+	if err := s.askSpellings(ctx, v, p, &in); err != nil {
+		return nil, nil, nil, err
+	}
+	if in.Groups, err = s.askGroups(ctx, v, p, in.Result); err != nil {
+		return nil, nil, nil, err
+	}
 	if p.colours != nil {
 		if in.Order, err = s.palette(ctx, v, p); err != nil {
 			return nil, nil, nil, err

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -86,6 +87,10 @@ func limit(s *warehouse.Spec, w *Widget) {
 		byValue(0)
 		if s.Limit == 0 {
 			s.Limit, s.Other = steps, true
+		}
+	case charts.Map:
+		if s.Limit > 0 {
+			byValue(0) // what it leaves out is the least
 		}
 	case charts.Funnel:
 		byValue(barCategories)
@@ -263,6 +268,77 @@ func (s *Service) askFurther(ctx context.Context, v *View, p *Plan, in *charts.I
 	}
 	in.Result = joined(blocks)
 	return nil
+}
+
+// askSpellings answers a map of areas anew where several names are one area and
+// the measure does not add up: with them in one group.
+func (s *Service) askSpellings(ctx context.Context, v *View, p *Plan, in *charts.Input) error {
+	dimension, groups := charts.Spellings(*in)
+	if len(groups) == 0 {
+		return nil
+	}
+	spec := p.main
+	spec.Dimensions = slices.Clone(spec.Dimensions)
+	for i := range spec.Dimensions {
+		dim := &spec.Dimensions[i]
+		if dimensionName(*dim) != dimension {
+			continue
+		}
+		if !isPlain(*dim) {
+			return nil // grouped by its author already
+		}
+		dim.As, dim.Groups = dimension, map[string][]json.RawMessage{}
+		for name, values := range groups {
+			for _, value := range values {
+				dim.Groups[name] = append(dim.Groups[name], quoted(value))
+			}
+		}
+	}
+	result, err := s.ask(ctx, v, p, spec)
+	if err != nil {
+		return err
+	}
+	in.Further = []*warehouse.Result{result}
+	return nil
+}
+
+// askGroups is how many values a chart of categories would have without the
+// limit of its type, 0 where nothing was cut or the number can't be asked for.
+func (s *Service) askGroups(ctx context.Context, v *View, p *Plan, result *warehouse.Result) (int, error) {
+	switch p.Widget.Type {
+	case charts.Radar:
+	case charts.Bar, charts.Combo, charts.Box, charts.Funnel, charts.WordList:
+		if p.Widget.Query.Limit > 0 {
+			return 0, nil
+		}
+	default:
+		return 0, nil
+	}
+	dims := p.main.Dimensions
+	if !result.More || len(dims) != 1 || !isPlain(dims[0]) || len(ofRows(p.main.Filters)) < len(p.main.Filters) {
+		return 0, nil
+	}
+	counted, err := s.ask(ctx, v, p, warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
+		Measures: []warehouse.Measure{{Fn: "count_distinct", Column: dims[0].Column, As: "values"}, {Fn: "count", Column: dims[0].Column, As: "given"}, {Fn: "count", As: "rows"}}})
+	if err != nil {
+		return 0, err
+	}
+	if counted.Rows != 1 || counted.Sampled != nil || len(counted.Columns) != 3 {
+		return 0, nil
+	}
+	var numbers [3]int64
+	for i := range numbers {
+		c := &counted.Columns[i]
+		if c.IsNull(0) || len(c.Ints) == 0 {
+			return 0, nil // withheld
+		}
+		numbers[i] = c.Ints[0]
+	}
+	groups := int(numbers[0])
+	if numbers[1] < numbers[2] {
+		groups++ // no value is one too
+	}
+	return groups, nil
 }
 
 // joined is the rows of several answers of the same columns, one after another.

@@ -33,6 +33,7 @@ type FieldInfo struct {
 	Type      warehouse.Type // "" where there is a problem
 	Scale     uint8
 	Aggregate bool
+	Additive  bool // as of warehouse.FieldType
 	Problem   *FieldProblem
 }
 
@@ -134,7 +135,7 @@ func describe(dataset *warehouse.Dataset, f Field, extra map[string]string) Fiel
 		info.Problem = problemOf(err)
 		return info
 	}
-	info.Type, info.Scale, info.Aggregate = t.Type, t.Scale, t.Aggregate
+	info.Type, info.Scale, info.Aggregate, info.Additive = t.Type, t.Scale, t.Aggregate, t.Additive
 	return info
 }
 

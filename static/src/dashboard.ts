@@ -98,8 +98,10 @@ class Dashboard extends HTMLElement {
     // "," alone stands for one empty mark.
     const text = query.get(name);
     const marks = text === null || text === "" ? [] : text === "," ? [""] : text.split(",");
-    const had = marks.includes(mark);
-    const next = add ? (had ? marks.filter((each) => each !== mark) : [...marks, mark]) : had && marks.length === 1 ? [] : [mark];
+    // An area that is written in several ways has a mark for each.
+    const meant = mark.split(",");
+    const had = meant.every((each) => marks.includes(each));
+    const next = add ? (had ? marks.filter((each) => !meant.includes(each)) : [...new Set([...marks, ...meant])]) : had && marks.length === meant.length ? [] : meant;
     if (next.length === 0) query.delete(name);
     else query.set(name, next.length === 1 && next[0] === "" ? "," : next.join(","));
     for (const page of [...query.keys()].filter((each) => each.startsWith("p."))) query.delete(page);

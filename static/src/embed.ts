@@ -152,7 +152,7 @@ document.addEventListener("htmx:after:history:update", changed);
 
 function clicked(widget: string, mark: string): void {
   const title = document.getElementById(`w-${widget}`)?.getAttribute("aria-label") ?? "";
-  tell("click", { widget, title, values: mark.split("*").map(unescapeValue) });
+  tell("click", { widget, title, values: (mark.split(",")[0] ?? "").split("*").map(unescapeValue) });
 }
 document.addEventListener("df:select", (event) => {
   const { widget, mark } = (event as CustomEvent<{ widget: string; mark: string }>).detail;

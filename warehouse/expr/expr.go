@@ -97,6 +97,25 @@ const (
 // HasAggregates tells whether the tree is about groups of rows.
 func (t *Tree) HasAggregates() bool { return t.level == ofGroup }
 
+// AddsUp tells whether the values of the parts of a group add up to the value of
+// the group, as those of sums and counts do, and of what they are added to,
+// taken from and multiplied by that is the same for all.
+func (t *Tree) AddsUp() bool {
+	switch t.Op {
+	case "sum", "count", "rows":
+		return true
+	case "cast", "negate":
+		return t.Args[0].AddsUp()
+	case "+", "-":
+		return t.Args[0].AddsUp() && t.Args[1].AddsUp()
+	case "*":
+		return t.Args[0].AddsUp() && t.Args[1].level == constant || t.Args[0].level == constant && t.Args[1].AddsUp()
+	case "/":
+		return t.Args[0].AddsUp() && t.Args[1].level == constant
+	}
+	return false
+}
+
 // Nodes is the size of the tree.
 func (t *Tree) Nodes() int { return t.nodes }
 

@@ -104,6 +104,22 @@ func TestTypes(t *testing.T) {
 }
 
 // TestProblems names the code, the place and a word of the sentence.
+// What adds up is known by how it is made.
+func TestAddsUp(t *testing.T) {
+	for text, want := range map[string]bool{
+		"sum([integer])": true, "count()": true, "count([integer])": true, "sum([integer]) - count()": true, "-sum([integer]) * 1.2": true,
+		"100 * sum([integer]) / 60": true, "sum([integer] * [integer])": true, "avg([integer])": false, "max([integer])": false, "count_distinct([integer])": false,
+		"sum([integer]) / count()": false, "sum([integer]) * sum([integer])": false, "sum([integer]) + 1": false, "100 / count()": false, "round(sum([integer]), 0)": false,
+	} {
+		tree, err := Compile(text, testScope())
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if tree.AddsUp() != want {
+			t.Errorf("%s adds up: %v", text, !want)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	deep := strings.Repeat("(", 200) + "1" + strings.Repeat(")", 200)
 	for text, want := range map[string]struct {
