@@ -20,8 +20,8 @@ var (
 // built in Go too, so it repeats the limits of the reader.
 func (s *Spec) check() error {
 	switch {
-	case len(s.Measures) > maxMeasures:
-		return tooMany("measures", len(s.Measures), maxMeasures)
+	case len(s.Measures) > MaxMeasures:
+		return tooMany("measures", len(s.Measures), MaxMeasures)
 	case len(s.Dimensions) > maxDimensions:
 		return tooMany("dimensions", len(s.Dimensions), maxDimensions)
 	case len(s.Columns) > maxColumns:

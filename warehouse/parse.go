@@ -14,7 +14,7 @@ import (
 // Limits of one spec. They keep planning cheap whatever is sent.
 const (
 	MaxSpecBytes    = 1 << 20
-	maxMeasures     = 50
+	MaxMeasures     = 50
 	maxDimensions   = 8
 	maxColumns      = 2_000 // as many as files have at most
 	maxFilters      = 50
@@ -250,7 +250,7 @@ func (r *specReader) spec(raw json.RawMessage) Spec {
 		case "timezone":
 			s.Timezone = r.text(value, path)
 		case "measures":
-			r.list(value, path, maxMeasures, func(item json.RawMessage, path string) {
+			r.list(value, path, MaxMeasures, func(item json.RawMessage, path string) {
 				s.Measures = append(s.Measures, r.measure(item, path))
 			})
 		case "dimensions":

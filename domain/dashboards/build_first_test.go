@@ -396,3 +396,33 @@ func TestSuggestedDashboardSumsTheRevenue(t *testing.T) {
 		t.Errorf("no “Umsatz by Filiale” among %v", titles)
 	}
 }
+
+// TestAWideFileIsSuggestedFor: what is found out takes more measures than one
+// question may have.
+func TestAWideFileIsSuggestedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for name, columns := range map[string]int{"narrow": 3, "wide": 40, "very wide": 300} {
+		n := datasets.NewDataset{Name: name, TimeColumn: "at", Columns: []datasets.NewColumn{{Name: "at", Type: warehouse.Timestamp}}}
+		request := datasets.AppendRequest{Columns: []string{"at"}}
+		for i := range columns {
+			column := fmt.Sprintf("reading_%d", i)
+			n.Columns, request.Columns = append(n.Columns, datasets.NewColumn{Name: column, Type: warehouse.Float}), append(request.Columns, column)
+		}
+		for i := range 50 {
+			row := []any{time.Date(2026, 5, 1+i%20, i%24, 0, 0, 0, time.UTC)}
+			for c := range columns {
+				row = append(row, float64(i*c%17)+0.5)
+			}
+			request.Rows = append(request.Rows, row)
+		}
+		id, err := r.datasets.Create(t.Context(), r.actor, n)
+		must(t, err)
+		_, err = r.datasets.AppendRows(t.Context(), r.actor, id, request)
+		must(t, err)
+		c, err := r.PreviewSuggested(t.Context(), r.actor, id)
+		if err != nil || len(c.Widgets) < 4 {
+			t.Errorf("%s: %v, %d widgets", name, err, len(c.Widgets))
+		}
+	}
+}

@@ -549,7 +549,7 @@ func (s *Service) knownFacts(ctx context.Context, actor access.Actor, dataset id
 	if dataset.IsZero() {
 		return Facts{}
 	}
-	facts, err := s.facts(ctx, actor, dataset)
+	facts, err := s.remembered(ctx, actor, dataset)
 	if err != nil {
 		s.log.WarnContext(ctx, "look at the columns for the editor", "dataset", dataset, "error", err)
 		return Facts{}

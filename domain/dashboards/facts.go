@@ -60,13 +60,10 @@ const (
 	maxKeys    = 1000 // values of a key that are looked up
 )
 
-// facts asks the dataset about its columns: all in one query, then what their
-// values are where they are few.
-func (s *Service) facts(ctx context.Context, actor access.Actor, id ids.Dataset) (Facts, error) {
-	d, err := s.datasets.Get(ctx, actor, id)
-	if err != nil {
-		return Facts{}, err
-	}
+// facts asks the dataset about its columns, then what their values are where
+// they are few.
+func (s *Service) facts(ctx context.Context, actor access.Actor, d *datasets.Dataset) (Facts, error) {
+	id := d.ID
 	lookups := slices.Clone(d.Lookups)
 	slices.SortStableFunc(lookups, func(a, b datasets.Lookup) int {
 		return slices.IndexFunc(d.Columns, func(c datasets.Column) bool { return c.ID == a.Column }) -
@@ -95,7 +92,7 @@ func (s *Service) facts(ctx context.Context, actor access.Actor, id ids.Dataset)
 	if err != nil {
 		return Facts{}, err
 	}
-	sc := schema{Dataset: d}
+	sc := schema{Dataset: *d}
 	f := Facts{Dataset: id, Name: d.Name, TimeColumn: sc.timeColumn(), Relative: d.RelativeToNewest}
 	look := looker{f: &f, ask: func(of ids.Dataset, spec warehouse.Spec) (*warehouse.Result, error) {
 		spec.Dataset, spec.Timezone = of.String(), actor.Location().String()
@@ -115,7 +112,7 @@ func (s *Service) facts(ctx context.Context, actor access.Actor, id ids.Dataset)
 		if target := targets[l.Target]; target != nil {
 			// What somebody may not ask of another dataset leaves the names of its
 			// columns to go by.
-			if err := look.lookup(&d, l, target); err != nil && ctx.Err() == nil {
+			if err := look.lookup(d, l, target); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "look at what is looked up", "dataset", id, "lookup", l.Name, "error", err)
 			}
 		}
@@ -142,21 +139,28 @@ func counts(names []string) []warehouse.Measure {
 	return list
 }
 
-// figure reads a number of the first row.
-func figure(r *warehouse.Result, name string) float64 {
-	for i := range r.Columns {
-		c := &r.Columns[i]
-		if c.Name != name || r.Rows == 0 || c.IsNull(0) {
-			continue
+// figures asks for measures without dimensions, as many at a time as a question
+// may have, and answers them by name; one without a value is not there.
+func (l looker) figures(of ids.Dataset, spec warehouse.Spec) (map[string]float64, error) {
+	found := map[string]float64{}
+	for part := range slices.Chunk(spec.Measures, warehouse.MaxMeasures) {
+		spec.Measures = part
+		r, err := l.ask(of, spec)
+		if err != nil {
+			return nil, err
 		}
-		if c.Floats != nil {
-			return c.Floats[0]
-		}
-		if c.Ints != nil {
-			return float64(c.Ints[0])
+		for i := range r.Columns {
+			c := &r.Columns[i]
+			switch {
+			case r.Rows == 0 || c.IsNull(0):
+			case c.Floats != nil:
+				found[c.Name] = c.Floats[0]
+			case c.Ints != nil:
+				found[c.Name] = float64(c.Ints[0])
+			}
 		}
 	}
-	return 0
+	return found, nil
 }
 
 func (l looker) columns(columns []datasets.Column) error {
@@ -171,15 +175,15 @@ func (l looker) columns(columns []datasets.Column) error {
 			spec.Measures = append(spec.Measures, warehouse.Measure{Fn: "min", Column: c.Name, As: "a" + n}, warehouse.Measure{Fn: "max", Column: c.Name, As: "z" + n})
 		}
 	}
-	r, err := l.ask(l.f.Dataset, spec)
+	found, err := l.figures(l.f.Dataset, spec)
 	if err != nil {
 		return err
 	}
-	l.f.Rows = int64(figure(r, "rows"))
+	l.f.Rows = int64(found["rows"])
 	for i, c := range columns {
 		n := strconv.Itoa(i)
 		one := ColumnFacts{Name: c.Name, Type: c.Type, Role: c.Role, Format: c.Format,
-			Filled: int64(figure(r, "n"+n)), Distinct: int64(figure(r, "d"+n)), Min: figure(r, "a"+n), Max: figure(r, "z"+n)}
+			Filled: int64(found["n"+n]), Distinct: int64(found["d"+n]), Min: found["a"+n], Max: found["z"+n]}
 		l.f.Columns = append(l.f.Columns, one)
 		if l.f.TimeColumn == "" && temporal(c.Type) && one.Distinct > 1 {
 			l.f.TimeColumn = c.Name
@@ -240,14 +244,14 @@ func (l looker) lookup(d *datasets.Dataset, of datasets.Lookup, target *datasets
 		}
 		spec.Filters = []warehouse.Filter{in}
 	}
-	r, err := l.ask(target.ID, spec)
+	found, err := l.figures(target.ID, spec)
 	if err != nil {
 		return err
 	}
-	rows := figure(r, "rows")
+	rows := found["rows"]
 	for i, c := range columns {
 		n := strconv.Itoa(i)
-		filled, distinct := figure(r, "n"+n), figure(r, "d"+n)
+		filled, distinct := found["n"+n], found["d"+n]
 		one := ColumnFacts{Name: of.Name + "." + c.Name, Type: c.Type, Role: c.Role, Format: c.Format, Filled: own.Filled,
 			Distinct: min(int64(distinct), own.Distinct)}
 		if c.ID == of.Key || filled > 2 && distinct >= nearlyAll*filled && filled >= rows/2 {

@@ -65,6 +65,7 @@ type Service struct {
 	log       *slog.Logger
 	clock     func() time.Time
 	lastGood  *memory
+	seen      *knownFacts
 	forecasts forecasts
 	visits    *visits
 	known     knownView
@@ -72,7 +73,7 @@ type Service struct {
 
 // New makes the service.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, datasets: d.Datasets, sharing: d.Sharing, log: d.Log, clock: d.Clock, lastGood: newMemory(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
+	s := &Service{db: d.DB, datasets: d.Datasets, sharing: d.Sharing, log: d.Log, clock: d.Clock, lastGood: newMemory(), seen: newKnownFacts(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -37,7 +37,11 @@ func (s *Service) suggest(ctx context.Context, actor access.Actor, dataset ids.D
 	if err := access.Can(actor, access.EditContent); err != nil {
 		return "", Config{}, err
 	}
-	facts, err := s.facts(ctx, actor, dataset)
+	d, err := s.datasets.Get(ctx, actor, dataset)
+	if err != nil {
+		return "", Config{}, err
+	}
+	facts, err := s.facts(ctx, actor, &d)
 	if err != nil {
 		return "", Config{}, err
 	}
