@@ -39,6 +39,7 @@ type keptFile struct {
 	bytes int64
 	bound value // of a hot copy: every row of the segment up to it is there
 	used  int64
+	at    time.Time // when it was of use the last time
 }
 
 // keptJob makes a file. Its key names segment and content: segments never
@@ -52,6 +53,9 @@ type keptJob struct {
 const (
 	keptQueue = 64
 	keptMost  = 20_000 // files
+	// keptAge is how long a file stays that nobody asks for: so what was made of
+	// data that is deleted goes soon after it.
+	keptAge = 24 * time.Hour
 )
 
 func newKeptFiles(maxBytes int64) *keptFiles {
@@ -98,7 +102,7 @@ func (k *keptFiles) find(keys []string) (files []keptFile, ok bool) {
 			return nil, false
 		}
 		k.clock++
-		f.used = k.clock
+		f.used, f.at = k.clock, time.Now()
 		if f.path == "" {
 			return nil, false
 		}
@@ -149,7 +153,7 @@ func (k *keptFiles) add(key string, f keptFile) {
 	defer k.mu.Unlock()
 	k.forget(key)
 	k.clock++
-	f.used = k.clock
+	f.used, f.at = k.clock, time.Now()
 	k.byKey[key] = &f
 	k.bytes += f.bytes
 	if k.bytes <= k.maxBytes && len(k.byKey) <= keptMost {
@@ -169,12 +173,27 @@ func (k *keptFiles) add(key string, f keptFile) {
 	}
 }
 
+// expire forgets the files that nobody asked for since a moment.
+func (k *keptFiles) expire(since time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, f := range k.byKey {
+		if f.at.Before(since) {
+			k.forget(key)
+		}
+	}
+}
+
 // makeKept works off the queue until the engine closes.
 func (e *Engine) makeKept() {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
 	for {
 		select {
 		case <-e.closing.Done():
 			return
+		case <-hourly.C:
+			e.kept.expire(time.Now().Add(-keptAge))
 		case job := <-e.kept.queue:
 			if err := e.makeOne(job); err != nil {
 				// Whoever asks next waits longer then, and asks again.

@@ -101,6 +101,16 @@ func TestSummariesAnswerOtherSpans(t *testing.T) {
 		t.Error("the third version was not answered from summaries")
 	}
 
+	// Those that somebody asked for a moment ago stay, the others go.
+	files, _ := os.ReadDir(e.work.join("kept"))
+	e.kept.expire(time.Now().Add(-time.Minute))
+	if left, err := os.ReadDir(e.work.join("kept")); err != nil || len(left) == 0 || len(left) != len(files) {
+		t.Errorf("%d files of %d are left: %v", len(left), len(files), err)
+	}
+	e.kept.expire(time.Now())
+	if left, err := os.ReadDir(e.work.join("kept")); err != nil || len(left) > 0 {
+		t.Errorf("%d files are left: %v", len(left), err)
+	}
 	// Files may go at any moment.
 	if err := os.RemoveAll(e.work.join("kept")); err != nil {
 		t.Fatal(err)
