@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/views"
 )
 
@@ -124,7 +125,7 @@ func (d visitorDoor) form(w http.ResponseWriter, r *http.Request, status int, in
 	s := bareShell(w, r)
 	p := views.PortalSignInProps{Panel: s.Portal.Panel, Action: views.PathSignIn, NoRemember: true, SSOOnly: scopeOf(r).portal.SSOOnly,
 		Email: in.Email, Next: in.Next, Error: in.Error, Code: in.Code}
-	if in.CanReset && !p.SSOOnly {
+	if in.CanReset && (!p.SSOOnly || in.Code == portals.ErrNeedsLink.Code()) {
 		p.Forgot = views.PathForgot
 	}
 	if ways.SAML {

@@ -140,6 +140,9 @@ func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if body.Mode != "" && body.Mode != "strict" && body.Mode != "merge" {
+		return dashboards.ErrOperation.With("%q is no mode: a change is \"strict\", or merged with those of others by \"merge\".", body.Mode)
+	}
 	edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, ChangeID: body.ChangeID, Operations: body.Operations,
 		Strict: body.Mode != "merge"})
 	return answerEdit(w, edited, err)

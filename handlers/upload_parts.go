@@ -11,6 +11,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/records"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/ui"
+	"github.com/dataflowhq/dataflow/warehouse/ingest"
 )
 
 // What the pages of uploads and loads show.
@@ -164,7 +165,11 @@ func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColum
 			col.Tags = append(col.Tags, ui.TagProps{Label: note.Text})
 		}
 		for _, choice := range note.Choices {
-			col.Asks = append(col.Asks, views.Ask{Label: w.typeLabel(choice), Value: strconv.Itoa(i) + "|" + choice})
+			label := "uploads.read_as"
+			if note.Code == ingest.NoteMostlyOtherTypes {
+				label = "uploads.read_as_mostly"
+			}
+			col.Asks = append(col.Asks, views.Ask{Label: w.t(label, "Type", w.typeLabel(choice)), Value: strconv.Itoa(i) + "|" + choice})
 		}
 	}
 	return col

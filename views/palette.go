@@ -267,14 +267,14 @@ func rowsOf(ctx context.Context, l *locale.Locale, list []EditorDataset, id ids.
 
 // shortCount is a count of rows where three digits say enough: "18.4M".
 func shortCount(l *locale.Locale, n int64) string {
+	if n < 10_000 {
+		return l.Integer(n)
+	}
 	step := int64(1)
 	for n/step >= 1000 {
 		step *= 10
 	}
-	if n >= 10_000 {
-		n = (n + step/2) / step * step
-	}
-	return l.Axis(float64(n), locale.Format{Integer: true, Compact: n >= 10_000})
+	return l.Axis(float64((n+step/2)/step*step), locale.Format{Integer: true, Compact: true})
 }
 
 // newFieldHref is the page of the dataset, where measures and fields are made.

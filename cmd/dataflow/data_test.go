@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,12 +67,15 @@ func (s shell) file(name, content string) string {
 	return path
 }
 
+type note struct{ Column, Code, Text string }
+
 type importAnswer struct {
 	Dataset      string
 	Version      int64
 	RowsLoaded   int64   `json:"rows_loaded"`
 	RowsRejected int64   `json:"rows_rejected"`
 	RejectsFile  *string `json:"rejects_file"`
+	Notes        []note
 	Columns      []struct {
 		ID         int32
 		Name, Type string
@@ -101,6 +105,14 @@ func TestFileToAnswerInTheShell(t *testing.T) {
 	for i, want := range []string{"timestamp", "text", "integer", "decimal"} {
 		if got := loaded.Columns[i]; got.Type != want || got.ID != int32(i)+1 {
 			t.Errorf("column %d: %+v, want %s", i, got, want)
+		}
+	}
+	// What was not plain about a file is said.
+	for content, want := range map[string]string{"a,b,c\n": "header_only", "1,2024-01-01\n2,2024-01-02\n": "no_header", "day,amount,amount\n2024-01-01,1,2\n": "renamed", ",b\n1,2\n": "renamed"} {
+		loaded = importAnswer{}
+		s.ok(&loaded, "", "import", s.file("odd.csv", content), "--dataset", "odd")
+		if !slices.ContainsFunc(loaded.Notes, func(n note) bool { return n.Code == want && n.Text != "" }) {
+			t.Errorf("%q: notes %+v, want %s", content, loaded.Notes, want)
 		}
 	}
 	loaded = importAnswer{}

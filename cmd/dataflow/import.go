@@ -38,6 +38,7 @@ type imported struct {
 	Inserted     int64                   `json:"rows_inserted,omitempty"`
 	Updated      int64                   `json:"rows_updated,omitempty"`
 	Rejects      []datasets.RejectGroup  `json:"rejects,omitempty"`
+	Notes        []datasets.LoadNote     `json:"notes,omitempty"`
 	Schema       *datasets.SchemaChange  `json:"schema_change,omitempty"`
 	Milliseconds int64                   `json:"took_ms"`
 }
@@ -105,7 +106,7 @@ func runImport(ctx context.Context, e *env) (err error) {
 		out := imported{
 			Dataset: report.Name, ID: report.Dataset.String(), Version: report.Version, RowsLoaded: report.RowsLoaded,
 			RowsRejected: report.RowsRejected, Columns: report.Columns, Mode: report.Mode, Inserted: report.Inserted,
-			Updated: report.Updated, Rejects: report.Rejects, Milliseconds: report.Took.Milliseconds(),
+			Updated: report.Updated, Rejects: report.Rejects, Notes: report.Notes, Milliseconds: report.Took.Milliseconds(),
 		}
 		if report.RejectsFile != "" {
 			out.RejectsFile = &report.RejectsFile

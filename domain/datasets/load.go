@@ -41,11 +41,33 @@ type LoadReport struct {
 	Columns      []ReportColumn `json:"columns"`
 	Schema       SchemaChange   `json:"schema"`
 	Took         time.Duration  `json:"took"`
+	// Notes say how the file was read where that was not plain: no header, names
+	// that were made or changed, dates that can't be told apart.
+	Notes []LoadNote `json:"notes,omitempty"`
 
 	// RejectsFile is a local file with the rejected records; ImportFile only,
 	// empty when nothing was rejected. It is the stored one where the storage is
 	// a directory, else a copy that is the caller's.
 	RejectsFile string `json:"-"`
+}
+
+// LoadNote is a remark about the file, or about one of its columns.
+type LoadNote struct {
+	Column string `json:"column,omitempty"`
+	Code   string `json:"code"` // of ingest.Note
+	Text   string `json:"text"`
+}
+
+func notesOf(inspection *ingest.Inspection) (list []LoadNote) {
+	for _, n := range inspection.Notes {
+		list = append(list, LoadNote{Code: n.Code, Text: n.Text})
+	}
+	for _, c := range inspection.Columns {
+		for _, n := range c.Notes {
+			list = append(list, LoadNote{Column: c.Name, Code: n.Code, Text: n.Text})
+		}
+	}
+	return list
 }
 
 // ReportColumn is one column of the dataset after the load.
@@ -444,6 +466,7 @@ func (l *loader) report(p *plan) LoadReport {
 	report := LoadReport{
 		Load: l.in.id, Mode: l.in.mode, RowsLoaded: l.loaded.RowsLoaded, RowsRejected: l.loaded.RowsRejected,
 		Rejects: l.loaded.Rejects, RejectsBytes: l.loaded.RejectsBytes, Schema: p.change,
+		Notes: notesOf(l.inspection),
 	}
 	for _, c := range p.layout.Columns {
 		report.Columns = append(report.Columns, ReportColumn{ID: c.ID, Name: c.Name, Type: string(c.Type)})

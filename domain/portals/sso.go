@@ -28,7 +28,7 @@ var (
 		"Your access has ended. Ask whoever invited you.")
 	// ErrNeedsLink asks for the proof of the mailbox: a link that was sent there.
 	ErrNeedsLink = apperr.Define(apperr.Forbidden, "portals.needs_link",
-		"There is an account with your e-mail address already. Ask for a link with “Forgot password?”, open it from the mail, and choose single sign-on there.")
+		"There is an account with your e-mail address already. Have a link sent to it, open it from the mail, and choose single sign-on there.")
 	ErrNoWay = apperr.Define(apperr.Conflict, "portals.no_way",
 		"Single sign-on can be the only way in once a connection is turned on.")
 )
