@@ -11,7 +11,6 @@ import (
 	"github.com/dataflowhq/dataflow/platform/records"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/ui"
-	"github.com/dataflowhq/dataflow/warehouse/ingest"
 )
 
 // What the pages of uploads and loads show.
@@ -166,7 +165,7 @@ func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColum
 		}
 		for _, choice := range note.Choices {
 			label := "uploads.read_as"
-			if note.Code == ingest.NoteMostlyOtherTypes {
+			if note.Code == datasets.NoteMostlyOtherTypes {
 				label = "uploads.read_as_mostly"
 			}
 			col.Asks = append(col.Asks, views.Ask{Label: w.t(label, "Type", w.typeLabel(choice)), Value: strconv.Itoa(i) + "|" + choice})

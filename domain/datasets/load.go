@@ -58,6 +58,9 @@ type LoadNote struct {
 	Text   string `json:"text"`
 }
 
+// NoteMostlyOtherTypes is the code of a note whose choices would reject values.
+const NoteMostlyOtherTypes = ingest.NoteMostlyOtherTypes
+
 func notesOf(inspection *ingest.Inspection) (list []LoadNote) {
 	for _, n := range inspection.Notes {
 		list = append(list, LoadNote{Code: n.Code, Text: n.Text})
