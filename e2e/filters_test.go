@@ -157,6 +157,49 @@ func TestFiltersAreSetUpInTheEditor(t *testing.T) {
 	v.see("section[data-widget] .w-body", "Choose Net sales first")
 }
 
+// A filter is put on the canvas: it leaves the bar, and whoever looks chooses
+// there, for all widgets, until Back.
+func TestAFilterIsPutOnTheCanvas(t *testing.T) {
+	t.Parallel()
+	v := demo.visit(t, desktop)
+	v.signIn()
+	path := v.editShop("blank")
+	v.tiles(0)
+	v.drag("[data-palette-type=kpi]", 120, 140)
+	v.tiles(1)
+	for _, field := range []string{"Channel", "Store region"} {
+		v.must(v.tab.Locator("#filters button[popovertarget=add-control]").Click())
+		v.must(v.tab.Locator("#add-control .menu-item", playwright.PageLocatorOptions{HasText: field}).First().Click())
+		v.see("#filters .filter-name", field)
+	}
+	v.must(v.tab.Locator(".palette-more summary").Click())
+	v.drag("[data-palette-type=control]", 700, 140)
+	v.tiles(2)
+	v.see(".w-control .w-title", "Channel")
+	v.until("the filter has left the bar", `() => ![...document.querySelectorAll("#filters .filter-name")].some(e => e.textContent === "Channel")`, nil)
+	_, err := v.tab.Locator("#inspector-control").SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice("Store region")})
+	v.must(err)
+	v.see(".w-control .w-title", "Store region")
+	v.see("#filters .filter-name", "Channel")
+	v.saved()
+	v.press("Escape", "Control+z")
+	v.see(".w-control .w-title", "Channel")
+	v.published(path)
+
+	const figure = "section[data-widget].w-kpi .kpi-value"
+	all := v.text(figure)
+	v.must(v.tab.Locator(".w-control .filter-button").Click())
+	v.must(v.tab.Locator(".w-control .filter-option input").First().Check())
+	v.must(v.tab.Locator(".w-control [data-filter-apply]").Click())
+	v.address(`[?&]f\.[^=]+=`)
+	v.changes(figure, all)
+	v.until("the filter says what is chosen", `() => document.querySelector(".w-control .filter-value").textContent !== "All"`, nil)
+	v.accessible()
+	v.back()
+	v.becomes(figure, all)
+	v.becomes(".w-control .filter-value", "All")
+}
+
 // TestADrawingKeepsNothingOfTheOneBefore: what a chart shows after a change is
 // what it shows to whoever comes to it at once.
 func TestADrawingKeepsNothingOfTheOneBefore(t *testing.T) {

@@ -394,6 +394,9 @@ func tileHTML(ctx context.Context, v *dashboards.View, t *dashboards.Tile) ([]by
 	if visited := portalOf(ctx); visited != nil {
 		props.Visitor, props.Files = true, visited.Downloads
 	}
+	if t.Type == charts.Control {
+		props.Board = views.DashboardProps{View: v, Locale: l, Visitor: props.Visitor}
+	}
 	if t.LastGood != nil {
 		props.LastGoodAt = l.Time(t.LastGood.Time.In(v.Zone))
 	}
@@ -604,7 +607,7 @@ func (h boards) values(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, ui.FilterOptions(views.FilterValues(control, list, v.Locale())))
+	return render(w, r, http.StatusOK, ui.FilterOptions(views.FilterValues(control, list, r.URL.Query().Get(views.OwnForm) != "", v.Locale())))
 }
 
 // addFilter answers a filter of a column that the bar does not have yet.

@@ -145,12 +145,12 @@ func (p DashboardProps) presets(ctx context.Context) []ui.DatePreset {
 	return list
 }
 
-func (p DashboardProps) dateRange(ctx context.Context) ui.DateRangeProps {
+func (p DashboardProps) dateRange(ctx context.Context, at filterPlace) ui.DateRangeProps {
 	summary, detail := p.rangeText(ctx)
 	props := ui.DateRangeProps{
-		ID: "range", Name: "d", Label: messages.T(ctx, "dashboard.dates"), Summary: summary, Detail: detail, Presets: p.presets(ctx),
+		ID: at.id, Name: "d", Label: messages.T(ctx, "dashboard.dates"), Summary: summary, Detail: detail, Presets: p.presets(ctx),
 		FromName: "d.from", ToName: "d.to", FromLabel: messages.T(ctx, "dashboard.from"), ToLabel: messages.T(ctx, "dashboard.to"),
-		Custom: messages.T(ctx, "dashboard.range_custom"), Apply: messages.T(ctx, "dashboard.apply"), Form: DashboardBarID,
+		Custom: messages.T(ctx, "dashboard.range_custom"), Apply: messages.T(ctx, "dashboard.apply"), Form: at.form,
 	}
 	if shown := p.View.Shown(); shown != nil {
 		props.From, props.To = shown.From.String(), shown.To.String()
@@ -164,19 +164,42 @@ func (p DashboardProps) dateRange(ctx context.Context) ui.DateRangeProps {
 // hidden are the choices that the form of the filter bar has no field for.
 func (p DashboardProps) hidden() []hiddenField {
 	s := p.View.State
-	var fields []hiddenField
-	if shown := p.View.Shown(); shown != nil {
-		is := ""
-		if s.Range != nil {
-			is = s.Range.String()
-		}
-		fields = append(fields, hiddenField{"d.days", shown.From.String() + "~" + shown.To.String()}, hiddenField{"d.is", is})
-	}
 	rest := dashboards.State{Compare: s.Compare, Cross: s.Cross, Sort: s.Sort, Exact: s.Exact, Tab: s.Tab, Toggled: s.Toggled, Levels: s.Levels, From: s.From}
-	values, err := url.ParseQuery(rest.Encode())
-	if err != nil {
-		return fields
+	// What stands on the canvas has no field here.
+	for id, picks := range s.Picks {
+		if !p.View.InBar(id) {
+			if rest.Picks == nil {
+				rest.Picks = map[string][]string{}
+			}
+			rest.Picks[id] = picks
+		}
 	}
+	if !p.View.InBar(dashboards.DateControl) {
+		rest.Range = s.Range
+		return fieldsOf(rest)
+	}
+	return append(p.daysBefore(), fieldsOf(rest)...)
+}
+
+// daysBefore tells a form's two days from those that the range came to before.
+func (p DashboardProps) daysBefore() []hiddenField {
+	shown := p.View.Shown()
+	if shown == nil {
+		return nil
+	}
+	is := ""
+	if s := p.View.State; s.Range != nil {
+		is = s.Range.String()
+	}
+	return []hiddenField{{"d.days", shown.From.String() + "~" + shown.To.String()}, {"d.is", is}}
+}
+
+func fieldsOf(s dashboards.State) []hiddenField {
+	values, err := url.ParseQuery(s.Encode())
+	if err != nil {
+		return nil
+	}
+	var fields []hiddenField
 	for _, name := range sortedNames(values) {
 		fields = append(fields, hiddenField{name, values.Get(name)})
 	}
@@ -201,12 +224,12 @@ func sortedNames(values url.Values) []string {
 
 // control is a filter of the bar; its values come when it is opened, the
 // chosen ones at once.
-func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView) ui.FilterSelectProps {
+func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView, at filterPlace) ui.FilterSelectProps {
 	props := ui.FilterSelectProps{
-		ID: controlID(c), Name: "f." + c.ID, Label: c.Label, Summary: shownSummary(ctx, c),
+		ID: at.id, Name: "f." + c.ID, Label: c.Label, Summary: shownSummary(ctx, c),
 		Search: messages.T(ctx, "dashboard.search_values"), Apply: messages.T(ctx, "dashboard.apply"), Clear: messages.T(ctx, "dashboard.clear"),
-		NoMatch: messages.T(ctx, "dashboard.no_match"), Form: DashboardBarID,
-		OptionsURL: withQuery(p.path()+"/filters/"+url.PathEscape(c.ID)+"/values", p.View.Link()),
+		NoMatch: messages.T(ctx, "dashboard.no_match"), Form: at.form,
+		OptionsURL: withQuery(p.path()+"/filters/"+url.PathEscape(c.ID)+"/values", p.optionsQuery(at)),
 	}
 	for _, v := range c.Values {
 		props.Options = append(props.Options, ui.Option{Value: v.Word, Label: v.Text, Selected: true})
@@ -220,9 +243,13 @@ func (p DashboardProps) control(ctx context.Context, c dashboards.ControlView) u
 	return props
 }
 
-// FilterValues are the choices of one filter, as ui.FilterOptions draws them.
-func FilterValues(dashboard dashboards.ControlView, values []dashboards.Value, l *locale.Locale) ui.FilterSelectProps {
+// FilterValues are the choices of one filter, as ui.FilterOptions draws them;
+// own tells that they go into a form of their own, not into the bar's.
+func FilterValues(dashboard dashboards.ControlView, values []dashboards.Value, own bool, l *locale.Locale) ui.FilterSelectProps {
 	props := ui.FilterSelectProps{Name: "f." + dashboard.ID, Form: DashboardBarID}
+	if own {
+		props.Form = ""
+	}
 	for _, v := range values {
 		o := ui.Option{Value: v.Word, Label: v.Text, Selected: v.Taken}
 		if v.Rows >= 0 {

@@ -76,8 +76,45 @@ func (p DashboardProps) keeps(c dashboards.ControlView) []hiddenField {
 	return []hiddenField{{name, charts.EscapeValue(picks[0])}}
 }
 
-func controlID(c dashboards.ControlView) string {
-	return "f-" + strings.NewReplacer(".", "-", " ", "-").Replace(c.ID)
+// filterPlace is where a filter stands: the id of what it opens, and the form
+// that its fields are of where they are not inside of it.
+type filterPlace struct{ id, form string }
+
+func inBar(c dashboards.ControlView) filterPlace {
+	return filterPlace{"f-" + strings.NewReplacer(".", "-", " ", "-").Replace(c.ID), DashboardBarID}
+}
+
+func onTile(widget string) filterPlace { return filterPlace{id: "fc-" + widget} }
+
+func (at filterPlace) formAttr() templ.Attributes {
+	if at.form == "" {
+		return nil
+	}
+	return templ.Attributes{"form": at.form}
+}
+
+// OwnForm is the parameter with which the values of a filter are asked for by one
+// whose fields are inside of their form.
+const OwnForm = "own"
+
+// optionsQuery is what the values of a filter depend on.
+func (p DashboardProps) optionsQuery(at filterPlace) string {
+	query := p.View.Link()
+	if at.form == "" {
+		query = strings.TrimPrefix(query+"&"+OwnForm+"=1", "&")
+	}
+	return query
+}
+
+// besides are all choices but that of one filter, for the form of that one.
+func (p DashboardProps) besides(control string) []hiddenField {
+	rest := p.View.State
+	rest.Page = nil
+	if control != dashboards.DateControl {
+		return fieldsOf(rest.WithPick(control, nil))
+	}
+	rest.Range = nil
+	return append(p.daysBefore(), fieldsOf(rest)...)
 }
 
 func filterClass(c dashboards.ControlView) string {

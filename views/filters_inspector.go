@@ -140,6 +140,28 @@ func sameMeasure(a, b string) bool {
 	return true
 }
 
+// embeddable are the filters that a widget of the canvas can show.
+func (p InspectorProps) embeddable(ctx context.Context) []ui.Option {
+	list := []ui.Option{{Label: messages.T(ctx, "filters.shown_none")}}
+	for _, c := range p.controls() {
+		list = append(list, ui.Option{Value: c.ID, Label: c.Label})
+	}
+	if p.Dashboard.View.HasDates {
+		list = append(list, ui.Option{Value: dashboards.DateControl, Label: messages.T(ctx, "dashboard.dates")})
+	}
+	for i := range list {
+		list[i].Selected = list[i].Value == p.Widget.Widget.Control
+	}
+	return list
+}
+
+func (p InspectorProps) controlHint(ctx context.Context) string {
+	if len(p.controls()) == 0 {
+		return messages.T(ctx, "filters.shown_hint")
+	}
+	return ""
+}
+
 func joinedList(list []string) string { return strings.Join(list, ", ") }
 
 // hierarchyLine is a hierarchy in the settings.

@@ -48,6 +48,7 @@ var paletteTypes = []paletteType{
 	{charts.Gauge, "circle-gauge"}, {charts.Candlestick, "chart-candlestick"}, {charts.WordList, "type"},
 	{charts.Divider, "separator-horizontal"},
 	{charts.Section, "rows-3"},
+	{charts.Control, "filter"},
 }
 
 // paletteFirst is how many types are shown at once, the forecast at its place
@@ -87,7 +88,7 @@ func typeIcon(t charts.Type) string {
 // typeNames are the types whose name is not simply written with spaces.
 var typeNames = map[charts.Type]string{
 	charts.KPI: "editor.type_kpi", charts.StackedBar: "editor.type_stacked", charts.Box: "editor.type_box", charts.WordList: "editor.type_words",
-	charts.Calendar: "editor.type_calendar", charts.Candlestick: "editor.type_candles",
+	charts.Calendar: "editor.type_calendar", charts.Candlestick: "editor.type_candles", charts.Control: "editor.type_control",
 }
 
 func typeName(ctx context.Context, t charts.Type) string {

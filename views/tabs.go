@@ -34,6 +34,8 @@ func tileClass(t *dashboards.Tile) string {
 		class = "w w-bare"
 	case charts.Section:
 		class = "w w-bare w-section"
+	case charts.Control:
+		class = "w w-control"
 	}
 	if p := t.Places.Phone; p != nil {
 		class += " w-phone"

@@ -118,6 +118,9 @@ func (t thumbBox) draw(b *strings.Builder, w dashboards.Widget, seed int) {
 		for i := range max(1, int(t.h/8)) {
 			t.bar(b, 0, float64(i)*8, t.w*(0.6+0.4*shape(seed, i)), 2.5, "var(--df-line-strong)")
 		}
+	case charts.Control:
+		t.bar(b, 0, 0, min(t.w*0.4, 28), min(t.h*0.25, 4), "var(--df-line-strong)")
+		t.bar(b, 0, t.h*0.5, t.w, min(t.h*0.4, 9), "var(--color-base-300)")
 	case charts.Divider:
 		t.bar(b, 0, t.h/2, t.w, 1, "var(--df-line-strong)")
 	case charts.Image:

@@ -44,6 +44,7 @@ const (
 	Image       Type = "image"
 	Divider     Type = "divider"
 	Section     Type = "section"
+	Control     Type = "control"
 )
 
 // Size is a widget's size in grid units.
@@ -93,6 +94,7 @@ var kinds = map[Type]kind{
 	Image:       {drawImage, Size{3, 5}, Size{1, 2}, [2]int{0, 0}, false, "cells"},
 	Divider:     {drawNothing, Size{12, 1}, Size{2, 1}, [2]int{0, 0}, false, "text"},
 	Section:     {drawNothing, Size{12, 1}, Size{12, 1}, [2]int{0, 0}, false, "text"},
+	Control:     {drawNothing, Size{3, 2}, Size{2, 2}, [2]int{0, 0}, false, "text"},
 }
 
 // Types lists the types by name.
@@ -120,9 +122,11 @@ func (t Type) Dimensions() (least, most int) { return kinds[t].dimensions[0], ki
 // Compares tells whether the type can show an earlier span beside the current.
 func (t Type) Compares() bool { return kinds[t].compares }
 
-// Asks tells whether the type shows the answer of a query. Text, images and
-// dividers do not.
-func (t Type) Asks() bool { return t != Text && t != Image && t != Divider && t != Section }
+// Asks tells whether the type shows the answer of a query. Text, images,
+// dividers and filters do not.
+func (t Type) Asks() bool {
+	return t != Text && t != Image && t != Divider && t != Section && t != Control
+}
 
 // HasRules tells whether thresholds give the values of the type a meaning.
 func (t Type) HasRules() bool { return t == KPI || t == Gauge || t == Bar }

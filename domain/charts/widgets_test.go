@@ -278,6 +278,7 @@ func TestGoldenText(t *testing.T) {
 	golden(t, "text", draw(t, Input{Config: Config{Type: Text, Text: "# Notes\n\nA *short* [link](https://example.com/a?b=1&c=2), <b>bold</b>, `code`.\n\n- done\n\n|a|b|\n|-|-|\n|1|2|\n"}}))
 	golden(t, "image", draw(t, Input{Config: Config{Type: Image, URL: "/static/mark.svg", Alt: "Our mark"}}))
 	golden(t, "divider", draw(t, Input{Config: Config{Type: Divider}}))
+	golden(t, "control", draw(t, Input{Config: Config{Type: Control}}))
 	golden(t, "section", draw(t, Input{Config: Config{Type: Section}}))
 }
 

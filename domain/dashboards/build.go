@@ -68,9 +68,10 @@ type FieldSetting struct {
 	Scale   *string  `json:"scale,omitempty"`
 	Tone    *string  `json:"tone,omitempty"` // of a rule
 	Fill    *bool    `json:"fill,omitempty"`
-	On      *bool    `json:"on,omitempty"`    // a forecast
-	Layer   *string  `json:"layer,omitempty"` // of a map
-	Facet   *string  `json:"facet,omitempty"` // field of small charts
+	On      *bool    `json:"on,omitempty"`      // a forecast
+	Layer   *string  `json:"layer,omitempty"`   // of a map
+	Facet   *string  `json:"facet,omitempty"`   // field of small charts
+	Control *string  `json:"control,omitempty"` // that a filter of the canvas shows
 }
 
 // UnmarshalJSON reads an act; a pasted widget is read as strictly as a config.
@@ -140,6 +141,8 @@ func (d *drafter) act(c Config, a Act) (next Config, selected []string, err erro
 		selected, err = d.paste(&next, a)
 	case "set_dataset":
 		selected, err = []string{a.Widget}, d.setDataset(&next, a)
+	case "choose_filter":
+		selected, err = []string{a.Widget}, d.chooseFilter(&next, a)
 	case "add_control":
 		err = d.addControl(&next, a)
 	case "remove_control":
@@ -297,6 +300,9 @@ func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
 	}
 	if len(wellsOf(a.Type)) == 0 {
 		w.Title = charts.Humanise(string(a.Type))
+		if a.Type == charts.Control {
+			d.showControl(c, &w)
+		}
 		return c.add(w, a.At), nil
 	}
 	sc, own, err := d.begin(c, a)

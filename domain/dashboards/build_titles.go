@@ -134,6 +134,8 @@ func typeName(t charts.Type) string {
 	switch t {
 	case charts.KPI:
 		return "KPI"
+	case charts.Control:
+		return "filter"
 	case charts.Table, charts.Map, charts.Donut, charts.Heatmap:
 		return string(t)
 	}

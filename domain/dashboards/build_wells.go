@@ -82,7 +82,7 @@ var wellsByType = map[charts.Type][]well{
 		{name: "columns", takes: takesColumn, most: 30}},
 	charts.Map: wellsByLayer[charts.LayerPoints],
 	// What has no data has no wells.
-	charts.Text: {}, charts.Image: {}, charts.Divider: {}, charts.Section: {},
+	charts.Text: {}, charts.Image: {}, charts.Divider: {}, charts.Section: {}, charts.Control: {},
 }
 
 // A map has other wells by what it shows.
@@ -157,6 +157,8 @@ func (w *Widget) SetUp() bool {
 	switch w.Type {
 	case charts.Image:
 		return w.URL != ""
+	case charts.Control:
+		return w.Control != ""
 	case charts.Text:
 		return strings.TrimSpace(w.Text) != ""
 	}

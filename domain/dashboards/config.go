@@ -107,6 +107,10 @@ type Widget struct {
 	// Collapsed sections are closed until a viewer opens them.
 	Collapsed bool  `json:"collapsed,omitempty"`
 	Query     Query `json:"query,omitzero"`
+	// Control is the filter that a widget of that type shows: its id, or
+	// DateControl. InBar has the filter bar show it too.
+	Control string `json:"control,omitempty"`
+	InBar   bool   `json:"in_bar,omitempty"`
 	// Through is the dashboard that a mark leads to, with its filters.
 	Through ids.Dashboard `json:"through,omitzero"`
 }
@@ -350,6 +354,12 @@ func (w *Widget) validate() error {
 	if w.Collapsed && w.Type != charts.Section {
 		return ErrConfig.With("Only a section can be closed.")
 	}
+	if w.Type != charts.Control && (w.Control != "" || w.InBar) {
+		return ErrConfig.With("Only a control shows a filter.")
+	}
+	if w.Control != "" && !idPattern.MatchString(w.Control) {
+		return ErrConfig.With("%q can't be the id of a filter.", w.Control)
+	}
 	if err := validateEncode(w); err != nil {
 		return err
 	}
@@ -519,7 +529,7 @@ func (c *Config) Datasets() []ids.Dataset {
 	}
 	used := false
 	for _, w := range c.Widgets {
-		used = used || w.Type.Asks() && w.Query.Dataset.IsZero()
+		used = used || (w.Type.Asks() || w.Type == charts.Control) && w.Query.Dataset.IsZero()
 	}
 	if used || len(c.Filters) > 0 || len(c.Widgets) == 0 {
 		add(c.Dataset)

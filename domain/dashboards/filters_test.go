@@ -141,6 +141,62 @@ func TestRequiredFiltersAreAskedForFirst(t *testing.T) {
 	}
 }
 
+// A filter on the canvas shows what the link says, is drawn anew when that
+// changes, and leaves the bar while the page shows it.
+func TestAFilterStandsOnTheCanvas(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	widget := func(control, tab string) dashboards.Widget {
+		w := dashboards.Widget{Title: "Filter", Layout: dashboards.Layout{Y: 40, W: 3, H: 2}, Tab: tab, Control: control}
+		w.Type = charts.Control
+		return w
+	}
+	d := r.boardWith(t, func(c *dashboards.Config) {
+		c.Tabs = map[string]dashboards.Tab{"a": {Title: "A"}, "b": {Title: "B", Position: 1}}
+		c.Filters["store"] = control("store", "")
+		c.Widgets["canvas"], c.Widgets["dates"], c.Widgets["gone"] = widget("channel", "a"), widget(dashboards.DateControl, "b"), widget("nothing", "a")
+		both := widget("store", "a")
+		both.InBar = true
+		c.Widgets["both"] = both
+	})
+	v := r.open(t, d.ID, "d=all", "")
+	if v.InBar("channel") || !v.InBar("store") || !v.InBar(dashboards.DateControl) {
+		t.Errorf("in the bar: channel %t, store %t, dates %t", v.InBar("channel"), v.InBar("store"), v.InBar(dashboards.DateControl))
+	}
+	if other := r.open(t, d.ID, "t=b", ""); !other.InBar("channel") || other.InBar(dashboards.DateControl) {
+		t.Error("on another tab, the bar has not what the page does not show")
+	}
+	if _, has := v.Plan("gone"); has {
+		t.Error("viewers are shown a filter that is gone")
+	}
+	tile := r.draw(t, v, "canvas")
+	if tile.Unset || tile.Control != "channel" {
+		t.Errorf("unset %t, shows %q", tile.Unset, tile.Control)
+	}
+	keys := map[string]string{}
+	for _, link := range []string{"d=all", "d=all&f.channel=web", "d=all&f.channel=web&f.store=A", "d=7d"} {
+		p, _ := r.open(t, d.ID, link, "").Plan("canvas")
+		if before, has := keys[p.Key]; has {
+			t.Errorf("%s has the key of %s", link, before)
+		}
+		keys[p.Key] = link
+	}
+	if p, _ := r.open(t, d.ID, "d=all&p.rows=2", "").Plan("canvas"); keys[p.Key] != "d=all" {
+		t.Error("the page of a table draws filters anew")
+	}
+	if found, has := r.open(t, d.ID, "f.channel=web", "").Embedded("channel"); !has || found.Summary != "web" {
+		t.Errorf("%t: it shows %q", has, found.Summary)
+	}
+	// What is gone waits in the editor.
+	q := request(t, d.ID, "", "")
+	q.Draft = true
+	draft, err := r.Service.Open(t.Context(), r.actor, q)
+	must(t, err)
+	if tile := r.draw(t, draft, "gone"); !tile.Unset {
+		t.Error("in the editor, a filter that is gone is set up")
+	}
+}
+
 func valuesOf(t *testing.T, r *rig, v *dashboards.View, control, search string) []string {
 	t.Helper()
 	list, _, err := r.Values(t.Context(), v, control, search)

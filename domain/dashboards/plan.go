@@ -35,6 +35,9 @@ func (v *View) plan(id string) *Plan {
 	if !w.Type.Asks() {
 		p.input = charts.Input{Config: w.Config, Title: w.Title, Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Words: v.words.Words}
 		p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.Section, v.words.Words, v.locale.Name)
+		if w.Type == charts.Control {
+			v.planControl(p)
+		}
 		return p
 	}
 	sc := v.schemas[p.dataset]

@@ -126,6 +126,10 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 	for _, id := range fit.config.Order() {
 		w := fit.config.Widgets[id]
 		empty := w.Type.Asks() && !w.SetUp()
+		if w.Type == charts.Control {
+			_, known := fit.config.controlTitle(w.Control)
+			empty = !known
+		}
 		if sc := loaded[fit.config.dataset(w.Query.Dataset)]; sc != nil && w.Type.Asks() {
 			for _, m := range w.Query.Measures {
 				f := w.Format[measureName(m)]

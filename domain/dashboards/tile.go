@@ -29,6 +29,7 @@ type Tile struct {
 	Layout    Layout
 	Places    Places
 	Section   *SectionView // of a section
+	Control   string       // the filter that one of the canvas shows
 	Dataset   string       // its name, for people
 	Drawing   *charts.Drawing
 	// Err is why there is no drawing; nil otherwise. It carries what a person
@@ -79,9 +80,9 @@ type LastGood struct {
 // went wrong with one widget stays within it. The error is that of ctx.
 func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	w := &p.Widget
-	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout, Places: p.Places, Section: p.Section,
+	t := &Tile{Dashboard: v.Dashboard.ID, ID: p.ID, Key: p.Key, Type: w.Type, Title: w.Title, Layout: w.Layout, Places: p.Places, Section: p.Section, Control: w.Control,
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
-		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !w.SetUp() && p.err == nil, Measured: len(w.Query.Measures) > 0}
+		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !v.ready(w) && p.err == nil, Measured: len(w.Query.Measures) > 0}
 	t.Needs, t.Levels = p.needs, p.levels
 	if t.Unset || len(t.Needs) > 0 {
 		return t, ctx.Err()

@@ -99,6 +99,7 @@ type View struct {
 	homeColumn     string
 	all            bool // all tabs below each other
 	hidden         map[string]bool
+	moved          map[string]bool // filters that stand on the canvas and not in the bar
 	places         map[string]Places
 	oldest, newest time.Time
 	together       together
@@ -238,10 +239,11 @@ func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r O
 	v.Dashboard.Config.settle()
 	v.lay()
 	for _, id := range v.Dashboard.Config.Order() {
-		if w := v.Dashboard.Config.Widgets[id]; !v.hidden[id] && (v.Draft || w.SetUp()) {
+		if w := v.Dashboard.Config.Widgets[id]; !v.hidden[id] && (v.Draft || v.ready(&w)) {
 			v.Tiles = append(v.Tiles, v.plan(id))
 		}
 	}
+	v.moveControls()
 	v.join()
 	v.Key = v.key()
 	return v, nil
@@ -309,7 +311,7 @@ func (v *View) Plan(id string) (*Plan, bool) {
 			return p, true
 		}
 	}
-	if w := v.Dashboard.Config.Widgets[id]; v.hidden[id] && (v.Draft || w.SetUp()) {
+	if w := v.Dashboard.Config.Widgets[id]; v.hidden[id] && (v.Draft || v.ready(&w)) {
 		return v.plan(id), true
 	}
 	return nil, false
@@ -432,9 +434,7 @@ func wall(c *warehouse.ResultColumn, zone *time.Location) time.Time {
 // resolveControls lists the filters of the bar with what was picked.
 func (v *View) resolveControls() {
 	c := &v.Dashboard.Config
-	order := sortedKeys(c.Filters)
-	slices.SortStableFunc(order, func(a, b string) int { return c.Filters[a].Position - c.Filters[b].Position })
-	for _, id := range order {
+	for _, id := range c.controls() {
 		f := c.Filters[id]
 		if v.locks(f.Column) {
 			if _, said := v.State.Picks[id]; said {

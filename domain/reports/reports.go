@@ -15,6 +15,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -295,18 +296,17 @@ func (s *Service) write(ctx context.Context, v *dashboards.View, plans []*dashbo
 	return stated, err
 }
 
-// chosen are the widgets of a report, in the order of the page.
+// chosen are the widgets of a report, in the order of the page. Nothing can be
+// chosen on paper, and what is chosen stands above the widgets: filters of the
+// canvas are left out.
 func chosen(v *dashboards.View, widgets []string) ([]*dashboards.Plan, error) {
-	if len(widgets) == 0 {
-		return v.Tiles, nil
-	}
 	var plans []*dashboards.Plan
 	for _, p := range v.Tiles {
-		if slices.Contains(widgets, p.ID) {
+		if p.Widget.Type != charts.Control && (len(widgets) == 0 || slices.Contains(widgets, p.ID)) {
 			plans = append(plans, p)
 		}
 	}
-	if len(plans) != len(widgets) {
+	if len(widgets) > 0 && len(plans) != len(widgets) {
 		return nil, dashboards.ErrWidgetNotFound
 	}
 	return plans, nil
