@@ -49,6 +49,8 @@ func (h editor) routes(r chi.Router) {
 		r.Get("/dashboards/{id}/edit/filters/{filter}", handle(h.addFilter))
 		r.Get("/dashboards/{id}/edit/filters/{filter}/values", handle(h.values))
 		r.Get("/dashboards/{id}/edit/widgets/{widget}/table", handle(h.table))
+		r.Get("/dashboards/{id}/edit/widgets/{widget}/groups", handle(h.groups))
+		r.Get("/dashboards/{id}/edit/widgets/{widget}/groups/values", handle(h.groupValues))
 		h.explainRoutes(r, "/dashboards/{id}/edit")
 	})
 }
@@ -383,6 +385,43 @@ func (h editor) inspectorProps(r *http.Request, v *dashboards.View, widget strin
 		err = nil // it was deleted: the widget says so
 	}
 	return p, err
+}
+
+// groups answers the dialog in which values of a field are put together.
+func (h editor) groups(w http.ResponseWriter, r *http.Request) error {
+	p, err := h.grouping(r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.GroupValues(p))
+}
+
+// groupValues answers the values of that dialog that a search finds.
+func (h editor) groupValues(w http.ResponseWriter, r *http.Request) error {
+	p, err := h.grouping(r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.GroupValueList(p))
+}
+
+func (h editor) grouping(r *http.Request) (views.GroupValuesProps, error) {
+	v, err := h.open(r)
+	if err != nil {
+		return views.GroupValuesProps{}, err
+	}
+	query := r.URL.Query()
+	index, err := strconv.Atoi(cmp.Or(query.Get("index"), "0"))
+	if err != nil {
+		return views.GroupValuesProps{}, errForm.Wrap(err)
+	}
+	at := dashboards.Spot{Well: query.Get("well"), Index: index}
+	if query.Has("expect") {
+		expect := query.Get("expect")
+		at.Expect = &expect
+	}
+	view, err := h.Dashboards.Grouping(r.Context(), v, chi.URLParam(r, "widget"), at, query.Get("q"))
+	return views.GroupValuesProps{Path: r.URL.Path, View: view, Locale: v.Locale()}, err
 }
 
 // publish makes the draft what viewers see, as it is at the revision that the

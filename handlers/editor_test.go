@@ -79,3 +79,57 @@ func TestAnEditorOpensWithoutItsDataset(t *testing.T) {
 	b.sendJSON(s.path("/operations"), `{"rev":0,"mode":"merge","operations":[{"op_id":"`+uuid.NewString()+`","path":"/dataset","after":"`+other.String()+`"}]}`).want(http.StatusOK)
 	b.get(s.path("/edit")).want(http.StatusOK).lacks("#fields .palette-none")
 }
+
+// TestValuesArePutTogether opens the dialog of a field, saves what it makes,
+// and reads the groups from the chart, its table and its file.
+func TestValuesArePutTogether(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	b := s.as(t, "editor")
+	b.get(s.path("/edit/inspector?widget=bars")).want(http.StatusOK).shows(".chip-groups", "Group values")
+	groups := s.path("/edit/widgets/bars/groups")
+	const spot = "?well=x&index=0&expect=channel"
+	dialog := b.get(groups+spot).want(http.StatusOK).shows("#group-values h2", "Groups of Channel").shows(".filter-label", "</script><i>").shows(".filter-count", "40")
+	if n := dialog.page.Find("[data-list] input").Length(); n != 3 {
+		t.Errorf("%d values", n)
+	}
+	found := b.get(groups+"/values"+spot+"&q=pho").want(http.StatusOK).shows(".filter-label", "=phone")
+	if n := found.page.Find("input").Length(); n != 1 {
+		t.Errorf("%d values with that in them", n)
+	}
+	b.get(groups+"/values"+spot+"&q=nothing").want(http.StatusOK).shows(".filter-none", "No value")
+	for path, status := range map[string]int{
+		groups + "?well=value&index=0":                                 http.StatusUnprocessableEntity,
+		groups + "?well=x&index=0&expect=other":                        http.StatusUnprocessableEntity,
+		groups + "?well=x&index=first":                                 http.StatusUnprocessableEntity,
+		s.path("/edit/widgets/line/groups?well=x"):                     http.StatusUnprocessableEntity,
+		s.path("/edit/widgets/nothing/groups?well=x"):                  http.StatusNotFound,
+		s.path("/widgets/bars/groups") + spot:                          http.StatusNotFound,
+		s.path("/edit/widgets/bars/groups/values?well=series&index=4"): http.StatusUnprocessableEntity,
+	} {
+		b.get(path).want(status)
+	}
+	s.as(t, "viewer").get(groups + spot).want(http.StatusForbidden)
+
+	save := func(set string) answer {
+		t.Helper()
+		return b.sendJSON(s.path("/edit/act"), `{"rev":0,"act":{"kind":"set_field","widget":"bars","well":"x","index":0,"expect":"channel","set":{"groups":`+set+`}}}`)
+	}
+	if refused := save(`{"groups":[{"name":"Net","values":["web"]},{"name":"net","values":["=phone"]}]}`).want(http.StatusUnprocessableEntity); !strings.Contains(refused.body, "two groups called") {
+		t.Errorf("refused as %s", refused.body)
+	}
+	save(`{"groups":[{"name":"On the net","values":["web"]}],"other":"Elsewhere"}`).want(http.StatusOK)
+	b.get(s.path("/edit/inspector?widget=bars")).shows(".chip-groups", "1 group")
+	b.get(groups+spot).shows("[data-word=web]", "web").shows("#group-values [data-other][value=Elsewhere]", "")
+	// 40 orders are of the web, their amounts 1, 4, … 118; the others come to the rest of 7,260.
+	b.get(s.path("/edit/widgets/bars/table")).want(http.StatusOK).shows("tbody", "On the net").shows("tbody", "2,380").shows("tbody", "Elsewhere").shows("tbody", "4,880")
+	if file := b.get(s.path("/edit/widgets/bars/data.csv")).want(http.StatusOK).body; !strings.Contains(file, "Elsewhere,4880") || !strings.Contains(file, "On the net,2380") {
+		t.Errorf("the file says\n%s", file)
+	}
+	// A mark of a group filters by all that is in it.
+	b.get(s.path("/edit?x.bars=Elsewhere")).want(http.StatusOK).shows("#w-sum .kpi-value", "4,880")
+	// As one change it is taken back.
+	b.sendJSON(s.path("/undo"), `{"rev":0,"change_id":"`+uuid.NewString()+`"}`).want(http.StatusOK)
+	b.get(s.path("/edit/inspector?widget=bars")).shows(".chip-groups", "Group values")
+	b.get(s.path("/edit/widgets/bars/table")).shows("tbody", "=phone")
+}

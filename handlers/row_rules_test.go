@@ -185,6 +185,7 @@ func (s *ruledSite) gets(t testing.TB) []string {
 		list = append(list, board+"/filters/"+filter, board+"/filters/"+filter+"/values", board+"/filters/"+filter+"/values?q=Nor", board+"/filters/"+filter+"/values?search=n")
 	}
 	list = append(list, board+"/widgets/bars/explain?mark=Southmark", board+"/widgets/bars/rows?mark=Southmark&page=1", board+"/comments?show=open",
+		board+"/edit/widgets/bars/groups?well=x", board+"/edit/widgets/place/groups?well=x", board+"/edit/widgets/bars/groups/values?well=x&q=n",
 		board+"/edit?f.region=Southmark", data+"/preview", data+"/profile", "/datasets/"+s.places.String(), "/datasets/"+s.places.String()+"/preview",
 		"/datasets/"+s.places.String()+"/profile", "/datasets/new?dataset="+s.sales.String(), "/dashboards/new?dataset="+s.sales.String(), "/search?q=gro", "/search?q=nor")
 	return list

@@ -72,6 +72,8 @@ type FieldSetting struct {
 	Layer   *string  `json:"layer,omitempty"`   // of a map
 	Facet   *string  `json:"facet,omitempty"`   // field of small charts
 	Control *string  `json:"control,omitempty"` // that a filter of the canvas shows
+	// Groups are all groups of values that a field has then.
+	Groups *Grouping `json:"groups,omitempty"`
 }
 
 // UnmarshalJSON reads an act; a pasted widget is read as strictly as a config.
@@ -434,13 +436,17 @@ func (d *drafter) limit(sc *schema, before, w *Widget) {
 		return
 	}
 	first := q.Dimensions[0]
-	plain := first.Grain == "" && first.Bin == 0
+	// Groups that take in every value are few; others stand among all values.
+	plainly := func(dim warehouse.Dimension) bool {
+		return dim.Grain == "" && dim.Bin == 0 && (len(dim.Groups) == 0 || dim.Other == "")
+	}
+	plain := plainly(first)
 	var was warehouse.Dimension
 	if before != nil && before.Type == w.Type && len(before.Query.Dimensions) > 0 {
 		was = before.Query.Dimensions[0]
 	}
 	switch {
-	case was.Column != "" && plain == (was.Grain == "" && was.Bin == 0):
+	case was.Column != "" && plain == plainly(was):
 		// As the person left it.
 	case plain:
 		q.Limit, q.Other = d.largest(sc, first.Column)

@@ -324,12 +324,24 @@ func (d *drafter) setField(sc *schema, w *Widget, a Act) error {
 			if *set.Bin < 0 || *set.Bin > 0 && !field.Numeric() {
 				return ErrAct.With("%s can't be grouped in steps: it holds no numbers.", field.Label())
 			}
-			dim.Bin = *set.Bin
+			if dim.Bin = *set.Bin; dim.Bin > 0 {
+				dim.Groups, dim.Other = nil, ""
+			}
+		}
+		if set.Groups != nil {
+			if !d.groupable(sc, w, a.Well, &dim) {
+				return ErrAct.With("Values of %s can't be put into groups here.", field.Label())
+			}
+			if err := d.group(sc, &dim, *set.Groups); err != nil {
+				return err
+			}
 		}
 		if dim.As == "" {
 			dim.As = old // the name stays, so that order and format hold on to it
 		}
 		s.dimension = &dim
+	case set.Groups != nil:
+		return ErrAct.With("Only what divides a chart has groups of values.")
 	case s.measure != nil:
 		m := *s.measure
 		if set.Fn != nil && *set.Fn != m.Fn {

@@ -20,20 +20,24 @@ type WellView struct {
 
 // Chip is a field in a well.
 type Chip struct {
-	Index   int
-	Field   Field
-	Result  string // name of the result column
-	Label   string // as the widget calls it
-	Fn      string
-	Grain   string
-	Bin     float64
-	Fns     []string
-	Grains  []string
-	Bins    []float64
-	Missing bool        // the dataset has no such field any more
-	Formula bool        // written by hand: a ratio, or with filters of its own
-	Sorted  string      // "", "asc" or "desc"
-	Cell    charts.Cell // how a table shows it
+	Index  int
+	Field  Field
+	Result string // name of the result column
+	Label  string // as the widget calls it
+	Fn     string
+	Grain  string
+	Bin    float64
+	Fns    []string
+	Grains []string
+	Bins   []float64
+	// Groupable tells that values can be put together; Groups is how many
+	// groups there are.
+	Groupable bool
+	Groups    int
+	Missing   bool        // the dataset has no such field any more
+	Formula   bool        // written by hand: a ratio, or with filters of its own
+	Sorted    string      // "", "asc" or "desc"
+	Cell      charts.Cell // how a table shows it
 }
 
 // WidgetView is a widget with its wells.
@@ -65,7 +69,7 @@ func (v *View) WidgetView(id string, facts Facts) (WidgetView, error) {
 	for _, one := range w.wells() {
 		view := WellView{Name: one.name, Measures: one.takes == takesMeasure, Columns: one.takes == takesColumn, Most: one.most, Needed: one.needed}
 		for i, s := range f[one.name] {
-			view.Chips = append(view.Chips, d.chip(sc, &w, s, i))
+			view.Chips = append(view.Chips, d.chip(sc, &w, one.name, s, i))
 		}
 		out.Wells = append(out.Wells, view)
 	}
@@ -87,7 +91,7 @@ func (v *View) WidgetView(id string, facts Facts) (WidgetView, error) {
 	return out, nil
 }
 
-func (d *drafter) chip(sc *schema, w *Widget, s slot, i int) Chip {
+func (d *drafter) chip(sc *schema, w *Widget, well string, s slot, i int) Chip {
 	chip := Chip{Index: i, Result: s.name(), Field: Field{Name: s.field()}, Label: w.Format[s.name()].Label}
 	for _, o := range w.Query.Order {
 		if o.By == s.name() {
@@ -123,6 +127,7 @@ func (d *drafter) chip(sc *schema, w *Widget, s slot, i int) Chip {
 	chip.Field = field
 	if s.dimension != nil {
 		chip.Grain, chip.Bin, chip.Grains = s.dimension.Grain, s.dimension.Bin, field.Grains()
+		chip.Groupable, chip.Groups = d.groupable(sc, w, well, s.dimension), len(s.dimension.Groups)
 		if chip.Label == "" {
 			chip.Label = sc.dimensionLabel(*s.dimension)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -299,20 +298,11 @@ func (s *Service) Values(ctx context.Context, v *View, control, search string) (
 		picked[value] = true
 	}
 	word := func(value string, rows int64) Value {
-		return Value{Word: pickWords([]string{value}), Taken: picked[value], Rows: rows, Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)}
+		taken := picked[value]
+		delete(picked, value)
+		return Value{Word: pickWords([]string{value}), Taken: taken, Rows: rows, Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)}
 	}
-	for _, one := range found.Values {
-		values = append(values, word(one.Value, one.Rows))
-		delete(picked, one.Value)
-	}
-	if search == "" && found.Nulls > 0 {
-		at := slices.IndexFunc(values, func(o Value) bool { return o.Rows < found.Nulls })
-		if at < 0 {
-			at = len(values)
-		}
-		values = slices.Insert(values, at, word(charts.Null, found.Nulls))
-		delete(picked, charts.Null)
-	}
+	values = listed(found, search, word)
 	// What is picked stays in the list, so that it can be taken off.
 	if search == "" {
 		for _, value := range c.picks {

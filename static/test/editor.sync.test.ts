@@ -329,6 +329,28 @@ test("what the server refuses goes, the rest is kept", async () => {
   assert.equal(get(server.doc, "/widgets/a/title"), "Sales");
 });
 
+test("who waits for an act is told what became of it, once", async () => {
+  const server = new Server(start());
+  const client = new Client(server, "Ann");
+  const heard: (string | undefined)[] = [];
+  const tell = (refused?: string): void => void heard.push(refused);
+  client.sync.act({ kind: "nonsense" }, tell);
+  await client.settle();
+  assert.deepEqual(heard, ["That is not possible here."]);
+  assert.deepEqual(client.heard.refused, []);
+  // One that is kept until there is a connection again needs no waiting; what
+  // the server says then is for everybody.
+  client.online = false;
+  client.sync.act({ kind: "nonsense" }, tell);
+  await client.sync.idle();
+  assert.deepEqual(heard, ["That is not possible here.", undefined]);
+  client.online = true;
+  client.sync.now();
+  await client.settle();
+  assert.equal(heard.length, 2);
+  assert.deepEqual(client.heard.refused, ["That is not possible here."]);
+});
+
 test("changes of others come in below one's own", async () => {
   const server = new Server(start());
   const ann = new Client(server, "Ann");

@@ -24,7 +24,8 @@ export interface Desk {
   edit(operations: readonly (Operation | null)[]): void;
   /** Puts a value below a widget: "/title". undefined removes. */
   set(widget: string, path: string, value: Json | undefined): void;
-  act(act: Act): void;
+  /** outcome: as of Sync. */
+  act(act: Act, outcome?: (refused?: string) => void): void;
   /** Moves widgets of the shown device to new places, as one change. */
   place(layouts: Layouts): void;
   removeWidgets(ids: readonly string[]): void;

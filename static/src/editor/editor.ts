@@ -11,6 +11,7 @@ import { diff, get, type JsonObject, type Json, type Operation, parsePointer, po
 import { dragAndDrop } from "./drag.ts";
 import { editFile } from "./file.ts";
 import { Grid, type Item } from "./grid.ts";
+import "./groups.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
 import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
@@ -240,11 +241,11 @@ class Editor extends HTMLElement implements Desk {
     this.edit([setting(this.doc, pointer("widgets", widget) + path, value)]);
   }
 
-  act(act: Act): void {
+  act(act: Act, outcome?: (refused?: string) => void): void {
     const { current } = this.#tabs;
     // A forecast is a line that goes on.
     const meant = act["type"] === "forecast" ? { ...act, type: "line", forecast: true } : act;
-    this.#sync.act(current === undefined ? meant : { ...meant, tab: current });
+    this.#sync.act(current === undefined ? meant : { ...meant, tab: current }, outcome);
   }
 
   place(layouts: Layouts): void {

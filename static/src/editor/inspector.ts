@@ -52,6 +52,8 @@ export class Inspector {
       this.#act(button);
     }, { signal });
     root.addEventListener("keydown", (event) => this.#key(event), { signal });
+    // The dialog of groups lies outside of the inspector.
+    document.addEventListener("df:groups", ({ detail }) => desk.act(detail.act, detail.outcome), { signal });
     root.addEventListener("submit", (event) => event.preventDefault(), { signal });
     signal.addEventListener("abort", () => this.#asked?.abort());
   }

@@ -141,6 +141,8 @@ export class Sync {
    * that was never sent, or null for one that the server undid. */
   #undone: (Change | null)[] = [];
   #stored = true;
+  /** Who waits for what becomes of an act, by its change. */
+  readonly #outcomes = new Map<string, (refused?: string) => void>();
   #turn: Promise<void> = Promise.resolve();
   #running = false;
   /** The revision that the server has told of. */
@@ -222,11 +224,18 @@ export class Sync {
     void this.#run();
   }
 
-  /** Asks the server to do something that it works out itself. */
-  act(act: Act): void {
-    if (this.#ended) return;
+  /** Asks the server to do something that it works out itself. Whoever waits
+   * for the outcome is told once: why it was refused, or nothing when it was
+   * done or is kept until the server can be asked. */
+  act(act: Act, outcome?: (refused?: string) => void): void {
+    if (this.#ended) {
+      outcome?.();
+      return;
+    }
     this.#undone = [];
-    this.#queue.push({ change_id: uuid(), act });
+    const change = { change_id: uuid(), act };
+    this.#queue.push(change);
+    if (outcome) this.#outcomes.set(change.change_id, outcome);
     this.#save();
     void this.#run();
   }
@@ -413,7 +422,11 @@ export class Sync {
     this.#rebase(true);
     this.#save();
     if (this.#queue.length === 0) this.#saved();
-    this.#options.events.refused(problem.error?.message ?? "");
+    const sentence = problem.error?.message ?? "";
+    const outcome = this.#outcomes.get(change.change_id);
+    this.#outcomes.delete(change.change_id);
+    if (outcome) outcome(sentence);
+    else this.#options.events.refused(sentence);
     return true;
   }
 
@@ -429,7 +442,12 @@ export class Sync {
       this.#savedAt = answer.saved_at;
     }
     this.#rebase(false);
-    if (change) this.#save();
+    if (change) {
+      this.#save();
+      const outcome = this.#outcomes.get(change.change_id);
+      this.#outcomes.delete(change.change_id);
+      outcome?.();
+    }
     if (news.length > 0) events.confirmed(news);
     if (answer.overwrote?.length) events.overwrote(answer.overwrote);
     if (answer.skipped?.length && change?.operations) {
@@ -469,6 +487,11 @@ export class Sync {
 
   #say(state: State): void {
     this.#state = state;
+    if (state.name !== "saving" && state.name !== "saved") {
+      const waiting = [...this.#outcomes.values()];
+      this.#outcomes.clear();
+      for (const outcome of waiting) outcome();
+    }
     this.#options.events.state();
   }
 
