@@ -264,8 +264,9 @@ func parseForm(r *http.Request) error {
 // PostgreSQL knows no such values.
 func readable(next http.Handler) http.Handler {
 	return handle(func(w http.ResponseWriter, r *http.Request) error {
+		query := r.URL.RawQuery
 		// What can't be unescaped is left out here, as it is by whoever reads it.
-		if !isText(r.URL.Path) || !areTexts(r.URL.Query()) {
+		if !isText(r.URL.Path) || !isText(query) || strings.Contains(query, "%") && !areTexts(r.URL.Query()) {
 			return errForm
 		}
 		next.ServeHTTP(w, r)

@@ -471,11 +471,16 @@ func (d *drawing) say(key string, args ...any) {
 
 // extremes are the rows with the least and the largest value; -1 without one.
 func extremes(c *warehouse.ResultColumn, rows int) (least, most int) {
+	return extremesBut(c, rows, func(int) bool { return false })
+}
+
+// extremesBut are the extremes of the rows that are not left out.
+func extremesBut(c *warehouse.ResultColumn, rows int, leftOut func(row int) bool) (least, most int) {
 	least, most = -1, -1
 	var low, high float64
 	for i := range rows {
 		v, ok := number(c, i)
-		if !ok {
+		if !ok || leftOut(i) {
 			continue
 		}
 		if least < 0 || v < low {

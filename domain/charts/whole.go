@@ -110,25 +110,15 @@ func (d *drawing) labels(dims ...*warehouse.ResultColumn) func(row int) string {
 // a name, and how many those are; -1 without one. all is false where a limit
 // left out or folded others, which may be less or more.
 func (d *drawing) lowHigh(y *warehouse.ResultColumn) (low, high, shown int, all bool) {
-	low, high, all = -1, -1, !d.Result.More
-	var least, most float64
+	all = !d.Result.More
 	for row := range d.Result.Rows {
 		if d.isOther(row) {
 			all = false
-			continue
-		}
-		shown++
-		v, ok := number(y, row)
-		if !ok {
-			continue
-		}
-		if low < 0 || v < least {
-			low, least = row, v
-		}
-		if high < 0 || v > most {
-			high, most = row, v
+		} else {
+			shown++
 		}
 	}
+	low, high = extremesBut(y, d.Result.Rows, d.isOther)
 	return low, high, shown, all
 }
 

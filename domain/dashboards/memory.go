@@ -58,20 +58,16 @@ func (v *visits) due(user, dashboard [16]byte, now time.Time) bool {
 	return true
 }
 
-// knownFacts are facts of datasets as they were at some version. What a first
-// drop goes by does not change with every row of a live dataset.
-type knownFacts struct {
-	entries *lru.Cache[string, factsAt]
-}
-
+// factsAt are facts of a dataset as they were at some version. What a first drop
+// goes by does not change with every row of a live dataset.
 type factsAt struct {
 	facts         Facts
 	version, rows int64
 }
 
-func newKnownFacts() *knownFacts {
-	entries, _ := lru.New[string, factsAt](1_000)
-	return &knownFacts{entries: entries}
+func newSeenFacts() *lru.Cache[string, factsAt] {
+	seen, _ := lru.New[string, factsAt](1_000)
+	return seen
 }
 
 // remembered are facts of a dataset that are of its newest version, or of one
@@ -82,12 +78,12 @@ func (s *Service) remembered(ctx context.Context, actor access.Actor, id ids.Dat
 		return Facts{}, err
 	}
 	key := digest(actor.TenantID, actor.UserID, id, d.Sees, d.Revision, actor.Location().String())
-	if known, has := s.seen.entries.Get(key); has && (known.version == d.Version || d.Sees == "" && known.rows >= 1000 && math.Abs(float64(d.Rows-known.rows)) < 0.1*float64(known.rows)) {
+	if known, has := s.seen.Get(key); has && (known.version == d.Version || d.Sees == "" && known.rows >= 1000 && math.Abs(float64(d.Rows-known.rows)) < 0.1*float64(known.rows)) {
 		return known.facts, nil
 	}
 	facts, err := s.facts(ctx, actor, &d)
 	if err == nil {
-		s.seen.entries.Add(key, factsAt{facts, d.Version, d.Rows})
+		s.seen.Add(key, factsAt{facts, d.Version, d.Rows})
 	}
 	return facts, err
 }

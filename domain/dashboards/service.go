@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -65,7 +66,7 @@ type Service struct {
 	log       *slog.Logger
 	clock     func() time.Time
 	lastGood  *memory
-	seen      *knownFacts
+	seen      *lru.Cache[string, factsAt]
 	forecasts forecasts
 	visits    *visits
 	known     knownView
@@ -73,7 +74,7 @@ type Service struct {
 
 // New makes the service.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, datasets: d.Datasets, sharing: d.Sharing, log: d.Log, clock: d.Clock, lastGood: newMemory(), seen: newKnownFacts(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
+	s := &Service{db: d.DB, datasets: d.Datasets, sharing: d.Sharing, log: d.Log, clock: d.Clock, lastGood: newMemory(), seen: newSeenFacts(), forecasts: newForecasts(), visits: newVisits(), known: newKnownViews()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
