@@ -171,7 +171,7 @@ func (h sso) begin(w http.ResponseWriter, r *http.Request) (auth.Begin, error) {
 	if err := parseForm(r); err != nil {
 		return auth.Begin{}, err
 	}
-	b := auth.Begin{Browser: browserOf(w, r), Next: localPath(r.Form.Get("next"), views.PathHome), Invite: r.PostForm.Get("invite"), From: client(r)}
+	b := auth.Begin{Browser: browserOf(w, r), Next: localPath(r.FormValue("next"), views.PathHome), Invite: r.PostForm.Get("invite"), From: client(r)}
 	if i := scopeOf(r).identity; i != nil {
 		b.Session = i.SessionID
 	}
