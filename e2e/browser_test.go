@@ -190,7 +190,7 @@ func (v *visitor) until(what, expression string, argument any) {
 		let problem = "";
 		for (const end = performance.now() + 5_000; performance.now() < end; await new Promise(again => setTimeout(again, 10))) {
 			try {
-				if ((` + expression + `)(argument) === true) return true;
+				if (await (` + expression + `)(argument) === true) return true;
 				problem = "";
 			} catch (error) {
 				problem = String(error);

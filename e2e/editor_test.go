@@ -411,3 +411,68 @@ func TestChangesOfflineAreKept(t *testing.T) {
 		t.Errorf("after signing out, %v queues are kept (%v)", n, err)
 	}
 }
+
+func TestValuesArePutTogetherInADialog(t *testing.T) {
+	t.Parallel()
+	v := demo.visit(t, desktop)
+	v.signIn()
+	v.editShop("blank")
+	v.tiles(0)
+	v.drag("[data-palette-type=bar]", 120, 140)
+	v.tiles(1)
+	v.must(v.tab.Locator("#fields [data-field=category]").DragTo(v.tab.Locator("#inspector [data-well=x]")))
+	v.see("#inspector [data-chip]", "category")
+	v.saved()
+	// rows is what the chart shows, as its table says it.
+	rows := func(want string) {
+		t.Helper()
+		v.until("the chart shows "+want, `async want => {
+			const at = document.querySelector("df-editor").getAttribute("path");
+			const id = document.querySelector("df-grid > .grid-stack-item").getAttribute("gs-id");
+			const page = new DOMParser().parseFromString(await (await fetch(at + "/edit/widgets/" + id + "/table")).text(), "text/html");
+			const shown = [...page.querySelectorAll("tbody tr")].map(row => row.cells[0].textContent.trim()).sort().join(", ");
+			if (shown !== want) throw new Error("it shows " + shown);
+			return true;
+		}`, want)
+	}
+	rows("Base layers, Footwear, Outerwear, Packs")
+
+	open := v.tab.Locator("#inspector .chip-groups")
+	dialog := v.tab.Locator("#group-values")
+	choose := func(values ...string) {
+		t.Helper()
+		for _, value := range values {
+			v.must(dialog.Locator("[data-list] label", playwright.LocatorLocatorOptions{HasText: value}).Locator("input").Check())
+		}
+	}
+	// Cancelled, nothing has changed.
+	v.must(open.Click())
+	choose("Packs")
+	v.must(dialog.Locator("[data-new]").Click())
+	v.must(dialog.Locator(".dialog-foot button").First().Click())
+	v.must(dialog.WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateHidden}))
+	rows("Base layers, Footwear, Outerwear, Packs")
+
+	v.must(open.Click())
+	choose("Outerwear", "Base layers")
+	v.must(dialog.Locator("[data-new]").Click())
+	v.must(dialog.Locator("[data-name]").Fill("Clothes"))
+	choose("Footwear")
+	v.must(dialog.Locator("[data-new]").Click())
+	v.must(dialog.Locator("[data-name]").Last().Fill("clothes"))
+	v.must(dialog.Locator("[data-other]").Fill("All else"))
+	v.accessible()
+	// What the server refuses is said there, and can be put right.
+	v.must(dialog.Locator("[data-save]").Click())
+	v.see("#group-values [data-error]", "two groups called")
+	v.must(dialog.Locator("[data-name]").Last().Fill("Shoes"))
+	v.must(dialog.Locator("[data-save]").Click())
+	v.must(dialog.WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateHidden}))
+	v.see("#inspector .chip-groups", "2 groups")
+	v.saved()
+	rows("All else, Clothes, Shoes")
+
+	v.must(v.tab.Locator("#page-head [data-edit=undo]").Click())
+	v.see("#inspector .chip-groups", "Group values")
+	rows("Base layers, Footwear, Outerwear, Packs")
+}
