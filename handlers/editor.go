@@ -462,9 +462,9 @@ func (h editor) versions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := views.DashboardVersionsProps{Dashboard: d, Versions: list, Total: total, Locale: locale.For(actor(r).Locale), Zone: actor(r).Location()}
-	query := r.URL.Query()
-	if query.Has("from") || query.Has("to") {
-		var ends [2]int
+	// It opens with what was changed last: since the newest version, or by it.
+	var ends [2]int
+	if query := r.URL.Query(); query.Has("from") || query.Has("to") {
 		for i, name := range []string{"from", "to"} {
 			if text := query.Get(name); text != "" {
 				if ends[i], err = strconv.Atoi(text); err != nil {
@@ -472,6 +472,12 @@ func (h editor) versions(w http.ResponseWriter, r *http.Request) error {
 				}
 			}
 		}
+	} else if len(list) > 0 && list[0].Rev != d.Rev {
+		ends[0] = list[0].Number
+	} else if len(list) > 1 {
+		ends = [2]int{list[1].Number, list[0].Number}
+	}
+	if ends != [2]int{} {
 		c, err := h.Dashboards.CompareVersions(r.Context(), actor(r), id, ends[0], ends[1])
 		if err != nil {
 			return err

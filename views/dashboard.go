@@ -363,8 +363,24 @@ func forbiddenShort(ctx context.Context, err error) string {
 	return messages.T(ctx, "widget.forbidden")
 }
 
-// emptyText says which filters left nothing.
+func emptyTitle(ctx context.Context, t *dashboards.Tile) string {
+	switch {
+	case t.Drawing.Sparse:
+		return messages.T(ctx, "widget.empty_sparse")
+	case len(t.Filters) == 0:
+		return messages.T(ctx, "widget.empty_plain")
+	}
+	return messages.T(ctx, "widget.empty_title")
+}
+
+// emptyText says what left nothing: the filters, the rules, or nothing was there.
 func emptyText(ctx context.Context, t *dashboards.Tile) string {
+	switch {
+	case t.Drawing.Sparse:
+		return messages.T(ctx, "widget.empty_sparse_text", "Dataset", t.Dataset)
+	case len(t.Filters) == 0:
+		return messages.T(ctx, "widget.empty_plain_text", "Dataset", t.Dataset)
+	}
 	var parts []string
 	for _, f := range t.Filters {
 		parts = append(parts, messages.T(ctx, "widget.filter_is", "Field", f.Field, "Text", f.Text))

@@ -679,7 +679,7 @@ func printBody(p TileProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case p.Tile.State() == charts.Empty:
-			templ_7745c5c3_Err = printNothing("search-x", messages.T(ctx, "widget.empty_title"), emptyText(ctx, p.Tile)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = printNothing("search-x", emptyTitle(ctx, p.Tile), emptyText(ctx, p.Tile)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

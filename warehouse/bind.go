@@ -12,18 +12,23 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
-// newestFunc gives the largest value of a time column of a dataset, in days or
-// microseconds since 1970; false where there are no rows with a value.
-type newestFunc func(ds *Dataset, column int32) (int64, bool, error)
+// rowTimes tells how late rows are, in days or microseconds since 1970; false
+// where there are none.
+type rowTimes interface {
+	// newest gives the largest value of a time column of a dataset.
+	newest(ds *Dataset, column int32) (int64, bool, error)
+	// newestWithin gives that of a column of the query, in [from, to).
+	newestWithin(ref colRef, name string, from, to int64) (int64, bool, error)
+}
 
 // binder turns one spec into a plan.
 type binder struct {
-	ds     *Dataset
-	spec   *Spec
-	now    time.Time
-	zone   *zone
-	newest newestFunc
-	plan   *plan
+	ds    *Dataset
+	spec  *Spec
+	now   time.Time
+	zone  *zone
+	times rowTimes
+	plan  *plan
 
 	lookupRel map[lookupUse]int
 	atomIndex map[string]int
@@ -41,17 +46,18 @@ type binder struct {
 type boundSpan struct {
 	where    int // index in plan.Where
 	ref      colRef
+	name     string
 	span     wallSpan
 	unit     string // of a relative filter
 	n        int
 	relative bool
 }
 
-// bind checks q against its dataset and writes it out as a plan. newest is
-// called for datasets whose relative dates count from their newest row.
+// bind checks q against its dataset and writes it out as a plan. rows is asked
+// where dates count from the newest row, and by comparisons.
 //
 // Errors: the query.* codes that speak of specs.
-func bind(q *Query, newest newestFunc) (*plan, error) {
+func bind(q *Query, rows rowTimes) (*plan, error) {
 	if err := q.Spec.check(); err != nil {
 		return nil, err
 	}
@@ -60,7 +66,7 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 		return nil, err
 	}
 	b := &binder{
-		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, newest: newest,
+		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, times: rows,
 		plan: &plan{Tenant: q.Dataset.TenantID, Dataset: q.Dataset.ID, Version: q.Dataset.Version,
 			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
 		lookupRel: map[lookupUse]int{}, atomIndex: map[string]int{},

@@ -172,7 +172,7 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 	read := func(raw json.RawMessage) (timeValue, error) { return b.timeValue(raw, ref, f.Grain, path, name) }
 	keep := func(spans rawSpans, wall wallSpan) (predicate, *boundSpan, error) {
 		pred.Set = spans.intervals()
-		return pred, &boundSpan{ref: ref, span: wall}, nil
+		return pred, &boundSpan{ref: ref, name: name, span: wall}, nil
 	}
 	switch f.Op {
 	case "last", "this", "previous":
@@ -197,7 +197,7 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 		pred.Negate = f.Op == "not_in" || f.Op == "!="
 		pred.Nulls = listed != pred.Negate
 		if len(f.Values) == 1 && wall != nil && !pred.Negate {
-			return pred, &boundSpan{ref: ref, span: *wall}, nil
+			return pred, &boundSpan{ref: ref, name: name, span: *wall}, nil
 		}
 		return pred, nil, nil
 	case "between":
@@ -257,8 +257,8 @@ func (b *binder) reference(ref colRef) (at, end int64, err error) {
 	if ref.Type == Date {
 		width = dayMicros
 	}
-	if ds.RelativeToNewest && b.newest != nil && column.Rel != fieldRel {
-		newest, ok, err := b.newest(ds, column.ID)
+	if ds.RelativeToNewest && b.times != nil && column.Rel != fieldRel {
+		newest, ok, err := b.times.newest(ds, column.ID)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -309,7 +309,7 @@ func (b *binder) relativeFilter(f *Filter, ref colRef, path, name string) (predi
 		return pred, nil, err
 	}
 	n := max(f.N, 1)
-	span := &boundSpan{ref: ref, relative: true, unit: f.Unit, n: n}
+	span := &boundSpan{ref: ref, name: name, relative: true, unit: f.Unit, n: n}
 	if ref.Type == TimestampTZ && subDay(f.Unit) {
 		// Hours and minutes are counted as they pass, also where clocks change.
 		width := grainMicros(f.Unit)
@@ -343,7 +343,7 @@ func (b *binder) comparison() error {
 	if c == nil {
 		return nil
 	}
-	ref, err := b.comparisonColumn(c)
+	ref, name, err := b.comparisonColumn(c)
 	if err != nil {
 		return err
 	}
@@ -351,31 +351,30 @@ func (b *binder) comparison() error {
 	if span.From <= minMicros {
 		return ErrComparison.With("A comparison needs a filter that says where the span of time starts.")
 	}
-	_, end, err := b.reference(ref)
+	end, err := b.happened(ref, name, span)
 	if err != nil {
 		return err
-	}
-	if ref.Type == TimestampTZ {
-		end = b.zone.local(end)
 	}
 	if span.To >= maxMicros {
 		span.To = max(end, span.From)
 	}
-	back := b.stepBack(c, ref, span, parts)
-	previous := wallSpan{back(span.From), back(span.To)}
+	step := b.stepBack(c, ref, span, parts)
+	previous := wallSpan{step.back(span.From), step.back(span.To)}
 	if c.Unit != "" && span.To%dayMicros == 0 {
 		// By its last day: up to the 30th of March ends on the last of February.
-		previous.To = back(span.To-dayMicros) + dayMicros
+		previous.To = step.back(span.To-dayMicros) + dayMicros
 	}
 	if span.From < end && end < span.To {
 		// The current span is not over: compare with as much of the earlier one.
-		previous.To = min(previous.To, back(end))
+		previous.To = min(previous.To, step.back(end))
 	}
 	prev := &planPrevious{Ref: ref}
-	prev.Shift = b.shiftFor(c.Period, ref, span, previous)
-	if s := prev.Shift; s.Days != 0 {
-		previous.To = min(previous.To, span.To-s.Days*dayMicros)
+	prev.Shift = b.shiftFor(step, ref, span, previous)
+	spans := b.raw(ref, previous.From, previous.To)
+	if c.Period == "previous" && len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
+		spans = b.shiftedBack(parts[0], spans)
 	}
+	previous, spans = b.reach(prev, span, previous, spans)
 	prev.Span = previous
 	replaced := map[int]bool{}
 	for _, p := range parts {
@@ -386,59 +385,114 @@ func (b *binder) comparison() error {
 			prev.Where = append(prev.Where, w)
 		}
 	}
-	spans := b.raw(ref, previous.From, previous.To)
-	if c.Period == "previous" && len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
-		spans = b.shiftedBack(parts[0], spans)
-	}
 	prev.Where = append(prev.Where, predicate{Ref: ref, Kind: kindSet, Set: spans.intervals()})
 	b.plan.Previous = prev
 	b.plan.Span, b.plan.SpanTZ = &span, ref.Type == TimestampTZ
 	return nil
 }
 
-func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
+// comparisonColumn is the column whose span is compared, and its name.
+func (b *binder) comparisonColumn(c *Comparison) (colRef, string, error) {
 	if c.Column != "" {
 		ref, err := b.column(c.Column, "comparison")
 		if err == nil && !ref.temporal() {
 			err = ErrComparison.With("A comparison needs a column of dates or timestamps, but %q is %s.", clip(c.Column), typeNoun(ref.Type))
 		}
-		return ref, err
+		return ref, c.Column, err
 	}
 	if own := columnByID(b.ds.Columns, b.ds.TimeColumn); own != nil && b.ds.TimeColumn != 0 && isTemporal(own.Type) && !b.masked(own) {
 		if span, _ := b.spanOf(refOf(0, own)); span.From > minMicros || len(b.spans) == 0 {
-			return refOf(0, own), nil
+			return refOf(0, own), own.Name, nil
 		}
 	}
 	if len(b.spans) > 0 {
-		return b.spans[0].ref, nil
+		return b.spans[0].ref, b.spans[0].name, nil
 	}
-	return colRef{}, ErrComparison.With("A comparison needs a filter on a date or timestamp.")
+	return colRef{}, "", ErrComparison.With("A comparison needs a filter on a date or timestamp.")
 }
 
-// stepBack moves wall-clock time from the current span to the earlier one:
-// by what the comparison says, else spans of whole months by months and other
-// spans by their length.
-func (b *binder) stepBack(c *Comparison, ref colRef, span wallSpan, parts []boundSpan) func(int64) int64 {
+// happened is the wall-clock time after all that span knows of: now or, where
+// rows are later (what is booked, planned or due), after the newest of them.
+func (b *binder) happened(ref colRef, name string, span wallSpan) (int64, error) {
+	_, end, err := b.reference(ref)
+	if err != nil {
+		return 0, err
+	}
+	wall := func(t int64) int64 {
+		if ref.Type == TimestampTZ {
+			return b.zone.local(t)
+		}
+		return t
+	}
+	now := wall(end)
+	over := now >= span.To || now <= span.From && span.To < maxMicros
+	if over || b.times == nil {
+		return now, nil
+	}
+	to := int64(maxMicros)
+	if spans := b.raw(ref, now, span.To); len(spans) > 0 && span.To < maxMicros {
+		to = spans[len(spans)-1][1]
+	}
+	width := int64(1)
+	if ref.Type == Date {
+		end, width = end/dayMicros, dayMicros
+	}
+	newest, ok, err := b.times.newestWithin(ref, name, end, to)
+	if err != nil || !ok {
+		return now, err
+	}
+	if ref.Type == Date {
+		newest *= dayMicros
+	}
+	// What lies on later days is known by whole days.
+	after := wall(newest + width)
+	if day := truncateWall(after-1, "day"); day >= now {
+		after = min(addWall(day, "day", 1), span.To)
+	}
+	return after, nil
+}
+
+// step is the way from the current span to the earlier one.
+type step struct {
+	back  func(wall int64) int64
+	years int // that it goes by the calendar, where it is whole years
+}
+
+// stepBack goes by what the comparison says, else spans of whole months by
+// months and other spans by their length.
+func (b *binder) stepBack(c *Comparison, ref colRef, span wallSpan, parts []boundSpan) step {
+	by := func(unit string, n int) step {
+		s := step{back: func(t int64) int64 { return addWall(t, unit, -n) }}
+		if months := monthsOf[unit] * n; months%12 == 0 {
+			s.years = months / 12
+		}
+		return s
+	}
 	if c.Unit != "" {
-		return func(t int64) int64 { return addWall(t, c.Unit, -c.N) }
+		return by(c.Unit, c.N)
 	}
 	if c.Period == "year" {
 		if b.hasWeekDimension(ref) {
-			return func(t int64) int64 { return t - 364*dayMicros }
+			return step{back: func(t int64) int64 { return t - 364*dayMicros }}
 		}
-		return func(t int64) int64 { return addWall(t, "year", -1) }
+		return by("year", 1)
 	}
 	if len(parts) == 1 && parts[0].relative && parts[0].span == span {
-		unit, n := parts[0].unit, parts[0].n
-		return func(t int64) int64 { return addWall(t, unit, -n) }
+		return by(parts[0].unit, parts[0].n)
 	}
 	if truncateWall(span.From, "month") == span.From && truncateWall(span.To, "month") == span.To && span.To > span.From {
-		from, to := time.UnixMicro(span.From).UTC(), time.UnixMicro(span.To).UTC()
-		months := (to.Year()-from.Year())*12 + int(to.Month()) - int(from.Month())
-		return func(t int64) int64 { return addWall(t, "month", -months) }
+		return by("month", monthsBetween(span.From, span.To))
 	}
 	length := span.To - span.From
-	return func(t int64) int64 { return t - length }
+	return step{back: func(t int64) int64 { return t - length }}
+}
+
+var monthsOf = map[string]int{"month": 1, "quarter": 3, "year": 12}
+
+// monthsBetween counts months from that of one moment to that of another.
+func monthsBetween(from, to int64) int {
+	a, b := time.UnixMicro(from).UTC(), time.UnixMicro(to).UTC()
+	return (b.Year()-a.Year())*12 + int(b.Month()) - int(a.Month())
 }
 
 func (b *binder) hasWeekDimension(ref colRef) bool {
@@ -452,7 +506,7 @@ func (b *binder) hasWeekDimension(ref colRef) bool {
 
 // shiftFor says how rows of the earlier span line up with the current one. It
 // follows the finest dimension of time, since that is what is looked at.
-func (b *binder) shiftFor(period string, ref colRef, span, previous wallSpan) shift {
+func (b *binder) shiftFor(step step, ref colRef, span, previous wallSpan) shift {
 	finest := math.MaxInt
 	for _, d := range b.plan.Dims {
 		if d.Ref != ref || cyclic(d.Grain) {
@@ -483,17 +537,69 @@ func (b *binder) shiftFor(period string, ref colRef, span, previous wallSpan) sh
 		}
 		return shift{Micros: span.From - previous.From}
 	case 2:
-		if period == "year" && !b.hasWeekDimension(ref) {
-			return shift{Year: true}
+		if step.years > 0 && !b.hasWeekDimension(ref) {
+			return shift{Years: int64(step.years)}
 		}
 		return shift{Days: floorDiv(span.From, dayMicros) - floorDiv(previous.From, dayMicros)}
 	case 3:
-		from, to := time.UnixMicro(previous.From).UTC(), time.UnixMicro(span.From).UTC()
 		// The earlier span may touch one month more: what is in that belongs to the last.
 		last := truncateWall(max(span.To-1, span.From), "month")
-		return shift{Months: int64(to.Year()-from.Year())*12 + int64(to.Month()) - int64(from.Month()), Last: last / dayMicros}
+		return shift{Months: int64(monthsBetween(previous.From, span.From)), Last: last / dayMicros}
 	}
 	return shift{}
+}
+
+// reach cuts what the earlier span has beyond the end of a shorter current one,
+// and tells prev what it lacks of a longer one. It gives the earlier span and
+// its rows.
+func (b *binder) reach(prev *planPrevious, span, previous wallSpan, spans rawSpans) (wallSpan, rawSpans) {
+	s := prev.Shift
+	end := span.To
+	switch {
+	case s.Micros != 0 && prev.Ref.Type == TimestampTZ:
+		now := b.raw(prev.Ref, span.From, span.To)
+		if len(now) == 0 || len(spans) == 0 {
+			return previous, spans
+		}
+		end = now[len(now)-1][1]
+		spans = spans.intersect(rawSpans{{minMicros, end - s.Micros}})
+		if len(spans) == 0 {
+			return wallSpan{previous.From, previous.From}, spans
+		}
+		last := spans[len(spans)-1][1]
+		previous.To = min(previous.To, b.zone.local(last-1)+1)
+		prev.Reach = last + s.Micros
+	case s.Micros != 0:
+		previous.To = min(previous.To, span.To-s.Micros)
+		prev.Reach = previous.To + s.Micros
+	case s.Days != 0:
+		previous.To = min(previous.To, span.To-s.Days*dayMicros)
+		prev.Reach = previous.To + s.Days*dayMicros
+	case s.Years != 0:
+		prev.Reach = addWall(floorDiv(previous.To-1, dayMicros)*dayMicros, "year", int(s.Years)) + dayMicros
+		prev.Lacks = leapDays(span, int(s.Years))
+	case s.Months != 0:
+		prev.Reach = addWall(min(addWall(truncateWall(previous.To-1, "month"), "month", int(s.Months)), s.Last*dayMicros), "month", 1)
+	}
+	if prev.Reach >= end {
+		prev.Reach = 0
+	}
+	return previous, spans.intersect(b.raw(prev.Ref, minMicros, previous.To))
+}
+
+// leapDays are the 29ths of February in a span that has none of them so many
+// years before.
+func leapDays(span wallSpan, years int) []int64 {
+	var days []int64
+	last := time.UnixMicro(span.To - 1).UTC().Year()
+	for y := time.UnixMicro(span.From).UTC().Year(); y <= last; y++ {
+		leap := time.Date(y, time.February, 29, 0, 0, 0, 0, time.UTC)
+		before := time.Date(y-years, time.February, 29, 0, 0, 0, 0, time.UTC)
+		if at := leap.UnixMicro(); leap.Day() == 29 && before.Day() != 29 && at >= span.From && at < span.To {
+			days = append(days, at/dayMicros)
+		}
+	}
+	return days
 }
 
 // shiftedBack moves a span of whole hours or minutes as they pass.

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -177,6 +178,7 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 }
 
 func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
+	within := q.compared(table, keys)
 	x := q.formula(&m.Node, func(atom int) string {
 		a := &q.c.p.Atoms[atom]
 		x := fmt.Sprintf("%s.%s%d", table, letter, atom)
@@ -184,7 +186,7 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 		case "rows", "count", "count_distinct":
 			// Counting nothing gives 0; every other aggregate of nothing is null.
 			x = "coalesce(" + x + ", 0)"
-			if within := q.compared(table, keys); letter == "p" && within != "" {
+			if letter == "p" && within != "" {
 				x = "CASE WHEN " + within + " THEN " + x + " END"
 			}
 			return x
@@ -208,29 +210,55 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 		if len(partition) > 0 {
 			over = "PARTITION BY " + strings.Join(partition, ", ") + " " + over
 		}
-		return "sum(" + x + ") OVER (" + over + ")"
+		x = "sum(" + x + ") OVER (" + over + ")"
+		if letter == "p" && within != "" {
+			x = "CASE WHEN " + within + " THEN " + x + " END"
+		}
+		return x
 	}
 	return x
 }
 
-// compared tells the days of table that the earlier span reaches: a quarter of
-// 91 days has one that the 90 before it know nothing of. Empty where it reaches
-// all, or keys, which tell groups apart, have no day.
+// compared tells the moments of table that the earlier span reaches: a quarter
+// of 91 days has one that the 90 before it know nothing of. Empty where it
+// reaches all, or keys, which tell groups apart, have no moments.
 func (q *groupQuery) compared(table string, keys []string) string {
 	p := q.c.p
-	if p.Previous == nil || p.Previous.Shift.Days == 0 {
+	if p.Previous == nil {
 		return ""
 	}
-	end := p.Previous.Span.To + p.Previous.Shift.Days*dayMicros
-	if end >= p.Span.To {
-		return ""
-	}
+	var parts []string
 	for i, d := range p.Dims {
-		if key := fmt.Sprintf("d%d", i); d.Ref == p.Previous.Ref && slices.Contains(keys, key) && (d.Grain == "day" || d.Grain == "week" || d.Grain == "" && d.Type == Date) {
-			return fmt.Sprintf("%s.%s < %d", table, key, (end+dayMicros-1)/dayMicros)
+		key := fmt.Sprintf("d%d", i)
+		if d.Ref != p.Previous.Ref || cyclic(d.Grain) || !slices.Contains(keys, key) {
+			continue
+		}
+		at := table + "." + key
+		if end := p.Previous.Reach; end != 0 {
+			day := (end + dayMicros - 1) / dayMicros
+			switch {
+			case subDay(d.Grain):
+				parts = append(parts, fmt.Sprintf("%s < %d", at, end))
+			case d.Grain == "" && d.Type != Date:
+				parts = append(parts, fmt.Sprintf("epoch_us(%s) < %d", at, end))
+			case d.Grain == "":
+				parts = append(parts, fmt.Sprintf("%s - DATE '1970-01-01' < %d", at, day))
+			default:
+				parts = append(parts, fmt.Sprintf("%s < %d", at, day))
+			}
+		}
+		if days := p.Previous.Lacks; len(days) > 0 && (d.Grain == "day" || d.Grain == "") {
+			listed := make([]string, len(days))
+			for j, day := range days {
+				listed[j] = strconv.FormatInt(day, 10)
+			}
+			if d.Grain == "" {
+				at = "(" + at + " - DATE '1970-01-01')"
+			}
+			parts = append(parts, fmt.Sprintf("%s NOT IN (%s)", at, strings.Join(listed, ", ")))
 		}
 	}
-	return ""
+	return strings.Join(parts, " AND ")
 }
 
 // formula computes a measure from atoms, whose SQL at gives. A division by

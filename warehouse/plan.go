@@ -145,6 +145,11 @@ type planPrevious struct {
 	Ref   colRef      // the time column
 	Shift shift
 	Span  wallSpan
+	// Reach is the first moment of the current span that lies beyond the earlier
+	// one: wall-clock time, an instant where Shift is by microseconds of a
+	// TimestampTZ. 0 where all of it is reached.
+	Reach int64   `json:",omitempty"`
+	Lacks []int64 `json:",omitempty"` // days before that which it has not
 }
 
 // shift moves a moment of the previous span to its place in the current one, by
@@ -154,7 +159,7 @@ type shift struct {
 	Days   int64 `json:",omitempty"` // of the local day
 	Months int64 `json:",omitempty"` // of the local month, at most to the one that starts on day Last
 	Last   int64 `json:",omitempty"`
-	Year   bool  `json:",omitempty"` // one calendar year, 29 February to the 28th
+	Years  int64 `json:",omitempty"` // of the calendar, 29 February to the 28th
 }
 
 // wallSpan is a half-open span of wall-clock time in microseconds.

@@ -500,6 +500,7 @@ func (r *reference) compared() string {
 	}
 	var from, to string
 	back := ""
+	calendar := c.Period == "year" // days line up by it over whole years
 	if f.Op == "between" {
 		var a, b string
 		if json.Unmarshal(f.From, &a) != nil || json.Unmarshal(f.To, &b) != nil {
@@ -511,11 +512,15 @@ func (r *reference) compared() string {
 		from, to = "timestamp '"+a+"'", "timestamp '"+end.Format(time.DateOnly)+"'"
 		back = fmt.Sprintf("interval '%d day'", int(end.Sub(start).Hours()/24))
 		if start.Day() == 1 && end.Day() == 1 {
-			back = fmt.Sprintf("interval '%d month'", (end.Year()-start.Year())*12+int(end.Month())-int(start.Month()))
+			n := (end.Year()-start.Year())*12 + int(end.Month()) - int(start.Month())
+			back = fmt.Sprintf("interval '%d month'", n)
+			calendar = calendar || n%12 == 0
 		}
 	} else {
 		from, to = r.relativeBounds(f)
 		back = span(max(f.N, 1), f.Unit)
+		n, known := map[string]int{"month": 1, "quarter": 3, "year": 12}[f.Unit]
+		calendar = calendar || known && max(f.N, 1)*n%12 == 0
 	}
 	if c.Period == "year" {
 		back = "interval '1 year'"
@@ -527,20 +532,23 @@ func (r *reference) compared() string {
 	if r.typeOf(c.Column) == Date {
 		happened = "(date_trunc('day', " + r.nowWall() + ") + interval '1 day')"
 	}
+	x := r.wall(c.Column)
+	// Rows later than that are known, those of later days by whole days.
+	known := fmt.Sprintf(`coalesce((SELECT CASE WHEN date_trunc('day', newest) >= %[1]s THEN least(date_trunc('day', newest) + interval '1 day', %[2]s) ELSE newest + interval '1 microsecond' END
+		FROM (SELECT max(%[3]s) AS newest %[4]s WHERE %[5]s) w), %[1]s)`, happened, to, x, referenceFrom, r.where(nil, nil, x+" >= "+happened, x+" < "+to))
 	prevFrom := "(" + from + " - " + back + ")"
 	prevTo := fmt.Sprintf("(CASE WHEN %s < %s AND %s < %s THEN least(%s - %s, %s - %s) ELSE %s - %s END)",
-		from, happened, happened, to, to, back, happened, back, to, back)
+		from, happened, happened, to, to, back, known, back, to, back)
 	shift := fmt.Sprintf("(%s - %s)", from, prevFrom)
-	if c.Period == "year" && !months && !week {
-		shift = "interval '1 year'"
+	if calendar && !months && !week {
+		shift = back
 	} else if months {
 		shift = back
 		// Rows are moved by whole months of their bucket.
 	}
-	if hasTime && !months && !(c.Period == "year" && !week) {
+	if hasTime && !months && !(calendar && !week) {
 		prevTo = fmt.Sprintf("least(%s, %s - %s)", prevTo, to, shift)
 	}
-	x := r.wall(c.Column)
 	current := r.groups(r.where(s.Filters, nil), "", nil)
 	if months && hasTime {
 		shift = fmt.Sprintf("((extract(year FROM %s)*12 + extract(month FROM %s) - extract(year FROM %s)*12 - extract(month FROM %s))::int * interval '1 month')", from, from, prevFrom, prevFrom)

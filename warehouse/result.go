@@ -12,6 +12,9 @@ type Result struct {
 	Sampled  *Sampled         // nil when exact
 	// More tells that a limit cut groups or rows off.
 	More bool
+	// Sparse tells that groups with rows may be missing: a filter on a measure or
+	// the smallest group that the policy shows left them out.
+	Sparse bool
 	// HasOther tells that the last row is "Other": what Spec.Other folded from
 	// beyond the limit. Its dimensions are null.
 	HasOther bool

@@ -2,7 +2,9 @@ package warehouse
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,10 +120,16 @@ func (e *Engine) uniqueKey(ctx context.Context, conn *connection, l *planLookup,
 	return unique, nil
 }
 
-// newestSeen is newest among the rows that the policy of the dataset shows.
-func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
+// seenRows is rowTimes of the rows that the policies of the datasets of q show.
+type seenRows struct {
+	ctx context.Context
+	e   *Engine
+	q   *Query
+}
+
+func (s seenRows) newest(ds *Dataset, column int32) (int64, bool, error) {
 	if ds.Policy == nil {
-		return e.newest(ctx, ds, column)
+		return s.e.newest(s.ctx, ds, column)
 	}
 	c := columnByID(ds.Columns, column)
 	if c == nil {
@@ -130,7 +138,38 @@ func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int
 	if _, masked := ds.Policy.mask(column); masked {
 		return 0, false, nil
 	}
-	r, err := e.Run(ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
+	return s.largest(ds, Spec{}, c.Name)
+}
+
+func (s seenRows) newestWithin(ref colRef, name string, from, to int64) (int64, bool, error) {
+	if ref.Rel == 0 {
+		// Nearly always nothing is later, and the statistics say so.
+		newest, ok, err := s.e.newest(s.ctx, s.q.Dataset, ref.ID)
+		if err != nil || !ok || newest < from {
+			return 0, false, err
+		}
+	}
+	text := func(t int64) json.RawMessage {
+		if ref.Type == Date {
+			return json.RawMessage(strconv.Quote(time.UnixMicro(t * dayMicros).UTC().Format(time.DateOnly)))
+		}
+		layout := "2006-01-02T15:04:05.999999"
+		if ref.Type == TimestampTZ {
+			layout += "Z07:00"
+		}
+		return json.RawMessage(strconv.Quote(time.UnixMicro(t).UTC().Format(layout)))
+	}
+	spec := Spec{Timezone: s.q.Spec.Timezone, Fields: s.q.Spec.Fields, Filters: []Filter{{Column: name, Op: ">=", Values: []json.RawMessage{text(from)}}}}
+	if to < maxMicros {
+		spec.Filters = append(spec.Filters, Filter{Column: name, Op: "<", Values: []json.RawMessage{text(to)}})
+	}
+	return s.largest(s.q.Dataset, spec, name)
+}
+
+// largest asks for the largest value of a column in the rows of a spec.
+func (s seenRows) largest(ds *Dataset, spec Spec, column string) (int64, bool, error) {
+	spec.Dataset, spec.Measures = ds.ID, []Measure{{Fn: "max", Column: column, As: "newest"}}
+	r, err := s.e.Run(s.ctx, Query{Dataset: ds, Now: s.q.Now, Exact: true, Spec: spec})
 	if err != nil {
 		return 0, false, fmt.Errorf("find newest row: %w", err)
 	}
@@ -243,7 +282,7 @@ func (r *Result) others(flags []int64) {
 
 // result is an answer without rows.
 func (p *plan) result() *Result {
-	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone}
+	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: len(p.Having) > 0 || p.MinRows > 1}
 	r.Span = p.span(p.Span)
 	if p.Previous != nil {
 		r.Previous = p.span(&p.Previous.Span)

@@ -191,8 +191,8 @@ func (s *scope) dimension(d *planDim) string {
 	}
 	x := s.col(d.Ref)
 	switch {
-	case d.Ref.Type == Date && by.Year:
-		return "CAST(" + x + " + INTERVAL 1 YEAR AS DATE)"
+	case d.Ref.Type == Date && by.Years != 0:
+		return fmt.Sprintf("CAST(%s + INTERVAL %d YEAR AS DATE)", x, by.Years)
 	case d.Ref.Type == Date:
 		return fmt.Sprintf("CAST(%s + (%d)::INTEGER AS DATE)", x, by.Days+by.Micros/dayMicros)
 	case d.Ref.Type == TimestampTZ:

@@ -406,6 +406,69 @@ func TestDaysThatTheEarlierSpanLacks(t *testing.T) {
 	}
 }
 
+// TestComparisonWithRowsAhead: what is booked or planned is compared with as
+// much of the earlier span, and what that lacks is unknown by every shift.
+func TestComparisonWithRowsAhead(t *testing.T) {
+	f := newFixture(t)
+	// Two rows a day, from the first of 2024 to the end of June 2027.
+	ds := f.dataset("book", "day date, at timestamp, ts timestamptz, kind text", `SELECT DATE '2024-01-01' + (i // 2)::INTEGER AS day, TIMESTAMP '2024-01-01 10:00:00' + INTERVAL (i // 2) DAY AS at,
+		TIMESTAMPTZ '2024-01-01 10:00:00+00' + INTERVAL (i // 2) DAY AS ts, 'k' || i % 2 AS kind FROM range(2 * 1277) t(i)`)
+	upTo := f.dataset("sold", "day date", `SELECT DATE '2024-01-01' + (i // 2)::INTEGER AS day FROM range(2 * 1063) t(i)`) // 2026-11-28
+	now := time.Date(2026, 11, 28, 13, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		ds         *Dataset
+		spec       string
+		has, lacks []string
+	}{
+		"this year":           {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"kind"}]`, []string{`["k0",365,365]`}, nil},
+		"this month":          {ds, `"filters":[{"column":"at","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[60,62]]`}, nil},
+		"of instants":         {ds, `"timezone":"Europe/Berlin","filters":[{"column":"ts","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[60,62]]`}, nil},
+		"of a field":          {ds, `"fields":{"due":"date_add('day', 1, [day])"},"filters":[{"column":"due","op":"this","unit":"year"}],"comparison":{"period":"year"}`, []string{`[[730,730]]`}, nil},
+		"without an end":      {ds, `"filters":[{"column":"day","op":">=","values":["2027-01-01"]}],"comparison":{"period":"year"}`, []string{`[[362,362]]`}, nil},
+		"what is over by now": {upTo, `"filters":[{"column":"day","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[56,56]]`}, nil},
+		"months of the year":  {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"month"}]`, []string{`["2026-12-01",62,62]`, `["2026-11-01",60,60]`}, nil},
+		"days by year, not over": {upTo, `"filters":[{"column":"day","op":"between","from":"2026-11-25","to":"2026-12-05"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"day"}]`,
+			[]string{`["2026-11-28",2,2]`}, []string{"2026-11-29"}},
+		"months that it lacks": {ds, `"filters":[{"column":"day","op":"between","from":"2024-01-01","to":"2024-12-31"}],"comparison":{"period":"previous","n":1,"unit":"month"},"dimensions":[{"column":"day","grain":"month"}]`,
+			[]string{`["2024-01-01",62,0]`, `["2024-12-01",62,60]`}, nil},
+		"hours of a shorter month": {ds, `"filters":[{"column":"at","op":"between","from":"2026-02-01","to":"2026-02-28"}],"comparison":{"period":"previous"},"dimensions":[{"column":"at","grain":"hour"}]`,
+			[]string{`["2026-02-28T10:00:00",2,2]`}, []string{`["2026-03`}},
+		"hours of a longer month": {ds, `"filters":[{"column":"at","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"},"dimensions":[{"column":"at","grain":"hour"}]`,
+			[]string{`["2026-03-28T10:00:00",2,2]`, `["2026-03-29T10:00:00",2,null]`}, nil},
+		"instants of a longer month": {ds, `"filters":[{"column":"ts","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"},"dimensions":[{"column":"ts","grain":"hour"}]`,
+			[]string{`["2026-03-28T10:00:00Z",2,2]`, `["2026-03-29T10:00:00Z",2,null]`}, nil},
+		"moments of a longer month": {ds, `"filters":[{"column":"at","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"},"dimensions":[{"column":"at"}]`,
+			[]string{`["2026-03-28T10:00:00",2,2]`, `["2026-03-29T10:00:00",2,null]`}, nil},
+		"year to date by day": {ds, `"filters":[{"column":"day","op":"between","from":"2025-01-01","to":"2025-12-31"}],"comparison":{"period":"previous","n":1,"unit":"year"},"dimensions":[{"column":"day","grain":"day"}]`,
+			[]string{`["2025-02-28",2,4]`, `["2025-03-01",2,2]`, `["2025-12-31",2,2]`}, nil},
+		"the 29th of February": {ds, `"filters":[{"column":"day","op":"between","from":"2024-02-27","to":"2024-03-02"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"day"}]`,
+			[]string{`["2024-02-28",2,0]`, `["2024-02-29",2,null]`, `["2024-03-01",2,0]`}, nil},
+	} {
+		r, err := f.engine().Run(t.Context(), Query{Dataset: c.ds, Now: now, Spec: mustSpec(t, `{"dataset":"x","measures":[{"fn":"count","as":"n"}],`+c.spec+`}`)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := string(r.AppendJSON(nil))
+		for _, want := range c.has {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", name, want, got)
+			}
+		}
+		for _, other := range c.lacks {
+			if strings.Contains(got, other) {
+				t.Errorf("%s: %s in %s", name, other, got)
+			}
+		}
+	}
+	// A running total says nothing of days that the earlier span lacks.
+	got := run(t, f.engine(), ds, `{"dataset":"book","measures":[{"fn":"count","as":"n","show":"running"}],"dimensions":[{"column":"day","grain":"day"}],
+		"filters":[{"column":"day","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"}}`)
+	if !strings.Contains(got, `["2026-03-28",56,56]`) || !strings.Contains(got, `["2026-03-29",58,null]`) {
+		t.Errorf("a running total: %s", got)
+	}
+}
+
 // TestRunningTotalsNeedEveryMoment refuses what would leave out the moments that
 // "Other" folds.
 func TestRunningTotalsNeedEveryMoment(t *testing.T) {
@@ -423,6 +486,34 @@ func TestRunningTotalsNeedEveryMoment(t *testing.T) {
 	for _, want := range []string{`["2026-01-07","k0",30]`, `["2026-01-08","k1",30]`, `["2026-01-09","Other",30]`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}
+
+// TestSparseSaysWhatMayBeMissing: groups that a filter on a measure or a rule
+// left out are no groups without rows.
+func TestSparseSaysWhatMayBeMissing(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date, n integer", `SELECT DATE '2026-01-01' + (i % 9)::INTEGER AS day, i AS n FROM range(86) t(i)`)
+	few := *ds
+	few.Policy = NewPolicy(Policy{MinRows: 10})
+	spec := `{"dataset":"events","measures":[{"fn":"count","as":"n"}],"dimensions":[{"column":"day","grain":"day"}]`
+	for name, c := range map[string]struct {
+		ds   *Dataset
+		spec string
+		want bool
+	}{
+		"all":                   {ds, spec + `}`, false},
+		"the first":             {ds, spec + `,"limit":2}`, false},
+		"a filter on a measure": {ds, spec + `,"filters":[{"measure":"n","op":">","values":[9]}]}`, true},
+		"small groups":          {&few, spec + `}`, true},
+	} {
+		e := f.engine()
+		for range 2 { // asked, and kept
+			r, err := e.Run(t.Context(), Query{Dataset: c.ds, Spec: mustSpec(t, c.spec)})
+			if err != nil || r.Sparse != c.want {
+				t.Errorf("%s: %v, %v", name, r.Sparse, err)
+			}
 		}
 	}
 }

@@ -330,7 +330,7 @@ func (t *timeColumn) grainSQL(grain string, by shift) string {
 		}
 		return fmt.Sprintf("((%s // %d) %% 24)", plus(t.localMicros(), dayMicros*t.forwardFor(forwardDays)), hourMicros)
 	}
-	if grain == "week" && t.known == "" && t.typ != Date && !by.Year && t.bucketExact() {
+	if grain == "week" && t.known == "" && t.typ != Date && by.Years == 0 && t.bucketExact() {
 		// One division: 96 quarters a day, 7 days a week, and 1970 began on a Thursday.
 		weeks := t.forwardFor(forwardQuarterDays / 7 * 7)
 		return "(" + floorTo(t.localQuarters(), 96, weeks, 96*(3+by.Days), 7*96, 7) + " - 3)"
@@ -352,14 +352,14 @@ func dayGrainSQL(day string, forward int64, grain string, by shift) string {
 	switch {
 	case by.Days != 0:
 		day = plus(day, by.Days)
-	case by.Year:
-		day = number("(" + date(day) + " + INTERVAL 1 YEAR)")
+	case by.Years != 0:
+		day = number(fmt.Sprintf("(%s + INTERVAL %d YEAR)", date(day), by.Years))
 	}
 	switch grain {
 	case "day", "":
 		return day
 	case "week":
-		if by.Days < 0 || by.Year {
+		if by.Days < 0 || by.Years != 0 {
 			forward = forwardDays / 7 * 7
 		}
 		return "(" + floorTo(day, 1, forward, 3, 7, 7) + " - 3)"

@@ -61,7 +61,7 @@ func drawCalendar(d *drawing) error {
 	}
 	lowest, _ := number(y, low)
 	highest, _ := number(y, high)
-	if d.settings(y).Additive && len(at) > len(rows) {
+	if d.fills(y) && len(at) > len(rows) {
 		lowest = min(lowest, 0) // days without a row are drawn as zero
 	}
 	f, picked := d.format(y), d.picked()

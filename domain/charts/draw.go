@@ -37,7 +37,7 @@ func Draw(in Input) (*Drawing, error) {
 		return d.out, d.facets()
 	}
 	if in.Config.Type != KPI && in.Config.Type != Table && in.Result.Rows == 0 {
-		d.out.State = Empty
+		d.out.State, d.out.Sparse = Empty, in.Result.Sparse
 		return d.out, nil
 	}
 	if err := kinds[in.Config.Type].draw(d); err != nil {

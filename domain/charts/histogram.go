@@ -103,6 +103,9 @@ func drawHistogram(d *drawing) error {
 		}
 		labels, heads, marks = append(labels, label), append(heads, head), append(marks, mark)
 		point := any(short(value))
+		if _, there := counts[bin]; !there && !d.fills(y) {
+			point = nil
+		}
 		if picked != nil && !picked[mark] {
 			point = obj{"value": point, "itemStyle": obj{"opacity": fade}}
 		}

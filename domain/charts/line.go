@@ -317,7 +317,7 @@ func (d *drawing) cell(y *warehouse.ResultColumn, row int) any {
 		}
 		return nil
 	}
-	if d.settings(y).Additive {
+	if d.fills(y) {
 		return 0
 	}
 	return nil

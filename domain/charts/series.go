@@ -222,9 +222,14 @@ func (d *drawing) spanWall(span *warehouse.Span) (from, to time.Time) {
 	return asWall(span.From), asWall(span.To)
 }
 
-// series lines the measures up along the time column. A bucket without a row
-// is zero for what adds up (nothing was counted, nothing was sold) and a gap
-// for everything else (no mean of nothing).
+// fills tells whether a place without a row is zero: for what adds up nothing
+// was counted, nothing was sold. It is a gap for everything else (no mean of
+// nothing), and where rows were left out, which may be many.
+func (d *drawing) fills(y *warehouse.ResultColumn) bool {
+	return d.settings(y).Additive && !d.Result.Sparse && !d.Result.More
+}
+
+// series lines the measures up along the time column.
 func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn) series {
 	s := series{}
 	s.at, s.grain = d.timeline(x)
@@ -250,7 +255,7 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 	}
 	for _, y := range ys {
 		values := make([]float64, len(s.at))
-		additive := d.settings(y).Additive
+		additive := d.fills(y)
 		compared := strings.HasSuffix(y.Name, previousSuffix)
 		for i, row := range s.rows {
 			values[i] = math.NaN()
@@ -360,7 +365,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 		out.names, out.keys, out.cells = append(out.names, d.Words.Other), append(out.keys, ""), append(out.cells, rest.cells)
 		out.folded = true
 	}
-	if additive {
+	if d.fills(y) {
 		for _, cells := range out.cells {
 			for i, v := range cells {
 				if math.IsNaN(v) {

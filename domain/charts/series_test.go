@@ -2,6 +2,7 @@ package charts
 
 import (
 	"math"
+	"regexp"
 	"testing"
 	"time"
 
@@ -56,5 +57,37 @@ func TestHoursThatNoClockShowsAreNotOnTheAxis(t *testing.T) {
 	s := lined(t, in, "n")
 	if len(s.at) != 3 || s.at[1].Hour() != 2 || s.values[0][1] != 2 {
 		t.Errorf("the hours are %v with %v", s.at, s.values)
+	}
+}
+
+// What a rule withholds or a filter on the measure leaves out is no zero: there
+// are rows.
+func TestWhatWasLeftOutIsNoZero(t *testing.T) {
+	t.Parallel()
+	sums := map[string]Format{"n": {Additive: true}}
+	for kind, config := range map[string]Config{
+		"line": {Type: Line}, "area": {Type: Area}, "bars": {Type: Bar}, "calendar": {Type: Calendar},
+		"stacked": {Type: StackedBar}, "lines": {Type: Line, Encode: Encode{Series: "k"}},
+	} {
+		config.Format = sums
+		zeros := map[bool]int{}
+		for _, sparse := range []bool{false, true} {
+			columns := []warehouse.ResultColumn{dates("day", "day", "2026-06-08", "2026-06-11"), ints("n", 8, 11)}
+			if kind == "stacked" || kind == "lines" {
+				columns = []warehouse.ResultColumn{columns[0], texts("k", "a", "b"), columns[1]}
+			}
+			r := span(result(columns...), "2026-06-08", "2026-06-12")
+			r.Sparse = sparse
+			text := draw(t, Input{Config: config, Result: r}).Chart
+			zeros[sparse] = len(regexp.MustCompile(`,0\]|\[0,|,0,`).FindAll(text, -1))
+		}
+		if zeros[true] >= zeros[false] {
+			t.Errorf("%s: %d zeros where nothing is known, %d where nothing is", kind, zeros[true], zeros[false])
+		}
+	}
+	nothing := result(dates("day", "day"), ints("n"))
+	nothing.Sparse = true
+	if d := draw(t, Input{Config: Config{Type: Line, Format: sums}, Result: nothing}); d.State != Empty || !d.Sparse {
+		t.Errorf("all of it left out: %+v", d)
 	}
 }

@@ -454,6 +454,8 @@ type Drawing struct {
 	// tells that there are more.
 	Count   int
 	AtLeast bool `json:",omitzero"`
+	// Sparse is, beside Empty, that what there is may have been left out.
+	Sparse bool `json:",omitzero"`
 	// Fit is, beside TooMuch, what would fit, and beside Unfit why the values
 	// do not.
 	Fit Message `json:",omitzero"`
