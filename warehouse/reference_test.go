@@ -558,6 +558,22 @@ func (r *reference) compared() string {
 		r.last = to
 	}
 	previous := r.groups(r.where(s.Filters, f, x+" >= "+prevFrom, x+" < "+prevTo), shift, nil)
+	// Moments that the earlier span does not reach have no counts of it.
+	reached := "TRUE"
+	for i, d := range s.Dimensions {
+		if d.Column != c.Column || cyclic(d.Grain) {
+			continue
+		}
+		at := fmt.Sprintf("coalesce(a.d%d, b.d%d)::timestamp", i, i)
+		switch {
+		case months:
+			reached += fmt.Sprintf(" AND date_trunc('month', %s) <= date_trunc('month', %s - interval '1 microsecond') + %s", at, prevTo, shift)
+		case calendar && !week:
+			reached += fmt.Sprintf(" AND %s <= date_trunc('day', %s - interval '1 microsecond') + %s AND (%s - %s) + %s = %s", at, prevTo, shift, at, shift, shift, at)
+		default:
+			reached += fmt.Sprintf(" AND %s < %s + %s", at, prevTo, shift)
+		}
+	}
 	var columns, same []string
 	for i := range s.Dimensions {
 		columns = append(columns, fmt.Sprintf("coalesce(a.d%d, b.d%d) AS d%d", i, i, i))
@@ -566,7 +582,7 @@ func (r *reference) compared() string {
 	for i, m := range s.Measures {
 		a, b := fmt.Sprintf("a.m%d", i), fmt.Sprintf("b.m%d", i)
 		if m.Fn == "count" || m.Fn == "count_distinct" {
-			a, b = "coalesce("+a+", 0)", "coalesce("+b+", 0)"
+			a, b = "coalesce("+a+", 0)", "CASE WHEN "+reached+" THEN coalesce("+b+", 0) END"
 		}
 		columns = append(columns, fmt.Sprintf("%s AS m%d, %s AS p%d", a, i, b, i))
 	}

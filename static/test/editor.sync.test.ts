@@ -118,7 +118,7 @@ class Client {
   online = true;
   stored: Change[] = [];
   full = false;
-  fate: (() => "pass" | "lose request" | "lose answer" | number)[] = [];
+  fate: (() => "pass" | "lose request" | "lose answer" | number | [status: number, code: string])[] = [];
   timers: (() => void)[] = [];
   heard: { confirmed: Logged[][]; selected: string[][]; refused: string[]; overwrote: object[]; skipped: Operation[] } = { confirmed: [], selected: [], refused: [], overwrote: [], skipped: [] };
   requests: { path: string; body: Body | null }[] = [];
@@ -158,7 +158,8 @@ class Client {
         this.requests.push({ path, body: typeof init.body === "string" ? (JSON.parse(init.body) as Body) : null });
         await tick();
         if (!this.online || fate === "lose request") throw new TypeError("network");
-        if (typeof fate === "number") return Response.json({ error: { code: "x", message: "No." } }, { status: fate });
+        const [status, code] = typeof fate === "object" ? fate : [fate, "x"];
+        if (typeof status === "number") return Response.json({ error: { code, message: "No." } }, { status });
         const answer = this.server.handle(this.name, path, init);
         await tick();
         if (fate === "lose answer") throw new TypeError("network");
@@ -317,6 +318,35 @@ test("no access any more ends it, and the queue stays", async () => {
   await client.settle();
   assert.deepEqual(client.sync.state, { name: "ended", sentence: "No." });
   assert.equal(client.stored.length, 1);
+});
+
+test("what is gone within the dashboard is one change less, and no end", async () => {
+  for (const [status, code] of [[404, "dashboards.widget_not_found"], [404, "dashboards.filter_not_found"], [404, "datasets.not_found"], [403, "datasets.limited"]] as const) {
+    const server = new Server(start());
+    const client = new Client(server, "Ann");
+    client.fate = [() => [status, code]];
+    const heard: (string | undefined)[] = [];
+    client.sync.act({ kind: "set_field" }, (refused) => heard.push(refused));
+    client.set("/widgets/a/title", "Sales");
+    await client.settle();
+    assert.deepEqual(heard, ["No."], code);
+    assert.equal(client.sync.state.name, "saved", code);
+    assert.equal(get(server.doc, "/widgets/a/title"), "Sales", code);
+    assert.equal(client.stored.length, 0, code);
+  }
+});
+
+test("what ends it is no success of an act", async () => {
+  for (const code of ["dashboards.not_found", "access.forbidden", ""]) {
+    const client = new Client(new Server(start()), "Ann");
+    client.fate = [() => [code === "access.forbidden" ? 403 : 404, code]];
+    const heard: (string | undefined)[] = [];
+    client.sync.act({ kind: "set_field" }, (refused) => heard.push(refused));
+    await client.settle();
+    client.sync.act({ kind: "set_field" }, (refused) => heard.push(refused));
+    assert.equal(client.sync.state.name, "ended", code);
+    assert.deepEqual(heard, ["No.", "No."], code);
+  }
 });
 
 test("what the server refuses goes, the rest is kept", async () => {

@@ -128,6 +128,9 @@ const shortestWait = 1000;
 const longestWait = 30_000;
 /** A request that takes longer is given up and sent again. */
 const patience = 20_000;
+/** The code of what is missing or hidden within a dashboard, which itself is
+ * still there: a widget that somebody removed, a dataset out of reach. */
+const ofAPart = /^(?!dashboards\.not_found$)(dashboards|datasets)\.(\w+_)?not_found$|^dashboards\.data_hidden$|^datasets\.limited$/;
 /** What the server takes in one request. */
 const mostOperations = 400;
 
@@ -229,7 +232,7 @@ export class Sync {
    * done or is kept until the server can be asked. */
   act(act: Act, outcome?: (refused?: string) => void): void {
     if (this.#ended) {
-      outcome?.();
+      outcome?.(this.#state.name === "ended" ? this.#state.sentence : undefined);
       return;
     }
     this.#undone = [];
@@ -408,7 +411,7 @@ export class Sync {
       this.#say({ name: "signed_out" });
       return false;
     }
-    if (status === 403 || status === 404) {
+    if ((status === 403 || status === 404) && !ofAPart.test(problem.error?.code ?? "")) {
       this.#ended = true;
       this.#say({ name: "ended", sentence: problem.error?.message ?? "" });
       return false;
@@ -490,7 +493,7 @@ export class Sync {
     if (state.name !== "saving" && state.name !== "saved") {
       const waiting = [...this.#outcomes.values()];
       this.#outcomes.clear();
-      for (const outcome of waiting) outcome();
+      for (const outcome of waiting) outcome(state.name === "ended" ? state.sentence : undefined);
     }
     this.#options.events.state();
   }
