@@ -54,6 +54,11 @@ func (p DashboardProps) picking(c dashboards.ControlView, value string) string {
 // the form by itself, and the empty one that takes a default off.
 func (p DashboardProps) keeps(c dashboards.ControlView) []hiddenField {
 	name := "f." + c.ID
+	if picks, said := p.View.State.Picks[c.ID]; c.Gone && said {
+		return fieldsOf(dashboards.State{}.WithPick(c.ID, picks))
+	} else if c.Gone {
+		return nil
+	}
 	switch c.Kind {
 	case dashboards.KindBoolean, dashboards.KindTop:
 	case dashboards.KindDate:

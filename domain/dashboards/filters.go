@@ -66,6 +66,11 @@ const maxTop = 1000
 var ErrFilterRequired = apperr.Define(apperr.Invalid, "dashboards.filter_required",
 	"This widget waits for a choice in the filter bar.")
 
+// ErrFilterGone tells which filter can't be held to: without it the widget would
+// answer more than is asked for.
+var ErrFilterGone = apperr.Define(apperr.Invalid, "dashboards.filter_gone",
+	"This widget is filtered by a column that is not there any more.")
+
 func (o *ControlOptions) validate(id string) error {
 	if o.Kind != "" && !slices.Contains(Kinds, o.Kind) {
 		return ErrConfig.With("%q is no kind of filter; it is one of %s.", o.Kind, strings.Join(Kinds, ", "))
@@ -184,15 +189,16 @@ func (v *View) dayOf() Day {
 	return DayOf(v.now.In(v.Zone))
 }
 
-// columnIn is the filter's column in a dataset; "" where it has none.
-func (c *ControlView) columnIn(dataset ids.Dataset) string {
+// columnIn is the filter's column in a dataset; "" where it has none. meant tells
+// that the filter was made for that column, which is then not there by chance.
+func (c *ControlView) columnIn(dataset ids.Dataset) (column string, meant bool) {
 	if own, ok := c.options.Columns[dataset.String()]; ok && dataset != c.dataset {
 		if own == NoColumn {
-			return ""
+			return "", false
 		}
-		return own
+		return own, true
 	}
-	return c.Column
+	return c.Column, dataset == c.dataset
 }
 
 // controlFilter is what a filter of the bar adds to a widget. A required one
@@ -214,9 +220,12 @@ func (c *ControlView) noteText() string {
 
 // filterOf is the condition of a filter, whatever widgets it reaches.
 func (v *View) filterOf(p *Plan, sc *schema, c *ControlView) (f warehouse.Filter, ok bool) {
-	name := c.columnIn(p.dataset)
+	name, meant := c.columnIn(p.dataset)
 	column, has := sc.find(name)
 	if !has {
+		if meant && (len(c.picks) > 0 || c.Required) {
+			p.err = ErrFilterGone.With("The filter %s uses a column that %s has not got any more, or that you may not see. Clear the filter to see all.", c.Label, sc.Name)
+		}
 		return f, false
 	}
 	if len(c.picks) == 0 {

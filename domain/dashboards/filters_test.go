@@ -141,6 +141,48 @@ func TestRequiredFiltersAreAskedForFirst(t *testing.T) {
 	}
 }
 
+// A filter by a column that the data lost answers nothing, rather than all.
+func TestAFilterWithoutItsColumnFilters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	sales := r.sales(t, r.actor)
+	for name, c := range map[string]struct {
+		make func(c *dashboards.Control)
+		link string
+		want error
+	}{
+		"chosen by the link":    {nil, "f.lost=web", dashboards.ErrFilterGone},
+		"by default":            {func(c *dashboards.Control) { c.Default = []string{"web"} }, "", dashboards.ErrFilterGone},
+		"required":              {func(c *dashboards.Control) { c.Required = true }, "", dashboards.ErrFilterGone},
+		"nothing chosen":        {nil, "", nil},
+		"the default taken off": {func(c *dashboards.Control) { c.Default = []string{"web"} }, "f.lost=", nil},
+		"another widget's":      {func(c *dashboards.Control) { c.Widgets = []string{"channels"} }, "f.lost=web", nil},
+	} {
+		config := config(sales)
+		lost := control("lost", "")
+		if c.make != nil {
+			c.make(&lost)
+		}
+		config.Filters["lost"] = lost
+		d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: name, Config: config})
+		must(t, err)
+		v := r.open(t, d.ID, strings.TrimSuffix("d=all&"+c.link, "&"), "")
+		i := slices.IndexFunc(v.Controls, func(c dashboards.ControlView) bool { return c.ID == "lost" })
+		if i < 0 || !v.Controls[i].Gone {
+			t.Errorf("%s: the filter is %+v", name, v.Controls)
+		}
+		p, _ := v.Plan("sum")
+		tile, err := r.Draw(t.Context(), v, p)
+		must(t, err)
+		if !errors.Is(tile.Err, c.want) || c.want == nil && tile.Err != nil || c.want != nil && tile.Drawing != nil {
+			t.Errorf("%s: %v, %+v", name, tile.Err, tile.Drawing)
+		}
+		if _, err := r.OpenRows(t.Context(), v, "sum"); c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: rows: %v", name, err)
+		}
+	}
+}
+
 // A filter on the canvas shows what the link says, is drawn anew when that
 // changes, and leaves the bar while the page shows it.
 func TestAFilterStandsOnTheCanvas(t *testing.T) {

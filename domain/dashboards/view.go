@@ -112,6 +112,8 @@ type ControlView struct {
 	Label  string
 	Column string
 	Added  bool // by the viewer, not part of the dashboard
+	// Gone tells that its dataset has no such column, or not for the viewer.
+	Gone   bool
 	Values []PickView
 	ControlChoice
 
@@ -444,6 +446,10 @@ func (v *View) resolveControls() {
 		}
 		control := v.control(id, f.Label, f.Column, c.dataset(f.Dataset), false)
 		control.reaches = f.Widgets
+		if sc := v.schemas[control.dataset]; sc != nil {
+			_, has := sc.find(f.Column)
+			control.Gone = !has
+		}
 		v.chosen(&control, f.ControlOptions)
 		v.Controls = append(v.Controls, control)
 	}
