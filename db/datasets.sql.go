@@ -2153,6 +2153,19 @@ func (q *Queries) VersionLockExpirable(ctx context.Context, tenantID uuid.UUID, 
 	return items, nil
 }
 
+const versionOnlyAppended = `-- name: VersionOnlyAppended :one
+SELECT (NOT EXISTS (SELECT 1 FROM dataset_versions
+                    WHERE tenant_id = $1 AND dataset_id = $2 AND version > $3::bigint AND kind <> 'append'))::boolean AS only_appended
+`
+
+// VersionOnlyAppended tells whether all that came after a version was appended.
+func (q *Queries) VersionOnlyAppended(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, since int64) (bool, error) {
+	row := q.db.QueryRow(ctx, versionOnlyAppended, tenantID, datasetID, since)
+	var only_appended bool
+	err := row.Scan(&only_appended)
+	return only_appended, err
+}
+
 const versionPrune = `-- name: VersionPrune :execrows
 DELETE FROM dataset_versions
 WHERE tenant_id = $1 AND expired_at < CASE WHEN live THEN $2::timestamptz ELSE $3::timestamptz END

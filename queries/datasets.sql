@@ -320,6 +320,11 @@ WHERE v.tenant_id = @tenant_id AND v.dataset_id = @dataset_id AND v.expired_at I
   AND (NOT v.live OR v.version > @live_after::bigint)
 ORDER BY v.version DESC LIMIT @row_limit;
 
+-- VersionOnlyAppended tells whether all that came after a version was appended.
+-- name: VersionOnlyAppended :one
+SELECT (NOT EXISTS (SELECT 1 FROM dataset_versions
+                    WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND version > @since::bigint AND kind <> 'append'))::boolean AS only_appended;
+
 -- VersionHasCheckpoint tells whether a version with the long keeping time was
 -- made after a moment.
 -- name: VersionHasCheckpoint :one

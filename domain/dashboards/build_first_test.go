@@ -426,3 +426,39 @@ func TestAWideFileIsSuggestedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstDropsGoByTheRowsThatAreThere: where an earlier version is restored, or
+// a file takes the place of another one, all is looked at anew, however many rows
+// there are.
+func TestFirstDropsGoByTheRowsThatAreThere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.upload(t, "amounts", "", []datasets.NewColumn{{Name: "amount", Type: warehouse.Integer}}, 2000, func(i int) []any { return []any{i % 100} })
+	few, err := r.datasets.Get(t.Context(), r.actor, id)
+	must(t, err)
+	append100 := datasets.AppendRequest{Columns: []string{"amount"}}
+	for i := range 100 {
+		append100.Rows = append(append100.Rows, []any{i * 1_000_000})
+	}
+	_, err = r.datasets.AppendRows(t.Context(), r.actor, id, append100)
+	must(t, err)
+	config, err := dashboards.ParseConfig(fmt.Appendf(nil, `{"schema": 2, "dataset": %q, "widgets": {}}`, id.String()))
+	must(t, err)
+	board, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Amounts", Config: config})
+	must(t, err)
+	bin := func() float64 {
+		out, err := r.Act(t.Context(), r.actor, board.ID, 0, uuid.Must(uuid.NewV7()), dashboards.Act{Kind: "add_widget", Type: charts.Histogram})
+		must(t, err)
+		request := request(t, board.ID, "", "")
+		request.Draft = true
+		v, err := r.Open(t.Context(), r.actor, request)
+		must(t, err)
+		return v.Dashboard.Config.Widgets[out.Select[0]].Query.Dimensions[0].Bin
+	}
+	large := bin()
+	_, err = r.datasets.Restore(t.Context(), r.actor, id, few.Version)
+	must(t, err)
+	if small := bin(); large < 1000*small {
+		t.Errorf("bins of %v for amounts to 100,000,000, of %v for amounts to 100", large, small)
+	}
+}

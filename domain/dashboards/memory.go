@@ -2,13 +2,13 @@ package dashboards
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -70,15 +70,32 @@ func newSeenFacts() *lru.Cache[string, factsAt] {
 	return seen
 }
 
-// remembered are facts of a dataset that are of its newest version, or of one
-// with about as many rows in the same columns.
+// remembered are facts of a dataset that are of its newest version, or of one to
+// which few rows were added since. What it looks up is as it was then.
 func (s *Service) remembered(ctx context.Context, actor access.Actor, id ids.Dataset) (Facts, error) {
 	d, err := s.datasets.Get(ctx, actor, id)
 	if err != nil {
 		return Facts{}, err
 	}
-	key := digest(actor.TenantID, actor.UserID, id, d.Sees, d.Revision, actor.Location().String())
-	if known, has := s.seen.Get(key); has && (known.version == d.Version || d.Sees == "" && known.rows >= 1000 && math.Abs(float64(d.Rows-known.rows)) < 0.1*float64(known.rows)) {
+	parts := []any{actor.TenantID, actor.UserID, id, d.Sees, d.Revision, actor.Location().String()}
+	for _, l := range d.Lookups {
+		target, err := s.datasets.Get(ctx, actor, l.Target)
+		if err != nil && !isKind(err, datasets.ErrNotFound) {
+			return Facts{}, err
+		}
+		parts = append(parts, target.Version, target.Revision, target.Sees)
+	}
+	key := digest(parts...)
+	known, has := s.seen.Get(key)
+	if has && known.version != d.Version {
+		few := d.Sees == "" && known.rows >= 1000 && d.Rows-known.rows < known.rows/10
+		if has = few; few {
+			if has, err = s.datasets.OnlyGrew(ctx, actor, id, known.version); err != nil {
+				return Facts{}, err
+			}
+		}
+	}
+	if has {
 		return known.facts, nil
 	}
 	facts, err := s.facts(ctx, actor, &d)

@@ -16,6 +16,26 @@ import (
 // may be one a second.
 const liveListed = 20
 
+// OnlyGrew tells whether all that happened to the rows after a version is that
+// more came.
+//
+// Errors: datasets.not_found.
+func (s *Service) OnlyGrew(ctx context.Context, actor access.Actor, id ids.Dataset, since int64) (grew bool, err error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return false, err
+	}
+	err = s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.DatasetGet(ctx, tx.TenantID, id.UUID()); err != nil {
+			return getError(id, err)
+		}
+		if grew, err = tx.VersionOnlyAppended(ctx, tx.TenantID, id.UUID(), since); err != nil {
+			return fmt.Errorf("look for changes of %s: %w", id, err)
+		}
+		return nil
+	})
+	return grew, err
+}
+
 // ListVersions answers the versions that can still be read, latest first, at
 // most limit. Of those that small live appends made, only the last few are
 // listed.

@@ -90,6 +90,7 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 		"Preview":      {func(ctx context.Context, a access.Actor) error { _, err := r.Preview(ctx, a, id, 5); return err }, datasets.ErrNotFound},
 		"Profile":      {func(ctx context.Context, a access.Actor) error { _, err := r.Profile(ctx, a, id); return err }, datasets.ErrNotFound},
 		"ListVersions": {func(ctx context.Context, a access.Actor) error { _, err := r.ListVersions(ctx, a, id, 5); return err }, datasets.ErrNotFound},
+		"OnlyGrew":     {func(ctx context.Context, a access.Actor) error { _, err := r.OnlyGrew(ctx, a, id, 1); return err }, datasets.ErrNotFound},
 		"Restore":      {func(ctx context.Context, a access.Actor) error { _, err := r.Restore(ctx, a, id, 1); return err }, datasets.ErrNotFound},
 		"AcquireLease": {func(ctx context.Context, a access.Actor) error {
 			_, err := r.AcquireLease(ctx, a, snapshot, "theft", time.Hour)
