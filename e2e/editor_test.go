@@ -394,9 +394,21 @@ func TestChangesOfflineAreKept(t *testing.T) {
 	v.must(session.SetOffline(true))
 	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Written on a train"))
 	v.see("#save-state", "1 change kept")
+	// The settings of another widget are not there, and not those of this one.
+	second := v.tab.Locator("df-grid > .grid-stack-item").Nth(1)
+	name, err := second.Locator(".w-title").InnerText()
+	v.must(err)
+	v.must(second.Locator(".w-title").Click())
+	v.see("#inspector", "when the connection is back")
+	if n, err := v.tab.Locator("#inspector [data-path]").Count(); err != nil || n > 0 {
+		t.Errorf("%d fields of another widget (%v)", n, err)
+	}
 	v.must(session.SetOffline(false))
 	v.saved()
 	other.becomes(title, "Written on a train")
+	v.see("#inspector .inspector-title", name)
+	v.must(v.tab.Locator(title).Click())
+	v.see("#inspector .inspector-title", "Written on a train")
 
 	// What could not be sent goes with the person who signs out.
 	v.must(v.tab.Route("**/operations", func(r playwright.Route) { _ = r.Abort() }))

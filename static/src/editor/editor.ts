@@ -183,7 +183,10 @@ class Editor extends HTMLElement implements Desk {
       const link = event.target instanceof Element && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey ? event.target.closest<HTMLAnchorElement>("a[href]:not([download], [target], [hx-get], [data-set], [data-table-page])") : null;
       this.#leave(event, link?.origin === location.origin ? link : null);
     }, { signal, capture: true });
-    addEventListener("online", () => this.#sync.now(), { signal });
+    addEventListener("online", () => {
+      this.#sync.now();
+      this.#state();
+    }, { signal });
     addEventListener("offline", () => this.#state(), { signal });
     addEventListener("focus", () => {
       if (this.#sync.state.name === "signed_out") this.#sync.now();
@@ -342,9 +345,9 @@ class Editor extends HTMLElement implements Desk {
       if (typeof value === "string" && place.textContent !== value) place.textContent = value;
     };
     for (const place of document.querySelectorAll<HTMLElement>("[data-doc-text]")) put(place, get(this.doc, place.dataset["docText"] ?? ""));
-    const { first } = this.selection;
-    if (first === undefined) return;
-    for (const place of this.querySelectorAll<HTMLElement>("#inspector [data-path-text]")) put(place, get(this.doc, pointer("widgets", first) + (place.dataset["pathText"] ?? "")));
+    const { shown } = this.#inspector;
+    if (shown === undefined) return;
+    for (const place of this.querySelectorAll<HTMLElement>("#inspector [data-path-text]")) put(place, get(this.doc, pointer("widgets", shown) + (place.dataset["pathText"] ?? "")));
   }
 
   /** The server has it: tiles whose data depends on it come anew. */
@@ -616,6 +619,7 @@ class Editor extends HTMLElement implements Desk {
     for (const field of document.querySelectorAll<HTMLInputElement>("[data-edit-rev]")) field.value = String(rev);
     const place = document.getElementById("save-state");
     const text = place?.querySelector("[data-save-text]") ?? place;
+    if (navigator.onLine && (state.name === "saved" || state.name === "saving")) this.#inspector.retry();
     const offline = state.name === "offline" || (!navigator.onLine && state.name !== "signed_out" && state.name !== "ended");
     const sentence = offline
       ? waiting === 0 ? words("offline_none") : words("offline", { n: waiting })

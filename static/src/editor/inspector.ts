@@ -34,6 +34,8 @@ export class Inspector {
   #dirty: Control | undefined;
   /** It was to be drawn anew while the list of fields was open. */
   #late = false;
+  /** It could not be drawn. */
+  #due = false;
 
   constructor(desk: Desk, root: HTMLElement) {
     this.#desk = desk;
@@ -58,9 +60,20 @@ export class Inspector {
     signal.addEventListener("abort", () => this.#asked?.abort());
   }
 
+  /** The widget whose forms these are; none for those of the dashboard. */
+  get shown(): string | undefined {
+    return this.#shown;
+  }
+
+  /** The server can be asked again. */
+  retry(): void {
+    if (this.#due) void this.load();
+  }
+
   /** Shows the inspector of what is selected; soon, where only data changed. */
   async load(): Promise<void> {
     const widget = this.#desk.selection.first;
+    this.#due = false;
     this.#asked?.abort();
     const asked = new AbortController();
     this.#asked = asked;
@@ -68,7 +81,10 @@ export class Inspector {
     query.set("tab", this.#tab);
     try {
       const answer = await fetch(`${this.#desk.path}/edit/inspector?${query.toString()}`, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" }, signal: asked.signal });
-      if (!answer.ok) return;
+      if (!answer.ok) {
+        this.#missing(widget);
+        return;
+      }
       const text = await answer.text();
       if (asked.signal.aborted) return;
       const same = this.#shown === widget;
@@ -91,9 +107,26 @@ export class Inspector {
       const blocks = [...this.#root.querySelectorAll("details")];
       if (!other && blocks.length === open.length) blocks.forEach((each, i) => (each.open = open[i] as boolean));
     } catch (error) {
-      // A newer one took over, or the connection is gone: what is shown stays.
+      if (asked.signal.aborted) return; // a newer one took over
       if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
+      this.#missing(widget);
     }
+  }
+
+  /** Without an answer the forms of the same widget stay. Those of another one
+   * would write to that one. */
+  #missing(widget: string | undefined): void {
+    this.#due = true;
+    if (this.#shown === widget && this.#root.querySelector("[data-inspector-missing]") === null) return;
+    this.#closeList();
+    this.#shown = undefined;
+    this.#dirty = undefined;
+    const note = document.createElement("p");
+    note.className = "inspector-missing";
+    note.dataset["inspectorMissing"] = "";
+    note.setAttribute("role", "status");
+    note.textContent = words("inspector_missing");
+    this.#root.replaceChildren(note);
   }
 
   /** A morph writes attributes; what a person has touched goes by properties.
