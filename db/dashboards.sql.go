@@ -426,8 +426,6 @@ type DashboardListRow struct {
 	Matches     int64
 }
 
-// DashboardList is the catalogue as the viewer sees it. Empty filters are off.
-// Every pattern of the search has to be found in names, widgets or fields.
 func (q *Queries) DashboardList(ctx context.Context, arg DashboardListParams) ([]DashboardListRow, error) {
 	rows, err := q.db.Query(ctx, dashboardList,
 		arg.ViewerID,
@@ -548,6 +546,44 @@ func (q *Queries) DashboardLock(ctx context.Context, tenantID uuid.UUID, dashboa
 		&i.Tags,
 	)
 	return i, err
+}
+
+const dashboardNamed = `-- name: DashboardNamed :many
+SELECT d.dashboard_id, (d.name = $1)::boolean AS seen
+FROM dashboards d
+WHERE d.tenant_id = $2 AND d.deleted_at IS NULL
+  AND (NOT d.unpublished OR ($3::boolean AND may_access(d.writers)))
+  AND (d.name = $1 OR (d.draft_name = $1 AND $3::boolean AND may_access(d.writers)))
+ORDER BY seen DESC, d.dashboard_id LIMIT 3
+`
+
+type DashboardNamedRow struct {
+	DashboardID uuid.UUID
+	Seen        bool
+}
+
+// DashboardList is the catalogue as the viewer sees it. Empty filters are off.
+// Every pattern of the search has to be found in names, widgets or fields.
+// DashboardNamed finds a name as viewers see it and, for who edits, as a draft
+// has it.
+func (q *Queries) DashboardNamed(ctx context.Context, name string, tenantID uuid.UUID, drafts bool) ([]DashboardNamedRow, error) {
+	rows, err := q.db.Query(ctx, dashboardNamed, name, tenantID, drafts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DashboardNamedRow
+	for rows.Next() {
+		var i DashboardNamedRow
+		if err := rows.Scan(&i.DashboardID, &i.Seen); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const dashboardNames = `-- name: DashboardNames :many

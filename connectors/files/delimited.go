@@ -99,7 +99,7 @@ func openDelimited(s *stream, head []byte, g guess, options records.Options, lim
 	d.format = records.Format{
 		Kind: "csv", Compression: s.compression, Encoding: g.encoding, BOM: bom > 0,
 		Delimiter: delimiterName(l.delimiter), Quote: quoteName(l.quote), Escape: "double",
-		Header: l.header, HeaderLine: l.headerLine,
+		Header: l.header, HeaderLine: l.headerLine, HeaderDoubt: l.doubt,
 	}
 	if l.backslash {
 		d.format.Escape = "backslash"

@@ -17,7 +17,8 @@ type layout struct {
 	// above are the records before the header, below is where the first record
 	// after it begins.
 	above      []record
-	headerLine int64 // 0 without a header
+	headerLine int64  // 0 without a header
+	doubt      string // as records.Format.HeaderDoubt
 	below      int
 	belowLine  int64 // from 0
 }
@@ -240,6 +241,9 @@ func (l *layout) setHeader(rows []record, options records.Options) {
 	l.above = rows[:first]
 	header := rows[first]
 	l.names = header.cells
+	if options.Header == nil {
+		l.doubt = doubtful(header.cells)
+	}
 	l.headerLine = header.line + 1
 	l.below = header.end
 	l.belowLine = header.line + 1 + countLines([]byte(header.raw))
@@ -281,13 +285,13 @@ func extrasFilled(rows []record, fields int) bool {
 
 // looksLikeHeader decides whether the first record names the columns. What
 // stands above numbers, dates, true and false tells most: a word is a name
-// there, and so is a date, a month or a range above plain numbers; a value of
-// their kind is one more of them. A year above numbers that are no years could
-// be either: it is a name where nothing speaks for a value. Where nothing is
+// there, a value of their kind is one more of them. A date, a month or a range
+// above plain numbers, and a year above numbers that are no years, could be
+// either: they are names where nothing speaks for a value. Where nothing is
 // typed, names are mostly there and no column below repeats its own.
 func looksLikeHeader(first []string, below []record) bool {
 	rows := below[:min(len(below), 200)]
-	names, years, values, words, empty := 0, 0, 0, 0, 0
+	names, either, values, words, empty := 0, 0, 0, 0, 0
 	typedBelow := false
 	for c, cell := range first[:min(len(first), 200)] {
 		cell = strings.TrimSpace(cell)
@@ -305,16 +309,16 @@ func looksLikeHeader(first []string, below []record) bool {
 		typedBelow = typedBelow || kinds.filled > 0
 		switch {
 		case cell == "" || missing[strings.ToLower(cell)]:
-		case !typed, kinds.filled > 0 && kinds.compound == 0 && isCompound(cell):
+		case !typed:
 			names++
-		case kinds.filled > 0 && isYear(cell) && kinds.years*2 <= kinds.filled:
-			years++
+		case kinds.filled > 0 && (kinds.compound == 0 && isCompound(cell) || isYear(cell) && kinds.years*2 <= kinds.filled):
+			either++
 		default:
 			values++
 		}
 	}
 	if values == 0 {
-		names += years
+		names += either
 	}
 	switch {
 	case empty == len(first):
@@ -336,6 +340,16 @@ func looksLikeHeader(first []string, below []record) bool {
 		}
 	}
 	return words > 0
+}
+
+// doubtful is the first name of a header that could be a value.
+func doubtful(header []string) string {
+	for _, cell := range header {
+		if cell = strings.TrimSpace(cell); looksTyped(cell) {
+			return cell
+		}
+	}
+	return ""
 }
 
 // missing are words for no value, which stand in columns of numbers too.

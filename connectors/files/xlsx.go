@@ -352,6 +352,9 @@ func (x *xlsxSource) setHeader(options records.Options, width int) {
 		return
 	}
 	x.format.HeaderLine = x.pending[first].number
+	if options.Header == nil {
+		x.format.HeaderDoubt = doubtful(rows[first].cells)
+	}
 	x.fields = nameFields(rows[first].cells, width)
 	// What stands above the header is handed out to be rejected.
 	above := x.pending[:first]

@@ -45,7 +45,9 @@ func (d *drawing) categories(x *warehouse.ResultColumn) (labels []string, rows [
 	for i := range d.Result.Rows {
 		rows = append(rows, i)
 	}
-	ordered(d, x, rows, func(row int) int { return row })
+	if !d.Ranked {
+		ordered(d, x, rows, func(row int) int { return row })
+	}
 	for _, i := range rows {
 		text := d.text(x, i)
 		if d.isOther(i) {

@@ -55,7 +55,9 @@ func drawDonut(d *drawing) error {
 	if len(slices) > 0 {
 		largest = slices[0]
 	}
-	ordered(d, x, slices, func(s slice) int { return s.row })
+	if !d.Ranked {
+		ordered(d, x, slices, func(s slice) int { return s.row })
+	}
 	if folded && rest > 0 {
 		slices = append(slices, slice{name: d.Words.Other, value: rest})
 	}

@@ -136,6 +136,18 @@ func TestRangesStandInTheirOrder(t *testing.T) {
 			t.Errorf("%q is a range: %t", name, ok)
 		}
 	}
+	for text, want := range map[string]bool{"18-24 25-34 ~0 55+": true, "5-9 10-14 15+": true, "0–9 10–19": true, "North South": false, "10 20 30": false, "55+": false, "": false} {
+		if got := Ranges(strings.Fields(strings.ReplaceAll(text, "~0", Null))); got != want {
+			t.Errorf("%s are ranges: %t", text, got)
+		}
+	}
+	// Whoever had them sorted by a measure has a ranking.
+	in.Config.Type, in.Ranked = Bar, true
+	in.Result = result(texts("age", "45-54", "18-24", "35-44"), ints("n", 9, 8, 6))
+	if got := names(drawn(t, draw(t, in), "option", "yAxis", "data")); got != "45-54,18-24,35-44" {
+		t.Errorf("ranked: %s", got)
+	}
+	in.Ranked = false
 	// Other names keep the order of the query.
 	in.Config.Type = Bar
 	in.Result = result(texts("flight", "18-24", "LH 400", "3-5"), ints("n", 9, 8, 7))

@@ -47,6 +47,25 @@ func rangeStart(name string) (start float64, both, ok bool) {
 // ranges.
 const leastRanges = 2
 
+// Ranges tells whether texts are ranges, "18-24", "25-34", "55+", which follow
+// each other whatever is measured. Null is none of them.
+func Ranges(texts []string) bool {
+	whole := 0
+	for _, text := range texts {
+		if text == Null {
+			continue
+		}
+		_, both, ok := rangeStart(text)
+		if !ok {
+			return false
+		}
+		if both {
+			whole++
+		}
+	}
+	return whole >= leastRanges
+}
+
 // ordered puts what stands for rows in the order of the ranges that a column of
 // texts names, where all of its values are such: no value and what is folded
 // together stand last. It leaves others as they are, and answers whether it did

@@ -366,7 +366,9 @@ func (d *drawing) places(x *warehouse.ResultColumn) (labels []string, place func
 			firsts = append(firsts, row)
 		}
 	}
-	ordered(d, x, firsts, func(row int) int { return row })
+	if !d.Ranked {
+		ordered(d, x, firsts, func(row int) int { return row })
+	}
 	for i, row := range firsts {
 		index[d.placeKey(x, row)] = i
 		labels = append(labels, d.label(x, row))

@@ -311,6 +311,9 @@ type Input struct {
 	// Limited tells that the query has a limit of its author's, so that what lies
 	// beyond it is meant to be left out.
 	Limited bool
+	// Ranked tells that the author had it sorted by a measure, which goes before
+	// the order that names of ranges have.
+	Ranked bool
 	// Largest tells that the query asks for the largest values first. Groups is
 	// how many there are without a limit, 0 where that is not known.
 	Largest bool

@@ -462,3 +462,33 @@ func TestFirstDropsGoByTheRowsThatAreThere(t *testing.T) {
 		t.Errorf("bins of %v for amounts to 100,000,000, of %v for amounts to 100", large, small)
 	}
 }
+
+// TestNumbersAreGroupedByAnAct: whole numbers of which there are few can be put
+// together, which what is in the column tells; other data has other groups.
+func TestNumbersAreGroupedByAnAct(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	columns := []datasets.NewColumn{{Name: "code", Type: warehouse.Integer}, {Name: "amount", Type: warehouse.Integer}}
+	row := func(i int) []any { return []any{i % 4, i * 7} }
+	id, other := r.upload(t, "orders", "", columns, 400, row), r.upload(t, "returns", "", columns, 400, row)
+	config, err := dashboards.ParseConfig(fmt.Appendf(nil, `{"schema": 2, "dataset": %q, "widgets": {"bars": {"type": "bar", "title": "Bars", "layout": {"x": 0, "y": 0, "w": 4, "h": 6},
+		"query": {"measures": [{"fn": "sum", "column": "amount", "as": "n"}], "dimensions": [{"column": "code", "as": "code"}]}}}}`, id.String()))
+	must(t, err)
+	board, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Codes", Config: config})
+	must(t, err)
+	act := func(a dashboards.Act) warehouse.Dimension {
+		t.Helper()
+		_, err := r.Act(t.Context(), r.actor, board.ID, 0, uuid.Must(uuid.NewV7()), a)
+		must(t, err)
+		draft, err := r.GetDraft(t.Context(), r.actor, board.ID)
+		must(t, err)
+		return draft.Config.Widgets["bars"].Query.Dimensions[0]
+	}
+	dim := act(dashboards.Act{Kind: "set_field", Widget: "bars", Well: "x", Set: dashboards.FieldSetting{Groups: &dashboards.Grouping{Groups: []dashboards.ValueGroup{{Name: "Low", Values: []string{"0", "1"}}}}}})
+	if len(dim.Groups["Low"]) != 2 {
+		t.Errorf("%+v", dim)
+	}
+	if dim = act(dashboards.Act{Kind: "set_dataset", Widget: "bars", Dataset: other}); len(dim.Groups) > 0 {
+		t.Errorf("groups went along to other data: %+v", dim)
+	}
+}

@@ -148,6 +148,9 @@ func (d *drafter) setDataset(c *Config, a Act) error {
 		f[name] = slices.DeleteFunc(list, func(s slot) bool { return !d.known(sc, s) })
 	}
 	f.write(&w)
+	if sc.ID != c.dataset(w.Query.Dataset) {
+		w.Query.ungroup()
+	}
 	w.Query.Filters = slices.DeleteFunc(w.Query.Filters, func(filter warehouse.Filter) bool {
 		_, ok := sc.find(filter.Column)
 		return filter.Column != "" && !ok

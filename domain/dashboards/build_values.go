@@ -31,7 +31,7 @@ type ValueGroup struct {
 // What a query takes, and what a legend has room for.
 const (
 	mostValueGroups   = 200
-	mostGroupedValues = 10_000
+	mostGroupedValues = 3_000 // of one field; a query takes 8,000 parts of all
 	longestGroupName  = 80
 )
 
@@ -51,6 +51,14 @@ func (d *drafter) groupable(sc *schema, w *Widget, well string, dim *warehouse.D
 		return !facts.unknown() && facts.Distinct <= maxValues
 	}
 	return false
+}
+
+// ungroup takes the groups off: other data has other values.
+func (q *Query) ungroup() {
+	q.Dimensions = slices.Clone(q.Dimensions)
+	for i := range q.Dimensions {
+		q.Dimensions[i].Groups, q.Dimensions[i].Other = nil, ""
+	}
 }
 
 // group sets the groups of a dimension.

@@ -111,7 +111,7 @@ func TestGroupsAreRefusedInWords(t *testing.T) {
 		"a word for a boolean": {"paid", "x", []ValueGroup{{Name: "A", Values: []string{"perhaps"}}}, nil, "“perhaps” in the group “A” is no value of Paid"},
 		"no word":              {"channel", "x", []ValueGroup{{Name: "A", Values: []string{"a*b"}}}, nil, "is no value"},
 		"many groups":          {"channel", "x", many, nil, "at most 200 groups"},
-		"many values":          {"channel", "x", []ValueGroup{{Name: "A", Values: values}}, nil, "at most 10000 values"},
+		"many values":          {"channel", "x", []ValueGroup{{Name: "A", Values: values}}, nil, "at most 3000 values"},
 		"others unnamed":       {"channel", "x", []ValueGroup{near}, ptr(" "), "all other values"},
 		"others like a group":  {"channel", "x", []ValueGroup{near}, ptr("NEAR"), "is a group already"},
 		"of a measure":         {"channel", "value", []ValueGroup{near}, nil, "Only what divides"},

@@ -252,6 +252,8 @@ func (a *Act) asksFacts() bool {
 	switch a.Kind {
 	case "add_widget", "add_field", "drop_field", "retype", "set_dataset", "set_forecast":
 		return true
+	case "set_field":
+		return a.Set.Groups != nil
 	}
 	return false
 }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
@@ -48,8 +47,7 @@ type ColumnFacts struct {
 	// Leading are the shares of the rows that the most frequent values have,
 	// the largest first; nil where nobody counted them.
 	Leading []float64
-	// Ordered tells that the values are steps of a scale, in the order of their
-	// texts: "18-24", "25-34", "55+".
+	// Ordered tells that the values are ranges: "18-24", "25-34", "55+".
 	Ordered bool
 }
 
@@ -283,7 +281,7 @@ func (l looker) values() error {
 				c.Leading = append(c.Leading, float64(r.Columns[1].Ints[i])/float64(l.f.Rows))
 			}
 		}
-		c.Ordered = c.Distinct <= maxLeading && isScale(texts)
+		c.Ordered = c.Distinct <= maxLeading && charts.Ranges(texts)
 	}
 	return nil
 }
@@ -366,44 +364,4 @@ func (c *ColumnFacts) rest(n int) float64 {
 		rest -= share
 	}
 	return max(0, rest)
-}
-
-// isScale tells whether texts are steps from less to more, and in that order
-// when sorted as texts: "18-24", "25-34", "55+".
-func isScale(texts []string) bool {
-	sorted := slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return text == charts.Null })
-	slices.Sort(sorted)
-	spans, last := 0, math.Inf(-1)
-	for _, text := range sorted {
-		begin, open, ok := scaleStep(text)
-		if !ok || begin <= last {
-			return false
-		}
-		if last = begin; open {
-			spans++
-		}
-	}
-	return len(sorted) > 2 && 2*spans > len(sorted)
-}
-
-// scaleStep reads where a step of a scale begins, "25-34", "55+" or "under 18";
-// open tells that it is more than a number.
-func scaleStep(text string) (begin float64, open, ok bool) {
-	digits := strings.IndexFunc(text, func(r rune) bool { return r >= '0' && r <= '9' })
-	if digits < 0 {
-		return 0, false, false
-	}
-	end := digits
-	for end < len(text) && (text[end] >= '0' && text[end] <= '9') {
-		end++
-	}
-	begin, err := strconv.ParseFloat(text[digits:end], 64)
-	before, rest := strings.TrimSpace(text[:digits]), strings.TrimSpace(text[end:])
-	switch {
-	case before == "<" || strings.EqualFold(before, "under"):
-		return begin - 1, true, err == nil
-	case rest == "+" || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "–") || strings.HasPrefix(rest, "to ") || strings.HasPrefix(rest, "bis "):
-		return begin, true, err == nil && len([]rune(text)) <= 24
-	}
-	return begin, false, err == nil && rest == "" && before == ""
 }

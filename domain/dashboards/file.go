@@ -90,6 +90,11 @@ func writeFile(name string, tags []string, c *Config, names map[ids.Dataset]stri
 			continue
 		case "widgets":
 			inOrder(value, c.Order())
+			for i := 0; i+1 < len(value.Content); i += 2 {
+				if _, known := c.controlTitle(c.Widgets[value.Content[i].Value].Control); !known {
+					without(value.Content[i+1], "control") // its filter is gone
+				}
+			}
 		case "tabs":
 			inOrder(value, c.TabOrder())
 		}
@@ -206,6 +211,15 @@ func eachDataset(root *yaml.Node, visit func(*yaml.Node) error) error {
 }
 
 // entry is the value of a key; nil where there is none.
+func without(node *yaml.Node, key string) {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			node.Content = slices.Delete(node.Content, i, i+2)
+			return
+		}
+	}
+}
+
 func entry(node *yaml.Node, key string) *yaml.Node {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
@@ -357,22 +371,22 @@ func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dash
 // byName is the dashboard of a name; zero for none.
 //
 // Errors: dashboards.name_ambiguous.
-func (s *Service) byName(ctx context.Context, actor access.Actor, name string) (ids.Dashboard, error) {
-	found := ids.Dashboard{}
-	list, err := s.List(ctx, actor, ListQuery{Search: name, Sort: ByName, Limit: 200})
-	if err != nil {
-		return found, err
-	}
-	for _, e := range list.Entries {
-		if e.Name != name {
-			continue
+func (s *Service) byName(ctx context.Context, actor access.Actor, name string) (found ids.Dashboard, err error) {
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.DashboardNamed(ctx, name, tx.TenantID, access.Can(actor, access.EditContent) == nil)
+		if err != nil {
+			return fmt.Errorf("find a dashboard by name: %w", err)
 		}
-		if !found.IsZero() {
-			return found, ErrNameAmbiguous.With("There is more than one dashboard named %q. Say which by its id.", name)
+		if len(rows) == 0 {
+			return nil
 		}
-		found = e.ID
-	}
-	return found, nil
+		if len(rows) > 1 && rows[1].Seen == rows[0].Seen {
+			return ErrNameAmbiguous.With("There is more than one dashboard named %q. Say which by its id.", name)
+		}
+		found = ids.Dashboard(rows[0].DashboardID)
+		return nil
+	})
+	return found, err
 }
 
 // Resolve finds a dashboard by its id or its name.

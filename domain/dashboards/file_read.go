@@ -114,7 +114,31 @@ func (s *Service) readFile(ctx context.Context, actor access.Actor, data []byte)
 	if err := errors.Join(file.Config.Validate(), file.Config.checkSize()); err != nil {
 		return file, at(guilty(root, sentence(err))).problem("%s", sentence(err))
 	}
-	return file, nil
+	return file, file.works(root)
+}
+
+// works refuses what an editor lets nobody make: a widget for a filter that the
+// file has not, and a value in two groups.
+func (f *dashboardFile) works(root *yaml.Node) error {
+	for _, id := range sortedKeys(f.Config.Widgets) {
+		w := f.Config.Widgets[id]
+		node := entry(orNode(entry(root, "widgets"), root), id)
+		if _, known := f.Config.controlTitle(w.Control); !known {
+			return at(orNode(entry(orNode(node, root), "control"), root)).problem("The widget %q is for the filter %q, which the file does not have.", id, clip(w.Control))
+		}
+		for _, dim := range w.Query.Dimensions {
+			placed := map[string]string{}
+			for _, group := range sortedKeys(dim.Groups) {
+				for _, raw := range dim.Groups[group] {
+					if before, twice := placed[string(raw)]; twice {
+						return at(orNode(node, root)).problem("In the widget %q the value %s is in the group “%s” and in “%s”. A value is in one group only.", id, clip(string(raw)), clip(before), clip(group))
+					}
+					placed[string(raw)] = group
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // parseFile reads one YAML document of plain values: no anchors, no aliases, no

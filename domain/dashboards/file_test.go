@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -67,6 +68,25 @@ func TestADashboardIsAFileAndBack(t *testing.T) {
 	if r.export(t, d) != file {
 		t.Error("undone, it is another")
 	}
+	// A name that waits to be published is the dashboard's already.
+	draft, err := r.GetDraft(t.Context(), r.actor, d.ID)
+	must(t, err)
+	_, err = r.Edit(t.Context(), r.actor, d.ID, dashboards.Edit{Rev: draft.Rev, Operations: []dashboards.Operation{change("/name", "Retabbed")}})
+	must(t, err)
+	renamed := r.export(t, d)
+	for _, name := range []string{"Tabbed", "Retabbed"} {
+		if id, err := r.Resolve(t.Context(), r.actor, name); id != d.ID {
+			t.Errorf("%s is %v (%v)", name, id, err)
+		}
+	}
+	applied, err = r.ApplyFile(t.Context(), r.actor, []byte(renamed), dashboards.ApplyOptions{Draft: true})
+	must(t, err)
+	if applied.ID != d.ID || applied.Created || len(applied.Diff) > 0 || !strings.Contains(renamed, "dashboard: Retabbed") {
+		t.Errorf("renamed in the draft, it did %+v", applied)
+	}
+	if _, err := r.Resolve(t.Context(), r.colleague(t, r.actor.TenantID, access.Viewer), "Retabbed"); !errors.Is(err, dashboards.ErrNotFound) {
+		t.Errorf("a viewer finds the name of a draft: %v", err)
+	}
 	// Another name is another dashboard.
 	applied, err = r.ApplyFile(t.Context(), r.actor, []byte(strings.Replace(file, "dashboard: Tabbed", "dashboard: Another", 1)), dashboards.ApplyOptions{})
 	must(t, err)
@@ -110,6 +130,8 @@ func TestABadFileSaysWhereAndChangesNothing(t *testing.T) {
 		"much":           {head + "# " + strings.Repeat("x", dashboards.MaxConfigBytes), "too large"},
 		"schema":         {head + "schema: 2\n", "Line 4, column 1"},
 		"complex key":    {head + "widgets:\n  ? [a, b]\n  : 1\n", "Line 5"},
+		"no such filter": {head + "widgets:\n  a:\n    type: control\n    title: X\n    layout: {x: 0, y: 0, w: 4, h: 4}\n    control: gone\n", "Line 9, column 14: The widget \"a\" is for the filter \"gone\""},
+		"in two groups":  {head + "widgets:\n  a:\n    type: bar\n    title: X\n    layout: {x: 0, y: 0, w: 4, h: 8}\n    query:\n      measures: [{fn: count, as: n}]\n      dimensions: [{column: channel, groups: {A: [web], B: [web]}}]\n", "\"web\" is in the group “A” and in “B”"},
 		"a name of none": {"dashboard: []\nversion: 1\n", "Line 1, column 12"},
 	} {
 		_, err := r.ApplyFile(t.Context(), r.actor, []byte(tc.file), dashboards.ApplyOptions{To: d.ID})

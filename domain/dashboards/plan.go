@@ -64,9 +64,11 @@ func (v *View) plan(id string) *Plan {
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
 		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w), Limited: w.Query.Limit > 0,
 	}
-	if order := p.main.Order; len(order) > 0 && order[0].Desc {
-		p.input.Largest = slices.ContainsFunc(p.main.Measures, func(m warehouse.Measure) bool { return measureName(m) == order[0].By })
+	byMeasure := func(order []warehouse.Order) bool {
+		return len(order) > 0 && slices.ContainsFunc(p.main.Measures, func(m warehouse.Measure) bool { return measureName(m) == order[0].By })
 	}
+	p.input.Ranked = byMeasure(w.Query.Order)
+	p.input.Largest = byMeasure(p.main.Order) && p.main.Order[0].Desc
 	if v.tableRows > 0 {
 		p.input.Page, p.input.PageSize = 1, v.tableRows
 	}

@@ -163,19 +163,6 @@ func TestSuggestionsLeadWithWhatMatters(t *testing.T) {
 	}
 }
 
-// TestScalesAreFound tells steps from less to more from other texts.
-func TestScalesAreFound(t *testing.T) {
-	for text, want := range map[string]bool{
-		"18-24 25-34 35-44 45-54 55+": true, "0–9 10–19 20–29 30+": true, "North South East": false, "A1 B2 C3": false,
-		"9-10 11-12 13-14": false, // not in this order as texts
-		"10 20 30":         false, "55+": false,
-	} {
-		if got := isScale(strings.Fields(text)); got != want {
-			t.Errorf("%s: %v, want %v", text, got, want)
-		}
-	}
-}
-
 func keysOf(m map[string]bool) []string {
 	var keys []string
 	for k := range m {

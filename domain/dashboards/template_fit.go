@@ -131,6 +131,9 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 			empty = !known
 		}
 		if sc := loaded[fit.config.dataset(w.Query.Dataset)]; sc != nil && w.Type.Asks() {
+			if elsewhere[sc.ID] {
+				w.Query.ungroup()
+			}
 			for _, m := range w.Query.Measures {
 				f := w.Format[measureName(m)]
 				if elsewhere[sc.ID] {

@@ -43,9 +43,12 @@ type Format struct {
 	Header      bool   `json:"header"`
 	// HeaderLine is the line of the header, 0 without one. Lines with text
 	// above it are records, rejected as "before_header".
-	HeaderLine int64    `json:"header_line,omitempty"`
-	Sheet      string   `json:"sheet,omitempty"`
-	Sheets     []string `json:"sheets,omitempty"` // to choose from
+	HeaderLine int64 `json:"header_line,omitempty"`
+	// HeaderDoubt is a name that could be a value; empty without one, and where
+	// somebody has said that there is a header.
+	HeaderDoubt string   `json:"header_doubt,omitempty"`
+	Sheet       string   `json:"sheet,omitempty"`
+	Sheets      []string `json:"sheets,omitempty"` // to choose from
 }
 
 // Field is one column of a file.

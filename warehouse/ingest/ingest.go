@@ -161,7 +161,8 @@ const (
 	NoteRenamed          = "renamed" // duplicate, empty or too long name
 	NoteNoHeader         = "no_header"
 	NoteHeaderOnly       = "header_only"
-	NoteEmptyRows        = "empty_rows" // records with nothing but empty fields were loaded
+	NoteHeaderDoubt      = "header_doubt" // a name could be a value
+	NoteEmptyRows        = "empty_rows"   // records with nothing but empty fields were loaded
 	NoteEncodingGuessed  = "encoding_guessed"
 	NoteTextAboveHeader  = "text_above_header"
 	NoteOtherSheets      = "other_sheets"

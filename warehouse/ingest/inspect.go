@@ -396,6 +396,9 @@ func (i *inspector) fileNotes() {
 	case f.Kind == "csv" && !f.Header:
 		i.note(NoteNoHeader, "The first line does not look like names, so columns are numbered.")
 	}
+	if f.HeaderDoubt != "" {
+		i.note(NoteHeaderDoubt, "The first row was taken as the names of the columns, though %q could be a value. If it is one, say that the first row is data already.", f.HeaderDoubt)
+	}
 	if f.HeaderLine > 1 && i.above {
 		i.note(NoteTextAboveHeader, "The header is on line %d. What stands above it is not loaded.", f.HeaderLine)
 	}

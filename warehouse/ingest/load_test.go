@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -454,6 +455,29 @@ func TestHeaderOnly(t *testing.T) {
 	l := load(t, reader(t), ingest.InspectRequest{Path: write(t, "f", "a,b\n")}, nil)
 	if l.loaded.Records != 0 || len(l.loaded.Segments) != 0 || l.inspection.Notes[0].Code != ingest.NoteHeaderOnly {
 		t.Errorf("loaded %+v, notes %+v", l.loaded, l.inspection.Notes)
+	}
+}
+
+// Names that could be values are said, unless somebody has said that they are
+// names.
+func TestHeaderInDoubt(t *testing.T) {
+	yes := true
+	for name, c := range map[string]struct {
+		text   string
+		header *bool
+		want   bool
+	}{
+		"years":  {"country,2019,2020\nFR,1,2\n", nil, true},
+		"told":   {"country,2019,2020\nFR,1,2\n", &yes, false},
+		"words":  {"country,sales\nFR,1\n", nil, false},
+		"a day":  {"1-2,x\n3,y\n4,z\n", nil, true},
+		"no one": {"FR,1\nDE,2\n", nil, false},
+	} {
+		l := load(t, reader(t), ingest.InspectRequest{Path: write(t, "f", c.text), Options: records.Options{Header: c.header}}, nil)
+		said := slices.ContainsFunc(l.inspection.Notes, func(n ingest.Note) bool { return n.Code == ingest.NoteHeaderDoubt })
+		if said != c.want {
+			t.Errorf("%s: %+v", name, l.inspection.Notes)
+		}
 	}
 }
 

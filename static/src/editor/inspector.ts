@@ -65,6 +65,11 @@ export class Inspector {
     return this.#shown;
   }
 
+  /** Another widget is selected than the one whose forms these still are. */
+  get #stale(): boolean {
+    return this.#shown !== this.#desk.selection.first;
+  }
+
   /** The server can be asked again. */
   retry(): void {
     if (this.#due) void this.load();
@@ -74,6 +79,7 @@ export class Inspector {
   async load(): Promise<void> {
     const widget = this.#desk.selection.first;
     this.#due = false;
+    this.#root.toggleAttribute("data-stale", this.#stale);
     this.#asked?.abort();
     const asked = new AbortController();
     this.#asked = asked;
@@ -98,6 +104,7 @@ export class Inspector {
       // What is typed still belongs to the widget before.
       if (other && this.#root.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
       this.#shown = widget;
+      this.#root.toggleAttribute("data-stale", this.#stale);
       if (other) this.#dirty = undefined;
       const open = [...this.#root.querySelectorAll("details")].map((each) => each.open);
       const chosen = document.activeElement instanceof HTMLSelectElement ? document.activeElement.value : undefined;
@@ -126,6 +133,7 @@ export class Inspector {
     note.dataset["inspectorMissing"] = "";
     note.setAttribute("role", "status");
     note.textContent = words("inspector_missing");
+    this.#root.removeAttribute("data-stale");
     this.#root.replaceChildren(note);
   }
 
@@ -176,7 +184,7 @@ export class Inspector {
     const control = event.target;
     clearTimeout(this.#typing);
     if (!(control instanceof HTMLInputElement || control instanceof HTMLTextAreaElement)) return;
-    if (!pathOf(control) || control.type === "checkbox" || control.type === "radio") return;
+    if (!pathOf(control) || control.type === "checkbox" || control.type === "radio" || this.#stale) return;
     this.#dirty = control;
     if ((control.dataset["type"] ?? "text") !== "text") return;
     const widget = this.#shown;
@@ -191,6 +199,8 @@ export class Inspector {
     // What was sent while typing is not sent again when the field is left:
     // somebody else may have changed it since.
     if (typed && pathOf(control) && control !== this.#dirty) return;
+    // What was typed before another widget was selected is still written.
+    if (this.#stale && control !== this.#dirty) return;
     if (control.dataset["act"] !== undefined) this.#act(control, control.value);
     else this.#write(control, this.#shown);
   }
@@ -211,6 +221,7 @@ export class Inspector {
   }
 
   #act(source: HTMLElement, value?: string): void {
+    if (this.#stale && this.#root.contains(source)) return;
     const act = JSON.parse(source.dataset["act"] ?? "{}") as Act;
     const name = source.dataset["actSet"];
     if (name !== undefined && value !== undefined) {
