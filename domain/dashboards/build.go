@@ -145,6 +145,12 @@ func (d *drafter) act(c Config, a Act) (next Config, selected []string, err erro
 		selected, err = []string{a.Widget}, d.setDataset(&next, a)
 	case "choose_filter":
 		selected, err = []string{a.Widget}, d.chooseFilter(&next, a)
+	case "drop_field":
+		if next.Widgets[a.Widget].Type == charts.Control {
+			selected, err = []string{a.Widget}, d.filterBy(&next, a)
+		} else {
+			selected, err = []string{a.Widget}, d.change(&next, a, (*drafter).dropField)
+		}
 	case "add_control":
 		err = d.addControl(&next, a)
 	case "remove_control":
@@ -186,7 +192,6 @@ func (c *Config) clone() (Config, error) {
 
 // widgetActs change one widget.
 var widgetActs = map[string]func(*drafter, *schema, *Widget, Act) error{
-	"drop_field":    (*drafter).dropField,
 	"remove_field":  (*drafter).removeField,
 	"move_field":    (*drafter).moveField,
 	"set_field":     (*drafter).setField,

@@ -103,6 +103,37 @@ func (c *Config) controlTitle(control string) (title string, known bool) {
 	return "Filter", control == ""
 }
 
+// filterBy has a widget show the filter by a field, which is made where the
+// dashboard has none.
+func (d *drafter) filterBy(c *Config, a Act) error {
+	sc, own, err := d.begin(c, a)
+	if err != nil {
+		return err
+	}
+	field, err := d.field(sc, a.Field)
+	if err != nil {
+		return err
+	}
+	by := func() string {
+		if column := c.Settings.Date.Column; own.IsZero() && field.Name == sc.timeColumn() && (column == "" || column == field.Name) {
+			return DateControl
+		}
+		for _, id := range c.controls() {
+			if f := c.Filters[id]; f.Column == field.Name && f.Dataset == own {
+				return id
+			}
+		}
+		return ""
+	}
+	if by() == "" {
+		if err := d.addControl(c, a); err != nil {
+			return err
+		}
+	}
+	control := by()
+	return d.chooseFilter(c, Act{Widget: a.Widget, Set: FieldSetting{Control: &control}})
+}
+
 // chooseFilter has a widget show another filter. A title that is the filter's
 // name follows.
 func (d *drafter) chooseFilter(c *Config, a Act) error {

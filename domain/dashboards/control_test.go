@@ -34,6 +34,8 @@ func TestAFilterOfTheCanvasTakesTheFirstFreeOne(t *testing.T) {
 		"then none":        {[]string{add, add}, func(Config) string { return " «Filter»" }},
 		"another":          {[]string{channel, add, `{"kind":"choose_filter","widget":"$","set":{"control":"date"}}`}, func(Config) string { return "date «Date range»" }},
 		"taken off":        {[]string{add, `{"kind":"choose_filter","widget":"$","set":{"control":""}}`}, func(Config) string { return " «Filter»" }},
+		"a field on it":    {[]string{channel, add, `{"kind":"drop_field","widget":"$","field":"store"}`}, func(c Config) string { return filter(c, "store") + " «Store»" }},
+		"one it has":       {[]string{channel, store, add, `{"kind":"drop_field","widget":"$","field":"store"}`}, func(c Config) string { return filter(c, "store") + " «Store»" }},
 	} {
 		c, last := run(t, d, sales, tc.acts...)
 		if got, want := shows(c, last), tc.want(c); got != want {

@@ -37,9 +37,11 @@ export class Side {
     root.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest("[data-new-field]")) made = true;
     }, { signal });
-    document.addEventListener("visibilitychange", () => {
+    const back = (): void => {
       if (made && document.visibilityState === "visible") void this.#fields();
-    }, { signal });
+    };
+    document.addEventListener("visibilitychange", back, { signal });
+    addEventListener("focus", back, { signal });
     side?.addEventListener("toggle", (event) => {
       if (event.target instanceof HTMLDetailsElement && event.target.open) event.target.scrollIntoView({ block: "nearest" });
     }, { signal, capture: true });
