@@ -39,6 +39,8 @@ type Act struct {
 	// for paste: Pasted.
 	Widgets []string `json:"-"`
 	Pasted  []Widget `json:"-"`
+	// Filters are those that pasted filter controls show where they come from.
+	Filters map[string]Control `json:"filters,omitempty"`
 }
 
 // Spot is a place within a widget.

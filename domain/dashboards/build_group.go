@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -48,6 +49,9 @@ func (d *drafter) paste(c *Config, a Act) ([]string, error) {
 		}
 		if w.Query.Dataset == c.Dataset {
 			w.Query.Dataset = ids.Dataset{}
+		}
+		if w.Type == charts.Control {
+			w.Control = d.pastedFilter(c, a.Filters, w.Control)
 		}
 		if w.SetUp() {
 			if err := w.validate(); err != nil {

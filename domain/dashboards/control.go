@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
 // Filters that stand on the canvas: widgets of the type charts.Control.
@@ -132,6 +133,42 @@ func (d *drafter) filterBy(c *Config, a Act) error {
 	}
 	control := by()
 	return d.chooseFilter(c, Act{Widget: a.Widget, Set: FieldSetting{Control: &control}})
+}
+
+// pastedFilter is what a pasted filter control shows: the filter that it showed
+// where it comes from, which the dashboard has or is given; "" where it can't
+// have it.
+func (d *drafter) pastedFilter(c *Config, filters map[string]Control, control string) string {
+	f, told := filters[control]
+	if !told || control == DateControl {
+		if control != DateControl {
+			control = ""
+		}
+		return control
+	}
+	if f.Dataset == c.Dataset {
+		f.Dataset = ids.Dataset{}
+	}
+	for _, id := range c.controls() {
+		if own := c.Filters[id]; own.Column == f.Column && own.Dataset == f.Dataset {
+			return id
+		}
+		f.Position = max(f.Position, c.Filters[id].Position+1)
+	}
+	sc := d.schemas[c.dataset(f.Dataset)]
+	if sc == nil || f.validate(control) != nil || len(c.Filters) == MaxControls {
+		return ""
+	}
+	if _, has := sc.find(f.Column); !has {
+		return ""
+	}
+	if c.Filters == nil {
+		c.Filters = map[string]Control{}
+	}
+	id := c.newControlID()
+	f.Label, f.Widgets = clipName(f.Label), nil
+	c.Filters[id] = f
+	return id
 }
 
 // chooseFilter has a widget show another filter. A title that is the filter's

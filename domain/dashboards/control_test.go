@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
@@ -43,6 +44,27 @@ func TestAFilterOfTheCanvasTakesTheFirstFreeOne(t *testing.T) {
 		}
 		if l := c.Widgets[last].Layout; l.W != 3 || l.H != 2 {
 			t.Errorf("%s: it is %d by %d", name, l.W, l.H)
+		}
+	}
+
+	// Pasted, it shows the filter that it showed where it comes from, not the one
+	// that happens to have its id here.
+	paste := func(filters string) string {
+		return `{"kind":"paste","widgets":[{"type":"control","title":"Store","control":"f1","layout":{"x":0,"y":0,"w":3,"h":2}}]` + filters + `}`
+	}
+	from := `,"filters":{"f1":{"label":"Store","column":"store","dataset":"` + sales.String() + `"}}`
+	for name, tc := range map[string]struct {
+		acts []string
+		want func(Config) string
+	}{
+		"without its filter":    {[]string{channel, paste("")}, func(Config) string { return " «Store»" }},
+		"with a new one":        {[]string{channel, paste(from)}, func(c Config) string { return filter(c, "store") + " «Store»" }},
+		"with one that is here": {[]string{store, channel, paste(from)}, func(c Config) string { return filter(c, "store") + " «Store»" }},
+		"of no such column":     {[]string{channel, paste(strings.Replace(from, `"column":"store"`, `"column":"gone"`, 1))}, func(Config) string { return " «Store»" }},
+	} {
+		c, last := run(t, d, sales, tc.acts...)
+		if got, want := shows(c, last), tc.want(c); got != want {
+			t.Errorf("pasted %s: %s, want %s", name, got, want)
 		}
 	}
 

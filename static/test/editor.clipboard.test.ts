@@ -5,7 +5,9 @@ import { parseChanges } from "../src/editor/store.ts";
 
 test("what was copied can be pasted", () => {
   const widgets = [{ type: "bar", title: "<script>alert(1)</script>", layout: { x: 0, y: 0, w: 3, h: 8 } }];
-  assert.deepEqual(readPasted(copyText(widgets)), widgets);
+  assert.deepEqual(readPasted(copyText({ widgets, filters: {} })), { widgets, filters: {} });
+  const filters = { f1: { label: "Region", column: "region" } };
+  assert.deepEqual(readPasted(copyText({ widgets, filters })), { widgets, filters });
 });
 
 test("what holds no widgets is refused", () => {
@@ -16,7 +18,7 @@ test("what holds no widgets is refused", () => {
     '{"dataflow":"widgets","widgets":[null]}', '{"dataflow":"widgets","widgets":[{"type":1}]}', '{"dataflow":"widgets","widgets":[{"type":"bar"},3]}',
     `{"dataflow":"widgets","widgets":[{"type":"bar","query":${deep}}]}`, `{"dataflow":"widgets","pad":"${"x".repeat(1_000_001)}"}`,
   ]) assert.equal(readPasted(text), "invalid", text.slice(0, 80));
-  assert.equal(readPasted(copyText(Array.from({ length: mostPasted + 1 }, () => ({ type: "bar" })))), "many");
+  assert.equal(readPasted(copyText({ widgets: Array.from({ length: mostPasted + 1 }, () => ({ type: "bar" })), filters: {} })), "many");
 });
 
 test("a stored queue is read with care", () => {

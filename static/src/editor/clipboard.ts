@@ -7,12 +7,18 @@ import { isObject, type Json, type JsonObject } from "./document.ts";
 export const mostPasted = 50;
 const longest = 1_000_000;
 
-export function copyText(widgets: readonly JsonObject[]): string {
-  return JSON.stringify({ dataflow: "widgets", widgets }, null, 1);
+/** What is copied: widgets, and the filters that are shown by them. */
+export interface Copied {
+  widgets: JsonObject[];
+  filters: JsonObject;
 }
 
-/** The widgets of a pasted text; why not, where it holds none. */
-export function readPasted(text: string): JsonObject[] | "invalid" | "many" {
+export function copyText({ widgets, filters }: Copied): string {
+  return JSON.stringify({ dataflow: "widgets", widgets, ...(Object.keys(filters).length > 0 ? { filters } : {}) }, null, 1);
+}
+
+/** What a pasted text holds; why not, where it holds no widgets. */
+export function readPasted(text: string): Copied | "invalid" | "many" {
   if (text.length > longest || !text.includes('"dataflow"')) return "invalid";
   let value: Json;
   try {
@@ -24,7 +30,8 @@ export function readPasted(text: string): JsonObject[] | "invalid" | "many" {
   const list = value["widgets"];
   if (list.length > mostPasted) return "many";
   const good = list.filter((each): each is JsonObject => isObject(each) && typeof each["type"] === "string" && depth(each) <= 12);
-  return good.length > 0 && good.length === list.length ? good : "invalid";
+  const filters = value["filters"] ?? {};
+  return good.length > 0 && good.length === list.length && isObject(filters) && depth(filters) <= 12 ? { widgets: good, filters } : "invalid";
 }
 
 function depth(value: Json): number {

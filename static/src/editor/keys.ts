@@ -244,17 +244,26 @@ export class Keys {
 
   #copy(event: ClipboardEvent, cut: boolean): void {
     const { selection, doc } = this.#desk;
-    if (!this.#applies(event) || selection.ids.length === 0) return;
+    // What has the focus alone is meant, where nothing is selected.
+    const focused = widgetOf(document.activeElement);
+    const ids = selection.ids.length > 0 || focused === undefined ? selection.ids : [focused];
+    const [first] = ids;
+    if (!this.#applies(event) || first === undefined) return;
     const all = widgets(doc);
-    const main = doc["dataset"];
-    const chosen = selection.ids.flatMap((id) => {
+    const main = typeof doc["dataset"] === "string" ? doc["dataset"] : undefined;
+    const chosen = ids.flatMap((id) => {
       const widget = all.get(id);
-      return widget ? [withDataset(widget, typeof main === "string" ? main : undefined)] : [];
+      return widget ? [withDataset(widget, main)] : [];
     });
-    event.clipboardData?.setData("text/plain", copyText(chosen));
+    const filters: JsonObject = {};
+    for (const { control } of chosen) {
+      const filter = typeof control === "string" ? get(doc, pointer("filters", control)) : undefined;
+      if (isObject(filter)) filters[control as string] = main === undefined || filter["dataset"] !== undefined ? filter : { ...filter, dataset: main };
+    }
+    event.clipboardData?.setData("text/plain", copyText({ widgets: chosen, filters }));
     event.preventDefault();
-    announce(words("copied", { n: chosen.length, title: this.#desk.titleOf(selection.first ?? "") }), true);
-    if (cut) this.#desk.removeWidgets(selection.ids);
+    announce(words("copied", { n: chosen.length, title: this.#desk.titleOf(first) }), true);
+    if (cut) this.#desk.removeWidgets(ids);
   }
 
   #paste(event: ClipboardEvent): void {
@@ -265,7 +274,7 @@ export class Keys {
     const pasted = readPasted(text);
     if (pasted === "invalid") toast(words("paste_invalid"), "neg");
     else if (pasted === "many") toast(words("paste_many", { n: mostPasted }), "neg");
-    else this.#desk.act({ kind: "paste", widgets: pasted });
+    else this.#desk.act({ kind: "paste", ...pasted });
   }
 }
 
