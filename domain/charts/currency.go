@@ -1,5 +1,7 @@
 package charts
 
+import "strings"
+
 // symbols are the signs that a reader of any locale knows; every other
 // currency is written by its code.
 var symbols = map[string]string{
@@ -8,6 +10,7 @@ var symbols = map[string]string{
 }
 
 func currencySymbol(code string) string {
+	code = strings.ToUpper(code)
 	if s, ok := symbols[code]; ok {
 		return s
 	}

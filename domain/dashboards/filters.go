@@ -142,6 +142,11 @@ func (v *View) chosen(c *ControlView, o ControlOptions) {
 			c.err = wrong
 			return
 		}
+		if from, _ := strconv.ParseFloat(low, 64); low != "" && high != "" {
+			if to, _ := strconv.ParseFloat(high, 64); from > to {
+				low, high = high, low
+			}
+		}
 		c.Low, c.High = low, high
 		switch {
 		case high == "":

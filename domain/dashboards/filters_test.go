@@ -57,6 +57,7 @@ func TestEveryKindOfFilterFilters(t *testing.T) {
 	})
 	for link, want := range map[string]string{
 		"d=all&f.amount=10~~20":                       sumOf(func(i int) bool { return i >= 10 && i <= 20 }),
+		"d=all&f.amount=20~~10":                       sumOf(func(i int) bool { return i >= 10 && i <= 20 }),
 		"d=all&lo.amount=10&hi.amount=20":             sumOf(func(i int) bool { return i >= 10 && i <= 20 }),
 		"d=all&f.amount=~~20":                         sumOf(func(i int) bool { return i <= 20 }),
 		"d=all&hi.amount=&lo.amount=230.5":            sumOf(func(i int) bool { return i >= 231 }),

@@ -310,6 +310,10 @@ func (s *survey) inferNumber(name string, total int64, e evidence) (p proposal, 
 		p.format = "currency:" + code
 		p.note(NoteCurrency, "Amounts in %s.", code)
 	}
+	if code := currencyNamed(name); code != "" && p.format == "" && !p.reading.Percent {
+		p.format = "currency:" + code
+		p.note(NoteCurrency, "Amounts in %s, as the name says.", code)
+	}
 	s.numberType(&p, reading, fraction)
 	p.sure = good == total && s.exponents == 0
 	if !fraction && s.compactDates(name, total) {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"strings"
+	"unicode"
 )
 
 // nullWord tells whether a value of a column that is not text stands for "no
@@ -104,6 +105,29 @@ func setOf(words string) map[string]bool {
 		set[word] = true
 	}
 	return set
+}
+
+// spelledCurrencies are codes that end a name in small letters, too:
+// "price_usd".
+var spelledCurrencies = setOf(`aud cad chf eur gbp jpy usd`)
+
+// currencyNamed is the currency that the name of a column ends with, or has in
+// brackets: "Sales (€)", "Price in USD", "amount_eur".
+func currencyNamed(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.Sc, r) })
+	if len(words) < 2 {
+		return ""
+	}
+	last := words[len(words)-1]
+	for _, c := range currencySigns {
+		if last == c.sign && unicode.Is(unicode.Sc, []rune(last)[0]) {
+			return c.code
+		}
+	}
+	if currencyCodes[last] || spelledCurrencies[last] {
+		return strings.ToUpper(last)
+	}
+	return ""
 }
 
 // mayBeCurrency has the first and last bytes of currency signs and codes.
