@@ -358,8 +358,14 @@ func (b *binder) comparison() error {
 	if span.To >= maxMicros {
 		span.To = max(end, span.From)
 	}
+	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
+		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
+	}
 	step := b.stepBack(c, ref, span, parts)
 	previous := wallSpan{step.back(span.From), step.back(span.To)}
+	if previous.From <= minMicros || time.UnixMicro(previous.From).UTC().Year() < 1 {
+		return ErrComparison.With("The comparison goes back to before the first year.")
+	}
 	if c.Unit != "" && span.To%dayMicros == 0 {
 		// By its last day: up to the 30th of March ends on the last of February.
 		previous.To = step.back(span.To-dayMicros) + dayMicros
@@ -493,6 +499,16 @@ var monthsOf = map[string]int{"month": 1, "quarter": 3, "year": 12}
 func monthsBetween(from, to int64) int {
 	a, b := time.UnixMicro(from).UTC(), time.UnixMicro(to).UTC()
 	return (b.Year()-a.Year())*12 + int(b.Month()) - int(a.Month())
+}
+
+// byDays tells whether a dimension of a column has steps of a day or longer.
+func (b *binder) byDays(ref colRef) bool {
+	for _, d := range b.plan.Dims {
+		if d.Ref == ref && d.Grain != "" && !subDay(d.Grain) && !cyclic(d.Grain) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *binder) hasWeekDimension(ref colRef) bool {

@@ -371,7 +371,7 @@ func TestComparisonGoesBackByWhatItSays(t *testing.T) {
 			t.Errorf("%v: no %s in %s", span, want, got)
 		}
 	}
-	for _, bad := range []string{`"n":1`, `"unit":"month"`, `"n":1,"unit":"moon"`, `"n":0,"unit":"month"`} {
+	for _, bad := range []string{`"n":1`, `"unit":"month"`, `"n":1,"unit":"moon"`, `"n":0,"unit":"month"`, `"n":1,"unit":"hour"`, `"n":9000,"unit":"year"`} {
 		spec, err := ParseSpec([]byte(`{"dataset":"events","measures":[{"fn":"count"}],"filters":[{"column":"day","op":"last","n":3,"unit":"day"}],"comparison":{"period":"previous",` + bad + `}}`))
 		if err == nil {
 			_, err = f.engine().Run(t.Context(), Query{Dataset: ds, Spec: spec})

@@ -52,11 +52,18 @@ func (v *View) InBar(control string) bool { return !v.moved[control] }
 
 func (v *View) moveControls() {
 	v.moved = map[string]bool{}
+	stays := map[string]bool{}
 	for _, p := range v.Tiles {
 		w := &p.Widget
 		phone := w.Layouts.Phone
-		if w.Type == charts.Control && !w.InBar && (phone == nil || !phone.Hidden) && v.ready(w) {
+		if w.Type == charts.Control && (phone == nil || !phone.Hidden) && v.ready(w) {
 			v.moved[w.Control] = true
+			stays[w.Control] = stays[w.Control] || w.InBar
+		}
+	}
+	for control, asked := range stays {
+		if asked {
+			delete(v.moved, control)
 		}
 	}
 }

@@ -200,7 +200,8 @@ func TestAFilterStandsOnTheCanvas(t *testing.T) {
 		c.Widgets["canvas"], c.Widgets["dates"], c.Widgets["gone"] = widget("channel", "a"), widget(dashboards.DateControl, "b"), widget("nothing", "a")
 		both := widget("store", "a")
 		both.InBar = true
-		c.Widgets["both"] = both
+		// One that leaves it in the bar is enough.
+		c.Widgets["both"], c.Widgets["too"] = both, widget("store", "a")
 	})
 	v := r.open(t, d.ID, "d=all", "")
 	if v.InBar("channel") || !v.InBar("store") || !v.InBar(dashboards.DateControl) {
