@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -490,5 +491,30 @@ func TestNumbersAreGroupedByAnAct(t *testing.T) {
 	}
 	if dim = act(dashboards.Act{Kind: "set_dataset", Widget: "bars", Dataset: other}); len(dim.Groups) > 0 {
 		t.Errorf("groups went along to other data: %+v", dim)
+	}
+}
+
+// TestAGroupIsNotCalledLikeAnotherValue: the two would be one bar.
+func TestAGroupIsNotCalledLikeAnotherValue(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	board, _ := r.board(t)
+	set := func(groups dashboards.Grouping) error {
+		_, err := r.Act(t.Context(), r.actor, board.ID, 0, uuid.Must(uuid.NewV7()), dashboards.Act{Kind: "set_field", Widget: "channels", Well: "x", Set: dashboards.FieldSetting{Groups: &groups}})
+		return err
+	}
+	rest := "Rest"
+	for name, c := range map[string]struct {
+		groups dashboards.Grouping
+		want   error
+	}{
+		"a value elsewhere":       {dashboards.Grouping{Groups: []dashboards.ValueGroup{{Name: "web", Values: []string{"shop"}}}}, dashboards.ErrAct},
+		"a value in it":           {dashboards.Grouping{Groups: []dashboards.ValueGroup{{Name: "web", Values: []string{"shop", "web"}}}}, nil},
+		"no value":                {dashboards.Grouping{Groups: []dashboards.ValueGroup{{Name: "On site", Values: []string{"shop"}}}}, nil},
+		"all others are together": {dashboards.Grouping{Groups: []dashboards.ValueGroup{{Name: "web", Values: []string{"shop"}}}, Other: &rest}, nil},
+	} {
+		if err := set(c.groups); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

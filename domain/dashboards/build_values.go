@@ -8,6 +8,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -216,6 +217,49 @@ func (s *Service) Grouping(ctx context.Context, v *View, widget string, at Spot,
 	}
 	out.Values, out.More = listed(found, search, choice), found.More
 	return out, nil
+}
+
+// namesakes refuses a group that is called like a value which it does not hold,
+// where values without a group stay by themselves: the two would be one. What
+// else is wrong with the act is for the drafter to say.
+func (s *Service) namesakes(ctx context.Context, actor access.Actor, d *drafter, c *Config, a *Act) error {
+	to := a.Set.Groups
+	w, has := c.Widgets[a.Widget]
+	if a.Kind != "set_field" || to == nil || to.Other != nil || len(to.Groups) == 0 || !has {
+		return nil
+	}
+	dataset := c.dataset(w.Query.Dataset)
+	f := fillOf(&w)
+	at, err := f.find(a.Well, a.index(), a.Expect)
+	if err != nil || f[a.Well][at].dimension == nil || d.schemas[dataset] == nil {
+		return nil
+	}
+	column := f[a.Well][at].dimension.Column
+	if found, ok := d.schemas[dataset].find(column); !ok || found.Type != warehouse.Text {
+		return nil
+	}
+	names := warehouse.Filter{Column: column, Op: "in"}
+	holds := map[string]bool{} // a group with the value that it is called like
+	for _, group := range to.Groups {
+		name := strings.TrimSpace(group.Name)
+		raw, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		names.Values = append(names.Values, raw)
+		holds[name] = slices.Contains(group.Values, charts.EscapeValue(name))
+	}
+	r, err := s.datasets.Query(ctx, actor, datasets.QueryRequest{Exact: true, Now: s.clock(), Spec: warehouse.Spec{Dataset: dataset.String(),
+		Dimensions: []warehouse.Dimension{{Column: column, As: "value"}}, Filters: []warehouse.Filter{names}, Limit: len(names.Values)}})
+	if err != nil {
+		return err
+	}
+	for _, value := range charts.Values(r, 0) {
+		if !holds[value] {
+			return ErrAct.With("“%s” is a value, too, which is in no group of that name. Add it to the group, or call the group something else.", clip(value))
+		}
+	}
+	return nil
 }
 
 // plainValue is a value of a config as results name it.

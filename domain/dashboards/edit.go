@@ -210,6 +210,9 @@ func (s *Service) Act(ctx context.Context, actor access.Actor, id ids.Dashboard,
 	if err != nil {
 		return Edited{}, err
 	}
+	if err := s.namesakes(ctx, actor, b, &current.Config, &a); err != nil {
+		return Edited{}, err
+	}
 	return s.edit(ctx, actor, id, rev, change, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
 		next, selected, err := b.act(d.before, a)
 		if err != nil {
