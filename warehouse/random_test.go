@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	randomSpecs = flag.Int("random.specs", 400, "random specs to compare with PostgreSQL")
+	randomSpecs = flag.Int("random.specs", 200, "random specs to compare with PostgreSQL")
 	randomSeed  = flag.Uint64("random.seed", 1, "seed of the random specs")
 )
 
