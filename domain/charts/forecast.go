@@ -77,6 +77,10 @@ type History struct {
 	Run func([]float64, forecast.Options) (forecast.Result, error)
 }
 
+// NoteOpenPeriod is the note of a drawing that leaves out the period which is
+// going on, before its forecast.
+const NoteOpenPeriod = "charts.forecast.open"
+
 // Foresee makes the outlook of a widget with a forecast. A history that allows
 // none is told by Outlook.Refused.
 //
@@ -229,6 +233,15 @@ func (d *drawing) foreseen(s *series, lines []line) *Outlook {
 	}
 	if n == 0 {
 		return nil
+	}
+	if open := len(s.at) - 1; open >= n {
+		// The period that is going on is no part of the line; what it has is said.
+		for _, l := range lines {
+			if v := l.values[open]; !l.previous && !math.IsNaN(v) && s.rows[open] >= 0 {
+				d.out.Note = Message{Key: NoteOpenPeriod, Args: []any{"Period", d.Locale.Bucket(s.at[open], bucketGrain(s.grain), true), "Value", d.Locale.Full(v, l.format)}}
+				break
+			}
+		}
 	}
 	s.at, s.rows = s.at[:n], s.rows[:n]
 	for i := range s.values {

@@ -117,8 +117,14 @@ func TestForecastLeavesTheOpenPeriodOut(t *testing.T) {
 		}
 		in := in
 		in.Outlook = o
-		if drawn := strings.Contains(string(draw(t, in).Chart), ",94]"); drawn != (tc.last == "2026-06-14") {
+		d := draw(t, in)
+		drawn := strings.Contains(string(d.Chart), ",94]")
+		if drawn != (tc.last == "2026-06-14") {
 			t.Errorf("%s: the newest period is drawn: %v", name, drawn)
+		}
+		// The line and the figures beside it don't disagree without a word.
+		if said := d.Note.Key == NoteOpenPeriod; said == drawn || said && d.Note.Args[3] != "£94" {
+			t.Errorf("%s: %+v", name, d.Note)
 		}
 	}
 }
