@@ -43,25 +43,25 @@ func (s *Service) Actions(ctx context.Context, v *View, widget, mark string) (*A
 	}
 	sc := v.schemas[p.dataset]
 	a := &Actions{Marked: marked, Mark: mark}
-	var parsed charts.Mark
+	var marks []charts.Mark
 	var dims []warehouse.Dimension
 	if mark != "" {
-		parsed, _ = charts.ParseMark(mark) // was read before
-		dims = v.markDimensions(p, len(parsed))
-		if own := selectDimensions(&p.Widget); len(own) == len(parsed) && len(own) > 0 {
+		marks, _ = marksOf(mark) // was read before
+		dims = v.markDimensions(p, len(marks[0]))
+		if own := selectDimensions(&p.Widget); len(own) == len(marks[0]) && len(own) > 0 {
 			next := v.State.WithoutCrossOf(widget)
-			a.Selected = slices.ContainsFunc(v.State.Cross[widget], func(m charts.Mark) bool { return slices.Equal(m, parsed) })
+			a.Selected = slices.ContainsFunc(v.State.Cross[widget], func(m charts.Mark) bool { return slices.Equal(m, marks[0]) })
 			if !a.Selected {
 				next.Cross = cloneMap(next.Cross)
-				next.cross(widget, []charts.Mark{parsed})
+				next.cross(widget, marks)
 			}
 			a.Filter = &next
 		}
-		if at, level, ok := v.nextLevel(p, sc, &p.Widget); ok {
+		if at, level, ok := v.nextLevel(p, sc, &p.Widget); ok && len(marks) == 1 {
 			name := dimensionName(p.Widget.Query.Dimensions[at])
 			for n, dim := range dims {
 				if dimensionName(dim) == name {
-					down := v.State.DrillDown(widget, parsed[n])
+					down := v.State.DrillDown(widget, marks[0][n])
 					a.Down, a.Grain = &down, level.Grain
 					if level.Grain == "" {
 						a.Level = charts.Humanise(lastPart(level.Column))
@@ -73,7 +73,7 @@ func (s *Service) Actions(ctx context.Context, v *View, widget, mark string) (*A
 	if to := p.Widget.Through; !to.IsZero() && to != v.Dashboard.ID {
 		target, err := s.Get(ctx, v.actor, to)
 		if err == nil {
-			a.Through = &Through{Dashboard: to, Name: target.Name, State: v.carried(&target, p, dims, parsed)}
+			a.Through = &Through{Dashboard: to, Name: target.Name, State: v.carried(&target, p, dims, marks)}
 		} else if !isKind(err, ErrNotFound) {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (s *Service) Actions(ctx context.Context, v *View, widget, mark string) (*A
 // carried are the choices that go along to another dashboard: the date range,
 // and the values of filters and marks for columns that it knows. A filter of
 // its own over the same column takes them, else one is added.
-func (v *View) carried(target *Dashboard, p *Plan, dims []warehouse.Dimension, mark charts.Mark) State {
+func (v *View) carried(target *Dashboard, p *Plan, dims []warehouse.Dimension, marks []charts.Mark) State {
 	s := State{Range: v.State.Range, Compare: v.State.Compare, From: &Origin{Dashboard: v.Dashboard.ID}}
 	if s.Range == nil && v.HasDates {
 		own := v.Range
@@ -122,9 +122,9 @@ func (v *View) carried(target *Dashboard, p *Plan, dims []warehouse.Dimension, m
 	for n, dim := range dims {
 		switch {
 		case isPlain(dim):
-			give(p.dataset, dim.Column, KindValues, []string{mark[n]})
+			give(p.dataset, dim.Column, KindValues, distinct(marks, n))
 		case dim.Column == v.dateColumn(p.dataset, p.Widget.Query.Date):
-			if days, ok := bucketDays(dim.Grain, mark[n]); ok {
+			if days, ok := bucketDays(dim.Grain, marks[0][n]); ok {
 				s.Range = &Range{Kind: "fixed", From: days.From, To: days.To}
 			}
 		}

@@ -3,7 +3,9 @@ package dashboards_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -291,5 +293,31 @@ func TestFromOutsideOnlyTheDashboardsFiltersAreThere(t *testing.T) {
 	}
 	if values, _, err := r.Values(t.Context(), r.open(t, d.ID, "d=all", ""), "at", ""); err != nil || len(values) == 0 {
 		t.Errorf("a member lists %d values, %v", len(values), err)
+	}
+}
+
+// An area of a map in all its spellings is one mark of several values.
+func TestAMarkOfSeveralSpellingsIsExplained(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d, _ := r.board(t)
+	v := r.open(t, d.ID, "d=all", "")
+	e, err := r.Explain(t.Context(), v, "channels", "web,shop")
+	must(t, err)
+	if want := sumOf(func(i int) bool { return (i-1)%3 != 2 }); !slices.ContainsFunc(e.Values, func(x dashboards.ExplainedValue) bool { return x.Text == want }) {
+		t.Errorf("%+v, want %s", e.Values, want)
+	}
+	grid, err := r.Behind(t.Context(), v, "channels", "web,shop", 1)
+	must(t, err)
+	if grid.Total != 160 {
+		t.Errorf("%d rows behind it", grid.Total)
+	}
+	a, err := r.Actions(t.Context(), v, "channels", "web,shop")
+	must(t, err)
+	if a.Filter == nil || len(a.Filter.Cross["channels"]) != 2 {
+		t.Errorf("it filters by %+v", a.Filter)
+	}
+	if _, err := r.Explain(t.Context(), v, "hours", "1*2,3*4"); !errors.Is(err, dashboards.ErrFilters) {
+		t.Errorf("pairs: %v", err)
 	}
 }

@@ -137,6 +137,24 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 // down added is among the notes already.
 func (v *View) ownFilters(p *Plan) int { return len(v.Dashboard.Config.Widgets[p.ID].Query.Filters) }
 
+// marksOf reads a mark of one value, or of a value in all its spellings, which
+// stand beside each other: "CA,California".
+//
+// Errors: dashboards.filters_invalid.
+func marksOf(text string) (marks []charts.Mark, err error) {
+	for word := range strings.SplitSeq(text, ",") {
+		mark, err := charts.ParseMark(word)
+		if err != nil {
+			return nil, ErrFilters.Wrap(err)
+		}
+		if len(marks) > 0 && (len(mark) != 1 || len(marks[0]) != 1) {
+			return nil, ErrFilters.With("The widget has no such mark.")
+		}
+		marks = append(marks, mark)
+	}
+	return marks, nil
+}
+
 // explained finds the widget and what a mark of it keeps. A mark is one of a
 // chart, or a value of the widget's time axis.
 func (v *View) explained(widget, mark string) (p *Plan, text string, filters []warehouse.Filter, err error) {
@@ -150,10 +168,11 @@ func (v *View) explained(widget, mark string) (p *Plan, text string, filters []w
 	if mark == "" {
 		return p, "", nil, nil
 	}
-	parsed, err := charts.ParseMark(mark)
+	marks, err := marksOf(mark)
 	if err != nil {
-		return nil, "", nil, ErrFilters.Wrap(err)
+		return nil, "", nil, err
 	}
+	parsed := marks[0]
 	dims := v.markDimensions(p, len(parsed))
 	if len(dims) != len(parsed) {
 		return nil, "", nil, ErrFilters.With("The widget has no such mark.")
@@ -161,7 +180,7 @@ func (v *View) explained(widget, mark string) (p *Plan, text string, filters []w
 	copied := *p
 	var words []string
 	for n, dim := range dims {
-		f, ok := v.in(&copied, v.schemas[p.dataset], dim, []string{parsed[n]})
+		f, ok := v.in(&copied, v.schemas[p.dataset], dim, distinct(marks, n))
 		if !ok {
 			if copied.err == nil {
 				copied.err = ErrFilters

@@ -414,6 +414,8 @@ class PointMap extends HTMLElement {
       this.#tip = document.createElement("div");
       this.#tip.className = "map-tip";
     }
+    // What the menu of the right button, and the key I, is about.
+    this.dataset["pointed"] = data.mark?.[index] ?? "";
     const name = document.createElement("b");
     name.textContent = data.label[index] ?? "";
     this.#tip.replaceChildren(name, data.text[index] ?? "");
@@ -426,6 +428,7 @@ class PointMap extends HTMLElement {
   }
 
   hideTip(): void {
+    delete this.dataset["pointed"];
     this.#tip?.remove();
   }
 

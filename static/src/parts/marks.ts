@@ -2,7 +2,7 @@
 // the menu key, or of a press on the one figure of a KPI), which the server
 // writes, and the stretch of a time axis that becomes the date range.
 //
-//   contextmenu on a chart, a row of a table or a figure   opens #mark-menu
+//   contextmenu on a chart, a map, a row of a table or a figure   opens #mark-menu
 //   I within a widget                                       explains what the keyboard is at
 //   dragging across a chart with df.brush                   fires df:range
 import htmx from "htmx.org";
@@ -33,6 +33,8 @@ function markAt(target: Element, at: MouseEvent | undefined): string {
     chart.pointed = "";
     return pointed || (at ? categoryAt(chart, at) || momentAt(chart, at) : "");
   }
+  const map = target.closest<HTMLElement>("df-map");
+  if (map) return map.dataset["pointed"] ?? "";
   return target.closest("tr")?.querySelector<HTMLElement>("[data-mark]")?.dataset["mark"] ?? target.closest<HTMLElement>("[data-mark]")?.dataset["mark"] ?? "";
 }
 
