@@ -251,6 +251,7 @@ class PointMap extends HTMLElement {
     });
     map.on("mouseleave", "points", () => {
       map.getCanvas().style.cursor = "";
+      delete owner(map)?.dataset["pointed"];
       owner(map)?.hideTip();
     });
     map.on("click", "clusters", (event) => void owner(map)?.open(event.features?.[0]));
@@ -428,7 +429,6 @@ class PointMap extends HTMLElement {
   }
 
   hideTip(): void {
-    delete this.dataset["pointed"];
     this.#tip?.remove();
   }
 
