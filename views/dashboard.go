@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -460,6 +461,37 @@ func alignment(c charts.GridColumn) string {
 func growing(g *charts.Grid) int {
 	return slices.IndexFunc(g.Columns, func(c charts.GridColumn) bool { return !c.Number && !c.Time })
 }
+
+// gridLengths tells the style of a table how long, in characters, the longest
+// name of the growing column and the longest number beside a bar are: tracks of
+// bars begin at one place, though a cell knows nothing of the others.
+func gridLengths(g *charts.Grid) string {
+	names, beside := 0, 0
+	grows := growing(g)
+	for _, r := range g.Rows {
+		for i, cell := range r.Cells {
+			switch {
+			case cell.Bar >= 0:
+				beside = max(beside, utf8.RuneCountInString(cell.Text))
+			case i == grows:
+				names = max(names, utf8.RuneCountInString(cell.Text)+utf8.RuneCountInString(cell.Sub))
+			}
+		}
+	}
+	return "--names:" + strconv.Itoa(names) + ";--chars:" + strconv.Itoa(beside)
+}
+
+// headLabel keeps the words of a short head together: a second line would spare
+// no room.
+func headLabel(label string) string {
+	if utf8.RuneCountInString(label) > 10 {
+		return label
+	}
+	return strings.ReplaceAll(label, " ", "\u00a0")
+}
+
+// charsStyle tells a style how many characters a text has.
+func charsStyle(text string) string { return "--chars:" + strconv.Itoa(utf8.RuneCountInString(text)) }
 
 func cellClass(c charts.GridColumn, cell charts.GridCell) string {
 	class := alignment(c)

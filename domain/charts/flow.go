@@ -428,7 +428,7 @@ func drawWaterfall(d *drawing) error {
 	}
 	texts = [][]string{nil, lines, lines}
 	label := func(side string) obj {
-		return obj{"show": len(steps) <= max(4, d.Size.pixels()/52), "position": side, "distance": 5, "fontSize": 11, "color": cssVar("--color-base-content"),
+		return obj{"show": len(steps) <= max(4, d.Size.pixels()/52), "fit": true, "position": side, "distance": 5, "fontSize": 11, "color": cssVar("--color-base-content"),
 			"formatter": obj{"$format": obj{"field": "face"}}}
 	}
 	value := d.valueAxis(y, false)

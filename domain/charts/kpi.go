@@ -76,7 +76,23 @@ func (d *drawing) spark(value *warehouse.ResultColumn) (string, error) {
 	if len(series.at) > MaxPoints {
 		return "", nil
 	}
-	return Sparkline(series.values[0], d.hue()), nil
+	return Sparkline(whole(series.values[0], inner.cuts(inner.dims[0], series.at, series.grain)), d.hue()), nil
+}
+
+// whole leaves the buckets at the ends out that hold less than the others, where
+// a line remains: it is too small to mark them.
+func whole(values []float64, cut []bool) []float64 {
+	from, to := 0, len(values)
+	for cut != nil && from < to && cut[from] {
+		from++
+	}
+	for cut != nil && from < to && cut[to-1] {
+		to--
+	}
+	if to-from < 2 {
+		return values
+	}
+	return values[from:to]
 }
 
 // Sparkline is an inline SVG of 104 by 36: a line, the area under it and a dot

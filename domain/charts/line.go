@@ -57,7 +57,7 @@ func drawLine(d *drawing) error {
 	var dashedNames []string
 	var dashedFormats []obj
 	names, formats := []string{}, []obj{}
-	cut := d.cuts(s.at, s.grain)
+	cut := d.cuts(x, s.at, s.grain)
 	for n, l := range lines {
 		keep := kept[n]
 		data := make([][2]any, len(keep))
@@ -99,11 +99,15 @@ func drawLine(d *drawing) error {
 		at = append(slices.Clone(at), ahead.At...)
 	}
 	axis, narrow := d.timeAxis(at, s.grain)
+	values := d.valueAxis(y, d.Config.Type != Area)
+	if e := d.Config.Encode; d.Config.Type != Area && ahead == nil && len(e.Lines) == 0 && e.Target == nil {
+		fitWhole(values, lines, cut)
+	}
 	option := obj{
 		"useUTC": true,
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
 		"xAxis":  axis,
-		"yAxis":  d.valueAxis(y, d.Config.Type != Area),
+		"yAxis":  values,
 		"series": list,
 	}
 	df := obj{
@@ -158,6 +162,32 @@ func (d *drawing) tails(l line, s series, xs []float64, keep []int, cut []bool) 
 		list = append(list, o)
 	}
 	return list
+}
+
+// fitWhole lets a free axis begin by the buckets that are whole where those that
+// are cut lie far below: one day of a week would flatten all that the weeks do.
+// The dashed lines to them leave the drawing, the tooltip says their values.
+func fitWhole(axis obj, lines []line, cut []bool) {
+	if _, set := axis["min"]; set || cut == nil {
+		return
+	}
+	low, high, least := math.Inf(1), math.Inf(-1), math.Inf(1)
+	for _, l := range lines {
+		for i, v := range l.values {
+			switch {
+			case math.IsNaN(v), math.IsInf(v, 0):
+			case cut[i] && !l.previous:
+				least = min(least, v)
+			default:
+				low, high = min(low, v), max(high, v)
+			}
+		}
+	}
+	if high <= low || low-least < (high-low)/2 {
+		return
+	}
+	step := niceStep((high - low) / 4)
+	axis["min"], axis["interval"] = short(math.Floor(low/step)*step), short(step)
 }
 
 // line is one line to draw.

@@ -215,8 +215,117 @@ func TestBucketsThatTheRangeCuts(t *testing.T) {
 	}
 }
 
+// Without a date range the data have ends of their own.
+func TestBucketsThatTheDataCut(t *testing.T) {
+	weeks := func(values ...int64) *warehouse.Result {
+		return result(dates("week", "week", "2026-01-26", "2026-02-02", "2026-02-09", "2026-02-16", "2026-02-23", "2026-03-02"), ints("n", values...))
+	}
+	draw := func(typ Type, r *warehouse.Result, oldest, newest string) *Drawing {
+		return draw(t, Input{Config: Config{Type: typ, Encode: Encode{Vertical: true}, Format: map[string]Format{"n": {Label: "Sales", Additive: true}}}, Result: r,
+			Oldest: moment(t, oldest+"T00:00"), Newest: moment(t, newest+"T00:00")})
+	}
+	pale := func(d *Drawing) (list []int) {
+		for i, each := range drawn(t, d, "option", "series", 0, "data").([]any) {
+			if _, own := each.(map[string]any); own {
+				list = append(list, i)
+			}
+		}
+		return list
+	}
+	for name, of := range map[string]struct {
+		values         []int64
+		oldest, newest string
+		pale           []int
+	}{
+		"from Sunday to Friday":      {[]int64{50, 270, 290, 280, 300, 180}, "2026-02-01", "2026-03-06", []int{0, 5}},
+		"from Monday to Sunday":      {[]int64{260, 270, 290, 280, 300, 280}, "2026-01-26", "2026-03-08", nil},
+		"a row a week, on Wednesday": {[]int64{260, 270, 290, 280, 300, 280}, "2026-01-28", "2026-03-04", nil},
+		"days, Monday to Monday":     {[]int64{260, 270, 290, 280, 300, 40}, "2026-01-26", "2026-03-02", []int{5}},
+	} {
+		if got := pale(draw(Bar, weeks(of.values...), of.oldest, of.newest)); !slices.Equal(got, of.pale) {
+			t.Errorf("%s: paler are %v", name, got)
+		}
+	}
+
+	// The axis is that of the whole weeks, and the values are what they are.
+	d := draw(Line, weeks(50, 270, 290, 280, 300, 180), "2026-02-01", "2026-03-06")
+	if low := drawn(t, d, "option", "yAxis", "min"); low != 270.0 {
+		t.Errorf("the axis begins at %v", low)
+	}
+	if got := drawn(t, d, "option", "series", 1, "data", 0, "value", 1); got != 50.0 {
+		t.Errorf("the first week has %v", got)
+	}
+	if low := drawn(t, draw(Line, weeks(262, 270, 290, 280, 300, 260), "2026-02-01", "2026-03-06"), "option", "yAxis", "min"); low != nil {
+		t.Errorf("weeks that are near to the others leave the axis free, not at %v", low)
+	}
+	if low := drawn(t, draw(Area, weeks(50, 270, 290, 280, 300, 180), "2026-02-01", "2026-03-06"), "option", "yAxis", "min"); low != nil {
+		t.Errorf("an area stands on zero, not on %v", low)
+	}
+
+	// Months of monthly data are whole on whichever day they are dated.
+	months := result(dates("month", "month", "2026-01-01", "2026-02-01", "2026-03-01"), ints("n", 5, 6, 5))
+	if got := pale(draw(Bar, months, "2026-01-31", "2026-03-31")); got != nil {
+		t.Errorf("monthly: paler are %v", got)
+	}
+	quarters := result(dates("quarter", "quarter", "2026-01-01", "2026-04-01"), ints("n", 15, 10))
+	if got := pale(draw(Bar, quarters, "2026-01-01", "2026-05-01")); !slices.Equal(got, []int{1}) {
+		t.Errorf("two months of a quarter: paler are %v", got)
+	}
+	if got := pale(draw(Bar, quarters, "2026-01-01", "2026-06-01")); got != nil {
+		t.Errorf("three months of a quarter: paler are %v", got)
+	}
+}
+
+func TestSparklinesLeaveCutEndsOut(t *testing.T) {
+	values := []float64{1, 7, 8, 7, 3}
+	if got := whole(values, []bool{true, false, false, false, true}); !slices.Equal(got, []float64{7, 8, 7}) {
+		t.Errorf("drawn are %v", got)
+	}
+	if got := whole(values, nil); len(got) != 5 {
+		t.Errorf("of whole buckets %v are drawn", got)
+	}
+	if got := whole(values[:2], []bool{true, false}); len(got) != 2 {
+		t.Errorf("too few are left: %v", got)
+	}
+}
+
+// No cell reads zero that is not, and a column keeps its decimals below too.
+func TestCellsBesideTotals(t *testing.T) {
+	d := drawing{Input: Input{Locale: locale.Default(), Config: Config{}}}
+	column := floats("n", 58_748.6, 63_949.9)
+	d.Result = result(column)
+	c := &d.Result.Columns[0]
+	f, _ := d.fitTotals(c, []float64{315_600, 1_237_700})
+	for v, want := range map[float64]string{58_748.6: "58.7k", 315_600: "315.6k", 1_237_700: "1,237.7k", 12: "12", 0: "0.0k"} {
+		if got := d.cellText(v, f, c); got != want {
+			t.Errorf("%v is %q, not %q", v, got, want)
+		}
+	}
+	d.Result = result(ints("n", 20_612, 20_398))
+	c = &d.Result.Columns[0]
+	f, _ = d.fitTotals(c, []float64{244_123})
+	for v, want := range map[float64]string{20_612: "20,612", 244_123: "244,123", 61_244_123: "61.24M"} {
+		if got := d.cellText(v, f, c); got != want {
+			t.Errorf("%v of whole numbers is %q, not %q", v, got, want)
+		}
+	}
+	d.Result = result(floats("n", 86_200_000, 4_649))
+	c = &d.Result.Columns[0]
+	f, _ = d.fit(c, true)
+	if got := d.cellText(4_649, f, c); got != "4,649" {
+		t.Errorf("4,649 among millions is %q", got)
+	}
+	d.Result = result(floats("n", 5.1, 4.8))
+	c = &d.Result.Columns[0]
+	f, _ = d.fitTotals(c, []float64{5})
+	if got := d.cellText(5, f, c); got != "5.0" {
+		t.Errorf("the mean of all is %q", got)
+	}
+}
+
 func TestDaysOnAnAxisOfTimes(t *testing.T) {
 	d := drawing{Input: Input{Locale: locale.Default(), Config: Config{Type: Line}, Size: Size{W: 9}}}
+	aside := false // whether the first label stands clear of the other axis
 	labels := func(from, to string) map[string]string {
 		var list []time.Time
 		for at, end := moment(t, from), moment(t, to); !at.After(end); at = at.Add(time.Minute) {
@@ -224,6 +333,7 @@ func TestDaysOnAnAxisOfTimes(t *testing.T) {
 		}
 		axis, _ := d.timeAxis(list, "minute")
 		found := map[string]string{}
+		aside = axis["axisLabel"].(obj)["alignMinLabel"] == "left"
 		for ms, text := range axis["axisLabel"].(obj)["formatter"].(obj)["$format"].(obj)["labels"].(obj) {
 			found[ms] = text.(string)
 		}
@@ -233,7 +343,7 @@ func TestDaysOnAnAxisOfTimes(t *testing.T) {
 	for _, text := range labels("2001-01-08T06:00", "2001-01-08T07:10") {
 		texts = append(texts, text)
 	}
-	if !slices.Contains(texts, "06:00\n8 Jan") || slices.Contains(texts, "8 Jan") {
+	if !slices.Contains(texts, "06:00\n8 Jan") || slices.Contains(texts, "8 Jan") || !aside {
 		t.Errorf("within a day: %q", texts)
 	}
 	texts = nil

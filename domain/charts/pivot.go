@@ -131,7 +131,7 @@ func drawPivot(d *drawing) error {
 	places := p.heads(g, over)
 	formats := make([]locale.Format, len(d.measures))
 	for i, m := range d.measures {
-		formats[i], _ = d.fit(m, true)
+		formats[i], _ = d.fitTotals(m, p.totals(m.Name))
 	}
 	picked := d.picked()
 	emit := func(heads []GridCell, path []string, total bool, mark string) {
@@ -142,11 +142,7 @@ func drawPivot(d *drawing) error {
 			for i, m := range d.measures {
 				cell := GridCell{Text: locale.Missing, Bar: -1}
 				if v, ok := p.value(path, place, m.Name); ok {
-					cell.Text = d.Locale.Cell(v, formats[i])
-					if total || len(place) < len(p.across) {
-						// Totals are larger than the cells, so they may need another scale.
-						cell.Text = d.Locale.KPI(v, d.format(m))
-					}
+					cell.Text = d.cellText(v, formats[i], m)
 				}
 				row.Cells = append(row.Cells, cell)
 			}
@@ -209,6 +205,20 @@ func rowsOf(h *header) int {
 		n += rowsOf(c)
 	}
 	return n
+}
+
+// totals are all that is known of a measure beside the cells.
+func (p *pivot) totals(measure string) (list []float64) {
+	for _, a := range p.answers {
+		if c, err := a.column(measure); err == nil && c != nil {
+			for row := range a.Result.Rows {
+				if v, ok := number(c, row); ok {
+					list = append(list, v)
+				}
+			}
+		}
+	}
+	return list
 }
 
 func leaves(list []*header) int {

@@ -2,6 +2,7 @@ package charts
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -83,6 +84,9 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 		p := part{cell: cell, column: c}
 		if isNumber(c) {
 			p.format, p.largest = d.fit(c, compact)
+			if total, ok := d.total(c.Name); ok && compact && d.Config.Encode.Totals {
+				p.format, p.largest = d.fitTotals(c, []float64{total})
+			}
 			if low, _ := extremes(c, d.Result.Rows); low >= 0 {
 				p.least, _ = number(c, low)
 			}
@@ -147,39 +151,43 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 // totals is the row below a table: what the measures are of all rows together.
 // They come from a query of their own, since most measures do not add up.
 func (d *drawing) totals(parts []part) *GridRow {
-	all := d.Further[0]
-	at := func(name string) (float64, bool) {
-		for i := range all.Columns {
-			if all.Columns[i].Name == name && all.Rows > 0 {
-				return number(&all.Columns[i], 0)
-			}
-		}
-		return 0, false
-	}
 	row := &GridRow{Total: true}
 	for n, p := range parts {
 		if p.cell.Quiet && n > 0 {
 			continue
 		}
 		cell := GridCell{Bar: -1}
-		now, ok := at(p.column.Name)
+		now, ok := d.total(p.column.Name)
 		switch {
 		case n == 0:
 			cell.Text = d.Words.Total
 		case !ok:
 		case p.against != nil:
-			if before, known := at(p.against.Name); known {
+			if before, known := d.total(p.against.Name); known {
 				if delta := d.Locale.Delta(now, before, d.format(p.column)); delta.Known {
 					cell.Text, cell.Tone = delta.Text, tone(delta.Direction, d.settings(p.column).Better)
 				}
 			}
 		default:
-			// A total is larger than the cells above it, so it has a scale of its own.
-			cell.Text = d.Locale.KPI(now, d.format(p.column))
+			cell.Text = d.cellText(now, p.format, p.column)
 		}
 		row.Cells = append(row.Cells, cell)
 	}
 	return row
+}
+
+// total is what a column is of all rows together.
+func (d *drawing) total(name string) (float64, bool) {
+	if len(d.Further) == 0 || d.Further[0].Rows == 0 {
+		return 0, false
+	}
+	all := d.Further[0]
+	for i := range all.Columns {
+		if all.Columns[i].Name == name {
+			return number(&all.Columns[i], 0)
+		}
+	}
+	return 0, false
 }
 
 // group takes the column of the groups out of the rows and sets a heading
@@ -285,7 +293,7 @@ func (d *drawing) gridCell(p part, i int) GridCell {
 		cell.Text = d.text(p.column, i)
 		return cell
 	}
-	cell.Text = d.Locale.Cell(v, p.format)
+	cell.Text = d.cellText(v, p.format, p.column)
 	cell.Shade = shadeOf(p.cell.Scale, v, p.least, p.largest)
 	for _, rule := range p.cell.Rules {
 		if v >= rule.From {
@@ -318,6 +326,41 @@ func (d *drawing) fit(c *warehouse.ResultColumn, compact bool) (locale.Format, f
 		f.Style = locale.Number
 	}
 	return locale.FitColumn(values, f), largest
+}
+
+// fitTotals settles the format of a column with totals: one number of decimals
+// for all. Where parts of thousands would be written out beside totals that are
+// not, all is in thousands; totals of another scale than their cells are left out
+// of account.
+func (d *drawing) fitTotals(c *warehouse.ResultColumn, totals []float64) (locale.Format, float64) {
+	f, largest := d.fit(c, true)
+	base := d.format(c)
+	base.Compact, base.Style = true, f.Style
+	values := slices.Clone(totals)
+	for i := range d.Result.Rows {
+		if v, ok := number(c, i); ok {
+			values = append(values, v)
+		}
+	}
+	all := locale.FitColumn(values, base)
+	switch {
+	case all.Scale == f.Scale:
+		f = all
+	case f.Scale == 0 && largest >= 1000 && f.Decimals != nil && *f.Decimals > 0:
+		f.Scale, f.Decimals = 1, all.Decimals
+	}
+	return f, largest
+}
+
+// cellText writes a value in the format of its column or, where that would make
+// a zero of it or a row of digits, in one of its own.
+func (d *drawing) cellText(v float64, f locale.Format, c *warehouse.ResultColumn) string {
+	text := d.Locale.Cell(v, f)
+	large := f.Compact && f.Style != locale.Percent && f.Style != locale.Points && math.Abs(v) >= max(1e7, 1e4*math.Pow10(3*f.Scale))
+	if large || v != 0 && !strings.ContainsAny(text, "123456789") {
+		return d.Locale.KPI(v, d.format(c))
+	}
+	return text
 }
 
 // limit is what a full bar stands for: the whole for shares, else the largest value.

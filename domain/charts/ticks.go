@@ -2,6 +2,7 @@ package charts
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -78,13 +79,20 @@ func (d *drawing) timeAxis(at []time.Time, grain string) (axis, narrow obj) {
 	wide, by := ticks(at, grain, max(d.Size.pixels()/74, 2))
 	small, bySmall := ticks(at, grain, 4)
 	make := func(chosen []time.Time, by step) obj {
-		labels, values := obj{}, []int64{}
+		labels, values, lines := obj{}, []int64{}, false
 		for i, t := range chosen {
 			ms := t.UnixMilli()
 			values = append(values, ms)
-			labels[strconv.FormatInt(ms, 10)] = d.tick(t, by, grain, i == 0)
+			text := d.tick(t, by, grain, i == 0)
+			labels[strconv.FormatInt(ms, 10)] = text
+			lines = lines || strings.Contains(text, "\n")
 		}
-		return obj{"customValues": values, "formatter": obj{"$format": obj{"labels": labels}}}
+		label := obj{"customValues": values, "formatter": obj{"$format": obj{"labels": labels}}}
+		if lines {
+			// Time and day below the corner of both axes: clear of the values.
+			label["lineHeight"], label["alignMinLabel"] = 14, "left"
+		}
+		return label
 	}
 	axis = obj{"type": "time", "axisLabel": make(wide, by), "axisTick": obj{"show": false}}
 	if len(at) > 1 {

@@ -184,10 +184,10 @@ func TestGoldenPivot(t *testing.T) { golden(t, "pivot", draw(t, pivotInput())) }
 func TestPivotTotalsAreAsked(t *testing.T) {
 	d := draw(t, pivotInput())
 	ca := d.Table.Rows[0].Cells
-	if len(ca) != 7 || ca[0].Text != "CA" || ca[5].Text != "100" || plainSpaces(ca[6].Text) != "2 min" {
+	if len(ca) != 7 || ca[0].Text != "CA" || ca[5].Text != "100" || plainSpaces(ca[6].Text) != "2.0 min" {
 		t.Errorf("row %+v", ca)
 	}
-	if last := d.Table.Totals.Cells; plainSpaces(last[2].Text) != "1 min" || plainSpaces(last[6].Text) != "2.57 min" {
+	if last := d.Table.Totals.Cells; plainSpaces(last[2].Text) != "1.0 min" || plainSpaces(last[6].Text) != "2.6 min" {
 		t.Errorf("totals %+v", last)
 	}
 	if tx := d.Table.Rows[1].Cells; tx[1].Text != "—" {

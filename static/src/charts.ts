@@ -34,7 +34,7 @@ import { type ECharts, format as texts, init, use } from "echarts/core";
 import { mix, ramp } from "./colour.ts";
 import { announce, isDark, locale, onThemeChange, reducedMotion } from "./page.ts";
 import { bucket, missing, number, type NumberFormat, type Place } from "./format.ts";
-import { standing } from "./names.ts";
+import { beside, standing } from "./names.ts";
 import { type Theme, theme } from "./theme.ts";
 
 // Every part counts: this is the largest thing that a first visit loads. What
@@ -46,8 +46,10 @@ use([bars, heatmap, lines, pie, grid, tooltip, canvas, fit]);
 type Registers = Parameters<Extract<Parameters<typeof use>[0], (...given: never[]) => unknown>>[0];
 
 /** What depends on the size of a chart, each time that it has got one: how the
- * names of an axis with "fit" stand; steps, whose corners are on whole pixels,
- * since ECharts leaves out what is less than one. */
+ * names of an axis with "fit" stand, and whether labels of bars with it do; how
+ * wide names beside an axis are; the room for the last moment below one. Steps
+ * keep their corners: on whole pixels, since ECharts leaves out what is less than
+ * one, and however near to each other. */
 function fit(registers: Registers): void {
   registers.registerProcessor({
     overallReset: (all, api) => {
@@ -55,7 +57,24 @@ function fit(registers: Registers): void {
         const { data, axisLabel } = axis.option as { data: string[]; axisLabel: Option };
         const font = (axis.getModel("axisLabel" as never) as unknown as { getFont: () => string }).getFont();
         const measure = (text: string): number => texts.getTextRect(text, font).width;
-        if (axisLabel["fit"]) Object.assign(axisLabel, standing(data, (api.getWidth() - valueLabels) / data.length, api.getHeight(), measure));
+        const between = (api.getWidth() - valueLabels) / data?.length;
+        if (axisLabel["fit"]) Object.assign(axisLabel, standing(data, between, api.getHeight(), measure));
+        else if (data) {
+          // The last name stands in the middle of its place, and reaches beyond it.
+          const grid = all.getComponent("grid", 0)?.option as { right?: number; least?: number };
+          grid.least ??= grid.right ?? 0;
+          grid.right = Math.max(grid.least, Math.ceil((measure(data.at(-1) ?? "") - between) / 2) + 2);
+        }
+        all.eachSeriesByType("bar", (series) => {
+          const { label, data: bars } = series.option as { label?: Option; data: { face?: string }[] };
+          if (label?.["fit"]) label["show"] = bars.every(({ face }) => measure(face ?? "") <= between - 2);
+        });
+      });
+      all.eachComponent("yAxis", (axis) => {
+        const { axisLabel } = axis.option as { axisLabel: Option };
+        const { left, right } = (all.getComponent("grid", 0)?.option ?? {}) as { left?: number; right?: number };
+        const widest = (axisLabel["widest"] ??= axisLabel["width"]);
+        if (typeof widest === "number") axisLabel["width"] = beside(widest, api.getWidth() - (left ?? 0) - (right ?? 0));
       });
     },
   });
@@ -66,6 +85,14 @@ function fit(registers: Registers): void {
       const points = series.getData().getLayout("points") as Float32Array;
       points.forEach((each, i) => (points[i] = Math.round(each)));
     },
+  });
+  registers.registerPostUpdate((all, api) => {
+    all.eachSeriesByType("line", (series) => {
+      if (!series.get("step" as never)) return;
+      api.getViewOfSeriesModel(series).group.traverse((each) => {
+        if ("segmentIgnoreThreshold" in each) each.segmentIgnoreThreshold = 0;
+      });
+    });
   });
 }
 

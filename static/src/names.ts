@@ -31,3 +31,9 @@ export function standing(names: string[], between: number, height: number, measu
   const most = height / 2 / Math.sin((rotate * Math.PI) / 180);
   return { interval: between < tight ? "auto" : 0, rotate, ...(widest > most ? { width: most, overflow: "truncate" } : { overflow: "none" }) };
 }
+
+/** How wide names at the left of a chart may be, at most as they would like, of
+ * the room that they share with what is drawn: they give way before it does. */
+export function beside(widest: number, room: number): number {
+  return Math.max(Math.min(widest, Math.floor((room * 2) / 3) - 8), 24);
+}

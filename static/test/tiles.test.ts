@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { standing } from "../src/names.ts";
+import { beside, standing } from "../src/names.ts";
 import { spokes } from "../src/parts/spokes.ts";
 import { onSlice, onTile, shorten } from "../src/parts/tiles.ts";
 
 // Every letter is six pixels wide.
 const measure = (text: string): number => 6 * [...text].length;
+
+test("names beside bars leave room for the bars", () => {
+  assert.equal(beside(94, 300), 94, "as wide as they like");
+  assert.equal(beside(94, 120), 72);
+  assert.equal(beside(94, -20), 24, "a letter and its dots");
+});
 
 test("a name may be cut, a number never is", () => {
   assert.equal(onTile("Straßburg", ["1,463", "1.5k"], 80, 40, 15, measure), "Straßburg\n1,463");
