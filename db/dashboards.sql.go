@@ -426,6 +426,8 @@ type DashboardListRow struct {
 	Matches     int64
 }
 
+// DashboardList is the catalogue as the viewer sees it. Empty filters are off.
+// Every pattern of the search has to be found in names, widgets or fields.
 func (q *Queries) DashboardList(ctx context.Context, arg DashboardListParams) ([]DashboardListRow, error) {
 	rows, err := q.db.Query(ctx, dashboardList,
 		arg.ViewerID,
@@ -549,36 +551,29 @@ func (q *Queries) DashboardLock(ctx context.Context, tenantID uuid.UUID, dashboa
 }
 
 const dashboardNamed = `-- name: DashboardNamed :many
-SELECT d.dashboard_id, (d.name = $1)::boolean AS seen
+SELECT d.dashboard_id
 FROM dashboards d
-WHERE d.tenant_id = $2 AND d.deleted_at IS NULL
-  AND (NOT d.unpublished OR ($3::boolean AND may_access(d.writers)))
-  AND (d.name = $1 OR (d.draft_name = $1 AND $3::boolean AND may_access(d.writers)))
-ORDER BY seen DESC, d.dashboard_id LIMIT 3
+WHERE d.tenant_id = $1 AND d.deleted_at IS NULL
+  AND (NOT d.unpublished OR ($2::boolean AND may_access(d.writers)))
+  AND (d.name = $3 OR (d.draft_name = $3 AND $2::boolean AND may_access(d.writers)))
+LIMIT 2
 `
 
-type DashboardNamedRow struct {
-	DashboardID uuid.UUID
-	Seen        bool
-}
-
-// DashboardList is the catalogue as the viewer sees it. Empty filters are off.
-// Every pattern of the search has to be found in names, widgets or fields.
 // DashboardNamed finds a name as viewers see it and, for who edits, as a draft
 // has it.
-func (q *Queries) DashboardNamed(ctx context.Context, name string, tenantID uuid.UUID, drafts bool) ([]DashboardNamedRow, error) {
-	rows, err := q.db.Query(ctx, dashboardNamed, name, tenantID, drafts)
+func (q *Queries) DashboardNamed(ctx context.Context, tenantID uuid.UUID, drafts bool, name string) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, dashboardNamed, tenantID, drafts, name)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []DashboardNamedRow
+	var items []uuid.UUID
 	for rows.Next() {
-		var i DashboardNamedRow
-		if err := rows.Scan(&i.DashboardID, &i.Seen); err != nil {
+		var dashboard_id uuid.UUID
+		if err := rows.Scan(&dashboard_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, dashboard_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

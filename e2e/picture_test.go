@@ -311,7 +311,7 @@ func (a *author) money() {
 	a.t.Helper()
 	a.turn("format")
 	a.pick(styleOfFirst, "Currency")
-	a.write(strings.Replace(styleOfFirst, "/style", "/currency", 1), "GBP")
+	a.pick(strings.Replace(styleOfFirst, "/style", "/currency", 1), "GBP")
 }
 
 // control adds a filter to the bar.

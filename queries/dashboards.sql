@@ -73,18 +73,18 @@ WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND deleted_at IS 
 -- name: DashboardPurge :execrows
 DELETE FROM dashboards WHERE tenant_id = @tenant_id AND deleted_at < @before;
 
--- DashboardList is the catalogue as the viewer sees it. Empty filters are off.
--- Every pattern of the search has to be found in names, widgets or fields.
 -- DashboardNamed finds a name as viewers see it and, for who edits, as a draft
 -- has it.
 -- name: DashboardNamed :many
-SELECT d.dashboard_id, (d.name = @name)::boolean AS seen
+SELECT d.dashboard_id
 FROM dashboards d
 WHERE d.tenant_id = @tenant_id AND d.deleted_at IS NULL
   AND (NOT d.unpublished OR (@drafts::boolean AND may_access(d.writers)))
   AND (d.name = @name OR (d.draft_name = @name AND @drafts::boolean AND may_access(d.writers)))
-ORDER BY seen DESC, d.dashboard_id LIMIT 3;
+LIMIT 2;
 
+-- DashboardList is the catalogue as the viewer sees it. Empty filters are off.
+-- Every pattern of the search has to be found in names, widgets or fields.
 -- name: DashboardList :many
 SELECT d.dashboard_id, d.user_id, d.name, d.rev, d.folder_id, d.tags, d.created_at, d.updated_at, d.unpublished,
        COALESCE(d.published_config, d.config)::jsonb AS config,

@@ -73,7 +73,7 @@ func filterControl(p DashboardProps, c dashboards.ControlView, at filterPlace) t
 			}
 		}
 		switch {
-		case c.Gone && c.Summary != "":
+		case c.Gone && c.Summary != "" && !c.Required:
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<a class=\"btn filter-button filter-gone\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -291,10 +292,11 @@ func chosenFrom(current string, options ...ui.Option) []ui.Option {
 // hasAxis tells whether a type draws on a value axis.
 func hasAxis(t charts.Type) bool {
 	switch t {
-	case charts.KPI, charts.Donut, charts.Table, charts.Map, charts.Heatmap:
-		return false
+	case charts.Line, charts.Step, charts.Area, charts.Bar, charts.StackedBar, charts.Combo, charts.Histogram, charts.Box, charts.Scatter, charts.Bubble,
+		charts.Waterfall, charts.Gauge, charts.Candlestick:
+		return true
 	}
-	return true
+	return false
 }
 
 // isBar tells whether a type draws bars by category.
@@ -357,6 +359,31 @@ func styleOptions(ctx context.Context, current string) []ui.Option {
 		list = append(list, ui.Option{Value: style, Label: messages.T(ctx, "editor.style_"+style)})
 	}
 	return chosenFrom(current, list...)
+}
+
+// currencies are those that are traded most, in that order (BIS, 2025), and
+// those of larger economies.
+var currencies = strings.Fields("USD EUR JPY GBP CNY CHF AUD CAD HKD SGD INR KRW SEK MXN NZD NOK TWD BRL ZAR PLN DKK IDR TRY THB ILS HUF CZK CLP PHP COP MYR AED SAR RON PEN EGP VND NGN KES UAH PKR MAD ARS")
+
+func currencyOptions(ctx context.Context, current string) []ui.Option {
+	list := []ui.Option{{Label: messages.T(ctx, "editor.choose_currency")}}
+	for _, code := range currencies {
+		list = append(list, ui.Option{Value: code, Label: code})
+	}
+	if current != "" && !slices.Contains(currencies, current) {
+		list = append(list, ui.Option{Value: current, Label: current})
+	}
+	return chosenFrom(current, list...)
+}
+
+// subtitleHint says what a subtitle can have filled in.
+func (p InspectorProps) subtitleHint(ctx context.Context) string {
+	for _, d := range p.Widget.Widget.Query.Dimensions {
+		if d.Grain != "" {
+			return messages.T(ctx, "editor.subtitle_hint")
+		}
+	}
+	return ""
 }
 
 func betterOptions(ctx context.Context, current string) []ui.Option {

@@ -2439,7 +2439,7 @@ func inspectorFormat(p InspectorProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "inspector-subtitle", Label: messages.T(ctx, "editor.subtitle"), Value: p.Widget.Widget.Subtitle, Hint: messages.T(ctx, "editor.subtitle_hint"), Attrs: pathAttr("/subtitle", "text", "maxlength", "200")}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "inspector-subtitle", Label: messages.T(ctx, "editor.subtitle"), Value: p.Widget.Widget.Subtitle, Hint: p.subtitleHint(ctx), Attrs: pathAttr("/subtitle", "text", "maxlength", "200")}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -2496,7 +2496,7 @@ func inspectorFormat(p InspectorProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.format(c).Style == "currency" {
-				templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: formatID(c, "currency"), Label: messages.T(ctx, "editor.currency"), Value: p.format(c).Currency, Placeholder: "GBP", Attrs: pathAttr(pointer("format", c.Result, "currency"), "text", "maxlength", "3")}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.SelectField(ui.SelectProps{InputProps: ui.InputProps{ID: formatID(c, "currency"), Label: messages.T(ctx, "editor.currency"), Attrs: pathAttr(pointer("format", c.Result, "currency"), "enum")}, Options: currencyOptions(ctx, p.format(c).Currency)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

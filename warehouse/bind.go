@@ -17,8 +17,9 @@ import (
 type rowTimes interface {
 	// newest gives the largest value of a time column of a dataset.
 	newest(ds *Dataset, column int32) (int64, bool, error)
-	// newestWithin gives that of a column of the query, in [from, to).
-	newestWithin(ref colRef, name string, from, to int64) (int64, bool, error)
+	// days lists by local day, oldest first, the largest value of a column of the
+	// query in [from, to), among the rows that pass other filters.
+	days(ref colRef, name string, filters []Filter, from, to int64) ([]int64, error)
 }
 
 // binder turns one spec into a plan.

@@ -351,15 +351,15 @@ func (b *binder) comparison() error {
 	if span.From <= minMicros {
 		return ErrComparison.With("A comparison needs a filter that says where the span of time starts.")
 	}
-	end, err := b.happened(ref, name, span)
+	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
+		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
+	}
+	end, err := b.happened(c, ref, name, span, parts)
 	if err != nil {
 		return err
 	}
 	if span.To >= maxMicros {
 		span.To = max(end, span.From)
-	}
-	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
-		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
 	}
 	step := b.stepBack(c, ref, span, parts)
 	previous := wallSpan{step.back(span.From), step.back(span.To)}
@@ -418,8 +418,10 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, string, error) {
 }
 
 // happened is the wall-clock time after all that span knows of: now or, where
-// rows are later (what is booked, planned or due), after the newest of them.
-func (b *binder) happened(ref colRef, name string, span wallSpan) (int64, error) {
+// rows are later (what is booked, planned or due), after the newest of them. A
+// few rows ahead, of which the earlier span has many, are no plan but strays, and
+// change nothing.
+func (b *binder) happened(c *Comparison, ref colRef, name string, span wallSpan, parts []boundSpan) (int64, error) {
 	_, end, err := b.reference(ref)
 	if err != nil {
 		return 0, err
@@ -431,29 +433,48 @@ func (b *binder) happened(ref colRef, name string, span wallSpan) (int64, error)
 		return t
 	}
 	now := wall(end)
-	over := now >= span.To || now <= span.From && span.To < maxMicros
-	if over || b.times == nil {
+	if now >= span.To || b.times == nil {
 		return now, nil
 	}
-	to := int64(maxMicros)
-	if spans := b.raw(ref, now, span.To); len(spans) > 0 && span.To < maxMicros {
-		to = spans[len(spans)-1][1]
+	var others []Filter
+	for _, f := range b.spec.Filters {
+		if f.Measure != "" {
+			continue
+		}
+		if of, err := b.column(f.Column, "filter"); err == nil && of == ref {
+			continue
+		}
+		others = append(others, f)
 	}
-	width := int64(1)
-	if ref.Type == Date {
-		end, width = end/dayMicros, dayMicros
+	days := func(from, to int64) ([]int64, error) {
+		spans := b.raw(ref, from, to)
+		if len(spans) == 0 {
+			return nil, nil
+		}
+		return b.times.days(ref, name, others, spans[0][0], spans[len(spans)-1][1])
 	}
-	newest, ok, err := b.times.newestWithin(ref, name, end, to)
-	if err != nil || !ok {
+	from := max(now, span.From)
+	ahead, err := days(from, span.To)
+	if err != nil || len(ahead) == 0 {
 		return now, err
 	}
+	newest := ahead[len(ahead)-1]
 	if ref.Type == Date {
 		newest *= dayMicros
 	}
+	newest = wall(newest)
+	after := newest + 1
 	// What lies on later days is known by whole days.
-	after := wall(newest + width)
-	if day := truncateWall(after-1, "day"); day >= now {
+	if day := truncateWall(newest, "day"); day >= now {
 		after = min(addWall(day, "day", 1), span.To)
+	}
+	if span.To >= maxMicros {
+		span.To = after
+	}
+	step := b.stepBack(c, ref, span, parts)
+	before, err := days(step.back(from), step.back(after))
+	if err != nil || 2*len(ahead) < len(before) {
+		return now, err
 	}
 	return after, nil
 }

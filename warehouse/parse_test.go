@@ -147,9 +147,7 @@ func (fixedRows) newest(*Dataset, int32) (int64, bool, error) {
 	return 1_700_000_000_000_000, true, nil
 }
 
-func (fixedRows) newestWithin(colRef, string, int64, int64) (int64, bool, error) {
-	return 0, false, nil
-}
+func (fixedRows) days(colRef, string, []Filter, int64, int64) ([]int64, error) { return nil, nil }
 
 // compileDry writes the SQL of a query over files that do not exist.
 func compileDry(q Query) (string, error) {

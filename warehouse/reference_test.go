@@ -533,12 +533,16 @@ func (r *reference) compared() string {
 		happened = "(date_trunc('day', " + r.nowWall() + ") + interval '1 day')"
 	}
 	x := r.wall(c.Column)
-	// Rows later than that are known, those of later days by whole days.
-	known := fmt.Sprintf(`coalesce((SELECT CASE WHEN date_trunc('day', newest) >= %[1]s THEN least(date_trunc('day', newest) + interval '1 day', %[2]s) ELSE newest + interval '1 microsecond' END
-		FROM (SELECT max(%[3]s) AS newest %[4]s WHERE %[5]s) w), %[1]s)`, happened, to, x, referenceFrom, r.where(nil, nil, x+" >= "+happened, x+" < "+to))
+	// Rows later than that are known, those of later days by whole days, unless
+	// they are few beside those of the earlier span.
+	begin := "greatest(" + happened + ", " + from + ")"
+	reach := fmt.Sprintf("(CASE WHEN date_trunc('day', newest) >= %[1]s THEN least(date_trunc('day', newest) + interval '1 day', %[2]s) ELSE newest + interval '1 microsecond' END)", happened, to)
+	known := fmt.Sprintf(`(SELECT CASE WHEN newest IS NULL OR 2 * days < (SELECT count(DISTINCT date_trunc('day', %[1]s)) %[2]s WHERE %[3]s) THEN %[4]s ELSE %[5]s END
+		FROM (SELECT count(DISTINCT date_trunc('day', %[1]s)) AS days, max(%[1]s) AS newest %[2]s WHERE %[6]s) w)`, x, referenceFrom,
+		r.where(s.Filters, f, x+" >= "+begin+" - "+back, x+" < "+reach+" - "+back), happened, reach, r.where(s.Filters, f, x+" >= "+begin, x+" < "+to))
 	prevFrom := "(" + from + " - " + back + ")"
 	prevTo := fmt.Sprintf("(CASE WHEN %s < %s AND %s < %s THEN least(%s - %s, %s - %s) ELSE %s - %s END)",
-		from, happened, happened, to, to, back, known, back, to, back)
+		from, known, known, to, to, back, known, back, to, back)
 	shift := fmt.Sprintf("(%s - %s)", from, prevFrom)
 	if calendar && !months && !week {
 		shift = back

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,15 +139,22 @@ func (s seenRows) newest(ds *Dataset, column int32) (int64, bool, error) {
 	if _, masked := ds.Policy.mask(column); masked {
 		return 0, false, nil
 	}
-	return s.largest(ds, Spec{}, c.Name)
+	r, err := s.e.Run(s.ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
+	if err != nil {
+		return 0, false, fmt.Errorf("find newest row: %w", err)
+	}
+	if r.Rows == 0 || r.Columns[0].IsNull(0) {
+		return 0, false, nil
+	}
+	return r.Columns[0].Ints[0], true, nil
 }
 
-func (s seenRows) newestWithin(ref colRef, name string, from, to int64) (int64, bool, error) {
+func (s seenRows) days(ref colRef, name string, filters []Filter, from, to int64) ([]int64, error) {
 	if ref.Rel == 0 {
 		// Nearly always nothing is later, and the statistics say so.
 		newest, ok, err := s.e.newest(s.ctx, s.q.Dataset, ref.ID)
 		if err != nil || !ok || newest < from {
-			return 0, false, err
+			return nil, err
 		}
 	}
 	text := func(t int64) json.RawMessage {
@@ -159,24 +167,17 @@ func (s seenRows) newestWithin(ref colRef, name string, from, to int64) (int64, 
 		}
 		return json.RawMessage(strconv.Quote(time.UnixMicro(t).UTC().Format(layout)))
 	}
-	spec := Spec{Timezone: s.q.Spec.Timezone, Fields: s.q.Spec.Fields, Filters: []Filter{{Column: name, Op: ">=", Values: []json.RawMessage{text(from)}}}}
+	spec := Spec{Dataset: s.q.Dataset.ID, Timezone: s.q.Spec.Timezone, Fields: s.q.Spec.Fields, Limit: MaxLimit,
+		Measures: []Measure{{Fn: "max", Column: name, As: "newest"}}, Dimensions: []Dimension{{Column: name, Grain: "day", As: "day"}}, Order: []Order{{By: "day"}},
+		Filters: append(slices.Clone(filters), Filter{Column: name, Op: ">=", Values: []json.RawMessage{text(from)}})}
 	if to < maxMicros {
 		spec.Filters = append(spec.Filters, Filter{Column: name, Op: "<", Values: []json.RawMessage{text(to)}})
 	}
-	return s.largest(s.q.Dataset, spec, name)
-}
-
-// largest asks for the largest value of a column in the rows of a spec.
-func (s seenRows) largest(ds *Dataset, spec Spec, column string) (int64, bool, error) {
-	spec.Dataset, spec.Measures = ds.ID, []Measure{{Fn: "max", Column: column, As: "newest"}}
-	r, err := s.e.Run(s.ctx, Query{Dataset: ds, Now: s.q.Now, Exact: true, Spec: spec})
+	r, err := s.e.Run(s.ctx, Query{Dataset: s.q.Dataset, Now: s.q.Now, Exact: true, Spec: spec})
 	if err != nil {
-		return 0, false, fmt.Errorf("find newest row: %w", err)
+		return nil, fmt.Errorf("find rows by day: %w", err)
 	}
-	if r.Rows == 0 || r.Columns[0].IsNull(0) {
-		return 0, false, nil
-	}
-	return r.Columns[0].Ints[0], true, nil
+	return r.Columns[1].Ints, nil
 }
 
 // newest gives the largest value of a time column, from the segments'

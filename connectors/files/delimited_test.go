@@ -68,6 +68,7 @@ func TestDelimited(t *testing.T) {
 		"years above nothing":           {"city,2010,2020\nRome,n/a,n/a\nOslo,n/a,n/a\n", records.Options{}, "city|2010|2020", []string{"2: Rome|n/a|n/a", "3: Oslo|n/a|n/a"}},
 		"a number like a year":          {"AAPL,100,2012\nMSFT,300,512\nGOOG,200,777\n", records.Options{}, "column_1|column_2|column_3", []string{"1: AAPL|100|2012", "2: MSFT|300|512", "3: GOOG|200|777"}},
 		"years in every record":         {"Widget A,2024,1995\nWidget B,2024,2005\nWidget C,2023,7\n", records.Options{}, "column_1|column_2|column_3", []string{"1: Widget A|2024|1995", "2: Widget B|2024|2005", "3: Widget C|2023|7"}},
+		"bands and a number":            {"region,0,1-4,5-9\nN,5,6,7\nS,8,9,1\n", records.Options{}, "region|0|1-4|5-9", []string{"2: N|5|6|7", "3: S|8|9|1"}},
 		"a phone number":                {"ann,555-1234,10\nbob,5551235,20\n", records.Options{}, "column_1|column_2|column_3", []string{"1: ann|555-1234|10", "2: bob|5551235|20"}},
 		"a long ZIP":                    {"12345-6789,5\n12346,6\n12347,7\n", records.Options{}, "column_1|column_2", []string{"1: 12345-6789|5", "2: 12346|6", "3: 12347|7"}},
 		"a time among minutes":          {"0:30,5\n45,6\n", records.Options{}, "column_1|column_2", []string{"1: 0:30|5", "2: 45|6"}},

@@ -287,11 +287,11 @@ func extrasFilled(rows []record, fields int) bool {
 // stands above numbers, dates, true and false tells most: a word is a name
 // there, a value of their kind is one more of them. A date, a month or a range
 // above plain numbers, and a year above numbers that are no years, could be
-// either: they are names where nothing speaks for a value. Where nothing is
-// typed, names are mostly there and no column below repeats its own.
+// either: they are names where less, or nothing, speaks for a value. Where
+// nothing is typed, names are mostly there and no column below repeats its own.
 func looksLikeHeader(first []string, below []record) bool {
 	rows := below[:min(len(below), 200)]
-	names, either, values, words, empty := 0, 0, 0, 0, 0
+	names, years, compounds, values, words, empty := 0, 0, 0, 0, 0, 0
 	typedBelow := false
 	for c, cell := range first[:min(len(first), 200)] {
 		cell = strings.TrimSpace(cell)
@@ -311,14 +311,19 @@ func looksLikeHeader(first []string, below []record) bool {
 		case cell == "" || missing[strings.ToLower(cell)]:
 		case !typed:
 			names++
-		case kinds.filled > 0 && (kinds.compound == 0 && isCompound(cell) || isYear(cell) && kinds.years*2 <= kinds.filled):
-			either++
+		case kinds.filled > 0 && kinds.compound == 0 && isCompound(cell):
+			compounds++
+		case kinds.filled > 0 && isYear(cell) && kinds.years*2 <= kinds.filled:
+			years++
 		default:
 			values++
 		}
 	}
 	if values == 0 {
-		names += either
+		names += years
+	}
+	if compounds > values { // "0, 1-4, 5-9, 10-14"
+		names += compounds
 	}
 	switch {
 	case empty == len(first):

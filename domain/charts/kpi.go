@@ -76,7 +76,7 @@ func (d *drawing) spark(value *warehouse.ResultColumn) (string, error) {
 	if len(series.at) > MaxPoints {
 		return "", nil
 	}
-	return Sparkline(whole(series.values[0], inner.cuts(inner.dims[0], series.at, series.grain)), d.hue()), nil
+	return Sparkline(whole(series.values[0], inner.cuts(series.at, series.grain)), d.hue()), nil
 }
 
 // whole leaves the buckets at the ends out that hold less than the others, where

@@ -57,7 +57,7 @@ func drawLine(d *drawing) error {
 	var dashedNames []string
 	var dashedFormats []obj
 	names, formats := []string{}, []obj{}
-	cut := d.cuts(x, s.at, s.grain)
+	cut := d.cuts(s.at, s.grain)
 	for n, l := range lines {
 		keep := kept[n]
 		data := make([][2]any, len(keep))

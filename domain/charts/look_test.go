@@ -237,10 +237,11 @@ func TestBucketsThatTheDataCut(t *testing.T) {
 		oldest, newest string
 		pale           []int
 	}{
-		"from Sunday to Friday":      {[]int64{50, 270, 290, 280, 300, 180}, "2026-02-01", "2026-03-06", []int{0, 5}},
+		"from Sunday to Tuesday":     {[]int64{50, 270, 290, 280, 300, 80}, "2026-02-01", "2026-03-03", []int{0, 5}},
+		"working days to a Friday":   {[]int64{260, 270, 290, 280, 300, 280}, "2026-01-26", "2026-03-06", nil},
 		"from Monday to Sunday":      {[]int64{260, 270, 290, 280, 300, 280}, "2026-01-26", "2026-03-08", nil},
 		"a row a week, on Wednesday": {[]int64{260, 270, 290, 280, 300, 280}, "2026-01-28", "2026-03-04", nil},
-		"days, Monday to Monday":     {[]int64{260, 270, 290, 280, 300, 40}, "2026-01-26", "2026-03-02", []int{5}},
+		"and far fewer in the last":  {[]int64{260, 270, 290, 280, 300, 40}, "2026-01-28", "2026-03-04", nil},
 	} {
 		if got := pale(draw(Bar, weeks(of.values...), of.oldest, of.newest)); !slices.Equal(got, of.pale) {
 			t.Errorf("%s: paler are %v", name, got)
@@ -248,17 +249,17 @@ func TestBucketsThatTheDataCut(t *testing.T) {
 	}
 
 	// The axis is that of the whole weeks, and the values are what they are.
-	d := draw(Line, weeks(50, 270, 290, 280, 300, 180), "2026-02-01", "2026-03-06")
+	d := draw(Line, weeks(50, 270, 290, 280, 300, 80), "2026-02-01", "2026-03-03")
 	if low := drawn(t, d, "option", "yAxis", "min"); low != 270.0 {
 		t.Errorf("the axis begins at %v", low)
 	}
 	if got := drawn(t, d, "option", "series", 1, "data", 0, "value", 1); got != 50.0 {
 		t.Errorf("the first week has %v", got)
 	}
-	if low := drawn(t, draw(Line, weeks(262, 270, 290, 280, 300, 260), "2026-02-01", "2026-03-06"), "option", "yAxis", "min"); low != nil {
+	if low := drawn(t, draw(Line, weeks(262, 270, 290, 280, 300, 260), "2026-02-01", "2026-03-03"), "option", "yAxis", "min"); low != nil {
 		t.Errorf("weeks that are near to the others leave the axis free, not at %v", low)
 	}
-	if low := drawn(t, draw(Area, weeks(50, 270, 290, 280, 300, 180), "2026-02-01", "2026-03-06"), "option", "yAxis", "min"); low != nil {
+	if low := drawn(t, draw(Area, weeks(50, 270, 290, 280, 300, 80), "2026-02-01", "2026-03-03"), "option", "yAxis", "min"); low != nil {
 		t.Errorf("an area stands on zero, not on %v", low)
 	}
 

@@ -177,9 +177,13 @@ func (d *drawing) unknown(bucket time.Time, grain string) bool {
 	return !next(bucket, grain, 1).Add(before.Sub(from)).After(d.Oldest)
 }
 
+// restDays is how much a bucket may lack at an end of the data and still be
+// whole: nobody works at weekends.
+const restDays = 2 * 24 * time.Hour
+
 // cuts tells which buckets the span of the query or the ends of the data cut, so
 // that they hold less than others do; nil where none is.
-func (d *drawing) cuts(x *warehouse.ResultColumn, at []time.Time, grain string) []bool {
+func (d *drawing) cuts(at []time.Time, grain string) []bool {
 	if grain == "" || len(at) == 0 {
 		return nil
 	}
@@ -198,12 +202,12 @@ func (d *drawing) cuts(x *warehouse.ResultColumn, at []time.Time, grain string) 
 			}
 		}
 	}
-	if from, to := d.known(x, at, grain); !from.IsZero() {
+	if from, to := d.known(grain); !from.IsZero() {
 		last := len(at) - 1
-		if at[0].Before(from) && next(at[0], grain, 1).After(from) {
+		if begin := at[0].Add(restDays); begin.Before(from) && next(at[0], grain, 1).After(from) {
 			mark(0)
 		}
-		if at[last].Before(to) && next(at[last], grain, 1).After(to) {
+		if end := next(at[last], grain, 1).Add(-restDays); at[last].Before(to) && end.After(to) {
 			mark(last)
 		}
 	}
@@ -213,14 +217,14 @@ func (d *drawing) cuts(x *warehouse.ResultColumn, at []time.Time, grain string) 
 // known is from which day on and up to which the data tell of buckets that are
 // longer than a day; zero where nothing is known. What comes once a month stands
 // for the whole of it, whichever day it is dated.
-func (d *drawing) known(x *warehouse.ResultColumn, at []time.Time, grain string) (from, to time.Time) {
+func (d *drawing) known(grain string) (from, to time.Time) {
 	if d.Oldest.IsZero() || d.Newest.IsZero() || !finer("day", grain) {
 		return from, to
 	}
 	from, to = floor(d.Oldest, "day"), floor(d.Newest, "day")
 	by := "day"
 	switch {
-	case sameDayOf(grain, from, to) && !d.endsAreShort(x, at, grain):
+	case sameDayOf(grain, from, to):
 		by = grain
 	case finer("month", grain) && sameDayOf("month", from, to):
 		by = "month"
@@ -235,34 +239,13 @@ func sameDayOf(grain string, a, b time.Time) bool {
 	return a.Sub(begin) == b.Sub(end) || next(begin, grain, 1).Sub(a) == next(end, grain, 1).Sub(b)
 }
 
-// endsAreShort tells data of every day from data of one day a bucket, where both
-// begin and end on the same one: the first and the last bucket then hold little
-// more than one whole bucket together, and not two.
-func (d *drawing) endsAreShort(x *warehouse.ResultColumn, at []time.Time, grain string) bool {
-	if len(at) < 5 || len(d.measures) == 0 || !d.settings(d.measures[0]).Additive {
-		return false
-	}
-	sums := map[time.Time]float64{}
-	for row := range d.Result.Rows {
-		if v, ok := number(d.measures[0], row); ok && !x.IsNull(row) {
-			sums[floor(d.wall(x, row), grain)] += v
-		}
-	}
-	var inner []float64
-	for _, t := range at[1 : len(at)-1] {
-		inner = append(inner, sums[t])
-	}
-	slices.Sort(inner)
-	return sums[at[0]]+sums[at[len(at)-1]] < 1.5*inner[len(inner)/2]
-}
-
 // cutPlaces are the cuts of an axis of bars, with the heads that say so.
 func (d *drawing) cutPlaces(x *warehouse.ResultColumn, labels []string) (cut []bool, heads []string) {
 	if !isTime(x) {
 		return nil, labels
 	}
 	at, grain := d.timeline(x)
-	if cut = d.cuts(x, at, grain); cut == nil || len(at) != len(labels) {
+	if cut = d.cuts(at, grain); cut == nil || len(at) != len(labels) {
 		return nil, labels
 	}
 	heads = slices.Clone(labels)

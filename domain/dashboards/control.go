@@ -173,7 +173,8 @@ func (d *drafter) pastedFilter(c *Config, filters map[string]Control, control st
 		c.Filters = map[string]Control{}
 	}
 	id := c.newControlID()
-	f.Label, f.Widgets = clipName(f.Label), nil
+	// What it did to the other dashboard stays there.
+	f.Label, f.Widgets, f.Within, f.Required, f.Default = clipName(f.Label), nil, nil, false, nil
 	c.Filters[id] = f
 	return id
 }

@@ -234,7 +234,16 @@ func (s *Service) Act(ctx context.Context, actor access.Actor, id ids.Dashboard,
 func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config, a *Act) (*drafter, error) {
 	d := &drafter{facts: map[ids.Dataset]Facts{}}
 	var err error
-	if d.schemas, err = s.loadSchemas(ctx, actor, c, append(a.datasets(), c.Dataset)...); err != nil {
+	if len(a.Filters) > MaxControls {
+		return nil, ErrAct.With("At most %d filters can be pasted.", MaxControls)
+	}
+	also := append(a.datasets(), c.Dataset)
+	for _, f := range a.Filters {
+		if !f.Dataset.IsZero() {
+			also = append(also, f.Dataset)
+		}
+	}
+	if d.schemas, err = s.loadSchemas(ctx, actor, c, also...); err != nil {
 		return nil, err
 	}
 	for _, id := range a.datasets() {

@@ -210,7 +210,7 @@ func eachDataset(root *yaml.Node, visit func(*yaml.Node) error) error {
 	return nil
 }
 
-// entry is the value of a key; nil where there is none.
+// without takes a key and its value away.
 func without(node *yaml.Node, key string) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if node.Content[i].Value == key {
@@ -220,6 +220,7 @@ func without(node *yaml.Node, key string) {
 	}
 }
 
+// entry is the value of a key; nil where there is none.
 func entry(node *yaml.Node, key string) *yaml.Node {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
@@ -373,17 +374,17 @@ func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dash
 // Errors: dashboards.name_ambiguous.
 func (s *Service) byName(ctx context.Context, actor access.Actor, name string) (found ids.Dashboard, err error) {
 	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.DashboardNamed(ctx, name, tx.TenantID, access.Can(actor, access.EditContent) == nil)
+		rows, err := tx.DashboardNamed(ctx, tx.TenantID, access.Can(actor, access.EditContent) == nil, name)
 		if err != nil {
 			return fmt.Errorf("find a dashboard by name: %w", err)
 		}
 		if len(rows) == 0 {
 			return nil
 		}
-		if len(rows) > 1 && rows[1].Seen == rows[0].Seen {
+		if len(rows) > 1 {
 			return ErrNameAmbiguous.With("There is more than one dashboard named %q. Say which by its id.", name)
 		}
-		found = ids.Dashboard(rows[0].DashboardID)
+		found = ids.Dashboard(rows[0])
 		return nil
 	})
 	return found, err

@@ -229,7 +229,11 @@ func (v *View) filterOf(p *Plan, sc *schema, c *ControlView) (f warehouse.Filter
 	column, has := sc.find(name)
 	if !has {
 		if meant && (len(c.picks) > 0 || c.Required) {
-			p.err = ErrFilterGone.With("The filter %s uses a column that %s has not got any more, or that you may not see. Clear the filter to see all.", c.Label, sc.Name)
+			what := "Clear the filter to see all."
+			if c.Required {
+				what = "Ask who edits the dashboard to take the filter out."
+			}
+			p.err = ErrFilterGone.With("The column of the filter %s is gone, or hidden from you. %s", c.Label, what)
 		}
 		return f, false
 	}

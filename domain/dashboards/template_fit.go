@@ -274,13 +274,29 @@ func similarName(f TemplateField, other Field) int {
 	return 100*shared - len(mine) - len(theirs)
 }
 
-// sameKind fits times to times and numbers that are calculated to numbers that
-// measure. What a text says is not known by its type: it is left open.
+// sameKind fits times to times, numbers that are calculated to numbers that
+// measure, of the same type first, and texts to texts. It is a guess that the
+// person sees and can change.
 func sameKind(f TemplateField, other Field) int {
+	money := other.Format.Style == "currency"
 	switch {
-	case f.Time && other.Temporal() && other.Lookup == "":
-		return 1
-	case f.Number && other.Measure && !other.Saved:
+	case f.Time:
+		if other.Temporal() && other.Lookup == "" {
+			return 1
+		}
+	case f.Number:
+		switch {
+		case !other.Measure || other.Saved:
+		case other.Format.Style == "percent":
+			return 1
+		case f.Type == warehouse.Decimal && money:
+			return 4
+		case f.Type == other.Type && !money:
+			return 3
+		default:
+			return 2
+		}
+	case f.Type == warehouse.Text && other.Type == warehouse.Text && other.Lookup == "":
 		return 1
 	}
 	return 0

@@ -111,20 +111,27 @@ func setOf(words string) map[string]bool {
 // "price_usd".
 var spelledCurrencies = setOf(`aud cad chf eur gbp jpy usd`)
 
-// currencyNamed is the currency that the name of a column ends with, or has in
-// brackets: "Sales (€)", "Price in USD", "amount_eur".
+// moneyWords are what amounts of money are called.
+var moneyWords = setOf(`amount balance betrag budget cost costs erlös fee fees gross income kosten net netto
+	brutto paid payment preis price profit revenue salary sales spend spending tax total turnover umsatz value wert`)
+
+// currencyNamed is the currency that the name of a column ends with: "Sales (€)",
+// "Price in USD", "amount_eur". A code says so in brackets, after "in" or after a
+// word of money, since codes are words ("TRY") and rates have two ("EUR/USD").
 func currencyNamed(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.Sc, r) })
 	if len(words) < 2 {
 		return ""
 	}
-	last := words[len(words)-1]
+	last, before := words[len(words)-1], strings.ToLower(words[len(words)-2])
 	for _, c := range currencySigns {
 		if last == c.sign && unicode.Is(unicode.Sc, []rune(last)[0]) {
 			return c.code
 		}
 	}
-	if currencyCodes[last] || spelledCurrencies[last] {
+	bracketed := strings.HasSuffix(name, "("+last+")") || strings.HasSuffix(name, "["+last+"]")
+	said := bracketed && !currencyCodes[strings.ToUpper(before)] || before == "in" || moneyWords[before]
+	if said && (currencyCodes[last] || spelledCurrencies[last]) {
 		return strings.ToUpper(last)
 	}
 	return ""

@@ -240,6 +240,7 @@ export class Inspector {
       this.#open(this.#tab);
       return;
     }
+    if (this.#stale) return;
     const add = target.closest<HTMLElement>("[data-well-add]");
     if (add) {
       this.#choose(add);
@@ -268,7 +269,7 @@ export class Inspector {
       return;
     }
     const chip = target.closest<HTMLElement>("[data-chip]");
-    if (!chip || target.matches("input, select, textarea")) return;
+    if (!chip || this.#stale || target.matches("input, select, textarea")) return;
     if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       event.stopPropagation();
