@@ -12,24 +12,18 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
-// rowTimes tells how late rows are, in days or microseconds since 1970; false
-// where there are none.
-type rowTimes interface {
-	// newest gives the largest value of a time column of a dataset.
-	newest(ds *Dataset, column int32) (int64, bool, error)
-	// days lists by local day, oldest first, the largest value of a column of the
-	// query in [from, to), among the rows that pass other filters.
-	days(ref colRef, name string, filters []Filter, from, to int64) ([]int64, error)
-}
+// newestFunc gives the largest value of a time column of a dataset, in days or
+// microseconds since 1970; false where there are no rows with a value.
+type newestFunc func(ds *Dataset, column int32) (int64, bool, error)
 
 // binder turns one spec into a plan.
 type binder struct {
-	ds    *Dataset
-	spec  *Spec
-	now   time.Time
-	zone  *zone
-	times rowTimes
-	plan  *plan
+	ds     *Dataset
+	spec   *Spec
+	now    time.Time
+	zone   *zone
+	newest newestFunc
+	plan   *plan
 
 	lookupRel map[lookupUse]int
 	atomIndex map[string]int
@@ -47,18 +41,17 @@ type binder struct {
 type boundSpan struct {
 	where    int // index in plan.Where
 	ref      colRef
-	name     string
 	span     wallSpan
 	unit     string // of a relative filter
 	n        int
 	relative bool
 }
 
-// bind checks q against its dataset and writes it out as a plan. rows is asked
-// where dates count from the newest row, and by comparisons.
+// bind checks q against its dataset and writes it out as a plan. newest is asked
+// where relative dates count from the newest row, and by comparisons.
 //
 // Errors: the query.* codes that speak of specs.
-func bind(q *Query, rows rowTimes) (*plan, error) {
+func bind(q *Query, newest newestFunc) (*plan, error) {
 	if err := q.Spec.check(); err != nil {
 		return nil, err
 	}
@@ -67,7 +60,7 @@ func bind(q *Query, rows rowTimes) (*plan, error) {
 		return nil, err
 	}
 	b := &binder{
-		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, times: rows,
+		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, newest: newest,
 		plan: &plan{Tenant: q.Dataset.TenantID, Dataset: q.Dataset.ID, Version: q.Dataset.Version,
 			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
 		lookupRel: map[lookupUse]int{}, atomIndex: map[string]int{},

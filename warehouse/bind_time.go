@@ -172,7 +172,7 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 	read := func(raw json.RawMessage) (timeValue, error) { return b.timeValue(raw, ref, f.Grain, path, name) }
 	keep := func(spans rawSpans, wall wallSpan) (predicate, *boundSpan, error) {
 		pred.Set = spans.intervals()
-		return pred, &boundSpan{ref: ref, name: name, span: wall}, nil
+		return pred, &boundSpan{ref: ref, span: wall}, nil
 	}
 	switch f.Op {
 	case "last", "this", "previous":
@@ -197,7 +197,7 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 		pred.Negate = f.Op == "not_in" || f.Op == "!="
 		pred.Nulls = listed != pred.Negate
 		if len(f.Values) == 1 && wall != nil && !pred.Negate {
-			return pred, &boundSpan{ref: ref, name: name, span: *wall}, nil
+			return pred, &boundSpan{ref: ref, span: *wall}, nil
 		}
 		return pred, nil, nil
 	case "between":
@@ -257,8 +257,8 @@ func (b *binder) reference(ref colRef) (at, end int64, err error) {
 	if ref.Type == Date {
 		width = dayMicros
 	}
-	if ds.RelativeToNewest && b.times != nil && column.Rel != fieldRel {
-		newest, ok, err := b.times.newest(ds, column.ID)
+	if ds.RelativeToNewest && b.newest != nil && column.Rel != fieldRel {
+		newest, ok, err := b.newest(ds, column.ID)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -309,7 +309,7 @@ func (b *binder) relativeFilter(f *Filter, ref colRef, path, name string) (predi
 		return pred, nil, err
 	}
 	n := max(f.N, 1)
-	span := &boundSpan{ref: ref, name: name, relative: true, unit: f.Unit, n: n}
+	span := &boundSpan{ref: ref, relative: true, unit: f.Unit, n: n}
 	if ref.Type == TimestampTZ && subDay(f.Unit) {
 		// Hours and minutes are counted as they pass, also where clocks change.
 		width := grainMicros(f.Unit)
@@ -343,7 +343,7 @@ func (b *binder) comparison() error {
 	if c == nil {
 		return nil
 	}
-	ref, name, err := b.comparisonColumn(c)
+	ref, err := b.comparisonColumn(c)
 	if err != nil {
 		return err
 	}
@@ -354,9 +354,12 @@ func (b *binder) comparison() error {
 	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
 		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
 	}
-	end, err := b.happened(c, ref, name, span, parts)
+	_, end, err := b.reference(ref)
 	if err != nil {
 		return err
+	}
+	if ref.Type == TimestampTZ {
+		end = b.zone.local(end)
 	}
 	if span.To >= maxMicros {
 		span.To = max(end, span.From)
@@ -370,9 +373,23 @@ func (b *binder) comparison() error {
 		// By its last day: up to the 30th of March ends on the last of February.
 		previous.To = step.back(span.To-dayMicros) + dayMicros
 	}
+	ahead, err := b.rowsAhead(ref, end)
+	if err != nil {
+		return err
+	}
 	if span.From < end && end < span.To {
 		// The current span is not over: compare with as much of the earlier one.
 		previous.To = min(previous.To, step.back(end))
+	}
+	if end <= span.From {
+		previous.To = previous.From // all of it lies ahead
+	}
+	if ahead && span.From < end && end <= span.To {
+		// What is planned, booked or due is compared with nothing: each measure and
+		// group reaches as far ahead as it likes, so only what has happened is alike.
+		span.To, b.plan.Ahead = end, true
+		b.plan.Where = append(b.plan.Where, predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, span.From, end).intervals()})
+		parts = append(parts, boundSpan{where: len(b.plan.Where) - 1})
 	}
 	prev := &planPrevious{Ref: ref}
 	prev.Shift = b.shiftFor(step, ref, span, previous)
@@ -397,86 +414,44 @@ func (b *binder) comparison() error {
 	return nil
 }
 
-// comparisonColumn is the column whose span is compared, and its name.
-func (b *binder) comparisonColumn(c *Comparison) (colRef, string, error) {
+// comparisonColumn is the column whose span is compared.
+func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 	if c.Column != "" {
 		ref, err := b.column(c.Column, "comparison")
 		if err == nil && !ref.temporal() {
 			err = ErrComparison.With("A comparison needs a column of dates or timestamps, but %q is %s.", clip(c.Column), typeNoun(ref.Type))
 		}
-		return ref, c.Column, err
+		return ref, err
 	}
 	if own := columnByID(b.ds.Columns, b.ds.TimeColumn); own != nil && b.ds.TimeColumn != 0 && isTemporal(own.Type) && !b.masked(own) {
 		if span, _ := b.spanOf(refOf(0, own)); span.From > minMicros || len(b.spans) == 0 {
-			return refOf(0, own), own.Name, nil
+			return refOf(0, own), nil
 		}
 	}
 	if len(b.spans) > 0 {
-		return b.spans[0].ref, b.spans[0].name, nil
+		return b.spans[0].ref, nil
 	}
-	return colRef{}, "", ErrComparison.With("A comparison needs a filter on a date or timestamp.")
+	return colRef{}, ErrComparison.With("A comparison needs a filter on a date or timestamp.")
 }
 
-// happened is the wall-clock time after all that span knows of: now or, where
-// rows are later (what is booked, planned or due), after the newest of them. A
-// few rows ahead, of which the earlier span has many, are no plan but strays, and
-// change nothing.
-func (b *binder) happened(c *Comparison, ref colRef, name string, span wallSpan, parts []boundSpan) (int64, error) {
-	_, end, err := b.reference(ref)
-	if err != nil {
-		return 0, err
+// rowsAhead tells whether rows may be later than a moment of the wall clock.
+func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
+	if ref.Rel != 0 || b.newest == nil {
+		return true, nil // only asking would tell
 	}
-	wall := func(t int64) int64 {
-		if ref.Type == TimestampTZ {
-			return b.zone.local(t)
-		}
-		return t
+	whole := *b.ds
+	whole.Policy = nil // the statistics are enough
+	newest, ok, err := b.newest(&whole, ref.ID)
+	if err != nil || !ok {
+		return false, err
 	}
-	now := wall(end)
-	if now >= span.To || b.times == nil {
-		return now, nil
-	}
-	var others []Filter
-	for _, f := range b.spec.Filters {
-		if f.Measure != "" {
-			continue
-		}
-		if of, err := b.column(f.Column, "filter"); err == nil && of == ref {
-			continue
-		}
-		others = append(others, f)
-	}
-	days := func(from, to int64) ([]int64, error) {
-		spans := b.raw(ref, from, to)
-		if len(spans) == 0 {
-			return nil, nil
-		}
-		return b.times.days(ref, name, others, spans[0][0], spans[len(spans)-1][1])
-	}
-	from := max(now, span.From)
-	ahead, err := days(from, span.To)
-	if err != nil || len(ahead) == 0 {
-		return now, err
-	}
-	newest := ahead[len(ahead)-1]
-	if ref.Type == Date {
+	switch ref.Type {
+	case Date:
 		newest *= dayMicros
+	case TimestampTZ:
+		newest = b.zone.local(newest)
 	}
-	newest = wall(newest)
-	after := newest + 1
-	// What lies on later days is known by whole days.
-	if day := truncateWall(newest, "day"); day >= now {
-		after = min(addWall(day, "day", 1), span.To)
-	}
-	if span.To >= maxMicros {
-		span.To = after
-	}
-	step := b.stepBack(c, ref, span, parts)
-	before, err := days(step.back(from), step.back(after))
-	if err != nil || 2*len(ahead) < len(before) {
-		return now, err
-	}
-	return after, nil
+	return newest >= end, nil
 }
 
 // step is the way from the current span to the earlier one.

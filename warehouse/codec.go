@@ -24,6 +24,7 @@ func (r *Result) encode() []byte {
 	w.uint(uint64(r.Rows))
 	w.bool(r.More)
 	w.bool(r.Sparse)
+	w.bool(r.Ahead)
 	w.bool(r.HasOther)
 	w.bools(r.OtherRows)
 	w.text(r.Timezone)
@@ -58,7 +59,7 @@ func decodeResult(data []byte) (*Result, error) {
 		return nil, errCodec
 	}
 	d := decoder{buf: body[1:]}
-	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
+	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), Ahead: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
 	r.Versions = map[string]int64{}
 	for n := d.count(); n > 0 && d.err == nil; n-- {
 		id := d.text()

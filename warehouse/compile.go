@@ -227,6 +227,9 @@ func (q *groupQuery) compared(table string, keys []string) string {
 	if p.Previous == nil {
 		return ""
 	}
+	if p.Previous.Span.From >= p.Previous.Span.To {
+		return "FALSE"
+	}
 	var parts []string
 	for i, d := range p.Dims {
 		key := fmt.Sprintf("d%d", i)

@@ -32,6 +32,7 @@ type plan struct {
 	Measures []planMeasure
 	Where    []predicate
 	Previous *planPrevious
+	Ahead    bool `json:",omitempty"` // as Result.Ahead
 	Having   []having
 	Order    []planOrder
 	Limit    int

@@ -533,16 +533,9 @@ func (r *reference) compared() string {
 		happened = "(date_trunc('day', " + r.nowWall() + ") + interval '1 day')"
 	}
 	x := r.wall(c.Column)
-	// Rows later than that are known, those of later days by whole days, unless
-	// they are few beside those of the earlier span.
-	begin := "greatest(" + happened + ", " + from + ")"
-	reach := fmt.Sprintf("(CASE WHEN date_trunc('day', newest) >= %[1]s THEN least(date_trunc('day', newest) + interval '1 day', %[2]s) ELSE newest + interval '1 microsecond' END)", happened, to)
-	known := fmt.Sprintf(`(SELECT CASE WHEN newest IS NULL OR 2 * days < (SELECT count(DISTINCT date_trunc('day', %[1]s)) %[2]s WHERE %[3]s) THEN %[4]s ELSE %[5]s END
-		FROM (SELECT count(DISTINCT date_trunc('day', %[1]s)) AS days, max(%[1]s) AS newest %[2]s WHERE %[6]s) w)`, x, referenceFrom,
-		r.where(s.Filters, f, x+" >= "+begin+" - "+back, x+" < "+reach+" - "+back), happened, reach, r.where(s.Filters, f, x+" >= "+begin, x+" < "+to))
 	prevFrom := "(" + from + " - " + back + ")"
-	prevTo := fmt.Sprintf("(CASE WHEN %s < %s AND %s < %s THEN least(%s - %s, %s - %s) ELSE %s - %s END)",
-		from, known, known, to, to, back, known, back, to, back)
+	prevTo := fmt.Sprintf("(CASE WHEN %s >= %s THEN %s WHEN %s < %s THEN least(%s - %s, %s - %s) ELSE %s - %s END)",
+		from, happened, prevFrom, happened, to, to, back, happened, back, to, back)
 	shift := fmt.Sprintf("(%s - %s)", from, prevFrom)
 	if calendar && !months && !week {
 		shift = back
@@ -553,7 +546,8 @@ func (r *reference) compared() string {
 	if hasTime && !months && !(calendar && !week) {
 		prevTo = fmt.Sprintf("least(%s, %s - %s)", prevTo, to, shift)
 	}
-	current := r.groups(r.where(s.Filters, nil), "", nil)
+	// What lies ahead is compared with nothing, so it is on neither side.
+	current := r.groups(r.where(s.Filters, nil, fmt.Sprintf("(%s >= %s OR %s < %s)", from, happened, x, happened)), "", nil)
 	if months && hasTime {
 		shift = fmt.Sprintf("((extract(year FROM %s)*12 + extract(month FROM %s) - extract(year FROM %s)*12 - extract(month FROM %s))::int * interval '1 month')", from, from, prevFrom, prevFrom)
 	}
@@ -563,7 +557,7 @@ func (r *reference) compared() string {
 	}
 	previous := r.groups(r.where(s.Filters, f, x+" >= "+prevFrom, x+" < "+prevTo), shift, nil)
 	// Moments that the earlier span does not reach have no counts of it.
-	reached := "TRUE"
+	reached := prevFrom + " < " + prevTo
 	for i, d := range s.Dimensions {
 		if d.Column != c.Column || cyclic(d.Grain) {
 			continue

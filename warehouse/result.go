@@ -15,6 +15,9 @@ type Result struct {
 	// Sparse tells that groups with rows may be missing: a filter on a measure or
 	// the smallest group that the policy shows left them out.
 	Sparse bool
+	// Ahead tells that rows later than Span are not in the answer, since they can
+	// be compared with nothing.
+	Ahead bool
 	// HasOther tells that the last row is "Other": what Spec.Other folded from
 	// beyond the limit. Its dimensions are null.
 	HasOther bool

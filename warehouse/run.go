@@ -2,10 +2,7 @@ package warehouse
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -121,16 +118,10 @@ func (e *Engine) uniqueKey(ctx context.Context, conn *connection, l *planLookup,
 	return unique, nil
 }
 
-// seenRows is rowTimes of the rows that the policies of the datasets of q show.
-type seenRows struct {
-	ctx context.Context
-	e   *Engine
-	q   *Query
-}
-
-func (s seenRows) newest(ds *Dataset, column int32) (int64, bool, error) {
+// newestSeen is newest among the rows that the policy of the dataset shows.
+func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
 	if ds.Policy == nil {
-		return s.e.newest(s.ctx, ds, column)
+		return e.newest(ctx, ds, column)
 	}
 	c := columnByID(ds.Columns, column)
 	if c == nil {
@@ -139,7 +130,7 @@ func (s seenRows) newest(ds *Dataset, column int32) (int64, bool, error) {
 	if _, masked := ds.Policy.mask(column); masked {
 		return 0, false, nil
 	}
-	r, err := s.e.Run(s.ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
+	r, err := e.Run(ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
 	if err != nil {
 		return 0, false, fmt.Errorf("find newest row: %w", err)
 	}
@@ -147,37 +138,6 @@ func (s seenRows) newest(ds *Dataset, column int32) (int64, bool, error) {
 		return 0, false, nil
 	}
 	return r.Columns[0].Ints[0], true, nil
-}
-
-func (s seenRows) days(ref colRef, name string, filters []Filter, from, to int64) ([]int64, error) {
-	if ref.Rel == 0 {
-		// Nearly always nothing is later, and the statistics say so.
-		newest, ok, err := s.e.newest(s.ctx, s.q.Dataset, ref.ID)
-		if err != nil || !ok || newest < from {
-			return nil, err
-		}
-	}
-	text := func(t int64) json.RawMessage {
-		if ref.Type == Date {
-			return json.RawMessage(strconv.Quote(time.UnixMicro(t * dayMicros).UTC().Format(time.DateOnly)))
-		}
-		layout := "2006-01-02T15:04:05.999999"
-		if ref.Type == TimestampTZ {
-			layout += "Z07:00"
-		}
-		return json.RawMessage(strconv.Quote(time.UnixMicro(t).UTC().Format(layout)))
-	}
-	spec := Spec{Dataset: s.q.Dataset.ID, Timezone: s.q.Spec.Timezone, Fields: s.q.Spec.Fields, Limit: MaxLimit,
-		Measures: []Measure{{Fn: "max", Column: name, As: "newest"}}, Dimensions: []Dimension{{Column: name, Grain: "day", As: "day"}}, Order: []Order{{By: "day"}},
-		Filters: append(slices.Clone(filters), Filter{Column: name, Op: ">=", Values: []json.RawMessage{text(from)}})}
-	if to < maxMicros {
-		spec.Filters = append(spec.Filters, Filter{Column: name, Op: "<", Values: []json.RawMessage{text(to)}})
-	}
-	r, err := s.e.Run(s.ctx, Query{Dataset: s.q.Dataset, Now: s.q.Now, Exact: true, Spec: spec})
-	if err != nil {
-		return nil, fmt.Errorf("find rows by day: %w", err)
-	}
-	return r.Columns[1].Ints, nil
 }
 
 // newest gives the largest value of a time column, from the segments'
@@ -283,7 +243,7 @@ func (r *Result) others(flags []int64) {
 
 // result is an answer without rows.
 func (p *plan) result() *Result {
-	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: len(p.Having) > 0 || p.MinRows > 1}
+	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: len(p.Having) > 0 || p.MinRows > 1, Ahead: p.Ahead}
 	r.Span = p.span(p.Span)
 	if p.Previous != nil {
 		r.Previous = p.span(&p.Previous.Span)

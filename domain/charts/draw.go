@@ -43,7 +43,19 @@ func Draw(in Input) (*Drawing, error) {
 	if err := kinds[in.Config.Type].draw(d); err != nil {
 		return nil, err
 	}
+	d.noteAhead()
 	return d.out, nil
+}
+
+// NoteAhead is the note of a drawing that leaves out what lies ahead.
+const NoteAhead = "charts.note.ahead"
+
+// noteAhead says how far a comparison goes where there are later rows.
+func (d *drawing) noteAhead() {
+	if d.Result.Ahead && d.Result.Span != nil && d.out.Note.Key == "" {
+		_, to := d.spanWall(d.Result.Span)
+		d.out.Note = Message{Key: NoteAhead, Args: []any{"Day", d.Locale.Date(to.Add(-time.Microsecond))}}
+	}
 }
 
 // obj is a JSON object; json.Marshal writes its keys in order.

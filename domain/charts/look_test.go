@@ -272,6 +272,13 @@ func TestBucketsThatTheDataCut(t *testing.T) {
 	if got := pale(draw(Bar, quarters, "2026-01-01", "2026-05-01")); !slices.Equal(got, []int{1}) {
 		t.Errorf("two months of a quarter: paler are %v", got)
 	}
+	years := result(dates("year", "year", "2025-01-01", "2026-01-01"), ints("n", 15, 10))
+	if got := pale(draw(Bar, years, "2025-01-01", "2026-10-01")); got != nil {
+		t.Errorf("four quarters of a year: paler are %v", got)
+	}
+	if got := pale(draw(Bar, months, "2026-01-02", "2026-03-27")); got != nil {
+		t.Errorf("weeks of a month: paler are %v", got)
+	}
 	if got := pale(draw(Bar, quarters, "2026-01-01", "2026-06-01")); got != nil {
 		t.Errorf("three months of a quarter: paler are %v", got)
 	}

@@ -223,11 +223,11 @@ func (d *drawing) known(grain string) (from, to time.Time) {
 	}
 	from, to = floor(d.Oldest, "day"), floor(d.Newest, "day")
 	by := "day"
-	switch {
-	case sameDayOf(grain, from, to):
-		by = grain
-	case finer("month", grain) && sameDayOf("month", from, to):
-		by = "month"
+	for _, coarser := range []string{grain, "quarter", "month", "week"} {
+		if (coarser == grain || finer(coarser, grain)) && sameDayOf(coarser, from, to) {
+			by = coarser
+			break
+		}
 	}
 	return floor(from, by), next(floor(to, by), by, 1)
 }
