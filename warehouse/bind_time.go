@@ -373,23 +373,29 @@ func (b *binder) comparison() error {
 		// By its last day: up to the 30th of March ends on the last of February.
 		previous.To = step.back(span.To-dayMicros) + dayMicros
 	}
-	ahead, err := b.rowsAhead(ref, end)
-	if err != nil {
-		return err
+	replaced := map[int]bool{} // predicates of the current span alone
+	for _, p := range parts {
+		replaced[p.where] = true
 	}
-	if span.From < end && end < span.To {
-		// The current span is not over: compare with as much of the earlier one.
-		previous.To = min(previous.To, step.back(end))
-	}
-	if end <= span.From {
+	switch {
+	case end <= span.From:
 		previous.To = previous.From // all of it lies ahead
-	}
-	if ahead && span.From < end && end <= span.To {
-		// What is planned, booked or due is compared with nothing: each measure and
-		// group reaches as far ahead as it likes, so only what has happened is alike.
-		span.To, b.plan.Ahead = end, true
-		b.plan.Where = append(b.plan.Where, predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, span.From, end).intervals()})
-		parts = append(parts, boundSpan{where: len(b.plan.Where) - 1})
+	case end <= span.To:
+		if end < span.To {
+			// The current span is not over: compare with as much of the earlier one.
+			previous.To = min(previous.To, step.back(end))
+		}
+		ahead, err := b.rowsAhead(ref, end)
+		if err != nil {
+			return err
+		}
+		if ahead {
+			// What is planned, booked or due is compared with nothing: each measure and
+			// group reaches as far ahead as it likes, so only what has happened is alike.
+			span.To, b.plan.Ahead = end, true
+			replaced[len(b.plan.Where)] = true
+			b.plan.Where = append(b.plan.Where, predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, span.From, end).intervals()})
+		}
 	}
 	prev := &planPrevious{Ref: ref}
 	prev.Shift = b.shiftFor(step, ref, span, previous)
@@ -399,10 +405,6 @@ func (b *binder) comparison() error {
 	}
 	previous, spans = b.reach(prev, span, previous, spans)
 	prev.Span = previous
-	replaced := map[int]bool{}
-	for _, p := range parts {
-		replaced[p.where] = true
-	}
 	for i, w := range b.plan.Where {
 		if !replaced[i] {
 			prev.Where = append(prev.Where, w)

@@ -178,7 +178,10 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 }
 
 func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
-	within := q.compared(table, keys)
+	within := "" // what the earlier span reaches
+	if letter == "p" {
+		within = q.compared(table, keys)
+	}
 	x := q.formula(&m.Node, func(atom int) string {
 		a := &q.c.p.Atoms[atom]
 		x := fmt.Sprintf("%s.%s%d", table, letter, atom)
@@ -186,7 +189,7 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 		case "rows", "count", "count_distinct":
 			// Counting nothing gives 0; every other aggregate of nothing is null.
 			x = "coalesce(" + x + ", 0)"
-			if letter == "p" && within != "" {
+			if within != "" {
 				x = "CASE WHEN " + within + " THEN " + x + " END"
 			}
 			return x
@@ -211,7 +214,7 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 			over = "PARTITION BY " + strings.Join(partition, ", ") + " " + over
 		}
 		x = "sum(" + x + ") OVER (" + over + ")"
-		if letter == "p" && within != "" {
+		if within != "" {
 			x = "CASE WHEN " + within + " THEN " + x + " END"
 		}
 		return x
@@ -224,9 +227,6 @@ func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string
 // reaches all, or keys, which tell groups apart, have no moments.
 func (q *groupQuery) compared(table string, keys []string) string {
 	p := q.c.p
-	if p.Previous == nil {
-		return ""
-	}
 	if p.Previous.Span.From >= p.Previous.Span.To {
 		return "FALSE"
 	}
@@ -236,27 +236,23 @@ func (q *groupQuery) compared(table string, keys []string) string {
 		if d.Ref != p.Previous.Ref || cyclic(d.Grain) || !slices.Contains(keys, key) {
 			continue
 		}
-		at := table + "." + key
-		if end := p.Previous.Reach; end != 0 {
-			day := (end + dayMicros - 1) / dayMicros
-			switch {
-			case subDay(d.Grain):
-				parts = append(parts, fmt.Sprintf("%s < %d", at, end))
-			case d.Grain == "" && d.Type != Date:
-				parts = append(parts, fmt.Sprintf("epoch_us(%s) < %d", at, end))
-			case d.Grain == "":
-				parts = append(parts, fmt.Sprintf("%s - DATE '1970-01-01' < %d", at, day))
-			default:
-				parts = append(parts, fmt.Sprintf("%s < %d", at, day))
-			}
+		at, end := table+"."+key, p.Previous.Reach
+		switch {
+		case d.Grain == "" && d.Type != Date:
+			at = "epoch_us(" + at + ")"
+		case d.Grain == "":
+			at = "(" + at + " - DATE '1970-01-01')"
+		}
+		if !subDay(d.Grain) && (d.Grain != "" || d.Type == Date) {
+			end = (end + dayMicros - 1) / dayMicros
+		}
+		if end != 0 {
+			parts = append(parts, fmt.Sprintf("%s < %d", at, end))
 		}
 		if days := p.Previous.Lacks; len(days) > 0 && (d.Grain == "day" || d.Grain == "") {
 			listed := make([]string, len(days))
 			for j, day := range days {
 				listed[j] = strconv.FormatInt(day, 10)
-			}
-			if d.Grain == "" {
-				at = "(" + at + " - DATE '1970-01-01')"
 			}
 			parts = append(parts, fmt.Sprintf("%s NOT IN (%s)", at, strings.Join(listed, ", ")))
 		}

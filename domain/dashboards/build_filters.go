@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -192,27 +193,49 @@ func (d *drafter) addControl(c *Config, a Act) error {
 	if err != nil {
 		return err
 	}
-	if field.Saved || field.Name == CountField {
-		return ErrAct.With("The filter bar filters by columns; %s is a measure.", field.Label())
+	if c.controlBy(field.Name, own) != "" {
+		return ErrAct.With("The filter bar has a filter by %s already.", field.within())
 	}
-	last := 0
-	for _, control := range c.Filters {
-		if control.Column == field.Name && control.Dataset == own {
-			return ErrAct.With("The filter bar has a filter by %s already.", field.within())
+	_, err = c.newControl(field, own)
+	return err
+}
+
+// controlBy is the first filter of the bar by a column of a dataset; "" for none.
+func (c *Config) controlBy(column string, own ids.Dataset) string {
+	for _, id := range c.controls() {
+		if f := c.Filters[id]; f.Column == column && f.Dataset == own {
+			return id
 		}
-		last = max(last, control.Position)
+	}
+	return ""
+}
+
+// putControl adds a filter at the end of the bar.
+func (c *Config) putControl(control Control) (id string) {
+	control.Position = 1
+	for _, other := range c.Filters {
+		control.Position = max(control.Position, other.Position+1)
 	}
 	if c.Filters == nil {
 		c.Filters = map[string]Control{}
+	}
+	id = c.newControlID()
+	c.Filters[id] = control
+	return id
+}
+
+// newControl adds a filter by a field.
+func (c *Config) newControl(field Field, own ids.Dataset) (id string, err error) {
+	if field.Saved || field.Name == CountField {
+		return "", ErrAct.With("The filter bar filters by columns; %s is a measure.", field.Label())
 	}
 	label := field.Label()
 	if field.Lookup != "" {
 		label = fmt.Sprintf("%s: %s", charts.Humanise(field.Lookup), lower(label))
 	}
-	control := Control{Label: clipName(label), Column: field.Name, Dataset: own, Position: last + 1}
+	control := Control{Label: clipName(label), Column: field.Name, Dataset: own}
 	if kind := field.FilterKinds()[0]; kind != KindValues {
 		control.Kind = kind
 	}
-	c.Filters[c.newControlID()] = control
-	return nil
+	return c.putControl(control), nil
 }

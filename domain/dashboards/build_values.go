@@ -180,7 +180,7 @@ func (s *Service) Grouping(ctx context.Context, v *View, widget string, at Spot,
 		return GroupingView{}, ErrWidgetNotFound
 	}
 	dataset := v.Dashboard.Config.dataset(w.Query.Dataset)
-	d := drafter{schemas: v.schemas, facts: map[ids.Dataset]Facts{dataset: s.knownFacts(ctx, v.actor, dataset)}}
+	d := drafter{schemas: v.schemas, facts: map[ids.Dataset]Facts{dataset: s.knownFacts(ctx, v.actor, v.schemas[dataset])}}
 	sc, err := d.schemaOf(dataset)
 	if err != nil {
 		return GroupingView{}, err

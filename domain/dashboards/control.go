@@ -122,23 +122,15 @@ func (d *drafter) filterBy(c *Config, a Act) error {
 	if err != nil {
 		return err
 	}
-	by := func() string {
-		if column := c.Settings.Date.Column; own.IsZero() && field.Name == sc.timeColumn() && (column == "" || column == field.Name) {
-			return DateControl
-		}
-		for _, id := range c.controls() {
-			if f := c.Filters[id]; f.Column == field.Name && f.Dataset == own {
-				return id
-			}
-		}
-		return ""
+	control := c.controlBy(field.Name, own)
+	if column := c.Settings.Date.Column; own.IsZero() && field.Name == sc.timeColumn() && (column == "" || column == field.Name) {
+		control = DateControl
 	}
-	if by() == "" {
-		if err := d.addControl(c, a); err != nil {
+	if control == "" {
+		if control, err = c.newControl(field, own); err != nil {
 			return err
 		}
 	}
-	control := by()
 	return d.chooseFilter(c, Act{Widget: a.Widget, Set: FieldSetting{Control: &control}})
 }
 
@@ -146,21 +138,18 @@ func (d *drafter) filterBy(c *Config, a Act) error {
 // where it comes from, which the dashboard has or is given; "" where it can't
 // have it.
 func (d *drafter) pastedFilter(c *Config, filters map[string]Control, control string) string {
-	f, told := filters[control]
-	if !told || control == DateControl {
-		if control != DateControl {
-			control = ""
-		}
+	if control == DateControl {
 		return control
+	}
+	f, told := filters[control]
+	if !told {
+		return ""
 	}
 	if f.Dataset == c.Dataset {
 		f.Dataset = ids.Dataset{}
 	}
-	for _, id := range c.controls() {
-		if own := c.Filters[id]; own.Column == f.Column && own.Dataset == f.Dataset {
-			return id
-		}
-		f.Position = max(f.Position, c.Filters[id].Position+1)
+	if id := c.controlBy(f.Column, f.Dataset); id != "" {
+		return id
 	}
 	sc := d.schemas[c.dataset(f.Dataset)]
 	if sc == nil || f.validate(control) != nil || len(c.Filters) == MaxControls {
@@ -169,14 +158,9 @@ func (d *drafter) pastedFilter(c *Config, filters map[string]Control, control st
 	if _, has := sc.find(f.Column); !has {
 		return ""
 	}
-	if c.Filters == nil {
-		c.Filters = map[string]Control{}
-	}
-	id := c.newControlID()
 	// What it did to the other dashboard stays there.
 	f.Label, f.Widgets, f.Within, f.Required, f.Default = clipName(f.Label), nil, nil, false, nil
-	c.Filters[id] = f
-	return id
+	return c.putControl(f)
 }
 
 // chooseFilter has a widget show another filter. A title that is the filter's

@@ -253,7 +253,7 @@ func (s *Service) newDrafter(ctx context.Context, actor access.Actor, c *Config,
 	}
 	for id, sc := range d.schemas {
 		if sc != nil && a.asksFacts() {
-			d.facts[id] = s.knownFacts(ctx, actor, id)
+			d.facts[id] = s.knownFacts(ctx, actor, sc)
 		}
 	}
 	return d, nil
@@ -541,7 +541,7 @@ func (s *Service) Fields(ctx context.Context, actor access.Actor, v *View, datas
 		other.schemas = more
 		v = &other
 	}
-	return v.Fields(dataset, s.knownFacts(ctx, actor, dataset)), nil
+	return v.Fields(dataset, s.knownFacts(ctx, actor, v.schemas[dataset])), nil
 }
 
 // Inspect looks at one widget of a draft.
@@ -555,17 +555,17 @@ func (s *Service) Inspect(ctx context.Context, actor access.Actor, v *View, widg
 	if !has {
 		return WidgetView{}, ErrWidgetNotFound
 	}
-	return v.WidgetView(widget, s.knownFacts(ctx, actor, v.Dashboard.Config.dataset(w.Query.Dataset)))
+	return v.WidgetView(widget, s.knownFacts(ctx, actor, v.schemas[v.Dashboard.Config.dataset(w.Query.Dataset)]))
 }
 
 // knownFacts are the facts of a dataset, or none: names and types decide then.
-func (s *Service) knownFacts(ctx context.Context, actor access.Actor, dataset ids.Dataset) Facts {
-	if dataset.IsZero() {
+func (s *Service) knownFacts(ctx context.Context, actor access.Actor, sc *schema) Facts {
+	if sc == nil {
 		return Facts{}
 	}
-	facts, err := s.remembered(ctx, actor, dataset)
+	facts, err := s.remembered(ctx, actor, sc)
 	if err != nil {
-		s.log.WarnContext(ctx, "look at the columns for the editor", "dataset", dataset, "error", err)
+		s.log.WarnContext(ctx, "look at the columns for the editor", "dataset", sc.ID, "error", err)
 		return Facts{}
 	}
 	return facts

@@ -60,29 +60,16 @@ const (
 
 // facts asks the dataset about its columns, then what their values are where
 // they are few.
-func (s *Service) facts(ctx context.Context, actor access.Actor, d *datasets.Dataset) (Facts, error) {
+func (s *Service) facts(ctx context.Context, actor access.Actor, d *schema) (Facts, error) {
 	id := d.ID
 	lookups := slices.Clone(d.Lookups)
 	slices.SortStableFunc(lookups, func(a, b datasets.Lookup) int {
 		return slices.IndexFunc(d.Columns, func(c datasets.Column) bool { return c.ID == a.Column }) -
 			slices.IndexFunc(d.Columns, func(c datasets.Column) bool { return c.ID == b.Column })
 	})
-	targets := map[ids.Dataset]*datasets.Dataset{}
 	list := []ids.Dataset{id}
-	for _, l := range lookups {
-		if _, seen := targets[l.Target]; seen {
-			continue
-		}
-		target, err := s.datasets.Get(ctx, actor, l.Target)
-		if isKind(err, datasets.ErrNotFound) {
-			targets[l.Target] = nil // theirs to look up, not to see
-			continue
-		}
-		if err != nil {
-			return Facts{}, err
-		}
-		targets[l.Target] = &target
-		if target.ID != id {
+	for _, target := range d.targets {
+		if !slices.Contains(list, target.ID) {
 			list = append(list, target.ID)
 		}
 	}
@@ -90,8 +77,7 @@ func (s *Service) facts(ctx context.Context, actor access.Actor, d *datasets.Dat
 	if err != nil {
 		return Facts{}, err
 	}
-	sc := schema{Dataset: *d}
-	f := Facts{Dataset: id, Name: d.Name, TimeColumn: sc.timeColumn(), Relative: d.RelativeToNewest}
+	f := Facts{Dataset: id, Name: d.Name, TimeColumn: d.timeColumn(), Relative: d.RelativeToNewest}
 	look := looker{f: &f, ask: func(of ids.Dataset, spec warehouse.Spec) (*warehouse.Result, error) {
 		spec.Dataset, spec.Timezone = of.String(), actor.Location().String()
 		r, err := s.datasets.Query(ctx, actor, datasets.QueryRequest{Spec: spec, Snapshot: snapshot, Exact: true, Now: s.clock()})
@@ -107,10 +93,10 @@ func (s *Service) facts(ctx context.Context, actor access.Actor, d *datasets.Dat
 		return Facts{}, err
 	}
 	for _, l := range lookups {
-		if target := targets[l.Target]; target != nil {
+		if target := d.targets[l.Name]; target != nil { // else theirs to look up, not to see
 			// What somebody may not ask of another dataset leaves the names of its
 			// columns to go by.
-			if err := look.lookup(d, l, target); err != nil && ctx.Err() == nil {
+			if err := look.lookup(&d.Dataset, l, target); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "look at what is looked up", "dataset", id, "lookup", l.Name, "error", err)
 			}
 		}

@@ -8,8 +8,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dataflowhq/dataflow/domain/access"
-	"github.com/dataflowhq/dataflow/domain/datasets"
-	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
 // memory remembers when each widget last had an answer. It is a convenience
@@ -72,25 +70,20 @@ func newSeenFacts() *lru.Cache[string, factsAt] {
 
 // remembered are facts of a dataset that are of its newest version, or of one to
 // which few rows were added since. What it looks up is as it was then.
-func (s *Service) remembered(ctx context.Context, actor access.Actor, id ids.Dataset) (Facts, error) {
-	d, err := s.datasets.Get(ctx, actor, id)
-	if err != nil {
-		return Facts{}, err
-	}
-	parts := []any{actor.TenantID, actor.UserID, id, d.Sees, d.Revision, actor.Location().String()}
+func (s *Service) remembered(ctx context.Context, actor access.Actor, d *schema) (Facts, error) {
+	parts := []any{actor.TenantID, actor.UserID, d.ID, d.Sees, d.Revision, actor.Location().String()}
 	for _, l := range d.Lookups {
-		target, err := s.datasets.Get(ctx, actor, l.Target)
-		if err != nil && !isKind(err, datasets.ErrNotFound) {
-			return Facts{}, err
+		if target := d.targets[l.Name]; target != nil {
+			parts = append(parts, l.Name, target.Version, target.Revision, target.Sees)
 		}
-		parts = append(parts, target.Version, target.Revision, target.Sees)
 	}
 	key := digest(parts...)
 	known, has := s.seen.Get(key)
 	if has && known.version != d.Version {
 		few := d.Sees == "" && known.rows >= 1000 && d.Rows-known.rows < known.rows/10
 		if has = few; few {
-			if has, err = s.datasets.OnlyGrew(ctx, actor, id, known.version); err != nil {
+			var err error
+			if has, err = s.datasets.OnlyGrew(ctx, actor, d.ID, known.version); err != nil {
 				return Facts{}, err
 			}
 		}
@@ -98,7 +91,7 @@ func (s *Service) remembered(ctx context.Context, actor access.Actor, id ids.Dat
 	if has {
 		return known.facts, nil
 	}
-	facts, err := s.facts(ctx, actor, &d)
+	facts, err := s.facts(ctx, actor, d)
 	if err == nil {
 		s.seen.Add(key, factsAt{facts, d.Version, d.Rows})
 	}

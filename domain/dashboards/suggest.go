@@ -10,6 +10,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -37,11 +38,14 @@ func (s *Service) suggest(ctx context.Context, actor access.Actor, dataset ids.D
 	if err := access.Can(actor, access.EditContent); err != nil {
 		return "", Config{}, err
 	}
-	d, err := s.datasets.Get(ctx, actor, dataset)
+	loaded, err := s.loadSchemas(ctx, actor, &c, dataset)
 	if err != nil {
 		return "", Config{}, err
 	}
-	facts, err := s.facts(ctx, actor, &d)
+	if loaded[dataset] == nil {
+		return "", Config{}, datasets.ErrNotFound
+	}
+	facts, err := s.facts(ctx, actor, loaded[dataset])
 	if err != nil {
 		return "", Config{}, err
 	}
