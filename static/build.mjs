@@ -81,9 +81,9 @@ async function styles() {
   addHashed("editor.css", transform({ filename: "editor.css", code: Buffer.from(editor), minify: true, targets }).code);
   const schedules = `@layer components {\n${read("css/schedules.css")}\n}`;
   addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
-  // A portal's pages, the form in which its brand is chosen, settings of sign-in, alerts,
-  // dashboards in other sites' pages, settings of those, of mail.
-  for (const name of ["portal.css", "brand.css", "sso.css", "alerts.css", "embed.css", "embedding.css", "mail.css"]) {
+  // Sign-in, datasets, a portal's pages, the form in which its brand is chosen, settings of sign-in,
+  // alerts, dashboards in other sites' pages, settings of those, of mail.
+  for (const name of ["auth.css", "data.css", "portal.css", "brand.css", "sso.css", "alerts.css", "embed.css", "embedding.css", "mail.css"]) {
     const sheet = `@layer components {\n${read(`css/${name}`)}\n}`;
     addHashed(name, transform({ filename: name, code: Buffer.from(sheet), minify: true, targets }).code);
   }
@@ -151,6 +151,16 @@ function shapes() {
   addHashed("states.json", slim("us-atlas/states-10m.json", ["states"]));
 }
 
+/** What ECharts always registers and no page uses: its Chinese texts, which a
+ * browser in Chinese would get in the middle of English pages, and its dark theme. */
+const unused = {
+  name: "unused",
+  setup(build) {
+    build.onLoad({ filter: /echarts\/lib\/i18n\/langZH\.js$/ }, () => ({ contents: 'export { default } from "./langEN.js";', resolveDir: path.join(root, "node_modules/echarts/lib/i18n") }));
+    build.onLoad({ filter: /echarts\/lib\/theme\/dark\.js$/ }, () => ({ contents: "export default {};" }));
+  },
+};
+
 async function scripts() {
   addHashed("map-worker.js", readFileSync(require.resolve("maplibre-gl/dist/maplibre-gl-worker.mjs")));
   const sheet = transform({ filename: "map.css", code: readFileSync(require.resolve("maplibre-gl/dist/maplibre-gl.css")), minify: true, targets });
@@ -170,6 +180,7 @@ async function scripts() {
     outdir: "dist",
     write: false,
     metafile: true,
+    plugins: [unused],
     define: { "process.env.NODE_ENV": '"production"', __ASSETS__: JSON.stringify(assets) },
     loader: { ".svg": "text" },
     logLevel: "warning",
@@ -265,7 +276,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "schedules.css", "sso.css", "alerts.css", "mail.css", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "auth.css", "data.css", "schedules.css", "sso.css", "alerts.css", "mail.css", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

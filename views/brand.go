@@ -16,7 +16,7 @@ import (
 // BrandStyles and BrandScripts are what a page with BrandForm loads besides the
 // usual.
 var (
-	BrandStyles  = []string{"portal.css", "brand.css", "brand-fonts.css"}
+	BrandStyles  = []string{"auth.css", "portal.css", "brand.css", "brand-fonts.css"}
 	BrandScripts = []string{"brand.js"}
 )
 

@@ -18,6 +18,9 @@ const (
 	PathLoads      = "/loads"
 )
 
+// dataStyles are what pages of datasets load besides the shell's sheet.
+var dataStyles = []string{"data.css"}
+
 // PathUpload is the page on which a file's columns are reviewed.
 func PathUpload(id string) string { return PathUploads + "/" + id }
 

@@ -8,6 +8,9 @@ import (
 	"github.com/dataflowhq/dataflow/views/ui"
 )
 
+// authStyles are what pages before the sign-in load besides the usual.
+var authStyles = []string{"auth.css"}
+
 func newPassword(ctx context.Context, label string, minLength int, problems map[string]string, focus bool) ui.InputProps {
 	return ui.InputProps{
 		ID: "password", Label: messages.T(ctx, label), Autocomplete: "new-password", Required: true, Autofocus: focus,

@@ -100,7 +100,7 @@ func UploadPage(s Shell, p UploadProps) templ.Component {
 		})
 		templ_7745c5c3_Err = Page(s, PageProps{
 			Title: messages.T(ctx, "uploads.title"), Crumbs: []Crumb{{Label: messages.T(ctx, "datasets.title"), Href: PathDatasets}}, Active: NavData,
-			Status: uploadSteps(1), Header: uploadLater(p), Footer: uploadFooter(p), LiveURL: p.LiveURL, LiveEvents: "progress",
+			Status: uploadSteps(1), Header: uploadLater(p), Footer: uploadFooter(p), LiveURL: p.LiveURL, LiveEvents: "progress", Styles: dataStyles,
 		}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -1630,7 +1630,7 @@ func LoadPage(s Shell, p LoadProps) templ.Component {
 		})
 		templ_7745c5c3_Err = Page(s, PageProps{
 			Title: loadTitle(ctx, p), Crumbs: []Crumb{{Label: messages.T(ctx, "datasets.title"), Href: PathDatasets}}, Active: NavData,
-			Status: uploadSteps(loadStep(p)), Footer: footerOf(p), LiveURL: p.LiveURL, LiveEvents: "progress",
+			Status: uploadSteps(loadStep(p)), Footer: footerOf(p), LiveURL: p.LiveURL, LiveEvents: "progress", Styles: dataStyles,
 		}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var62), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
