@@ -137,6 +137,7 @@ func wordsIn(ctx context.Context) dashboards.Words {
 				Month: messages.T(ctx, "charts.part.month"), Quarter: messages.T(ctx, "charts.part.quarter"), Year: messages.T(ctx, "charts.part.year")},
 		},
 		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
+		ToDate:       func(day string) string { return messages.T(ctx, "charts.to_date", "Day", day) },
 		SameDays:     func(unit string) string { return messages.T(ctx, "charts.previous_"+unit) },
 		Grain:        func(grain string) string { return messages.T(ctx, "grain."+grain) },
 		MAPE:         func(percent string) string { return messages.T(ctx, "charts.forecast.mape", "Percent", percent) },

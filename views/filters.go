@@ -247,6 +247,15 @@ func (p ExplainProps) compared(ctx context.Context) string {
 			text += " · " + v.Name + " " + v.Before
 		}
 	}
+	if e.ToDate.IsZero() {
+		return text
+	}
+	text += ". " + messages.T(ctx, "filters.compared_to_date", "Day", p.Locale.Date(e.ToDate))
+	for _, v := range e.Values {
+		if v.ToDate != "" {
+			text += " · " + v.Name + " " + v.ToDate
+		}
+	}
 	return text
 }
 

@@ -221,7 +221,7 @@ func kpiSentence(ctx context.Context, t *dashboards.Tile) string {
 	default:
 		key = "print.kpi_same"
 	}
-	return messages.T(ctx, key, "Title", t.Title, "Value", k.Text, "Delta", k.Delta, "Before", k.Against)
+	return messages.T(ctx, key, "Title", t.Title, "Value", k.Text, "Delta", k.Delta, "Before", strings.TrimSuffix(k.Against+", "+k.ToDate, ", "))
 }
 
 // failed is how many widgets could not be shown.

@@ -65,6 +65,15 @@ func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 	return p.widgetPath("") + "?" + values.Encode()
 }
 
+// kpiAgainst is what a change is from, and how far that goes.
+func kpiAgainst(ctx context.Context, k *charts.Figure) string {
+	text := messages.T(ctx, "widget.versus", "Value", k.Against)
+	if k.ToDate != "" {
+		text += ", " + k.ToDate
+	}
+	return text
+}
+
 // kpiName reads a KPI out: what is shown, and the whole number where that is
 // shorter.
 func kpiName(k *charts.Figure) string {

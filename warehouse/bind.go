@@ -34,14 +34,17 @@ type binder struct {
 	fieldIndex map[string]int // into plan.Fields, by their JSON
 	fieldNodes int            // of plan.Fields together
 	spans      []boundSpan    // of the filters on time columns
+	lists      []boundSpan    // of those that keep several spans
 	saved      []string       // saved measures being written out, against cycles
 }
 
-// boundSpan is a filter that keeps one contiguous span of wall-clock time.
+// boundSpan is a filter that keeps one contiguous span of wall-clock time, or
+// keeps or drops several listed ones.
 type boundSpan struct {
 	where    int // index in plan.Where
 	ref      colRef
 	span     wallSpan
+	listed   []wallSpan
 	unit     string // of a relative filter
 	n        int
 	relative bool
@@ -103,7 +106,11 @@ func (b *binder) filters() error {
 		}
 		if span != nil {
 			span.where = len(b.plan.Where)
-			b.spans = append(b.spans, *span)
+			if span.listed == nil {
+				b.spans = append(b.spans, *span)
+			} else {
+				b.lists = append(b.lists, *span)
+			}
 		}
 		b.plan.Where = append(b.plan.Where, pred)
 	}
@@ -271,8 +278,15 @@ func (b *binder) dimensions() error {
 			}
 		}
 		b.plan.Dims = append(b.plan.Dims, pd)
+		b.plan.Gaps = b.plan.Gaps || ref.temporal() && !cyclic(d.Grain) && b.picks(ref)
 	}
 	return nil
+}
+
+// picks tells whether a filter leaves moments of a column out between others.
+func (b *binder) picks(ref colRef) bool {
+	return slices.ContainsFunc(b.lists, func(l boundSpan) bool { return l.ref == ref }) ||
+		slices.ContainsFunc(b.plan.Where, func(p predicate) bool { return p.Ref == ref && p.Kind == kindCyclic })
 }
 
 // grouped is a column, or what groups of values or bins make of it.
@@ -467,7 +481,7 @@ func (b *binder) measureByName(name string) (index int, previous, ok bool) {
 		if m.Name == name {
 			return i, false, true
 		}
-		if b.plan.Previous != nil && m.Name+previousSuffix == name {
+		if b.plan.compares(&m) && m.Name+PreviousSuffix == name {
 			return i, true, true
 		}
 	}

@@ -1,8 +1,9 @@
 package warehouse
 
 import (
+	"cmp"
 	"encoding/json"
-	"math"
+	"slices"
 	"sort"
 	"time"
 )
@@ -179,7 +180,7 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 		return b.relativeFilter(f, ref, path, name)
 	case "in", "not_in", "=", "!=":
 		var all rawSpans
-		var wall *wallSpan
+		var walls []wallSpan
 		listed := false
 		for _, raw := range f.Values {
 			if isNull(raw) {
@@ -191,15 +192,18 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 				return pred, nil, err
 			}
 			all = append(all, v.at...)
-			wall = &v.wall
+			walls = append(walls, v.wall)
 		}
 		pred.Set = all.union().intervals()
 		pred.Negate = f.Op == "not_in" || f.Op == "!="
 		pred.Nulls = listed != pred.Negate
-		if len(f.Values) == 1 && wall != nil && !pred.Negate {
-			return pred, &boundSpan{ref: ref, span: *wall}, nil
+		if len(walls) == 0 {
+			return pred, nil, nil
 		}
-		return pred, nil, nil
+		if whole, ok := joined(walls); ok && !listed && !pred.Negate {
+			return pred, &boundSpan{ref: ref, span: whole}, nil
+		}
+		return pred, &boundSpan{ref: ref, listed: walls}, nil
 	case "between":
 		spans := rawSpans{{minMicros, maxMicros}}
 		wall := wallSpan{minMicros, maxMicros}
@@ -234,6 +238,19 @@ func (b *binder) timeFilter(f *Filter, ref colRef, path, name string) (predicate
 		return keep(v.after, wallSpan{v.wall.To, maxMicros})
 	}
 	return keep(append(append(rawSpans(nil), v.at...), v.after...).union(), wallSpan{v.wall.From, maxMicros})
+}
+
+// joined is the one span that several make, where no time lies between them.
+func joined(spans []wallSpan) (whole wallSpan, ok bool) {
+	spans = slices.SortedFunc(slices.Values(spans), func(a, b wallSpan) int { return cmp.Compare(a.From, b.From) })
+	whole = spans[0]
+	for _, s := range spans[1:] {
+		if s.From > whole.To {
+			return whole, false
+		}
+		whole.To = max(whole.To, s.To)
+	}
+	return whole, true
 }
 
 // reference is the moment that relative dates count from: now, or the newest
@@ -334,297 +351,4 @@ func (b *binder) relativeFilter(f *Filter, ref colRef, path, name string) (predi
 	}
 	pred.Set = b.raw(ref, span.span.From, span.span.To).intervals()
 	return pred, span, nil
-}
-
-// comparison binds the columns of an earlier span. docs/query-spec.md has the
-// rules in words.
-func (b *binder) comparison() error {
-	c := b.spec.Comparison
-	if c == nil {
-		return nil
-	}
-	ref, err := b.comparisonColumn(c)
-	if err != nil {
-		return err
-	}
-	span, parts := b.spanOf(ref)
-	if span.From <= minMicros {
-		return ErrComparison.With("A comparison needs a filter that says where the span of time starts.")
-	}
-	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
-		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
-	}
-	_, end, err := b.reference(ref)
-	if err != nil {
-		return err
-	}
-	if ref.Type == TimestampTZ {
-		end = b.zone.local(end)
-	}
-	if span.To >= maxMicros {
-		span.To = max(end, span.From)
-	}
-	step := b.stepBack(c, ref, span, parts)
-	previous := wallSpan{step.back(span.From), step.back(span.To)}
-	if previous.From <= minMicros || time.UnixMicro(previous.From).UTC().Year() < 1 {
-		return ErrComparison.With("The comparison goes back to before the first year.")
-	}
-	if c.Unit != "" && span.To%dayMicros == 0 {
-		// By its last day: up to the 30th of March ends on the last of February.
-		previous.To = step.back(span.To-dayMicros) + dayMicros
-	}
-	replaced := map[int]bool{} // predicates of the current span alone
-	for _, p := range parts {
-		replaced[p.where] = true
-	}
-	switch {
-	case end <= span.From:
-		previous.To = previous.From // all of it lies ahead
-	case end <= span.To:
-		if end < span.To {
-			// The current span is not over: compare with as much of the earlier one.
-			previous.To = min(previous.To, step.back(end))
-		}
-		ahead, err := b.rowsAhead(ref, end)
-		if err != nil {
-			return err
-		}
-		if ahead {
-			// What is planned, booked or due is compared with nothing: each measure and
-			// group reaches as far ahead as it likes, so only what has happened is alike.
-			span.To, b.plan.Ahead = end, true
-			replaced[len(b.plan.Where)] = true
-			b.plan.Where = append(b.plan.Where, predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, span.From, end).intervals()})
-		}
-	}
-	prev := &planPrevious{Ref: ref}
-	prev.Shift = b.shiftFor(step, ref, span, previous)
-	spans := b.raw(ref, previous.From, previous.To)
-	if c.Period == "previous" && len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
-		spans = b.shiftedBack(parts[0], spans)
-	}
-	previous, spans = b.reach(prev, span, previous, spans)
-	prev.Span = previous
-	for i, w := range b.plan.Where {
-		if !replaced[i] {
-			prev.Where = append(prev.Where, w)
-		}
-	}
-	prev.Where = append(prev.Where, predicate{Ref: ref, Kind: kindSet, Set: spans.intervals()})
-	b.plan.Previous = prev
-	b.plan.Span, b.plan.SpanTZ = &span, ref.Type == TimestampTZ
-	return nil
-}
-
-// comparisonColumn is the column whose span is compared.
-func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
-	if c.Column != "" {
-		ref, err := b.column(c.Column, "comparison")
-		if err == nil && !ref.temporal() {
-			err = ErrComparison.With("A comparison needs a column of dates or timestamps, but %q is %s.", clip(c.Column), typeNoun(ref.Type))
-		}
-		return ref, err
-	}
-	if own := columnByID(b.ds.Columns, b.ds.TimeColumn); own != nil && b.ds.TimeColumn != 0 && isTemporal(own.Type) && !b.masked(own) {
-		if span, _ := b.spanOf(refOf(0, own)); span.From > minMicros || len(b.spans) == 0 {
-			return refOf(0, own), nil
-		}
-	}
-	if len(b.spans) > 0 {
-		return b.spans[0].ref, nil
-	}
-	return colRef{}, ErrComparison.With("A comparison needs a filter on a date or timestamp.")
-}
-
-// rowsAhead tells whether rows may be later than a moment of the wall clock.
-func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
-	if ref.Rel != 0 || b.newest == nil {
-		return true, nil // only asking would tell
-	}
-	whole := *b.ds
-	whole.Policy = nil // the statistics are enough
-	newest, ok, err := b.newest(&whole, ref.ID)
-	if err != nil || !ok {
-		return false, err
-	}
-	switch ref.Type {
-	case Date:
-		newest *= dayMicros
-	case TimestampTZ:
-		newest = b.zone.local(newest)
-	}
-	return newest >= end, nil
-}
-
-// step is the way from the current span to the earlier one.
-type step struct {
-	back  func(wall int64) int64
-	years int // that it goes by the calendar, where it is whole years
-}
-
-// stepBack goes by what the comparison says, else spans of whole months by
-// months and other spans by their length.
-func (b *binder) stepBack(c *Comparison, ref colRef, span wallSpan, parts []boundSpan) step {
-	by := func(unit string, n int) step {
-		s := step{back: func(t int64) int64 { return addWall(t, unit, -n) }}
-		if months := monthsOf[unit] * n; months%12 == 0 {
-			s.years = months / 12
-		}
-		return s
-	}
-	if c.Unit != "" {
-		return by(c.Unit, c.N)
-	}
-	if c.Period == "year" {
-		if b.hasWeekDimension(ref) {
-			return step{back: func(t int64) int64 { return t - 364*dayMicros }}
-		}
-		return by("year", 1)
-	}
-	if len(parts) == 1 && parts[0].relative && parts[0].span == span {
-		return by(parts[0].unit, parts[0].n)
-	}
-	if truncateWall(span.From, "month") == span.From && truncateWall(span.To, "month") == span.To && span.To > span.From {
-		return by("month", monthsBetween(span.From, span.To))
-	}
-	length := span.To - span.From
-	return step{back: func(t int64) int64 { return t - length }}
-}
-
-var monthsOf = map[string]int{"month": 1, "quarter": 3, "year": 12}
-
-// monthsBetween counts months from that of one moment to that of another.
-func monthsBetween(from, to int64) int {
-	a, b := time.UnixMicro(from).UTC(), time.UnixMicro(to).UTC()
-	return (b.Year()-a.Year())*12 + int(b.Month()) - int(a.Month())
-}
-
-// byDays tells whether a dimension of a column has steps of a day or longer.
-func (b *binder) byDays(ref colRef) bool {
-	for _, d := range b.plan.Dims {
-		if d.Ref == ref && d.Grain != "" && !subDay(d.Grain) && !cyclic(d.Grain) {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *binder) hasWeekDimension(ref colRef) bool {
-	for _, d := range b.plan.Dims {
-		if d.Ref == ref && d.Grain == "week" {
-			return true
-		}
-	}
-	return false
-}
-
-// shiftFor says how rows of the earlier span line up with the current one. It
-// follows the finest dimension of time, since that is what is looked at.
-func (b *binder) shiftFor(step step, ref colRef, span, previous wallSpan) shift {
-	finest := math.MaxInt
-	for _, d := range b.plan.Dims {
-		if d.Ref != ref || cyclic(d.Grain) {
-			continue
-		}
-		switch d.Grain {
-		case "month", "quarter", "year":
-			finest = min(finest, 3)
-		case "day", "week":
-			finest = min(finest, 2)
-		case "":
-			if ref.Type == Date {
-				finest = min(finest, 2)
-				continue
-			}
-			finest = min(finest, 1)
-		default:
-			finest = min(finest, 1)
-		}
-	}
-	switch finest {
-	case 1:
-		if ref.Type == TimestampTZ {
-			now, before := b.zone.instants(span.From, span.To), b.zone.instants(previous.From, maxMicros)
-			if len(now) > 0 && len(before) > 0 {
-				return shift{Micros: now[0][0] - before[0][0]}
-			}
-		}
-		return shift{Micros: span.From - previous.From}
-	case 2:
-		if step.years > 0 && !b.hasWeekDimension(ref) {
-			return shift{Years: int64(step.years)}
-		}
-		return shift{Days: floorDiv(span.From, dayMicros) - floorDiv(previous.From, dayMicros)}
-	case 3:
-		// The earlier span may touch one month more: what is in that belongs to the last.
-		last := truncateWall(max(span.To-1, span.From), "month")
-		return shift{Months: int64(monthsBetween(previous.From, span.From)), Last: last / dayMicros}
-	}
-	return shift{}
-}
-
-// reach cuts what the earlier span has beyond the end of a shorter current one,
-// and tells prev what it lacks of a longer one. It gives the earlier span and
-// its rows.
-func (b *binder) reach(prev *planPrevious, span, previous wallSpan, spans rawSpans) (wallSpan, rawSpans) {
-	s := prev.Shift
-	end := span.To
-	switch {
-	case s.Micros != 0 && prev.Ref.Type == TimestampTZ:
-		now := b.raw(prev.Ref, span.From, span.To)
-		if len(now) == 0 || len(spans) == 0 {
-			return previous, spans
-		}
-		end = now[len(now)-1][1]
-		spans = spans.intersect(rawSpans{{minMicros, end - s.Micros}})
-		if len(spans) == 0 {
-			return wallSpan{previous.From, previous.From}, spans
-		}
-		last := spans[len(spans)-1][1]
-		previous.To = min(previous.To, b.zone.local(last-1)+1)
-		prev.Reach = last + s.Micros
-	case s.Micros != 0:
-		previous.To = min(previous.To, span.To-s.Micros)
-		prev.Reach = previous.To + s.Micros
-	case s.Days != 0:
-		previous.To = min(previous.To, span.To-s.Days*dayMicros)
-		prev.Reach = previous.To + s.Days*dayMicros
-	case s.Years != 0:
-		prev.Reach = addWall(floorDiv(previous.To-1, dayMicros)*dayMicros, "year", int(s.Years)) + dayMicros
-		prev.Lacks = leapDays(span, int(s.Years))
-	case s.Months != 0:
-		prev.Reach = addWall(min(addWall(truncateWall(previous.To-1, "month"), "month", int(s.Months)), s.Last*dayMicros), "month", 1)
-	}
-	if prev.Reach >= end {
-		prev.Reach = 0
-	}
-	return previous, spans.intersect(b.raw(prev.Ref, minMicros, previous.To))
-}
-
-// leapDays are the 29ths of February in a span that has none of them so many
-// years before.
-func leapDays(span wallSpan, years int) []int64 {
-	var days []int64
-	last := time.UnixMicro(span.To - 1).UTC().Year()
-	for y := time.UnixMicro(span.From).UTC().Year(); y <= last; y++ {
-		leap := time.Date(y, time.February, 29, 0, 0, 0, 0, time.UTC)
-		before := time.Date(y-years, time.February, 29, 0, 0, 0, 0, time.UTC)
-		if at := leap.UnixMicro(); leap.Day() == 29 && before.Day() != 29 && at >= span.From && at < span.To {
-			days = append(days, at/dayMicros)
-		}
-	}
-	return days
-}
-
-// shiftedBack moves a span of whole hours or minutes as they pass.
-func (b *binder) shiftedBack(part boundSpan, spans rawSpans) rawSpans {
-	for _, pred := range b.plan.Where[part.where : part.where+1] {
-		if len(pred.Set) == 1 && pred.Set[0].Lo != nil && len(spans) > 0 {
-			length := int64(part.n) * grainMicros(part.unit)
-			from := pred.Set[0].Lo.I - length
-			to := spans[len(spans)-1][1]
-			return rawSpans{{from, max(from, min(to, pred.Set[0].Lo.I))}}
-		}
-	}
-	return spans
 }

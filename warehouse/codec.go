@@ -10,7 +10,7 @@ import (
 
 // codecVersion is the first byte of an encoded result. An entry of another
 // version counts as absent.
-const codecVersion = 2
+const codecVersion = 3
 
 var errCodec = errors.New("cached result is damaged or of another version")
 
@@ -24,7 +24,6 @@ func (r *Result) encode() []byte {
 	w.uint(uint64(r.Rows))
 	w.bool(r.More)
 	w.bool(r.Sparse)
-	w.bool(r.Ahead)
 	w.bool(r.HasOther)
 	w.bools(r.OtherRows)
 	w.text(r.Timezone)
@@ -42,6 +41,11 @@ func (r *Result) encode() []byte {
 	}
 	w.span(r.Span)
 	w.span(r.Previous)
+	w.time(r.ToDate)
+	w.uint(uint64(len(r.Lacks)))
+	for _, day := range r.Lacks {
+		w.int(day)
+	}
 	w.uint(uint64(len(r.Columns)))
 	for i := range r.Columns {
 		w.column(&r.Columns[i])
@@ -59,7 +63,7 @@ func decodeResult(data []byte) (*Result, error) {
 		return nil, errCodec
 	}
 	d := decoder{buf: body[1:]}
-	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), Ahead: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
+	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
 	r.Versions = map[string]int64{}
 	for n := d.count(); n > 0 && d.err == nil; n-- {
 		id := d.text()
@@ -69,7 +73,10 @@ func decodeResult(data []byte) (*Result, error) {
 	if d.bool() {
 		r.Sampled = &Sampled{Rate: int(d.int()), Error: d.float()}
 	}
-	r.Span, r.Previous = d.span(r.Timezone), d.span(r.Timezone)
+	r.Span, r.Previous, r.ToDate = d.span(r.Timezone), d.span(r.Timezone), d.time(r.Timezone)
+	for range d.count() {
+		r.Lacks = append(r.Lacks, d.int())
+	}
 	for n := d.count(); n > 0 && d.err == nil; n-- {
 		r.Columns = append(r.Columns, d.column())
 	}
@@ -123,12 +130,15 @@ func (w *encoder) span(s *Span) {
 	if s == nil {
 		return
 	}
-	for _, t := range []time.Time{s.From, s.To} {
-		w.bool(t.IsZero())
-		if !t.IsZero() {
-			w.bool(t.Location() == time.UTC)
-			w.int(t.UnixMicro())
-		}
+	w.time(s.From)
+	w.time(s.To)
+}
+
+func (w *encoder) time(t time.Time) {
+	w.bool(t.IsZero())
+	if !t.IsZero() {
+		w.bool(t.Location() == time.UTC)
+		w.int(t.UnixMicro())
 	}
 }
 
@@ -257,18 +267,19 @@ func (d *decoder) span(zoneName string) *Span {
 	if !d.bool() {
 		return nil
 	}
-	var at [2]time.Time
-	for i := range at {
-		if d.bool() {
-			continue
-		}
-		utc := d.bool()
-		at[i] = time.UnixMicro(d.int()).UTC()
-		if z, err := loadZone(zoneName); err == nil && !utc {
-			at[i] = at[i].In(z.loc)
-		}
+	return &Span{From: d.time(zoneName), To: d.time(zoneName)}
+}
+
+func (d *decoder) time(zoneName string) time.Time {
+	if d.bool() {
+		return time.Time{}
 	}
-	return &Span{From: at[0], To: at[1]}
+	utc := d.bool()
+	at := time.UnixMicro(d.int()).UTC()
+	if z, err := loadZone(zoneName); err == nil && !utc {
+		at = at.In(z.loc)
+	}
+	return at
 }
 
 func (d *decoder) column() ResultColumn {

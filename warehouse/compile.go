@@ -156,7 +156,7 @@ func (q *groupQuery) output() []string {
 	names := numbered("d", len(p.Dims))
 	for i := range p.Measures {
 		names = append(names, fmt.Sprintf("m%d", i))
-		if p.Previous != nil {
+		if p.compares(&p.Measures[i]) {
 			names = append(names, fmt.Sprintf("n%d", i))
 		}
 	}
@@ -170,7 +170,7 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 	var columns []string
 	for i := range p.Measures {
 		columns = append(columns, fmt.Sprintf("%s AS m%d", q.measure(&p.Measures[i], table, "a", keys), i))
-		if p.Previous != nil {
+		if p.compares(&p.Measures[i]) {
 			columns = append(columns, fmt.Sprintf("%s AS n%d", q.measure(&p.Measures[i], table, "p", keys), i))
 		}
 	}
@@ -178,6 +178,15 @@ func (q *groupQuery) measures(table string, keys []string) []string {
 }
 
 func (q *groupQuery) measure(m *planMeasure, table, letter string, keys []string) string {
+	x := q.shown(m, table, letter, keys)
+	if letter == "p" && m.Unmoved {
+		return "CASE WHEN FALSE THEN " + x + " END"
+	}
+	return x
+}
+
+// shown is a measure as it is shown: itself, as a share or as a running total.
+func (q *groupQuery) shown(m *planMeasure, table, letter string, keys []string) string {
 	within := "" // what the earlier span reaches
 	if letter == "p" {
 		within = q.compared(table, keys)

@@ -100,7 +100,7 @@ func (q *groupQuery) ranking(series []string, perTime bool) string {
 			m.Show = "" // ranked by the whole, which is where a running total ends
 		}
 		columns = append(columns, fmt.Sprintf("%s AS m%d", q.measure(&m, table, "a", series), i))
-		if p.Previous != nil {
+		if p.compares(&m) {
 			columns = append(columns, fmt.Sprintf("%s AS n%d", q.measure(&m, table, "p", series), i))
 		}
 	}

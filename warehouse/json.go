@@ -74,6 +74,9 @@ func (r *Result) AppendJSON(dst []byte) []byte {
 	}
 	dst = appendSpan(dst, "span", r.Span)
 	dst = appendSpan(dst, "previous_span", r.Previous)
+	if !r.ToDate.IsZero() {
+		dst = appendTime(append(dst, `,"to_date":`...), r.ToDate)
+	}
 	dst = append(dst, `,"sampled":`...)
 	if r.Sampled == nil {
 		return append(dst, "false}"...)
@@ -96,20 +99,20 @@ func appendSpan(dst []byte, name string, s *Span) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		switch {
-		case t.IsZero():
-			dst = append(dst, "null"...)
-		case t.Location() == time.UTC:
-			dst = append(dst, '"')
-			dst = t.AppendFormat(dst, "2006-01-02T15:04:05.999999")
-			dst = append(dst, '"')
-		default:
-			dst = append(dst, '"')
-			dst = t.AppendFormat(dst, "2006-01-02T15:04:05.999999Z07:00")
-			dst = append(dst, '"')
-		}
+		dst = appendTime(dst, t)
 	}
 	return append(dst, ']')
+}
+
+func appendTime(dst []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(dst, "null"...)
+	}
+	layout := "2006-01-02T15:04:05.999999Z07:00"
+	if t.Location() == time.UTC {
+		layout = "2006-01-02T15:04:05.999999"
+	}
+	return append(t.AppendFormat(append(dst, '"'), layout), '"')
 }
 
 func (r *Result) appendValue(dst []byte, c *ResultColumn, row int, z *zone) []byte {

@@ -5,13 +5,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 4
+const compilerVersion = 5
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -32,7 +34,8 @@ type plan struct {
 	Measures []planMeasure
 	Where    []predicate
 	Previous *planPrevious
-	Ahead    bool `json:",omitempty"` // as Result.Ahead
+	Gaps     bool  `json:",omitempty"` // filters leave moments of a dimension out
+	ToDate   int64 `json:",omitempty"` // of the wall clock, as Result.ToDate; 0 for none
 	Having   []having
 	Order    []planOrder
 	Limit    int
@@ -138,6 +141,8 @@ type planMeasure struct {
 	Node    node
 	Show    string `json:",omitempty"`
 	Running int    `json:",omitempty"` // index of the time dimension, for Show "running"
+	ToDate  bool   `json:",omitempty"` // counts up to plan.ToDate, and is not compared itself
+	Unmoved bool   `json:",omitempty"` // has filters that an earlier span knows nothing of
 }
 
 // planPrevious replaces the span of time for the columns "<measure>.previous".
@@ -208,6 +213,12 @@ type predicate struct {
 	Text   string `json:",omitempty"` // kindContains, kindPrefix: lower case
 	Nulls  bool   `json:",omitempty"`
 	Negate bool   `json:",omitempty"`
+}
+
+// bounded tells whether the values that pass lie between two.
+func (p *predicate) bounded() bool {
+	open := func(in interval) bool { return in.Lo == nil || in.Hi == nil }
+	return p.Kind == kindSet && !p.Negate && !slices.ContainsFunc(p.Set, open)
 }
 
 type predicateKind string
@@ -329,11 +340,24 @@ func (p *plan) resultColumns() []ResultColumn {
 	}
 	for _, m := range p.Measures {
 		columns = append(columns, ResultColumn{Name: m.Name, Type: m.Type, Scale: m.Scale})
-		if p.Previous != nil {
-			columns = append(columns, ResultColumn{Name: m.Name + previousSuffix, Type: m.Type, Scale: m.Scale})
+		if p.compares(&m) {
+			columns = append(columns, ResultColumn{Name: m.Name + PreviousSuffix, Type: m.Type, Scale: m.Scale})
 		}
 	}
 	return columns
 }
 
-const previousSuffix = ".previous"
+// compares tells whether a measure has a column of the earlier span.
+func (p *plan) compares(m *planMeasure) bool { return p.Previous != nil && !m.ToDate }
+
+// Ends of the names of what a comparison adds to a measure: what it was in the
+// earlier span, and, where rows lie ahead, what it was by Result.ToDate.
+const (
+	PreviousSuffix = ".previous"
+	ToDateSuffix   = ".to_date"
+)
+
+// MeasureOf is the name of the measure that a result column is of.
+func MeasureOf(column string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(column, PreviousSuffix), ToDateSuffix)
+}

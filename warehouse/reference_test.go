@@ -476,6 +476,30 @@ func (r *reference) withOther() string {
 	return "WITH top AS (" + top + ") SELECT " + strings.Join(output, ", ") + " FROM (" + groups + ") g"
 }
 
+// spans tells whether a measure has filters that keep spans of a column.
+func (r *reference) spans(m *Measure, column string) bool {
+	if m == nil {
+		return false
+	}
+	for _, f := range m.Filters {
+		if f.Column != column || cyclic(f.Grain) {
+			continue
+		}
+		switch f.Op {
+		case "last", "this", "previous", "in", "=":
+			return true
+		case "between":
+			if !isNull(f.From) && !isNull(f.To) {
+				return true
+			}
+		}
+	}
+	if saved, ok := r.ds.Measures[m.Measure]; ok && m.Measure != "" && r.spans(&saved, column) {
+		return true
+	}
+	return r.spans(m.Numerator, column) || r.spans(m.Denominator, column)
+}
+
 // compared joins the current groups with those of the earlier span.
 func (r *reference) compared() string {
 	s := r.spec
@@ -501,6 +525,7 @@ func (r *reference) compared() string {
 	var from, to string
 	back := ""
 	calendar := c.Period == "year" // days line up by it over whole years
+	byMonths := false              // it goes back by months
 	if f.Op == "between" {
 		var a, b string
 		if json.Unmarshal(f.From, &a) != nil || json.Unmarshal(f.To, &b) != nil {
@@ -514,19 +539,32 @@ func (r *reference) compared() string {
 		if start.Day() == 1 && end.Day() == 1 {
 			n := (end.Year()-start.Year())*12 + int(end.Month()) - int(start.Month())
 			back = fmt.Sprintf("interval '%d month'", n)
-			calendar = calendar || n%12 == 0
+			calendar, byMonths = calendar || n%12 == 0, true
 		}
 	} else {
 		from, to = r.relativeBounds(f)
 		back = span(max(f.N, 1), f.Unit)
 		n, known := map[string]int{"month": 1, "quarter": 3, "year": 12}[f.Unit]
-		calendar = calendar || known && max(f.N, 1)*n%12 == 0
+		calendar, byMonths = calendar || known && max(f.N, 1)*n%12 == 0, known
 	}
 	if c.Period == "year" {
-		back = "interval '1 year'"
+		back, byMonths = "interval '1 year'", true
 		if week {
-			back = "interval '364 day'"
+			back, byMonths = "interval '364 day'", false
 		}
+	}
+	// Months line up by the calendar where the spans do; else by the day.
+	months = months && byMonths
+	// An end goes back by its last day, and by whole months where it ends some.
+	endBack := func(end string) string {
+		last := "date_trunc('day', " + end + " - interval '1 microsecond')"
+		earlier := "(" + last + " - " + back + ")"
+		byDay := earlier + " + (" + end + " - " + last + ")"
+		if !byMonths {
+			return byDay
+		}
+		return fmt.Sprintf("CASE WHEN %[1]s = date_trunc('month', %[1]s) AND %[2]s = date_trunc('month', %[2]s) THEN %[2]s - %[3]s WHEN extract(day FROM %[4]s) <> extract(day FROM %[5]s) THEN %[4]s + interval '1 day' ELSE %[6]s END",
+			from, end, back, earlier, last, byDay)
 	}
 	happened := "(" + r.nowWall() + " + interval '1 microsecond')"
 	if r.typeOf(c.Column) == Date {
@@ -534,8 +572,8 @@ func (r *reference) compared() string {
 	}
 	x := r.wall(c.Column)
 	prevFrom := "(" + from + " - " + back + ")"
-	prevTo := fmt.Sprintf("(CASE WHEN %s >= %s THEN %s WHEN %s < %s THEN least(%s - %s, %s - %s) ELSE %s - %s END)",
-		from, happened, prevFrom, happened, to, to, back, happened, back, to, back)
+	prevTo := fmt.Sprintf("(CASE WHEN %s >= %s THEN %s WHEN %s < %s THEN least(%s, %s) ELSE %s END)",
+		from, happened, prevFrom, happened, to, endBack(to), endBack(happened), endBack(to))
 	shift := fmt.Sprintf("(%s - %s)", from, prevFrom)
 	if calendar && !months && !week {
 		shift = back
@@ -546,8 +584,7 @@ func (r *reference) compared() string {
 	if hasTime && !months && !(calendar && !week) {
 		prevTo = fmt.Sprintf("least(%s, %s - %s)", prevTo, to, shift)
 	}
-	// What lies ahead is compared with nothing, so it is on neither side.
-	current := r.groups(r.where(s.Filters, nil, fmt.Sprintf("(%s >= %s OR %s < %s)", from, happened, x, happened)), "", nil)
+	current := r.groups(r.where(s.Filters, nil), "", nil)
 	if months && hasTime {
 		shift = fmt.Sprintf("((extract(year FROM %s)*12 + extract(month FROM %s) - extract(year FROM %s)*12 - extract(month FROM %s))::int * interval '1 month')", from, from, prevFrom, prevFrom)
 	}
@@ -581,6 +618,9 @@ func (r *reference) compared() string {
 		a, b := fmt.Sprintf("a.m%d", i), fmt.Sprintf("b.m%d", i)
 		if m.Fn == "count" || m.Fn == "count_distinct" {
 			a, b = "coalesce("+a+", 0)", "CASE WHEN "+reached+" THEN coalesce("+b+", 0) END"
+		}
+		if r.spans(&m, c.Column) {
+			b = "CASE WHEN FALSE THEN " + b + " END" // stays where it is
 		}
 		columns = append(columns, fmt.Sprintf("%s AS m%d, %s AS p%d", a, i, b, i))
 	}

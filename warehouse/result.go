@@ -12,12 +12,17 @@ type Result struct {
 	Sampled  *Sampled         // nil when exact
 	// More tells that a limit cut groups or rows off.
 	More bool
-	// Sparse tells that groups with rows may be missing: a filter on a measure or
-	// the smallest group that the policy shows left them out.
+	// Sparse tells that groups with rows may be missing: a filter on a measure, one
+	// that picks moments of a dimension of time, or the smallest group that the
+	// policy shows left them out.
 	Sparse bool
-	// Ahead tells that rows later than Span are not in the answer, since they can
-	// be compared with nothing.
-	Ahead bool
+	// ToDate is the moment up to which a comparison goes where rows of Span may lie
+	// ahead of it, else zero. The columns "<measure>.to_date" are what was by then:
+	// it is those that compare with "<measure>.previous".
+	ToDate time.Time
+	// Lacks are days of Span that the earlier one has not, as days since 1970: the
+	// 29th of February. Nothing is known of them, which is not zero.
+	Lacks []int64
 	// HasOther tells that the last row is "Other": what Spec.Other folded from
 	// beyond the limit. Its dimensions are null.
 	HasOther bool

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,7 +219,36 @@ func (e *Engine) execute(ctx context.Context, conn *connection, c *compiler, sql
 		columns = columns[:len(columns)-1]
 	}
 	r.Columns = columns
+	r.withoutAhead()
 	return r, more, nil
+}
+
+// withoutAhead takes the columns "<measure>.to_date" away where all are as their
+// measures: nothing that was asked for, or may be seen, lies ahead.
+func (r *Result) withoutAhead() {
+	if r.ToDate.IsZero() {
+		return
+	}
+	var rest []ResultColumn
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		base, toDate := strings.CutSuffix(c.Name, ToDateSuffix)
+		if !toDate || c.Dimension {
+			rest = append(rest, *c)
+			continue
+		}
+		at := slices.IndexFunc(r.Columns, func(o ResultColumn) bool { return o.Name == base })
+		if at < 0 || !c.sameValues(&r.Columns[at]) {
+			return
+		}
+	}
+	r.Columns, r.ToDate = rest, time.Time{}
+}
+
+// sameValues tells whether two columns of one answer have the same values.
+func (c *ResultColumn) sameValues(o *ResultColumn) bool {
+	return slices.Equal(c.Ints, o.Ints) && slices.Equal(c.Floats, o.Floats) && slices.Equal(c.Texts, o.Texts) &&
+		slices.Equal(c.Exact, o.Exact) && (slices.Equal(c.Nulls, o.Nulls) || !slices.Contains(c.Nulls, true) && !slices.Contains(o.Nulls, true))
 }
 
 // others marks the rows that are "Other".
@@ -243,10 +273,13 @@ func (r *Result) others(flags []int64) {
 
 // result is an answer without rows.
 func (p *plan) result() *Result {
-	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: len(p.Having) > 0 || p.MinRows > 1, Ahead: p.Ahead}
+	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: p.Gaps || len(p.Having) > 0 || p.MinRows > 1}
 	r.Span = p.span(p.Span)
+	if p.ToDate != 0 {
+		r.ToDate = p.span(&wallSpan{p.ToDate, p.ToDate}).From
+	}
 	if p.Previous != nil {
-		r.Previous = p.span(&p.Previous.Span)
+		r.Previous, r.Lacks = p.span(&p.Previous.Span), p.Previous.Lacks
 	}
 	return r
 }

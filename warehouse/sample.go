@@ -170,10 +170,7 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	defer rows.close()
 	columns := p.resultColumns()
 	shown := len(columns)
-	values := len(p.Measures)
-	if p.Previous != nil {
-		values *= 2
-	}
+	values := shown - len(p.Dims)
 	for range values {
 		columns = append(columns, ResultColumn{Type: Float}) // relative standard error
 	}
@@ -214,6 +211,7 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	}
 	r := p.result()
 	r.Rows, r.More, r.Columns = n, more, columns[:shown]
+	r.withoutAhead()
 	var all, read int64
 	for _, src := range []*source{c.base, c.before} {
 		if src != nil {
@@ -284,7 +282,7 @@ func (e *Engine) estimateSQL(ctx context.Context, conn *connection, c *compiler)
 	var errors, enough []string
 	for i := range p.Measures {
 		for _, side := range []string{"", "y"} {
-			if side != "" && p.Previous == nil {
+			if side != "" && !p.compares(&p.Measures[i]) {
 				continue
 			}
 			name := map[string]string{"": "m", "y": "n"}[side]
@@ -300,7 +298,7 @@ func (e *Engine) estimateSQL(ctx context.Context, conn *connection, c *compiler)
 	output := q.output()
 	for i := range p.Measures {
 		output = append(output, fmt.Sprintf("e%d", i))
-		if p.Previous != nil {
+		if p.compares(&p.Measures[i]) {
 			output = append(output, fmt.Sprintf("ey%d", i))
 		}
 	}

@@ -406,8 +406,8 @@ func TestDaysThatTheEarlierSpanLacks(t *testing.T) {
 	}
 }
 
-// TestComparisonWithRowsAhead: what is booked or planned is compared with nothing,
-// on either side, and what the earlier span lacks is unknown by every shift.
+// TestComparisonWithRowsAhead: what is booked or planned counts, and is compared
+// with nothing; what the earlier span lacks is unknown by every shift.
 func TestComparisonWithRowsAhead(t *testing.T) {
 	f := newFixture(t)
 	// Two rows a day, from the first of 2024 to the end of June 2027.
@@ -424,18 +424,18 @@ func TestComparisonWithRowsAhead(t *testing.T) {
 		spec       string
 		has, lacks []string
 	}{
-		"this year":            {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"kind"}]`, []string{`["k0",332,332]`}, nil},
-		"this month":           {ds, `"filters":[{"column":"at","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[56,56]]`}, nil},
-		"of instants":          {ds, `"timezone":"Europe/Berlin","filters":[{"column":"ts","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[56,56]]`}, nil},
-		"of a field":           {ds, `"fields":{"due":"date_add('day', 1, [day])"},"filters":[{"column":"due","op":"this","unit":"year"}],"comparison":{"period":"year"}`, []string{`[[664,664]]`}, nil},
+		"this year":            {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"kind"}]`, []string{`["k0",365,332,332]`}, nil},
+		"this month":           {ds, `"filters":[{"column":"at","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[60,56,56]]`}, nil},
+		"of instants":          {ds, `"timezone":"Europe/Berlin","filters":[{"column":"ts","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[60,56,56]]`}, nil},
+		"of a field":           {ds, `"fields":{"due":"date_add('day', 1, [day])"},"filters":[{"column":"due","op":"this","unit":"year"}],"comparison":{"period":"year"}`, []string{`[[730,664,664]]`}, nil},
 		"without an end":       {ds, `"filters":[{"column":"day","op":">=","values":["2027-01-01"]}],"comparison":{"period":"year"}`, []string{`[[362,null]]`}, nil},
 		"actual beside budget": {budget, `"filters":[{"column":"day","op":"this","unit":"year"},{"column":"kind","op":"=","values":["actual"]}],"comparison":{"period":"year"}`, []string{`[[332,332]]`}, nil},
-		"budget beside actual": {budget, `"filters":[{"column":"day","op":"this","unit":"month"},{"column":"kind","op":"=","values":["budget"]}],"comparison":{"period":"previous"}`, []string{`[[28,28]]`}, nil},
-		"a stray row":          {typo, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`, []string{`[[332,332]]`}, nil},
-		"a stray row of 2099":  {century, `"filters":[{"column":"day","op":">=","values":["2026-01-01"]}],"comparison":{"period":"year"}`, []string{`[[332,332]]`}, nil},
+		"budget beside actual": {budget, `"filters":[{"column":"day","op":"this","unit":"month"},{"column":"kind","op":"=","values":["budget"]}],"comparison":{"period":"previous"}`, []string{`[[30,28,28]]`}, nil},
+		"a stray row":          {typo, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`, []string{`[[333,332,332]]`, `"to_date":"2026-11-29T00:00:00"`}, nil},
+		"a stray row of 2099":  {century, `"filters":[{"column":"day","op":">=","values":["2026-01-01"]}],"comparison":{"period":"year"}`, []string{`[[333,332,332]]`, `"span":["2026-01-01T00:00:00",null]`}, nil},
 		"all of it ahead":      {ds, `"filters":[{"column":"day","op":"between","from":"2027-01-01","to":"2027-12-31"}],"comparison":{"period":"year"}`, []string{`[[362,null]]`}, nil},
 		"what is over by now":  {upTo, `"filters":[{"column":"day","op":"this","unit":"month"}],"comparison":{"period":"previous"}`, []string{`[[56,56]]`}, nil},
-		"months of the year":   {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"month"}]`, []string{`["2026-11-01",56,56]`}, []string{"2026-12-01"}},
+		"months of the year":   {ds, `"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"month"}]`, []string{`["2026-10-01",62,62,62]`, `["2026-11-01",60,56,56]`, `["2026-12-01",62,null,0]`}, nil},
 		"days by year, not over": {upTo, `"filters":[{"column":"day","op":"between","from":"2026-11-25","to":"2026-12-05"}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"day"}]`,
 			[]string{`["2026-11-28",2,2]`}, []string{"2026-11-29"}},
 		"months that it lacks": {ds, `"filters":[{"column":"day","op":"between","from":"2024-01-01","to":"2024-12-31"}],"comparison":{"period":"previous","n":1,"unit":"month"},"dimensions":[{"column":"day","grain":"month"}]`,
@@ -475,6 +475,98 @@ func TestComparisonWithRowsAhead(t *testing.T) {
 		"filters":[{"column":"day","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"}}`)
 	if !strings.Contains(got, `["2026-03-28",56,56]`) || !strings.Contains(got, `["2026-03-29",58,null]`) {
 		t.Errorf("a running total: %s", got)
+	}
+}
+
+// TestComparisonOfDaysUpToNow: an end goes back by its last day, whatever the
+// lengths of the months, and a month without such a day counts in whole.
+func TestComparisonOfDaysUpToNow(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date, ts timestamptz", `SELECT DATE '2022-01-01' + (i)::INTEGER AS day, TIMESTAMPTZ '2022-01-01 00:00:00+00' + INTERVAL (i) DAY AS ts FROM range(2191) t(i)`)
+	for _, c := range []struct {
+		now, filter, comparison, want string
+	}{
+		{"2026-03-28", `"op":"this","unit":"month"`, `"previous"`, "28,28"},
+		{"2026-03-29", `"op":"this","unit":"month"`, `"previous"`, "29,28"},
+		{"2026-05-30", `"op":"this","unit":"month"`, `"previous"`, "30,30"},
+		{"2026-05-30", `"op":"this","unit":"quarter"`, `"previous"`, "60,59"},
+		{"2026-05-30", `"op":"last","n":3,"unit":"month"`, `"previous"`, "91,90"},
+		{"2026-05-30", `"op":"between","from":"2026-05-01","to":"2026-05-31"`, `"previous","n":1,"unit":"month"`, "30,30"},
+		{"2024-02-28", `"op":"this","unit":"year"`, `"year"`, "59,59"},
+		{"2027-01-01", `"op":"between","from":"2024-02-01","to":"2024-02-28"`, `"year"`, "28,28"},
+		{"2027-01-01", `"op":"between","from":"2024-02-28","to":"2024-02-28"`, `"year"`, "1,1"},
+		{"2027-01-01", `"op":"between","from":"2024-02-29","to":"2024-02-29"`, `"year"`, "1,1"},
+		{"2027-01-01", `"op":"between","from":"2026-02-01","to":"2026-02-28"`, `"previous"`, "28,31"},
+	} {
+		now, err := time.Parse(time.DateOnly, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, column := range []string{"day", "ts"} {
+			r, err := f.engine().Run(t.Context(), Query{Dataset: ds, Now: now.Add(13 * time.Hour), Spec: mustSpec(t, fmt.Sprintf(
+				`{"dataset":"x","measures":[{"fn":"count","as":"n"}],"filters":[{"column":%q,%s}],"comparison":{"period":%s}}`, column, c.filter, c.comparison))})
+			if err != nil {
+				t.Fatalf("%+v: %v", c, err)
+			}
+			// The rows go on to the end of 2027: what had happened is compared.
+			got := r.Columns[0].Ints[0]
+			if len(r.Columns) > 2 {
+				got = r.Columns[2].Ints[0]
+			}
+			if text := fmt.Sprintf("%d,%d", got, r.Columns[1].Ints[0]); text != c.want {
+				t.Errorf("%s of %s on %s against %s: %s, not %s", column, c.filter, c.now, c.comparison, text, c.want)
+			}
+		}
+	}
+}
+
+// TestComparisonMovesWhatItCan: filters on several spans go along to the earlier
+// one, months of spans that are none line up by days, and what cannot be moved is
+// unknown.
+func TestComparisonMovesWhatItCan(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("events", "day date, ts timestamptz", `SELECT DATE '2022-01-01' + (i)::INTEGER AS day, TIMESTAMPTZ '2022-01-01 00:00:00+00' + INTERVAL (i) DAY AS ts FROM range(2191) t(i)`)
+	half := f.dataset("half", "ts timestamptz", `SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (30 * i) MINUTE AS ts FROM range(4000) t(i)`)
+	year := `"filters":[{"column":"day","op":"between","from":"2025-01-01","to":"2025-12-31"},`
+	for name, c := range map[string]struct {
+		ds        *Dataset
+		now, spec string
+		want      []string
+	}{
+		"two months of the year": {ds, "2025-12-31T12:00:00Z", year + `{"column":"day","op":"in","grain":"month","values":["2025-04-01","2025-07-01"]}],"comparison":{"period":"year"},"dimensions":[{"column":"day","grain":"month"}]`,
+			[]string{`["2025-04-01",30,30]`, `["2025-07-01",31,31]`}},
+		"their total":           {ds, "2025-12-31T12:00:00Z", year + `{"column":"day","op":"in","grain":"month","values":["2025-04-01","2025-07-01"]}],"comparison":{"period":"year"}`, []string{`[[61,61]]`}},
+		"two that are one span": {ds, "2025-12-31T12:00:00Z", year + `{"column":"day","op":"in","grain":"month","values":["2025-05-01","2025-04-01"]}],"comparison":{"period":"previous"}`, []string{`[[61,59]]`, `"span":["2025-04-01T00:00:00","2025-06-01T00:00:00"]`}},
+		"all but two":           {ds, "2025-12-31T12:00:00Z", year + `{"column":"day","op":"not_in","grain":"month","values":["2025-04-01","2025-07-01"]}],"comparison":{"period":"year"}`, []string{`[[304,305]]`}},
+		"days by their distance": {ds, "2025-12-31T12:00:00Z", `"filters":[{"column":"day","op":"between","from":"2025-11-01","to":"2025-11-30"},{"column":"day","op":"in","values":["2025-11-03","2025-11-20"]}],"comparison":{"period":"previous"},"dimensions":[{"column":"day","grain":"day"}]`,
+			[]string{`["2025-11-03",1,1]`, `["2025-11-20",1,1]`}},
+		"a measure's own filter": {ds, "2025-12-31T12:00:00Z", `"measures":[{"fn":"count","as":"m","filters":[{"column":"day","op":"this","unit":"month"}]},{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`,
+			[]string{`[[31,null,365,366]]`}},
+		"months of 90 days": {ds, "2025-11-28T12:00:00Z", `"filters":[{"column":"day","op":"last","n":90,"unit":"day"}],"comparison":{"period":"previous"},"dimensions":[{"column":"day","grain":"month"}]`,
+			[]string{`["2025-08-01",1,1]`, `["2025-09-01",30,30]`, `["2025-11-01",28,28]`}},
+		"hours by day": {half, "2026-11-01T05:45:00Z", `"filters":[{"column":"ts","op":"last","n":6,"unit":"hour"}],"comparison":{"period":"previous"},"dimensions":[{"column":"ts","grain":"day"}]`,
+			[]string{`["2026-11-01",12,12]`}},
+		"hours over one that comes twice": {half, "2026-10-25T13:07:00Z", `"timezone":"Europe/London","filters":[{"column":"ts","op":"previous","n":6,"unit":"hour"}],"comparison":{"period":"previous"},"dimensions":[{"column":"ts","grain":"hour"}]`,
+			[]string{`["2026-10-25T07:00:00Z",2,2]`, `["2026-10-25T12:00:00Z",2,2]`}},
+	} {
+		now, err := time.Parse(time.RFC3339, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := `{"dataset":"x",` + c.spec + `}`
+		if !strings.Contains(text, `"measures"`) {
+			text = `{"dataset":"x","measures":[{"fn":"count","as":"n"}],` + c.spec + `}`
+		}
+		r, err := f.engine().Run(t.Context(), Query{Dataset: c.ds, Now: now, Spec: mustSpec(t, text)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, want := range c.want {
+			if got := string(r.AppendJSON(nil)); !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", name, want, got)
+			}
+		}
 	}
 }
 

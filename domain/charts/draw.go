@@ -47,14 +47,14 @@ func Draw(in Input) (*Drawing, error) {
 	return d.out, nil
 }
 
-// NoteAhead is the note of a drawing that leaves out what lies ahead.
+// NoteAhead is the note of a drawing whose comparison does not go as far as it.
 const NoteAhead = "charts.note.ahead"
 
-// noteAhead says how far a comparison goes where there are later rows.
+// noteAhead says how far a comparison goes where there are later rows. A KPI says
+// it beside the value that it is compared with.
 func (d *drawing) noteAhead() {
-	if d.Result.Ahead && d.Result.Span != nil && d.out.Note.Key == "" {
-		_, to := d.spanWall(d.Result.Span)
-		d.out.Note = Message{Key: NoteAhead, Args: []any{"Day", d.Locale.Date(to.Add(-time.Microsecond))}}
+	if at := d.Result.ToDate; !at.IsZero() && d.out.KPI == nil && d.out.Note.Key == "" {
+		d.out.Note = Message{Key: NoteAhead, Args: []any{"Day", d.Locale.Date(asWall(at).Add(-time.Microsecond))}}
 	}
 }
 
@@ -65,12 +65,10 @@ type obj = map[string]any
 type drawing struct {
 	Input
 	dims     []*warehouse.ResultColumn
-	measures []*warehouse.ResultColumn // without the columns of the comparison
+	measures []*warehouse.ResultColumn // without the columns that a comparison adds
 	otherRow int                       // that folds what lies beyond the query's limit; -1 for none
 	out      *Drawing
 }
-
-const previousSuffix = ".previous"
 
 func begin(in Input) (*drawing, error) {
 	if in.Result == nil {
@@ -91,7 +89,7 @@ func begin(in Input) (*drawing, error) {
 		switch {
 		case c.Dimension:
 			d.dims = append(d.dims, c)
-		case !strings.HasSuffix(c.Name, previousSuffix):
+		case warehouse.MeasureOf(c.Name) == c.Name:
 			d.measures = append(d.measures, c)
 		}
 	}
@@ -135,11 +133,20 @@ func (d *drawing) value() (*warehouse.ResultColumn, error) {
 
 // previous is the comparison of a measure; nil without one.
 func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
-	p, err := d.column(c.Name + previousSuffix)
+	p, err := d.column(c.Name + warehouse.PreviousSuffix)
 	if err != nil {
 		return nil
 	}
 	return p
+}
+
+// toDate is what compares with previous: the measure itself, or what it was by now
+// where some of it lies ahead.
+func (d *drawing) toDate(c *warehouse.ResultColumn) *warehouse.ResultColumn {
+	if p, err := d.column(c.Name + warehouse.ToDateSuffix); err == nil {
+		return p
+	}
+	return c
 }
 
 // number is row i as a number; ok is false where there is none.
@@ -380,7 +387,7 @@ const fade = 0.38
 
 // format is the number format of a result column.
 func (d *drawing) format(c *warehouse.ResultColumn) locale.Format {
-	return d.Config.Format[strings.TrimSuffix(c.Name, previousSuffix)].number(c.Type == warehouse.Integer)
+	return d.Config.Format[warehouse.MeasureOf(c.Name)].number(c.Type == warehouse.Integer)
 }
 
 // number turns the format of a config into that of package locale.
@@ -400,7 +407,7 @@ func (f Format) number(integer bool) locale.Format {
 
 // settings is the part of the config's format beyond how numbers are written.
 func (d *drawing) settings(c *warehouse.ResultColumn) Format {
-	return d.Config.Format[strings.TrimSuffix(c.Name, previousSuffix)]
+	return d.Config.Format[warehouse.MeasureOf(c.Name)]
 }
 
 // tone says whether a change in that direction is good for the measure.

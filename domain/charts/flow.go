@@ -353,6 +353,9 @@ func drawWaterfall(d *drawing) error {
 			continue
 		}
 		v, ok := number(y, row)
+		if before != nil {
+			v, ok = number(d.toDate(y), row)
+		}
 		by := v
 		if before != nil {
 			earlier, had := number(before, row)

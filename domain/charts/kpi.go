@@ -39,7 +39,11 @@ func drawKPI(d *drawing) error {
 	if p := d.previous(c); p != nil {
 		if before, known := number(p, 0); known {
 			fig.Against = d.Locale.KPI(before, f)
-			if delta := d.Locale.Delta(now, before, f); delta.Known {
+			if !d.Result.ToDate.IsZero() {
+				fig.ToDate = d.Words.ToDate
+			}
+			so, _ := number(d.toDate(c), 0)
+			if delta := d.Locale.Delta(so, before, f); delta.Known {
 				fig.Delta, fig.Arrow = delta.Magnitude, delta.Direction
 				fig.Tone = tone(delta.Direction, meaning.Better)
 				d.say("kpi_compared", "Value", fig.Text, "Delta", delta.Text, "Before", fig.Against)

@@ -177,6 +177,11 @@ func (d *drawing) unknown(bucket time.Time, grain string) bool {
 	return !next(bucket, grain, 1).Add(before.Sub(from)).After(d.Oldest)
 }
 
+// lacks tells whether the span compared with has no such day: the 29th of February.
+func (d *drawing) lacks(day time.Time, grain string) bool {
+	return (grain == "day" || grain == "") && slices.Contains(d.Result.Lacks, day.Unix()/86400)
+}
+
 // restDays is how much a bucket may lack at an end of the data and still be
 // whole: nobody works at weekends.
 const restDays = 2 * 24 * time.Hour
@@ -298,10 +303,10 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 	for _, y := range ys {
 		values := make([]float64, len(s.at))
 		additive := d.fills(y)
-		compared := strings.HasSuffix(y.Name, previousSuffix)
+		compared := strings.HasSuffix(y.Name, warehouse.PreviousSuffix)
 		for i, row := range s.rows {
 			values[i] = math.NaN()
-			if compared && d.unknown(s.at[i], s.grain) {
+			if compared && (d.unknown(s.at[i], s.grain) || d.lacks(s.at[i], s.grain)) {
 				continue
 			}
 			if row < 0 && additive {

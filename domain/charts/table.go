@@ -94,7 +94,7 @@ func (d *drawing) grid(cells []Cell, compact bool) (*Grid, error) {
 		parts = append(parts, p)
 		if cell.Change {
 			if before := d.previous(c); before != nil {
-				parts = append(parts, part{column: c, against: before})
+				parts = append(parts, part{column: d.toDate(c), against: before})
 			}
 		}
 	}
@@ -259,12 +259,14 @@ func shadeOf(scale string, v, least, largest float64) int {
 
 // headName marks the columns of the comparison as such.
 func (d *drawing) headName(c *warehouse.ResultColumn) string {
-	if base, ok := strings.CutSuffix(c.Name, previousSuffix); ok {
-		if now, err := d.column(base); err == nil && now != nil {
-			return d.name(now) + ", " + d.Words.Previous
-		}
+	now, err := d.column(warehouse.MeasureOf(c.Name))
+	switch {
+	case err != nil || now == nil || now == c:
+		return d.name(c)
+	case strings.HasSuffix(c.Name, warehouse.ToDateSuffix):
+		return d.name(now) + ", " + d.Words.ToDate
 	}
-	return d.name(c)
+	return d.name(now) + ", " + d.Words.Previous
 }
 
 func (d *drawing) gridCell(p part, i int) GridCell {

@@ -368,6 +368,7 @@ type Input struct {
 type Words struct {
 	Other    string // what is folded together: "Other"
 	Previous string // the comparison: "Previous 28 days"
+	ToDate   string // how far it goes, where rows lie ahead: "to 28 Nov 2026"
 	NoValue  string // an empty dimension: "No value"
 	True     string
 	False    string
@@ -408,7 +409,7 @@ func (b ByGrain) of(grain string) string {
 }
 
 // English are the words in the source language.
-var English = Words{Other: "Other", Previous: "Previous period", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev.",
+var English = Words{Other: "Other", Previous: "Previous period", ToDate: "to date", NoValue: "No value", True: "Yes", False: "No", Change: "vs prev.",
 	Forecast: "Forecast", Interval80: "80% interval", Interval95: "95% interval", LowerEnd: "lower end", UpperEnd: "upper end", Today: "Today", LastData: "Last data", Anomaly: "Unusual value",
 	Total: "Total", Average: "Average", Target: "Target",
 	Parts: ByGrain{"part of the minute", "part of the quarter of an hour", "part of the hour", "part of the day", "part of the week", "part of the month", "part of the quarter", "part of the year"}}
@@ -548,6 +549,7 @@ type Figure struct {
 	Arrow   int    // 1 up, -1 down, 0 unchanged
 	Tone    Tone
 	Against string  // what it is compared with: "£1.90M"
+	ToDate  string  `json:",omitzero"` // how far the comparison goes, where rows lie ahead of it
 	Spark   string  // SVG; empty without one
 	Status  *Status `json:",omitzero"`
 }

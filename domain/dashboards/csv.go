@@ -99,6 +99,7 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 			c.known, c.count = -1, copied.count
 		}
 	}
+	v.nameComparison(&copied.input.Words, head)
 	c.request = datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: true, Now: v.now}
 	for i := range head.Columns {
 		column := copied.rowColumn(&head.Columns[i])
@@ -250,7 +251,7 @@ func (c *Rows) export(ctx context.Context, out io.Writer, x warehouse.Export) (i
 }
 
 func (p *Plan) rowColumn(col *warehouse.ResultColumn) RowColumn {
-	base, earlier := strings.CutSuffix(col.Name, previousSuffix)
+	base := warehouse.MeasureOf(col.Name)
 	format := p.input.Config.Format[base]
 	name := format.Label
 	if name == "" {
@@ -259,8 +260,11 @@ func (p *Plan) rowColumn(col *warehouse.ResultColumn) RowColumn {
 	if name == "" {
 		name = charts.Humanise(base)
 	}
-	if earlier {
+	switch {
+	case strings.HasSuffix(col.Name, warehouse.PreviousSuffix):
 		name += " (" + p.input.Words.Previous + ")"
+	case strings.HasSuffix(col.Name, warehouse.ToDateSuffix):
+		name += " (" + p.input.Words.ToDate + ")"
 	}
 	return RowColumn{Name: name, Type: col.Type, Format: format}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // Comparisons.
@@ -141,26 +143,16 @@ func (r Range) step() step {
 	return step{}
 }
 
-// before is the span that a comparison with the previous one looks at, as the
-// warehouse has it: by the step, else whole months go back by months and other
-// spans by their length.
-func (d Days) before(by step) Days {
-	from, end := d.From.Time(), (d.To + 1).Time()
-	if months := map[string]int{"month": 1, "quarter": 3, "year": 12}[by.unit] * by.n; months > 0 {
-		return Days{monthsBack(d.From, months), monthsBack(d.To, months)}
+// before is the span that a comparison looks at on a day; nil for none.
+func (d Days) before(c *warehouse.Comparison, today Day) *Days {
+	if c == nil {
+		return nil
 	}
-	if from.Day() == 1 && end.Day() == 1 {
-		months := (end.Year()-from.Year())*12 + int(end.Month()) - int(from.Month())
-		return Days{DayOf(from.AddDate(0, -months, 0)), d.From - 1}
+	from, to, ok := warehouse.EarlierDays(*c, int64(d.From), int64(d.To), int64(today))
+	if !ok {
+		return nil
 	}
-	return Days{d.From - Day(d.Count()), d.From - 1}
-}
-
-// monthsBack is the same day of an earlier month, or its last.
-func monthsBack(d Day, months int) Day {
-	y, m, day := d.Time().Date()
-	last := time.Date(y, m-time.Month(months)+1, 0, 0, 0, 0, 0, time.UTC)
-	return DayOf(last) - Day(max(last.Day()-day, 0))
+	return &Days{Day(from), Day(to)}
 }
 
 // autoGrain is the grain at which a span of days makes a readable series.

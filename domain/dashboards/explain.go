@@ -53,7 +53,9 @@ type Explained struct {
 	From, To time.Time
 	// Previous is the span that values are compared with; nil where they are not.
 	Previous *Days
-	Shifted  bool
+	// ToDate is when the comparison ends, where rows lie ahead of it; else zero.
+	ToDate  time.Time
+	Shifted bool
 }
 
 // ExplainedValue is one number and how it is made.
@@ -61,6 +63,7 @@ type ExplainedValue struct {
 	Name       string
 	Text       string // "" where the widget has more than one
 	Before     string // of the span compared with; "" without one
+	ToDate     string // what that compares with, where rows lie ahead; else ""
 	Definition string
 }
 
@@ -101,8 +104,11 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	}
 	e.SQL, e.Scanned, e.Before, e.Read, e.All = withoutFiles(how.SQL, p.name), how.Rows, how.Before, how.Segments, how.Segments+how.Pruned
 	e.Query = specText(spec)
-	if spec.Comparison != nil {
-		e.Previous = v.Previous
+	if days, ok := spanDays(result.Previous); ok {
+		e.Previous = &days
+	}
+	if !result.ToDate.IsZero() {
+		e.ToDate = lastMoment(result.ToDate)
 	}
 	held, err := s.datasets.HeldRules(ctx, v.actor, p.dataset)
 	if err != nil {
@@ -234,7 +240,7 @@ func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, si
 		if e.Mark != "" && m.Show != "" {
 			text = "" // one mark alone has no share and no running total
 		}
-		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Before: texts[measureName(m)+".previous"], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
+		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Before: texts[measureName(m)+warehouse.PreviousSuffix], ToDate: texts[measureName(m)+warehouse.ToDateSuffix], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
 	}
 	return nil
 }

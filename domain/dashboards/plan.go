@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/datasets"
@@ -77,16 +78,6 @@ func (v *View) plan(id string) *Plan {
 		p.input.Oldest, p.input.Newest = v.oldest, v.newest
 	}
 	p.input.Brush = len(w.Query.Dimensions) > 0 && v.HasDates && v.dateColumn(p.dataset, w.Query.Date) == w.Query.Dimensions[0].Column
-	by := v.Range.step()
-	switch {
-	case v.words.PreviousDays == nil: // nobody reads them
-	case v.Compare == CompareYear:
-		p.input.Words.Previous = v.words.SameDays("year")
-	case v.Previous != nil && by.n > 0:
-		p.input.Words.Previous = v.words.SameDays(by.unit)
-	case v.Previous != nil:
-		p.input.Words.Previous = v.words.PreviousDays(v.Previous.Count())
-	}
 	for i := range v.Cross {
 		if v.Cross[i].Widget == id {
 			p.selected = &v.Cross[i]
@@ -114,7 +105,7 @@ func (v *View) plan(id string) *Plan {
 	p.link = v.widgetState(p).Encode()
 	p.Key = digest(v.actor.TenantID, v.Dashboard.ID, id, w, p.Places, p.main, p.spark, p.count, p.colours, v.versionsOf(sc),
 		p.history, p.input.Today, v.period(p, sc), p.exact, p.input.Selected, p.input.Page, p.input.PageSize, p.input.Sort, p.input.Words, p.link,
-		v.locale.Name, v.Zone.String(), p.filters, p.needs, p.levels, p.input.Config, v.clock(sc, &w.Query), v.Draft)
+		v.locale.Name, v.Zone.String(), p.filters, p.needs, p.levels, p.input.Config, v.clock(sc, &w.Query), v.comparesUpTo(p, sc), v.Draft)
 	return p
 }
 
@@ -143,6 +134,51 @@ func (v *View) clock(sc *schema, q *Query) int64 {
 	}
 	return v.now.Unix()
 }
+
+// comparesUpTo is the moment that a comparison of a span that is not over goes up
+// to, as far as it changes the answer: 0 where the answer stays as it is.
+func (v *View) comparesUpTo(p *Plan, sc *schema) int64 {
+	c := p.main.Comparison
+	if c == nil || sc.RelativeToNewest || v.Days == nil || v.Days.To < v.today {
+		return 0
+	}
+	if i := slices.IndexFunc(sc.Columns, func(own datasets.Column) bool { return own.Name == c.Column }); i >= 0 && sc.Columns[i].Type == warehouse.Date {
+		return int64(v.today)
+	}
+	return v.now.Unix()
+}
+
+// nameComparison names the span that an answer compares with, and how far it goes.
+func (v *View) nameComparison(words *charts.Words, r *warehouse.Result) {
+	if r.Previous == nil || v.words.PreviousDays == nil { // nobody reads them
+		return
+	}
+	by := v.Range.step()
+	switch {
+	case v.Compare == CompareYear:
+		words.Previous = v.words.SameDays("year")
+	case by.n > 0:
+		words.Previous = v.words.SameDays(by.unit)
+	default:
+		if days, ok := spanDays(r.Previous); ok {
+			words.Previous = v.words.PreviousDays(days.Count())
+		}
+	}
+	if !r.ToDate.IsZero() {
+		words.ToDate = v.words.ToDate(v.locale.Date(lastMoment(r.ToDate)))
+	}
+}
+
+// spanDays are the days that a span of an answer touches; ok is false for none.
+func spanDays(s *warehouse.Span) (days Days, ok bool) {
+	if s == nil || !s.From.Before(s.To) {
+		return Days{}, false
+	}
+	return Days{DayOf(s.From), DayOf(lastMoment(s.To))}, true
+}
+
+// lastMoment is the moment before the end of a span.
+func lastMoment(end time.Time) time.Time { return end.Add(-time.Microsecond) }
 
 // versionsOf are content and definition of all that the dataset's answers
 // depend on.
@@ -175,13 +211,21 @@ func (v *View) spec(p *Plan, sc *schema, w *Widget) warehouse.Spec {
 	limit(&s, w)
 	s.Filters = append(slices.Clone(q.Filters), v.filters(p, sc, q)...)
 	if column := v.dateColumn(p.dataset, q.Date); v.compares(w) && column != "" && v.Days != nil {
-		s.Comparison = &warehouse.Comparison{Period: v.Compare, Column: column}
-		if v.Compare == ComparePrevious {
-			by := v.Range.step()
-			s.Comparison.N, s.Comparison.Unit = by.n, by.unit
-		}
+		s.Comparison = v.comparison(column)
 	}
 	return s
+}
+
+// comparison is what the range is compared with; nil for nothing.
+func (v *View) comparison(column string) *warehouse.Comparison {
+	switch v.Compare {
+	case CompareNone:
+		return nil
+	case ComparePrevious:
+		by := v.Range.step()
+		return &warehouse.Comparison{Period: v.Compare, Column: column, N: by.n, Unit: by.unit}
+	}
+	return &warehouse.Comparison{Period: v.Compare, Column: column}
 }
 
 // compares tells whether the widget shows the earlier span.

@@ -127,6 +127,7 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
 		return nil, nil, nil, err
 	}
+	v.nameComparison(&in.Words, in.Result)
 	if p.spark != nil {
 		if in.Spark, err = s.ask(ctx, v, p, *p.spark); err != nil {
 			return nil, nil, nil, err

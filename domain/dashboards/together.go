@@ -164,7 +164,7 @@ func (j *joint) pick(whole *warehouse.Result, spec *warehouse.Spec) (*warehouse.
 		if !has {
 			return nil, false
 		}
-		for _, suffix := range []string{"", previousSuffix} {
+		for _, suffix := range []string{"", warehouse.PreviousSuffix, warehouse.ToDateSuffix} {
 			c := columns[fmt.Sprintf("m%d", n)+suffix]
 			if c == nil && suffix == "" {
 				return nil, false
@@ -178,5 +178,3 @@ func (j *joint) pick(whole *warehouse.Result, spec *warehouse.Spec) (*warehouse.
 	}
 	return &r, true
 }
-
-const previousSuffix = ".previous"

@@ -43,6 +43,8 @@ type Words struct {
 	// same days of the "month", "quarter" or "year" before.
 	PreviousDays func(days int) string
 	SameDays     func(unit string) string
+	// ToDate says how far a comparison goes: "to 28 Nov 2026".
+	ToDate func(day string) string
 	// Grain is "Daily", "Weekly" and so on, for subtitles.
 	Grain func(grain string) string
 	// MAPE is "MAPE 3.8%", for subtitles.
@@ -391,13 +393,7 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 		v.Days = &days
 	}
 	if v.Days != nil {
-		switch v.Compare {
-		case ComparePrevious:
-			before := v.Days.before(v.Range.step())
-			v.Previous = &before
-		case CompareYear:
-			v.Previous = &Days{DayOf(v.Days.From.Time().AddDate(-1, 0, 0)), DayOf(v.Days.To.Time().AddDate(-1, 0, 0))}
-		}
+		v.Previous = v.Days.before(v.comparison(""), v.today)
 	}
 	return nil
 }
