@@ -136,14 +136,25 @@ func (p DashboardProps) presets(ctx context.Context) []ui.DatePreset {
 	for _, days := range []int{7, 28, 90} {
 		add(strconv.Itoa(days)+"d", messages.T(ctx, "dashboard.range_last", "Count", days))
 	}
-	add("mtd", messages.T(ctx, "dashboard.range_month"))
-	add("pm", messages.T(ctx, "dashboard.range_last_month"))
-	add("ytd", messages.T(ctx, "dashboard.range_year"))
-	add("all", messages.T(ctx, "dashboard.range_all"))
+	for _, o := range namedRanges(ctx, p.View.Ahead() || strings.HasPrefix(current, "c")) {
+		add(o.Value, o.Label)
+	}
 	if !seen && p.View.Range.Kind == "last" {
 		add(current, messages.T(ctx, "dashboard.range_last", "Count", p.View.Range.N))
 	}
 	return list
+}
+
+// namedRanges are the ranges that are a word; those to the end of a period where
+// something may lie ahead.
+func namedRanges(ctx context.Context, ahead bool) []ui.Option {
+	list := []ui.Option{{Value: "mtd", Label: messages.T(ctx, "dashboard.range_month")}, {Value: "pm", Label: messages.T(ctx, "dashboard.range_last_month")},
+		{Value: "qtd", Label: messages.T(ctx, "dashboard.range_quarter")}, {Value: "ytd", Label: messages.T(ctx, "dashboard.range_year")}}
+	if ahead {
+		list = append(list, ui.Option{Value: "cm", Label: messages.T(ctx, "dashboard.range_whole_month")},
+			ui.Option{Value: "cq", Label: messages.T(ctx, "dashboard.range_whole_quarter")}, ui.Option{Value: "cy", Label: messages.T(ctx, "dashboard.range_whole_year")})
+	}
+	return append(list, ui.Option{Value: "all", Label: messages.T(ctx, "dashboard.range_all")})
 }
 
 func (p DashboardProps) dateRange(ctx context.Context, at filterPlace) ui.DateRangeProps {
@@ -155,9 +166,6 @@ func (p DashboardProps) dateRange(ctx context.Context, at filterPlace) ui.DateRa
 	}
 	if shown := p.View.Shown(); shown != nil {
 		props.From, props.To = shown.From.String(), shown.To.String()
-	}
-	if b := p.View.Bounds; b != nil {
-		props.Min, props.Max = b.From.String(), b.To.String()
 	}
 	return props
 }

@@ -327,7 +327,8 @@ func dateOptions(ctx context.Context) []ui.Option {
 	for _, days := range []int{7, 28, 90} {
 		list = append(list, ui.Option{Value: strconv.Itoa(days) + "d", Label: messages.T(ctx, "dashboard.range_last", "Count", days)})
 	}
-	return append(list, ui.Option{Value: "mtd", Label: messages.T(ctx, "dashboard.range_month")}, ui.Option{Value: "ytd", Label: messages.T(ctx, "dashboard.range_year")})
+	named := namedRanges(ctx, false)
+	return append(list, named[:len(named)-1]...) // all dates are no filter
 }
 
 func filterLabel(ctx context.Context, p ActionsProps) string {

@@ -20,8 +20,7 @@ func (p InspectorProps) ranges(ctx context.Context) []ui.Option {
 	for _, days := range []int{7, 28, 90, 365} {
 		list = append(list, ui.Option{Value: strconv.Itoa(days) + "d", Label: messages.T(ctx, "dashboard.range_last", "Count", days)})
 	}
-	list = append(list, ui.Option{Value: "mtd", Label: messages.T(ctx, "dashboard.range_month")}, ui.Option{Value: "pm", Label: messages.T(ctx, "dashboard.range_last_month")},
-		ui.Option{Value: "ytd", Label: messages.T(ctx, "dashboard.range_year")}, ui.Option{Value: "all", Label: messages.T(ctx, "dashboard.range_all")})
+	list = append(list, namedRanges(ctx, true)...)
 	for _, o := range list {
 		if o.Value == current {
 			return chosenFrom(current, list...)

@@ -257,8 +257,16 @@ func TestMissingPeriods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := draw(t, Input{Config: Config{Type: Line, Format: map[string]Format{"v": {Additive: tc.additive}}}, Result: r})
 			var got []any
+			dots := 0 // values between gaps, to which no line leads
 			for _, p := range seriesData(t, d, 0) {
+				if lone, ok := p.(map[string]any); ok && lone["symbol"] == "circle" {
+					p = lone["value"]
+					dots++
+				}
 				got = append(got, p.([]any)[1])
+			}
+			if want := map[bool]int{true: 0, false: 2}[tc.additive]; dots != want {
+				t.Errorf("%d dots, not %d", dots, want)
 			}
 			if !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %v, want %v", got, tc.want)

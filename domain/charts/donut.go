@@ -86,6 +86,15 @@ func drawDonut(d *drawing) error {
 	}
 	d.out.Count = len(data)
 	d.out.Ring = &Ring{Total: d.Locale.KPI(total, f), Of: d.name(y)}
+	if picked != nil { // what the rest of the page shows
+		chosen := 0.0
+		for _, s := range slices {
+			if picked[s.mark] {
+				chosen += s.value
+			}
+		}
+		d.out.Ring.Total = d.Locale.KPI(chosen, f)
+	}
 	d.say("donut", "Measure", d.name(y), "By", d.name(x), "Total", d.out.Ring.Total,
 		"Largest", largest.name, "Share", d.Locale.KPI(largest.value/total, share))
 	pie := obj{"type": "pie", "radius": []string{"64%", "92%"}, "center": []string{"50%", "50%"}, "data": data,

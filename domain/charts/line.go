@@ -72,6 +72,7 @@ func drawLine(d *drawing) error {
 		if len(keep) == 1 {
 			o["showSymbol"] = true
 		}
+		dotted(o, data)
 		list = append(list, o)
 		for _, tail := range d.tails(l, s, xs, keep, cut) {
 			dashed, dashedNames, dashedFormats = append(dashed, tail), append(dashedNames, l.name), append(dashedFormats, placed("full", l.format))
@@ -126,6 +127,25 @@ func drawLine(d *drawing) error {
 		d.sayForecast(ahead, s.grain, d.format(y))
 	}
 	return d.chart(option, df)
+}
+
+// dotted gives values that stand between gaps a dot: no line leads to them.
+func dotted(o obj, data [][2]any) {
+	known := func(i int) bool { return i >= 0 && i < len(data) && data[i][1] != nil }
+	var points []any
+	for i := range data {
+		if !known(i) || known(i-1) || known(i+1) {
+			continue
+		}
+		if points == nil {
+			points = make([]any, len(data))
+			for k := range data {
+				points[k] = data[k]
+			}
+			o["data"], o["showSymbol"], o["showAllSymbol"], o["symbol"] = points, true, true, "none"
+		}
+		points[i] = obj{"value": data[i], "symbol": "circle", "symbolSize": 6}
+	}
 }
 
 // tails are the parts of a line that lead to and from the buckets that the range

@@ -21,7 +21,8 @@ const (
 // Range is all the time there is.
 type Range struct {
 	// Kind is "all", "last" (N days, the newest included), "month", "quarter",
-	// "year" (the current one so far), "last_month" or "fixed".
+	// "year" (the current one so far), "whole_month", "whole_quarter", "whole_year"
+	// (to its end), "last_month" or "fixed".
 	Kind     string
 	N        int
 	From, To Day // fixed; both included
@@ -59,10 +60,11 @@ func (d Days) Count() int { return int(d.To-d.From) + 1 }
 var lastDays = regexp.MustCompile(`^([1-9][0-9]{0,4})d$`)
 
 // named are the ranges that are one word in the URL.
-var named = map[string]string{"all": "all", "mtd": "month", "qtd": "quarter", "ytd": "year", "pm": "last_month"}
+var named = map[string]string{"all": "all", "mtd": "month", "qtd": "quarter", "ytd": "year", "pm": "last_month",
+	"cm": "whole_month", "cq": "whole_quarter", "cy": "whole_year"}
 
-// ParseRange reads the form of the URL: "28d", "mtd", "qtd", "ytd", "pm",
-// "all" or "2026-05-18~2026-06-14".
+// ParseRange reads the form of the URL: "28d", "mtd", "qtd", "ytd", "cm", "cq",
+// "cy", "pm", "all" or "2026-05-18~2026-06-14".
 func ParseRange(text string) (Range, error) {
 	if kind, ok := named[text]; ok {
 		return Range{Kind: kind}, nil
@@ -119,6 +121,12 @@ func (r Range) Resolve(today Day) (days Days, ok bool) {
 		return Days{first(y, m-1), first(y, m) - 1}, true
 	case "quarter":
 		return Days{first(y, (m-1)/3*3+1), today}, true
+	case "whole_month":
+		return Days{first(y, m), first(y, m+1) - 1}, true
+	case "whole_quarter":
+		return Days{first(y, (m-1)/3*3+1), first(y, (m-1)/3*3+4) - 1}, true
+	case "whole_year":
+		return Days{first(y, 1), first(y+1, 1) - 1}, true
 	case "year":
 		return Days{first(y, 1), today}, true
 	case "fixed":

@@ -294,8 +294,9 @@ func (v *View) in(p *Plan, sc *schema, dim warehouse.Dimension, values []string)
 	return f, true
 }
 
-// grain is the grain of "auto" for a widget.
-func (v *View) grain(p *Plan) string {
+// grain is the grain of "auto" for a column of a widget: by the span that is
+// shown, and never finer than the data.
+func (v *View) grain(p *Plan, column string) string {
 	days := v.Days
 	if days == nil || v.dateColumn(p.dataset, p.Widget.Query.Date) == "" {
 		days = v.Bounds
@@ -303,11 +304,15 @@ func (v *View) grain(p *Plan) string {
 	if days == nil {
 		return "day"
 	}
+	grain := autoGrain(days.Count())
 	switch p.Widget.Type {
 	case charts.StackedBar, charts.Bar, charts.Combo, charts.Box, charts.Waterfall:
-		return barGrain(days.Count())
+		grain = barGrain(days.Count())
 	}
-	return autoGrain(days.Count())
+	if p.dataset == v.home && column == v.homeColumn {
+		grain = coarser(grain, v.rhythm)
+	}
+	return grain
 }
 
 // settled is a dimension of a widget with the grain that "auto" comes to there.
@@ -317,7 +322,7 @@ func (v *View) settled(p *Plan, sc *schema, dim warehouse.Dimension) warehouse.D
 	if dim.Grain != AutoGrain {
 		return dim
 	}
-	dim.Grain = v.grain(p)
+	dim.Grain = v.grain(p, dim.Column)
 	if c, ok := sc.find(dim.Column); ok && c.Type == warehouse.Date && dim.Grain == "hour" {
 		dim.Grain = "day"
 	}

@@ -182,7 +182,7 @@ func (f *Facts) aggregate(c ColumnFacts) string {
 		return "sum"
 	case len(words) > 0 && hasWord(c.Name, wordsOfSums) && c.Min >= 0:
 		return "sum"
-	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover umsatz betrag menge gewinn verlust")):
+	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover plan planned budget budgeted actual actuals ist soll umsatz betrag menge gewinn verlust")):
 		return "sum"
 	case c.Type == warehouse.Integer && !c.unknown() && c.Max <= 10 && c.Distinct <= 11:
 		return "avg" // a rating, by whatever name

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,7 +204,7 @@ func (v *View) subtitle(p *Plan, o *charts.Outlook) string {
 	if !strings.Contains(text, "{grain}") {
 		return text
 	}
-	grain := v.grain(p)
+	grain := v.grain(p, v.dateColumn(p.dataset, p.Widget.Query.Date))
 	for _, d := range p.main.Dimensions {
 		if d.Grain != "" {
 			grain = d.Grain
@@ -270,7 +271,8 @@ const maxValues = 100
 
 // Values lists the choices of a filter: those whose text has the search in it,
 // those that begin with it first, then the most frequent. Their rows are those
-// of the whole dataset, or what the filters leave that limit this one.
+// of the whole dataset, or what the filters leave that limit this one; they are
+// not told where the page shows fewer.
 //
 // Errors: dashboards.filter_not_found and those of the query.
 func (s *Service) Values(ctx context.Context, v *View, control, search string) (values []Value, more bool, err error) {
@@ -298,7 +300,11 @@ func (s *Service) Values(ctx context.Context, v *View, control, search string) (
 	for _, value := range c.picks {
 		picked[value] = true
 	}
+	narrowed := v.narrowed(&c)
 	word := func(value string, rows int64) Value {
+		if narrowed {
+			rows = -1
+		}
 		taken := picked[value]
 		delete(picked, value)
 		return Value{Word: pickWords([]string{value}), Taken: taken, Rows: rows, Text: v.valueText(c.dataset, warehouse.Dimension{Column: c.Column}, value)}
@@ -313,6 +319,17 @@ func (s *Service) Values(ctx context.Context, v *View, control, search string) (
 		}
 	}
 	return values, found.More, nil
+}
+
+// narrowed tells whether the page leaves rows out besides those that a filter
+// itself does, or that limit its values.
+func (v *View) narrowed(c *ControlView) bool {
+	if v.Days != nil && v.dateColumn(c.dataset, "") != "" || len(v.Cross) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(v.Controls, func(o ControlView) bool {
+		return o.ID != c.ID && o.dataset == c.dataset && len(o.picks) > 0 && !slices.Contains(c.options.Within, o.ID)
+	})
 }
 
 // searchValues asks the index of values or, for types that have none, for the

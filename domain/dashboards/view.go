@@ -104,6 +104,7 @@ type View struct {
 	moved          map[string]bool // filters that stand on the canvas and not in the bar
 	places         map[string]Places
 	oldest, newest time.Time
+	rhythm         string // the grain at which data of that column come; "" for days and finer
 	together       together
 	drilled        map[string]drilled // widgets that are not at their top level
 }
@@ -308,6 +309,9 @@ func (s *Service) resolveAsOf(ctx context.Context, v *View, list []ids.Dataset) 
 	})
 }
 
+// Ahead tells whether the data go on beyond the day that dates count from.
+func (v *View) Ahead() bool { return v.Bounds != nil && v.Bounds.To > v.today }
+
 // Plan finds a widget of the view, also one that the page does not show.
 func (v *View) Plan(id string) (*Plan, bool) {
 	for _, p := range v.Tiles {
@@ -385,6 +389,11 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 		s.log.WarnContext(ctx, "read first and last day", "dataset", home, "error", err)
 	}
 	v.Bounds = bounds
+	if bounds != nil {
+		if v.rhythm, err = s.rhythm(ctx, v, home, column, *bounds); err != nil {
+			s.log.WarnContext(ctx, "read how often data come", "dataset", home, "error", err)
+		}
+	}
 	v.today = DayOf(v.now.In(v.Zone))
 	if v.schemas[home].RelativeToNewest && bounds != nil {
 		v.today = bounds.To
