@@ -456,6 +456,9 @@ class Editor extends HTMLElement implements Desk {
     this.#device = device;
     const canvas = document.getElementById("canvas");
     if (canvas) canvas.dataset["device"] = device;
+    // Not by body:has(): each change of a text in the canvas would then have the
+    // browser compute the styles of the whole page, which a drag would feel.
+    for (const note of document.querySelectorAll<HTMLElement>(".grid-note")) note.hidden = device !== "desktop";
     for (const button of document.querySelectorAll<HTMLElement>("button[data-device]")) button.setAttribute("aria-pressed", String(button.dataset["device"] === device));
     this.#draw();
   }
