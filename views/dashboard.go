@@ -71,11 +71,6 @@ func withQuery(path, query string) string {
 	return path + "?" + query
 }
 
-// PathWidget is the fragment of one widget, with the choices it depends on.
-func PathWidget(dashboard, widget, query string) string {
-	return withQuery(PathDashboard(dashboard)+"/widgets/"+widget, query)
-}
-
 // DashboardTileID is the id of a widget's element.
 func DashboardTileID(widget string) string { return "w-" + widget }
 

@@ -306,6 +306,7 @@ func (a *app) welcome(ctx context.Context, e *env, parts *services, s service, g
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(e.stdout, "A sample site of somebody else's, with a dashboard embedded: %s\n", sampleAddress(s.sample))
 	group.Go(func() error { return sample.serve(ctx) })
 	group.Go(func() error { return d.replay(ctx) })
 	return nil

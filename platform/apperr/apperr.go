@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sort"
 	"sync"
 )
 
@@ -80,18 +79,6 @@ func Define(class Class, code, sentence string) *Kind {
 	k := &Kind{class: class, code: code, sentence: sentence}
 	registry[code] = k
 	return k
-}
-
-// Kinds lists every declared failure by code.
-func Kinds() []*Kind {
-	registryMu.Lock()
-	defer registryMu.Unlock()
-	kinds := make([]*Kind, 0, len(registry))
-	for _, k := range registry {
-		kinds = append(kinds, k)
-	}
-	sort.Slice(kinds, func(i, j int) bool { return kinds[i].code < kinds[j].code })
-	return kinds
 }
 
 // Code is the stable name of the failure.
