@@ -253,6 +253,26 @@ func TestUnreadableFileSaysWhyAndCanBeReadOtherwise(t *testing.T) {
 	b.get(upload).want(http.StatusNotFound)
 }
 
+func TestTotalIsLeftOutAndOffered(t *testing.T) {
+	t.Parallel()
+	s := newDataSite(t)
+	b := s.as(t, "editor")
+	upload := b.send("/uploads", browserAccepts, "file", "t.csv", "day,shop,n\n2026-01-05,A,1\n2026-01-06,B,2\nTotal,,3\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	page := b.get(upload).want(http.StatusOK).shows(".page-foot .btn-primary", "Load 2 rows").shows("table tbody", "Looks like a total").
+		shows(".tag-neg", "1 of 3").shows(`button[name="fix"]`, "Load it all the same")
+	fix, _ := page.page.Find(`button[name="fix"]`).Attr("value")
+	b.post(upload+"/fix", reviewed(page, "fix", fix)...).leadsTo("")
+	s.work(t)
+	page = b.get(upload).want(http.StatusOK).shows(".page-foot .btn-primary", "Load 3 rows").lacks(`button[name="fix"]`)
+	if got, _ := page.page.Find(`select[name="option-totals"] option[selected]`).Attr("value"); got != "load" {
+		t.Errorf("after the fix totals are %q", got)
+	}
+	b.post(upload+"/inspect", reviewed(page, "option-totals", "reject")...).leadsTo("")
+	s.work(t)
+	b.get(upload).want(http.StatusOK).shows(".page-foot .btn-primary", "Load 2 rows")
+}
+
 func TestAmbiguousDatesAreAsked(t *testing.T) {
 	t.Parallel()
 	s := newDataSite(t)

@@ -271,6 +271,13 @@ func (w writer) options(chosen records.Options, format *records.Format) []views.
 			field("long_rows", chosen.LongRows, w.t("uploads.reject_rows"), [2]string{"reject", w.t("uploads.reject_rows")}, [2]string{"cut", w.t("uploads.cut_rows")}),
 		)
 	}
+	reject := w.t("uploads.reject_rows")
+	if format == nil || f.Kind == "csv" || f.Kind == "xlsx" {
+		fields = append(fields, field("totals", chosen.Totals, reject, [2]string{"reject", reject}, [2]string{"load", w.t("uploads.load_rows")}))
+	}
+	if f.Kind == "json" || f.Kind == "ndjson" {
+		fields = append(fields, field("repeated_keys", chosen.RepeatedKeys, reject, [2]string{"reject", reject}, [2]string{"last", w.t("uploads.take_last")}))
+	}
 	if len(f.Sheets) > 1 {
 		var sheets [][2]string
 		for _, name := range f.Sheets {

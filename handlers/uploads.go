@@ -243,6 +243,7 @@ func choices(u datasets.Upload, form url.Values) datasets.Choices {
 	for name, field := range map[string]*string{
 		"kind": &options.Kind, "delimiter": &options.Delimiter, "encoding": &options.Encoding, "sheet": &options.Sheet,
 		"short_rows": &options.ShortRows, "long_rows": &options.LongRows,
+		"totals": &options.Totals, "repeated_keys": &options.RepeatedKeys,
 	} {
 		if values, sent := form["option-"+name]; sent {
 			*field = values[0]

@@ -115,6 +115,21 @@ func TestFileToAnswerInTheShell(t *testing.T) {
 			t.Errorf("%q: notes %+v, want %s", content, loaded.Notes, want)
 		}
 	}
+	// A total is left out, unless it is wanted.
+	for flag, want := range map[string][2]int64{"--load-totals": {3, 0}, "--load-totals=false": {2, 1}} {
+		loaded = importAnswer{}
+		s.ok(&loaded, "", "import", s.file("total.csv", "day,shop,n\n2024-01-01,A,1\n2024-01-02,B,2\nTotal,,3\n"), "--dataset", "odd", flag)
+		if got := [2]int64{loaded.RowsLoaded, loaded.RowsRejected}; got != want {
+			t.Errorf("%s: %d loaded, %d rejected, want %d", flag, got[0], got[1], want)
+		}
+	}
+	// Another workspace is made where that is said.
+	var other importAnswer
+	s.ok(&other, "", "import", flights, "--dataset", "flights", "--tenant", "other", "--new-tenant")
+	s.ok(&other, "", "import", flights, "--dataset", "flights", "--tenant", "other", "--append")
+	if other.Version != 2 {
+		t.Errorf("in another workspace: %+v", other)
+	}
 	loaded = importAnswer{}
 	s.ok(&loaded, "", "import", s.file("more.csv", "origin,fare\nORD,1.25\n"), "--append", "--dataset", "Flights")
 	if loaded.Version != 2 || loaded.RowsLoaded != 1 || loaded.RejectsFile != nil {
@@ -188,6 +203,7 @@ func TestFailuresInTheShellLeaveNothing(t *testing.T) {
 		"both modes":         {[]string{"import", data, "--dataset", "d", "--append", "--upsert", "a"}, "", statusUsage, "usage.invalid:"},
 		"unknown key":        {[]string{"import", data, "--dataset", "d", "--upsert", "z"}, "", statusUsage, ""},
 		"conflict":           {[]string{"import", s.file("c.csv", "a,b\nx,y\nz,w\n"), "--dataset", "d", "--append"}, "", statusConflict, "datasets.schema_conflict:"},
+		"unnamed workspace":  {[]string{"import", data, "--dataset", "d", "--new-tenant"}, "", statusUsage, "usage.invalid:"},
 		"unknown workspace":  {[]string{"import", data, "--dataset", "d", "--tenant", "nobody"}, "", statusNotFound, "tenants.not_found:"},
 		"unknown dataset":    {[]string{"query", "-"}, `{"dataset":"nope","measures":[{"fn":"count"}]}`, statusNotFound, "datasets.not_found:"},
 		"unknown version":    {[]string{"query", "-", "--version", "9"}, `{"dataset":"d","measures":[{"fn":"count"}]}`, statusNotFound, "datasets.version_not_found:"},

@@ -19,8 +19,9 @@ const importAbout = `Loads a file into a dataset of a workspace, and prints what
 come from all rows of the file. A load that fails leaves the dataset as it was.
 
 FILE is CSV (any delimiter), JSON, NDJSON, Parquet or XLSX, also gzip or zstd.
-Without --append or --upsert the file replaces what is there. The dataset and
-the workspace are made on first use.
+Without --append or --upsert the file replaces what is there. The dataset is
+made on first use, and so is the first workspace; another one only with
+--new-tenant, so that a mistyped name makes none.
 
 TYPE is integer, decimal, float, boolean, date, timestamp, timestamptz or text,
 optionally decimal(12,2), date:dmy, date:mdy, decimal:comma, decimal:percent.`
@@ -49,6 +50,7 @@ func runImport(ctx context.Context, e *env) (err error) {
 	request := datasets.ImportRequest{Mode: datasets.Replace}
 	set.StringVar(&request.Dataset, "dataset", "", "`name` or id of the dataset (default: the file's name)")
 	tenant := set.String("tenant", "", "`slug` of the workspace (default: the only one)")
+	another := set.Bool("new-tenant", false, "make the workspace that --tenant names, beside others")
 	set.Var(&types, "type", "`COLUMN=TYPE`: read a column as this type; may be repeated")
 	set.Var(&renames, "rename", "`COLUMN=NAME`: load a column under another name; may be repeated")
 	set.Var(&skips, "skip", "`COLUMN`: do not load it; may be repeated")
@@ -60,6 +62,7 @@ func runImport(ctx context.Context, e *env) (err error) {
 	set.StringVar(&options.Delimiter, "delimiter", "", "`character` between fields (default: found out)")
 	set.StringVar(&options.Encoding, "encoding", "", "`name`: utf-8, utf-16le, utf-16be, latin-1 or windows-1252 (default: found out)")
 	set.StringVar(&options.Sheet, "sheet", "", "`name` of the sheet of a workbook, or of the key with the records of a JSON file")
+	totals := set.Bool("load-totals", false, "load also what looks like a total at the end of the file")
 	noHeader := set.Bool("no-header", false, "the first record is data")
 	quiet := set.Bool("quiet", false, "do not show progress")
 	args, err := e.parse(set)
@@ -73,11 +76,17 @@ func runImport(ctx context.Context, e *env) (err error) {
 	if _, err := os.Stat(request.Path); err != nil { // before anything is started for it
 		return errUsage.With("The file %s can't be opened.", request.Path).Wrap(err)
 	}
+	if *another && *tenant == "" {
+		return errUsage.With("--new-tenant needs the workspace's name: --tenant SLUG.")
+	}
 	if request.Dataset == "" {
 		request.Dataset = datasets.NameOfFile(request.Path)
 	}
 	if request.Choices.Columns, err = columnChoices(types, renames, skips); err != nil {
 		return err
+	}
+	if *totals {
+		options.Totals = "load"
 	}
 	if *noHeader {
 		options.Header = new(bool)
@@ -98,7 +107,10 @@ func runImport(ctx context.Context, e *env) (err error) {
 		request.Progress = bar.show
 		defer bar.clear()
 	}
-	return withData(ctx, e, *tenant, func(ctx context.Context, s *services, actor access.Actor) error {
+	find := func(ctx context.Context, s *services) (access.Actor, error) {
+		return s.tenants.ForImport(ctx, *tenant, *another)
+	}
+	return withActor(ctx, e, find, func(ctx context.Context, s *services, actor access.Actor) error {
 		report, err := s.datasets.ImportFile(ctx, actor, request)
 		if err != nil {
 			return err
@@ -119,7 +131,13 @@ func runImport(ctx context.Context, e *env) (err error) {
 }
 
 // withData opens what a command over a workspace's data needs.
-func withData(ctx context.Context, e *env, tenant string, work func(context.Context, *services, access.Actor) error) (err error) {
+func withData(ctx context.Context, e *env, tenant string, work func(context.Context, *services, access.Actor) error) error {
+	find := func(ctx context.Context, s *services) (access.Actor, error) { return s.tenants.ForConsole(ctx, tenant) }
+	return withActor(ctx, e, find, work)
+}
+
+// withActor is withData for whom find answers.
+func withActor(ctx context.Context, e *env, find func(context.Context, *services) (access.Actor, error), work func(context.Context, *services, access.Actor) error) (err error) {
 	cfg, log, err := e.config()
 	if err != nil {
 		return err
@@ -133,7 +151,7 @@ func withData(ctx context.Context, e *env, tenant string, work func(context.Cont
 	if err != nil {
 		return err
 	}
-	actor, err := s.tenants.ForConsole(ctx, tenant)
+	actor, err := find(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sort"
 	"sync"
 	"unicode/utf8"
 
@@ -14,6 +15,7 @@ import (
 const (
 	headBytes  = 256 << 10 // what the sniffer looks at
 	chunkBytes = 512 << 10
+	tailBytes  = 16 << 10 // where totals are looked for
 )
 
 // delimited reads text with delimiters. Cutting the text into chunks is serial
@@ -32,6 +34,8 @@ type delimited struct {
 	limits  records.Limits
 	strip   bool // NUL bytes
 	chunk   int  // about how many bytes a batch holds
+	tail    int  // how many bytes at the end stay in one chunk
+	totals  totals
 	above   *records.Batch
 
 	mu      sync.Mutex
@@ -57,7 +61,7 @@ type carry struct {
 func openDelimited(s *stream, head []byte, g guess, options records.Options, limits records.Limits) (records.Source, error) {
 	bom := g.bom
 	var err error
-	d := &delimited{stream: s, limits: limits, strip: options.NUL == "strip", chunk: chunkBytes}
+	d := &delimited{stream: s, limits: limits, strip: options.NUL == "strip", chunk: chunkBytes, tail: tailBytes}
 	d.text = decode(io.MultiReader(bytes.NewReader(head[bom:]), s.body), g.encoding)
 	d.buffers.New = func() any { return &chunk{} }
 
@@ -96,6 +100,7 @@ func openDelimited(s *stream, head []byte, g guess, options records.Options, lim
 		fillShort: options.ShortRows == "fill", cutLong: options.LongRows == "cut",
 	}
 	d.fields = nameFields(l.names, l.fields)
+	d.totals = l.totals
 	d.format = records.Format{
 		Kind: "csv", Compression: s.compression, Encoding: g.encoding, BOM: bom > 0,
 		Delimiter: delimiterName(l.delimiter), Quote: quoteName(l.quote), Escape: "double",
@@ -267,7 +272,41 @@ func (d *delimited) Next(ctx context.Context) (*records.Batch, error) {
 		after.tail = bytes.Clone(c.data[c.out.consumed:])
 	}
 	c.after <- after
+	if c.final {
+		d.refuseTotals(c)
+	}
 	return d.batch(c, before), nil
+}
+
+// refuseTotals makes the totals at the end of the text problems. They are
+// looked for in the tail alone, so that the size of chunks makes no difference.
+func (d *delimited) refuseTotals(c *chunk) {
+	out, fields := &c.out, d.scanner.fields
+	first := sort.Search(len(out.raw), func(i int) bool { return int(out.raw[i].Start) >= len(c.data)-d.tail })
+	refused := map[int]bool{}
+	for _, p := range out.problems {
+		refused[p.Index] = true
+	}
+	for _, i := range d.totals.last(len(out.raw)-first, func(i int) []string {
+		if refused[first+i] {
+			return nil
+		}
+		cells := make([]string, fields)
+		for f, span := range out.spans[(first+i)*fields : (first+i+1)*fields] {
+			from, to := span.Bounds()
+			if cells[f] = string(c.data[from:to]); span.IsEscaped() {
+				cells[f] = string(d.scanner.unquote(nil, c.data[from:to]))
+			}
+		}
+		return cells
+	}) {
+		i += first
+		clear(out.spans[i*fields : (i+1)*fields])
+		from, to := out.raw[i].Bounds()
+		out.problems = append(out.problems, records.Problem{
+			Index: i, Field: -1, Reason: records.LooksLikeTotal, Value: excerpt(c.data[from:to]),
+		})
+	}
 }
 
 func (d *delimited) batch(c *chunk, before carry) *records.Batch {
@@ -287,7 +326,7 @@ func (d *delimited) batch(c *chunk, before carry) *records.Batch {
 
 // take cuts the next chunk off the text; nil stands for the text above the
 // header. It ends behind the last line end that is not within quotes, as far
-// as counting quotes can tell.
+// as counting quotes can tell. The final chunk holds the whole tail of the text.
 func (d *delimited) take(ctx context.Context) (*chunk, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -309,11 +348,11 @@ func (d *delimited) take(ctx context.Context) (*chunk, error) {
 	cut := 0
 	for goal := d.chunk; ; goal *= 2 {
 		var err error
-		if data, err = d.fill(data, goal); err != nil {
+		if data, err = d.fill(data, goal+d.tail); err != nil {
 			d.failed = err
 			return nil, err
 		}
-		if d.ended && len(data) <= goal {
+		if d.ended && len(data) <= goal+d.tail {
 			cut = len(data)
 			break
 		}

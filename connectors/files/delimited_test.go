@@ -82,6 +82,25 @@ func TestDelimited(t *testing.T) {
 		"two equal names, only words":   {"Name,name,City\nAnn,Bo,Rome\nCy,Di,Oslo\n", records.Options{}, "Name|name_2|City", []string{"2: Ann|Bo|Rome", "3: Cy|Di|Oslo"}},
 		"nothing known, then numbers":   {"Rome,n/a,2024-01-01\nOslo,2,2024-01-02\nBonn,3,2024-01-03\n", records.Options{}, "column_1|column_2|column_3", []string{"1: Rome|n/a|2024-01-01", "2: Oslo|2|2024-01-02", "3: Bonn|3|2024-01-03"}},
 		"title above":                   {"Sales report\n\nid,amount\n1,2\n3,4\n", records.Options{}, "id|amount", []string{"1! before_header", "4: 1|2", "5: 3|4"}},
+		"padded title":                  {"Report of sales,,\n,,\nregion,q1,q2\nNorth,1,2\nSouth,3,4\n", records.Options{}, "region|q1|q2", []string{"1! before_header", "2! before_header", "4: North|1|2", "5: South|3|4"}},
+		"padded title and dates":        {"Report,,,\nfrom 2024-01-01,,,\nregion,day,q1,q2\nN,2024-01-01,1,2\nS,2024-01-02,3,4\n", records.Options{}, "region|day|q1|q2", []string{"1! before_header", "2! before_header", "4: N|2024-01-01|1|2", "5: S|2024-01-02|3|4"}},
+		"padded title and a plain one":  {"Report\n\nof sales;;\nregion;q1;q2\nN;1;2\nS;3;4\n", records.Options{}, "region|q1|q2", []string{"1! before_header", "3! before_header", "5: N|1|2", "6: S|3|4"}},
+		"padded title over words":       {"Staff,,\nname,city,team\nAnn,Rome,red\nBob,Oslo,blue\n", records.Options{}, "name|city|team", []string{"1! before_header", "3: Ann|Rome|red", "4: Bob|Oslo|blue"}},
+		"padded title, header given":    {"Report,,\nregion,q1,q2\nN,1,2\n", records.Options{Header: &yes}, "region|q1|q2", []string{"1! before_header", "3: N|1|2"}},
+		"padded title, header refused":  {"Report,,\nregion,q1,q2\nN,1,2\n", records.Options{Header: &no}, "column_1|column_2|column_3", []string{"1: Report||", "2: region|q1|q2", "3: N|1|2"}},
+		"no name of two":                {"name,\nAnn,1\nBob,2\n", records.Options{}, "column_1|column_2", []string{"1: name|", "2: Ann|1", "3: Bob|2"}},
+		"one name of two over words":    {"name,\nAnn,x\nBob,y\n", records.Options{}, "name|column_2", []string{"2: Ann|x", "3: Bob|y"}},
+		"no names of three":             {"name,,\nAnn,1,2\nBob,3,4\n", records.Options{}, "column_1|column_2|column_3", []string{"1: name||", "2: Ann|1|2", "3: Bob|3|4"}},
+		"sparse numbers":                {"5,,\n,3,\n1,2,\n,,4\n", records.Options{}, "column_1|column_2|column_3", []string{"1: 5||", "2: |3|", "3: 1|2|", "4: ||4"}},
+		"sparse numbers below names":    {"a,b,c\n5,,\n,3,\n,,4\n", records.Options{}, "a|b|c", []string{"2: 5||", "3: |3|", "4: ||4"}},
+		"Excel's separator":             {"sep=;\r\na;b\r\n1,5;2\r\n3,5;4\r\n", records.Options{}, "a|b", []string{"1! before_header", "3: 1,5|2", "4: 3,5|4"}},
+		"Excel's separator, two ways":   {"sep=;\na;b,c\n1;2,3\n4;5,6\n", records.Options{}, "a|b,c", []string{"1! before_header", "3: 1|2,3", "4: 4|5,6"}},
+		"Excel's separator in quotes":   {"\"SEP=|\"\na|b\n1|2\n", records.Options{}, "a|b", []string{"1! before_header", "3: 1|2"}},
+		"Excel's separator, a tab":      {"sep=\t\na\tb\n1\t2\n", records.Options{}, "a|b", []string{"1! before_header", "3: 1|2"}},
+		"Excel's separator and a title": {"sep=,\nReport,,\na,b,c\n1,2,3\n", records.Options{}, "a|b|c", []string{"1! before_header", "2! before_header", "4: 1|2|3"}},
+		"Excel's separator, no header":  {"sep=;\n1;2024-01-01\n2;2024-01-02\n", records.Options{}, "column_1|column_2", []string{"1! before_header", "2: 1|2024-01-01", "3: 2|2024-01-02"}},
+		"Excel's separator overruled":   {"sep=;\na,b;c\n1,2\n3,4\n", records.Options{Delimiter: ","}, "a|b;c", []string{"1! before_header", "3: 1|2", "4: 3|4"}},
+		"a line like Excel's separator": {"a,b\nsep=;,1\nx,2\n", records.Options{}, "a|b", []string{"2: sep=;|1", "3: x|2"}},
 		"row of delimiters":             {"a,b\n1,2\n,\n", records.Options{}, "a|b", []string{"2: 1|2", "3: |"}},
 		"mark":                          {"\ufeffa,b\n1,2\n", records.Options{}, "a|b", []string{"2: 1|2"}},
 		"NUL bytes left out":            {"a,b\n1\x00,2\n", records.Options{NUL: "strip"}, "a|b", []string{"2: 1|2"}},
@@ -262,7 +281,7 @@ func TestOpenQuoteInALargeFile(t *testing.T) {
 
 // messy makes text in which everything that matters to records comes up often.
 func messy(rng *rand.Rand, length int) string {
-	pieces := []string{",", ",", ",", "\n", "\n", "\r\n", "\r", "\"", "\"\"", "\",\"", "a", "bc", " ", "\t", "7", "x\ny", "é", "\"q\"", "\"q,\nr\"", ";"}
+	pieces := []string{",", ",", ",", "\n", "\n", "\r\n", "\r", "\"", "\"\"", "\",\"", "a", "bc", " ", "\t", "7", "x\ny", "é", "\"q\"", "\"q,\nr\"", ";", "Total", "Sum:"}
 	var b strings.Builder
 	for b.Len() < length {
 		b.WriteString(pieces[rng.IntN(len(pieces))])
@@ -283,7 +302,7 @@ func TestCountMatchesTheRules(t *testing.T) {
 		}
 		want := countRecords(text, ',', '"', false) - 1
 		var first content
-		for i, chunk := range []int{0, 1, 7, 40} {
+		for i, chunk := range []int{1 << 20, 1, 7, 40} {
 			c, err := readChunks(t, path, options, chunk)
 			if err != nil {
 				t.Fatalf("round %d: %v\n%q", round, err, text)
@@ -372,6 +391,8 @@ func FuzzReader(f *testing.F) {
 	f.Add("[{\"a\":\"\\ud83d\\ude00\"},{\"b\":null}]", "", "", "", "", uint16(3))
 	f.Add("\xff\xfea\x00,\x00b\x00\n\x00", "", "", "", "", uint16(3))
 	f.Add("a|b\n'x|1\n", "|", "'", "backslash", "latin-1", uint16(2))
+	f.Add("a,b,c\n1,2,3\n4,5,6\n\"Total:\",,9\n,,\n", "", "", "", "", uint16(2))
+	f.Add("sep=;\nReport;;\n;;\na;b;c\n1;2;3\n", "", "", "", "", uint16(5))
 	f.Fuzz(func(t *testing.T, data, delimiter, quote, escape, encoding string, chunk uint16) {
 		options := records.Options{Delimiter: delimiter, Quote: quote, Escape: escape, Encoding: encoding}
 		c, err := readChunks(t, write(t, data), options, int(chunk)+1)
@@ -381,7 +402,7 @@ func FuzzReader(f *testing.F) {
 			}
 			return
 		}
-		again, err := readFile(t, write(t, data), options)
+		again, err := readChunks(t, write(t, data), options, 1<<20)
 		if err != nil || !reflect.DeepEqual(c.rows, again.rows) {
 			t.Fatalf("in other pieces: %q, %v; want %q", again.lines(), err, c.lines())
 		}

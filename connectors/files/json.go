@@ -31,6 +31,7 @@ type jsonSource struct {
 	fields []records.Field
 	index  map[string]int
 	limits records.Limits
+	last   bool // of a key's several values in one object, take the last
 
 	mu     sync.Mutex
 	cutter *jsonCutter
@@ -59,7 +60,7 @@ func looksLikeJSON(head []byte) bool {
 // openJSON opens a stream whose text is JSON. The stream is read once to find
 // out its shape and its fields, unless options name the fields, and then again.
 func openJSON(ctx context.Context, path string, encoding guess, options records.Options, limits records.Limits) (records.Source, error) {
-	j := &jsonSource{limits: limits}
+	j := &jsonSource{limits: limits, last: options.RepeatedKeys == "last"}
 	j.format = records.Format{Kind: "json", Encoding: encoding.encoding, BOM: encoding.bom > 0, Header: true}
 	if err := j.reopen(path); err != nil {
 		return nil, err
@@ -319,8 +320,10 @@ func (j *jsonSource) Next(ctx context.Context) (*records.Batch, error) {
 	}
 	p := jsonParser{}
 	cells := make([]records.Span, len(j.fields))
+	seen := make([]int, len(j.fields)) // the record that last had the field, from 1
 	for r, raw := range b.Raw {
 		clear(cells)
+		repeated := -1
 		from, to := raw.Bounds()
 		text := b.Data[from:to]
 		ok := p.object(text, nil, func(path []byte, value []byte, plain bool) {
@@ -328,6 +331,10 @@ func (j *jsonSource) Next(ctx context.Context) (*records.Batch, error) {
 			if !known {
 				return
 			}
+			if seen[field] == r+1 && repeated < 0 {
+				repeated = field
+			}
+			seen[field] = r + 1
 			start := len(b.Data)
 			if plain {
 				b.Data = append(b.Data, value...)
@@ -336,12 +343,16 @@ func (j *jsonSource) Next(ctx context.Context) (*records.Batch, error) {
 			}
 			cells[field] = records.Plain(start, len(b.Data))
 		})
-		if !ok {
+		switch {
+		case !ok:
 			reason := records.BadJSON
 			if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] != '{' && p.value(trimmed) {
 				reason = records.NotAnObject
 			}
 			b.Problems = append(b.Problems, records.Problem{Index: r, Field: -1, Reason: reason, Value: excerpt(text)})
+			clear(cells)
+		case repeated >= 0 && !j.last: // only one of the values could be loaded
+			b.Problems = append(b.Problems, records.Problem{Index: r, Field: repeated, Reason: records.RepeatedKey, Value: excerpt(text)})
 			clear(cells)
 		}
 		b.Spans = append(b.Spans, cells...)

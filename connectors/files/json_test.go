@@ -32,6 +32,10 @@ func TestJSON(t *testing.T) {
 		"names that collide": {`[{"a.b":1,"a_b":2,"A_B":3}]`, records.Options{}, "json", "a_b|a_b_3|A_B_2", []string{"1: 1|2|3"}},
 		"a bad element":      {`[{"a":1},{"a":tru},7,{"a":2}]`, records.Options{}, "json", "a", []string{"1: 1", "1! bad_json", "1! not_an_object", "1: 2"}},
 		"a bad line":         {"{\"a\":1}\n{\"a\":\n{\"a\":3}", records.Options{}, "ndjson", "a", []string{"1: 1", "2! bad_json", "3: 3"}},
+		"a key twice":        {"{\"a\":1,\"b\":1}\n{\"a\":2,\"b\":2,\"a\":3}\n{\"a\":4}", records.Options{}, "ndjson", "a|b", []string{"1: 1|1", "2! repeated_key", "3: 4|"}},
+		"a key twice, empty": {`[{"a":1,"a":null}]`, records.Options{}, "json", "a", []string{"1! repeated_key"}},
+		"a key twice within": {`[{"a":{"b":1,"b":2}},{"a":{"b":1},"a":{"c":2}},{"a.b":1,"a":{"b":2}}]`, records.Options{}, "json", "a_b|a_c", []string{"1! repeated_key", "1: 1|2", "1! repeated_key"}},
+		"the last of a key":  {`[{"a":1,"a":2}]`, records.Options{RepeatedKeys: "last"}, "json", "a", []string{"1: 2"}},
 		"brackets in text":   {`[{"a":"}],{[\\\""},{"a":"x"}]`, records.Options{}, "json", "a", []string{"1: }],{[\\\"", "1: x"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -121,6 +121,8 @@ func checkOptions(o records.Options) error {
 		{"the escape", o.Escape, []string{"double", "backslash"}},
 		{"short rows", o.ShortRows, []string{"reject", "fill"}},
 		{"long rows", o.LongRows, []string{"reject", "cut"}},
+		{"totals", o.Totals, []string{"reject", "load"}},
+		{"repeated keys", o.RepeatedKeys, []string{"reject", "last"}},
 		{"NUL bytes", o.NUL, []string{"reject", "strip"}},
 	} {
 		known := one.value == ""

@@ -19,6 +19,7 @@ type layout struct {
 	above      []record
 	headerLine int64  // 0 without a header
 	doubt      string // as records.Format.HeaderDoubt
+	totals     totals
 	below      int
 	belowLine  int64 // from 0
 }
@@ -107,6 +108,11 @@ func dialects(head []byte, options records.Options) []dialect {
 		delimiters = []byte{0}
 	case options.Delimiter != "":
 		delimiters = []byte{options.Delimiter[0]}
+	default:
+		first, _, _ := lineEnd(head, 0)
+		if named := separatorOf(string(head[:first])); named != 0 {
+			delimiters = []byte{named}
+		}
 	}
 	quotes := []byte{'"', '\''}
 	switch {
@@ -218,17 +224,12 @@ func (l *layout) setHeader(rows []record, options records.Options) {
 	if len(rows) == 0 {
 		return
 	}
-	usual, _ := usualFields(rows)
-	first := 0
-	if usual > 1 {
-		// Titles above a table fill one field.
-		for first < len(rows)-1 && first < 20 && filled(rows[first].cells) <= 1 && len(rows[first].cells) < usual {
-			first++
-		}
-		if first > 0 && len(rows[first].cells) != usual {
-			first = 0
-		}
+	marked := 0
+	if len(rows) > 1 && separatorOf(rows[0].raw) != 0 {
+		marked = 1 // no record of data, with a header or without
 	}
+	usual, _ := usualFields(rows[marked:])
+	first := marked + titles(rows[marked:], usual)
 	if options.Header != nil {
 		l.header = *options.Header
 	} else {
@@ -236,6 +237,10 @@ func (l *layout) setHeader(rows []record, options records.Options) {
 	}
 	if !l.header {
 		l.fields = max(usual, 1)
+		if marked > 0 {
+			l.above, l.below, l.belowLine = rows[:marked], rows[0].end, rows[0].line+1
+		}
+		l.totals = totalsOf(rows[marked:], l.fields, l.fields, options)
 		return
 	}
 	l.above = rows[:first]
@@ -261,6 +266,55 @@ func (l *layout) setHeader(rows []record, options records.Options) {
 	if l.fields > len(header.cells) {
 		l.optional = 0
 	}
+	l.totals = totalsOf(below, l.fields, l.fields-l.optional, options)
+}
+
+// titles is how many records above a table of usual fields are titles. One
+// fills a single field: the only one of its line, or of at least three where a
+// program has padded the line. Padded lines may be data as well, so they are
+// titles only above names and a table.
+func titles(rows []record, usual int) int {
+	if usual <= 1 {
+		return 0
+	}
+	above := func(padded bool) int {
+		n := 0
+		for n < len(rows)-1 && n < 20 && filled(rows[n].cells) <= 1 && (len(rows[n].cells) < usual || padded && len(rows[n].cells) >= 3) {
+			n++
+		}
+		if n > 0 && len(rows[n].cells) != usual {
+			return 0
+		}
+		return n
+	}
+	plain, padded := above(false), above(true)
+	if padded == plain || !looksLikeHeader(rows[padded].cells, rows[padded+1:]) {
+		return plain
+	}
+	below := rows[padded+1:]
+	full := 0
+	for _, r := range below {
+		if filled(r.cells) > 1 {
+			full++
+		}
+	}
+	if full*2 <= len(below) {
+		return plain
+	}
+	return padded
+}
+
+// separatorOf is the delimiter that a line such as "sep=;" names, which Excel
+// writes and reads above a table; 0 where the line is none.
+func separatorOf(line string) byte {
+	name, delimiter, found := strings.Cut(strings.Trim(line, "\" "), "=")
+	if !found || len(delimiter) != 1 || !strings.EqualFold(name, "sep") {
+		return 0
+	}
+	if c := delimiter[0]; c == '\t' || c > ' ' && c < 0x7f && !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') {
+		return c
+	}
+	return 0
 }
 
 func filled(cells []string) int {

@@ -27,10 +27,11 @@ type xlsxSource struct {
 	format  records.Format
 	fields  []records.Field
 	long    bool // drop what is beyond the last column
+	totals  totals
 
 	mu      sync.Mutex
 	sheet   *sheetReader
-	pending []sheetRow // read for the header, not yet handed out
+	pending []sheetRow // read ahead, not yet handed out
 	ended   error
 	seq     int64
 	count   int64
@@ -52,6 +53,7 @@ type sheetInfo struct {
 type sheetRow struct {
 	number int64
 	cells  []string
+	reason string // why it cannot be loaded, "" otherwise
 }
 
 func openXLSX(ctx context.Context, file string, options records.Options, limits records.Limits) (_ records.Source, err error) {
@@ -290,7 +292,10 @@ func (x *xlsxSource) chooseSheet(options records.Options) error {
 	return err
 }
 
-const sheetHead = 200 // rows that are looked at for the header
+const (
+	sheetHead = 200 // rows that are looked at for the header
+	sheetTail = 50  // rows at the end where totals are looked for
+)
 
 func (x *xlsxSource) openSheet(s sheetInfo, options records.Options) error {
 	body, err := x.part(s.part)
@@ -305,7 +310,7 @@ func (x *xlsxSource) openSheet(s sheetInfo, options records.Options) error {
 	}
 	x.sheet = &sheetReader{source: x, body: body, scan: newXMLScanner(body, int(x.limits.MaxRecordBytes))}
 	x.format.Sheet = s.name
-	x.pending = nil
+	x.pending, x.ended = nil, nil
 	width := 0
 	for len(x.pending) < sheetHead {
 		row, err := x.sheet.next()
@@ -326,6 +331,9 @@ func (x *xlsxSource) openSheet(s sheetInfo, options records.Options) error {
 		return ErrTooManyColumns.With("The sheet has %d columns; %d is the most.", width, x.limits.MaxColumns)
 	}
 	x.setHeader(options, width)
+	if x.ended != nil {
+		x.refuseTotals()
+	}
 	return nil
 }
 
@@ -349,6 +357,7 @@ func (x *xlsxSource) setHeader(options records.Options, width int) {
 	}
 	if !x.format.Header {
 		x.fields = nameFields(nil, width)
+		x.totals = totalsOf(rows, width, width, options)
 		return
 	}
 	x.format.HeaderLine = x.pending[first].number
@@ -356,10 +365,11 @@ func (x *xlsxSource) setHeader(options records.Options, width int) {
 		x.format.HeaderDoubt = doubtful(rows[first].cells)
 	}
 	x.fields = nameFields(rows[first].cells, width)
+	x.totals = totalsOf(rows[first+1:], width, width, options)
 	// What stands above the header is handed out to be rejected.
 	above := x.pending[:first]
 	for i := range above {
-		above[i].number = -above[i].number
+		above[i].reason = records.BeforeHeader
 	}
 	x.pending = append(append([]sheetRow{}, above...), x.pending[first+1:]...)
 }
@@ -404,30 +414,50 @@ func (x *xlsxSource) Next(ctx context.Context) (*records.Batch, error) {
 	return b, nil
 }
 
+// row answers the next row. It reads ahead: only the end of the sheet tells
+// what is a total.
 func (x *xlsxSource) row() (sheetRow, error) {
-	if len(x.pending) > 0 {
-		row := x.pending[0]
-		x.pending = x.pending[1:]
-		return row, nil
+	for x.ended == nil && len(x.pending) <= sheetTail {
+		row, err := x.sheet.next()
+		if err != nil {
+			x.ended = err
+			x.refuseTotals()
+			break
+		}
+		x.pending = append(x.pending, row)
 	}
-	if x.ended != nil {
+	if len(x.pending) == 0 {
 		return sheetRow{}, x.ended
 	}
-	row, err := x.sheet.next()
-	if err != nil {
-		x.ended = err
+	row := x.pending[0]
+	x.pending = x.pending[1:]
+	return row, nil
+}
+
+// refuseTotals makes the totals among the last rows of the sheet ones that
+// cannot be loaded.
+func (x *xlsxSource) refuseTotals() {
+	tail := x.pending[max(0, len(x.pending)-sheetTail):]
+	for _, i := range x.totals.last(len(tail), func(i int) []string {
+		if x.refusal(tail[i]) != "" {
+			return nil
+		}
+		return tail[i].cells[:min(len(tail[i].cells), len(x.fields))]
+	}) {
+		tail[i].reason = records.LooksLikeTotal
 	}
-	return row, err
+}
+
+// refusal is why a row cannot be loaded, "" where it can.
+func (x *xlsxSource) refusal(row sheetRow) string {
+	if row.reason == "" && len(row.cells) > len(x.fields) && !x.long {
+		return records.TooManyFields
+	}
+	return row.reason
 }
 
 func (x *xlsxSource) add(b *records.Batch, row sheetRow) {
-	reason := ""
-	switch {
-	case row.number < 0:
-		row.number, reason = -row.number, records.BeforeHeader
-	case len(row.cells) > len(x.fields) && !x.long:
-		reason = records.TooManyFields
-	}
+	reason := x.refusal(row)
 	for f := range x.fields {
 		start := len(b.Data)
 		if f < len(row.cells) && reason == "" {

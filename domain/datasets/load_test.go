@@ -94,8 +94,16 @@ func TestModesOfALoad(t *testing.T) {
 	if second.Updated != 1 || second.Inserted != 0 {
 		t.Errorf("second upsert: %+v", second)
 	}
+	// The total of a file is not among the rows that it adds.
+	monthly := r.load(t, "sales", datasets.Append, "order,region,sold,amount\n6,East,2026-03-01,1.00\n7,West,2026-03-02,2.00\nTotal,,,3.00\n", datasets.Choices{})
+	if monthly.RowsLoaded != 2 || monthly.RowsRejected != 1 || monthly.Rejects[0].Reason != "looks_like_total" || !monthly.Schema.IsZero() {
+		t.Errorf("append with a total: %+v", monthly)
+	}
+	if n, sum := r.totals(t, id, "amount", datasets.Snapshot{}); n != 7 || sum != 221.75 {
+		t.Errorf("append with a total: %d rows, %v", n, sum)
+	}
 	replaced := r.load(t, id.String(), datasets.Replace, sales, datasets.Choices{})
-	if n, _ := r.totals(t, id, "amount", datasets.Snapshot{}); n != 3 || replaced.Version != 5 {
+	if n, _ := r.totals(t, id, "amount", datasets.Snapshot{}); n != 3 || replaced.Version != 6 {
 		t.Errorf("replace: %d rows, version %d", n, replaced.Version)
 	}
 	if _, err := r.Restore(t.Context(), r.actor, id, 4); err != nil {

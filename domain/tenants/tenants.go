@@ -223,10 +223,38 @@ func (s *Service) forConsole(ctx context.Context, slug string) (Tenant, error) {
 	return Tenant{}, ErrAmbiguous.With("There are several workspaces. Say which one with --tenant: %s.", strings.Join(names, ", "))
 }
 
+// ForImport is ForConsole for the command that brings data. It makes the named
+// workspace where there is none at all, and beside others only where another is
+// wanted: a name that none of them has is mistyped more often than new.
+//
+// Errors: as ForConsole, tenants.invalid.
+func (s *Service) ForImport(ctx context.Context, slug string, another bool) (access.Actor, error) {
+	actor, err := s.ForConsole(ctx, slug)
+	if !errors.Is(err, ErrNotFound) {
+		return actor, err
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	if len(all) > 0 && !another {
+		return access.Actor{}, ErrNotFound.With("There is no workspace %q. Add --new-tenant to make it.", slug)
+	}
+	t, err := s.createOnce(ctx, New{Slug: slug, Name: slug})
+	if err != nil {
+		return access.Actor{}, err
+	}
+	return access.Actor{Kind: access.Console, TenantID: t.ID}, nil
+}
+
 func (s *Service) createDefault(ctx context.Context) (Tenant, error) {
-	t, err := s.Create(ctx, New{Slug: DefaultSlug, Name: "My workspace"})
+	return s.createOnce(ctx, New{Slug: DefaultSlug, Name: "My workspace"})
+}
+
+func (s *Service) createOnce(ctx context.Context, n New) (Tenant, error) {
+	t, err := s.Create(ctx, n)
 	if errors.Is(err, ErrSlugTaken) { // another process was faster
-		return s.GetBySlug(ctx, DefaultSlug)
+		return s.GetBySlug(ctx, n.Slug)
 	}
 	return t, err
 }

@@ -84,6 +84,30 @@ func TestConsoleFindsTheWorkspace(t *testing.T) {
 	}
 }
 
+func TestImportMakesTheWorkspaceItNames(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	first, err := s.ForImport(t.Context(), "acme", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.ForImport(t.Context(), "acme", true); err != nil || again.TenantID != first.TenantID {
+		t.Errorf("the same again: got %+v, %v", again, err)
+	}
+	if _, err := s.ForImport(t.Context(), "acne", false); !errors.Is(err, tenants.ErrNotFound) {
+		t.Errorf("a mistyped one: got %v", err)
+	}
+	if other, err := s.ForImport(t.Context(), "other", true); err != nil || other.TenantID == first.TenantID || other.Kind != access.Console {
+		t.Errorf("another: got %+v, %v", other, err)
+	}
+	if _, err := s.ForImport(t.Context(), "No such", true); !errors.Is(err, tenants.ErrInvalid) {
+		t.Errorf("no address: got %v", err)
+	}
+	if all, err := s.List(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("workspaces %+v, %v", all, err)
+	}
+}
+
 func TestConsoleAsksWhichOfSeveral(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -24,6 +24,12 @@ type Options struct {
 	// LongRows is "reject" (the default) or "cut": drop fields beyond the last
 	// column.
 	LongRows string `json:"long_rows,omitempty"`
+	// Totals is "reject" (the default) or "load": take a record at the end of
+	// the file that sums up the others for one more of them.
+	Totals string `json:"totals,omitempty"`
+	// RepeatedKeys is "reject" (the default) or "last": of the values that one
+	// object has under the same key (JSON), take the last.
+	RepeatedKeys string `json:"repeated_keys,omitempty"`
 	// NUL is "reject" (the default) or "strip".
 	NUL string `json:"nul,omitempty"`
 	// Fields are the names of the fields (JSON), where an earlier reading
@@ -123,6 +129,8 @@ const (
 	BeforeHeader      = "before_header"
 	BadJSON           = "bad_json"
 	NotAnObject       = "not_an_object"
+	RepeatedKey       = "repeated_key"
+	LooksLikeTotal    = "looks_like_total"
 )
 
 // Span is a cell within Batch.Data.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	_ "github.com/duckdb/duckdb-go/v2"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/dataflowhq/dataflow/connectors/files"
 	"github.com/dataflowhq/dataflow/platform/records"
@@ -310,6 +311,93 @@ func TestEveryRecordIsAccountedFor(t *testing.T) {
 		if got := l.rows(t, "SELECT count(*) FROM (SELECT c2, lag(c2) OVER () AS before FROM {}) WHERE c2 < before"); got != "0\n" {
 			t.Errorf("round %d: %s rows out of order", round, got)
 		}
+	}
+}
+
+// TestTotalIsNoRow loads an export as accounting programs write it: whole
+// numbers, amounts in euros, and their total in the last line.
+func TestTotalIsNoRow(t *testing.T) {
+	const rows = 600
+	var text strings.Builder
+	text.WriteString("Beleg;Datum;Filiale;Kunde;Menge;Einheit;Umsatz;Kommentar;Konto\r\n")
+	for i := range rows {
+		fmt.Fprintf(&text, "%d;%02d.%02d.2024;Filiale %d;K%d;%d;Stk;%d.%03d,50 €;;%d\r\n", 5000+i, 13+i%15, i%12+1, i%7, i%40, i%9, 1+i%9, i, 4400+i%3)
+	}
+	text.WriteString("Summe;;;;;;4.147.468,85 €;;\r\n")
+	request := ingest.InspectRequest{Path: write(t, "f", text.String())}
+	l := load(t, reader(t), request, nil)
+	if l.inspection.Records != rows+1 || l.inspection.WillLoad != rows {
+		t.Fatalf("%d of %d will load", l.inspection.WillLoad, l.inspection.Records)
+	}
+	total := ingest.RejectGroup{
+		Reason: "looks_like_total", Text: "Looks like a total", Count: 1, Record: rows + 1, Line: rows + 2, Value: "Summe;;;;;;4.147.468,85 €;;",
+		Fix: &ingest.Fix{Text: "Load it all the same", Options: &records.Options{Totals: "load"}},
+	}
+	for who, groups := range map[string][]ingest.RejectGroup{"the inspection": l.inspection.Rejects, "the load": l.loaded.Rejects} {
+		if !reflect.DeepEqual(groups, []ingest.RejectGroup{total}) {
+			t.Errorf("%s rejects %+v", who, groups)
+		}
+	}
+	if want := []string{"602", "601", "", total.Value, total.Reason, total.Text, "", total.Value}; !reflect.DeepEqual(l.rejects, [][]string{want}) {
+		t.Errorf("rejects file %q", l.rejects)
+	}
+	types := map[string]segments.Type{}
+	for _, c := range l.inspection.Columns {
+		types[c.Name] = c.Type
+	}
+	if types["Beleg"] != segments.Integer || types["Datum"] != segments.Date || types["Umsatz"] != segments.Decimal {
+		t.Errorf("types %v", types)
+	}
+	if got := l.rows(t, "SELECT count(*), count(c1), max(c1), max(c7) < 10000 FROM {}"); got != "600|600|5599|true\n" {
+		t.Errorf("loaded %s", got)
+	}
+	// With a key it is not also a record with an empty one.
+	request.Key = []string{"Beleg"}
+	if l = load(t, reader(t), request, nil); !reflect.DeepEqual(l.loaded.Rejects, []ingest.RejectGroup{total}) {
+		t.Errorf("with a key: %+v", l.loaded.Rejects)
+	}
+	request.Key = nil
+	l.loaded.Rejects[0].Fix.Apply(&request)
+	if l = load(t, reader(t), request, nil); l.loaded.RowsLoaded+l.loaded.RowsRejected != rows+1 || l.loaded.Rejects != nil && l.loaded.Rejects[0].Reason == total.Reason {
+		t.Errorf("all the same: %+v", l.loaded)
+	}
+}
+
+func TestTotalOfASheetIsNoRow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "book")
+	f := excelize.NewFile()
+	defer f.Close()
+	for at, row := range [][]any{{"shop", "item", "n"}, {"A", "x", 5}, {"B", "y", 6}, {"Gesamt", nil, 11}} {
+		if err := f.SetSheetRow("Sheet1", fmt.Sprintf("A%d", at+1), &row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := f.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	l := load(t, reader(t), ingest.InspectRequest{Path: path}, nil)
+	if want := []string{"4", "3", "", "Gesamt,,11", "looks_like_total", "Looks like a total", "", "Gesamt,,11"}; !reflect.DeepEqual(l.rejects, [][]string{want}) {
+		t.Errorf("rejects %q", l.rejects)
+	}
+	if got := l.rows(t, "SELECT count(*), sum(c3) FROM {}"); got != "2|11\n" {
+		t.Errorf("loaded %s", got)
+	}
+}
+
+func TestKeyTwiceInAnObject(t *testing.T) {
+	request := ingest.InspectRequest{Path: write(t, "f", "{\"a\":1}\n{\"a\":2,\"a\":3}\n")}
+	l := load(t, reader(t), request, nil)
+	if len(l.rejects) != 1 || l.rejects[0][4] != "repeated_key" || l.rejects[0][7] != `{"a":2,"a":3}` {
+		t.Errorf("rejects %q", l.rejects)
+	}
+	l.inspection.Rejects[0].Fix.Apply(&request)
+	if l = load(t, reader(t), request, nil); l.rows(t, "SELECT sum(c1) FROM {}") != "4\n" {
+		t.Errorf("fixed: %+v", l.loaded)
 	}
 }
 

@@ -241,9 +241,13 @@ func rejectsOf(work *batchParse, b *records.Batch) []reject {
 		for ; i < len(work.failed) && work.failed[i].record == r; i++ {
 			one.failures = append(one.failures, work.failed[i])
 		}
-		if raw := b.RawRecord(r); raw != nil {
+		raw := b.RawRecord(r)
+		switch first := one.failures[0]; {
+		case raw != nil:
 			one.raw = string(raw)
-		} else {
+		case first.column == nil: // its cells are empty
+			one.raw = first.value
+		default:
 			one.raw = joined(b, r)
 		}
 		rejects = append(rejects, one)

@@ -129,6 +129,7 @@ func merged(base, change records.Options) records.Options {
 		{&base.Kind, &change.Kind}, {&base.Encoding, &change.Encoding}, {&base.Delimiter, &change.Delimiter},
 		{&base.Quote, &change.Quote}, {&base.Escape, &change.Escape}, {&base.Sheet, &change.Sheet},
 		{&base.ShortRows, &change.ShortRows}, {&base.LongRows, &change.LongRows}, {&base.NUL, &change.NUL},
+		{&base.Totals, &change.Totals}, {&base.RepeatedKeys, &change.RepeatedKeys},
 	} {
 		if *field.from != "" {
 			*field.to = *field.from

@@ -63,6 +63,10 @@ func reasonText(f *failure) string {
 		return "Not valid JSON"
 	case records.NotAnObject:
 		return "Not a JSON object"
+	case records.RepeatedKey:
+		return "Key more than once in one object"
+	case records.LooksLikeTotal:
+		return "Looks like a total"
 	}
 	return f.reason
 }
@@ -123,6 +127,10 @@ func recordFix(reason string) *Fix {
 		return &Fix{Text: "Drop the extra fields", Options: &records.Options{LongRows: "cut"}}
 	case records.StrayQuote, records.UnterminatedQuote:
 		return &Fix{Text: "Read quotes as plain text", Options: &records.Options{Quote: "none"}}
+	case records.RepeatedKey:
+		return &Fix{Text: "Take the last value", Options: &records.Options{RepeatedKeys: "last"}}
+	case records.LooksLikeTotal:
+		return &Fix{Text: "Load it all the same", Options: &records.Options{Totals: "load"}}
 	}
 	return nil
 }
