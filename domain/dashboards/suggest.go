@@ -73,7 +73,7 @@ var (
 	wordsOfDocuments = wordSet("invoice order orders transaction receipt ticket booking reference ref")
 	wordsOfTime      = wordSet("year month day hour minute week weekday quarter")
 	wordsOfSums      = wordSet("amount amounts total totals sales revenue turnover income quantity qty count counts cost costs profit loss " +
-		"units spend spent budget fee fees tax payment payments paid refund refunds passengers visitors visits clicks impressions " +
+		"units spend spent plan planned budget budgeted actual actuals soll ist fee fees tax payment payments paid refund refunds passengers visitors visits clicks impressions " +
 		"orders items sold bytes downloads views calls rain rainfall precipitation consumption energy deaths births cases persons " +
 		"population employed exports imports discount charge charges donation donations points goals distance miles kilometres duration minutes seconds hours " +
 		"umsatz umsätze erlös erlöse betrag summe menge anzahl stück kosten gewinn gebühr rabatt steuer absatz besucher bestand " +
@@ -182,7 +182,7 @@ func (f *Facts) aggregate(c ColumnFacts) string {
 		return "sum"
 	case len(words) > 0 && hasWord(c.Name, wordsOfSums) && c.Min >= 0:
 		return "sum"
-	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover plan planned budget budgeted actual actuals ist soll umsatz betrag menge gewinn verlust")):
+	case hasWord(c.Name, wordSet("profit loss amount total balance quantity qty sales revenue turnover umsatz betrag menge gewinn verlust")):
 		return "sum"
 	case c.Type == warehouse.Integer && !c.unknown() && c.Max <= 10 && c.Distinct <= 11:
 		return "avg" // a rating, by whatever name

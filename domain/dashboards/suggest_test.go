@@ -57,7 +57,9 @@ func exampleFacts() map[string]Facts {
 			{Name: "at", Type: warehouse.Timestamp, Distinct: 9999, Filled: 10_000}, text("level", 3), text("service", 4), number("status", warehouse.Integer, 5, 200, 503), text("message", 9800)}},
 		"balances": {Dataset: ids.New[ids.Dataset](), Name: "Accounts", Rows: 1200, Columns: []ColumnFacts{
 			number("account_no", warehouse.Integer, 10_000, 1e7, 2e7), text("branch", 4), number("balance_gbp", warehouse.Decimal, 9000, -9000, 20_000)}},
-		"people":              {Dataset: ids.New[ids.Dataset](), Name: "People", Rows: 500, Columns: []ColumnFacts{text("name", 500), text("city", 40), number("age", warehouse.Integer, 70, 1, 99), number("zip", warehouse.Integer, 300, 1000, 99999)}},
+		"people": {Dataset: ids.New[ids.Dataset](), Name: "People", Rows: 500, Columns: []ColumnFacts{text("name", 500), text("city", 40), number("age", warehouse.Integer, 70, 1, 99), number("zip", warehouse.Integer, 300, 1000, 99999)}},
+		"plan and actual": {Dataset: ids.New[ids.Dataset](), Name: "Budget", Rows: 192, TimeColumn: "Month", Days: 1431, Columns: []ColumnFacts{{Name: "Month", Type: warehouse.Date, Distinct: 48, Filled: 192},
+			text("Department", 4), number("Plan", warehouse.Integer, 190, 120_000, 210_000), number("Actual", warehouse.Integer, 138, 110_000, 199_000)}},
 		"one row":             {Dataset: ids.New[ids.Dataset](), Name: "One", Rows: 1, Columns: []ColumnFacts{{Name: "a", Type: warehouse.Text, Distinct: 1, Filled: 1}}},
 		"nothing but numbers": {Dataset: ids.New[ids.Dataset](), Name: "N", Rows: 10_000, Columns: []ColumnFacts{number("x", warehouse.Float, 9000, 0, 1), number("y", warehouse.Float, 9000, -1, 1)}},
 	}
@@ -80,6 +82,7 @@ func TestSuggestionsAreRight(t *testing.T) {
 		"log":                 {"kpi line bar donut bar heatmap table", nil, []string{"status"}},
 		"balances":            {"kpi kpi bar table", []string{"sum balance_gbp"}, []string{"account_no"}},
 		"people":              {"kpi kpi bar table", []string{"avg age"}, []string{"zip"}},
+		"plan and actual":     {"kpi kpi kpi line bar table", []string{"sum Plan", "sum Actual"}, nil},
 		"one row":             {"kpi table", nil, []string{"a"}},
 		"nothing but numbers": {"kpi kpi kpi table", []string{"avg x", "avg y"}, nil},
 	} {
