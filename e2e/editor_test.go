@@ -137,6 +137,12 @@ func TestADashboardIsBuiltWithTheMouse(t *testing.T) {
 	// A type, then a field on it.
 	v.drag("[data-palette-type=kpi]", 120, 140)
 	v.tiles(1)
+	// Keys are for what was dropped.
+	v.until("what was dropped has the focus", `() => document.activeElement.matches(".grid-stack-item[data-selected]")`, nil)
+	v.press("Delete")
+	v.tiles(0)
+	v.drag("[data-palette-type=kpi]", 120, 140)
+	v.tiles(1)
 	v.must(v.tab.Locator("#fields [data-field=net_sales]").DragTo(v.tab.Locator("df-grid > .grid-stack-item").First()))
 	v.see("df-grid .kpi-value", "8")
 	// A field by itself becomes a chart that suits it.
@@ -194,6 +200,23 @@ func TestADashboardIsBuiltWithTheMouse(t *testing.T) {
 	if got := v.canvas(); got != built {
 		t.Errorf("all done again, the canvas is\n%s\nwant\n%s", got, built)
 	}
+}
+
+// The first click on a mark selects its widget, the next one is for the mark.
+func TestAClickSelectsBeforeItFilters(t *testing.T) {
+	t.Parallel()
+	v := demo.visit(t, desktop)
+	v.signIn()
+	v.editShop("suggested")
+	mark := v.tab.Locator("df-grid button[data-mark]").First()
+	v.must(mark.Click())
+	v.see("#inspector [data-inspector-tab]", "Data")
+	v.until("the widget has the focus", `() => document.activeElement.matches(".grid-stack-item[data-selected]")`, nil)
+	if strings.Contains(v.tab.URL(), "x.") {
+		t.Errorf("a click that selects filtered the page: %s", v.tab.URL())
+	}
+	v.must(mark.Click())
+	v.must(v.tab.WaitForURL(regexp.MustCompile(`x\.`)))
 }
 
 // pull drags something by its middle with the mouse.

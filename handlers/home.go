@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +111,7 @@ func (h home) catalogue(w http.ResponseWriter, r *http.Request, active views.Nav
 	for _, e := range listing.Entries {
 		props.Cards = append(props.Cards, card(e, q.Sort, l, now, a))
 	}
+	props.Unopened = !slices.ContainsFunc(listing.Entries, func(e dashboards.Entry) bool { return !e.OpenedAt.IsZero() })
 	props.OnlyFolder = q.Search == "" && q.Tag == "" && !q.Starred && q.Owner.IsZero()
 	h.placeFolders(&props, facets.Folders, q.Folder, func(id ids.Folder) string { return withParam(path, query, "folder", id.String()) })
 	for _, t := range facets.Tags {

@@ -67,13 +67,6 @@ func commentForm(action string) templ.Attributes {
 	return templ.Attributes{"hx-post": action, "hx-target": "#" + CommentsID, "hx-swap": "innerHTML"}
 }
 
-func (p CommentsProps) title(ctx context.Context) string {
-	if p.Title != "" {
-		return messages.T(ctx, "comments.title_on", "Title", p.Title)
-	}
-	return messages.T(ctx, "comments.title")
-}
-
 func (p CommentsProps) tabs(ctx context.Context) []ui.Segment {
 	return []ui.Segment{
 		{Label: messages.T(ctx, "comments.open"), Href: p.href(p.Widget, false), Selected: !p.Resolved, Attrs: intoComments(p.href(p.Widget, false))},

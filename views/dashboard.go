@@ -332,6 +332,9 @@ func skeletonOf(t charts.Type) ui.SkeletonShape {
 // tileError is what a failed widget says.
 type tileError struct{ Title, Text, Code string }
 
+// whole is all of it, for where the text is cut.
+func (e tileError) whole() string { return e.Title + ": " + e.Text + " " + e.Code }
+
 func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 	public := apperr.Describe(t.Err)
 	key := "widget.error_title"
@@ -347,7 +350,7 @@ func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 	}
 	return tileError{
 		Title: messages.T(ctx, key, "Dataset", t.Dataset),
-		Text:  public.Sentence + " " + messages.T(ctx, "widget.error_others"),
+		Text:  public.Sentence,
 		Code:  messages.T(ctx, "widget.error_code", "Code", public.Code),
 	}
 }

@@ -91,7 +91,7 @@ var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
 	"refused", "gone", "overwrote", "somebody", "nothing",
 	"place", "picked", "dropped", "put_back", "blocked", "locked",
-	"selected", "selected_one", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
+	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
 	"conflict", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
 	"version_saved", "published", "publish_waits", "not_json", "chosen", "chosen_one",

@@ -396,7 +396,7 @@ func galleryStates(s Shell) templ.Component {
 	tiles = append(tiles, templ.Raw(`<div class="wait" style="--x:1;--y:4;--w:4;--h:7">`), ui.Skeleton(skeletonOf(charts.Bar)), templ.Raw(`</div>`))
 	add(dashboards.Tile{Type: charts.Bar, Title: "Empty", Subtitle: "Says what to change, offers one action", Drawing: &charts.Drawing{Type: charts.Bar, State: charts.Empty},
 		Filters: []dashboards.FilterNote{{Field: "Region", Text: "North", Cross: true}, {Field: "Channel", Text: "Click & collect"}}}, 4, 3, 4, 7)
-	add(dashboards.Tile{Type: charts.Bar, Title: "Error", Subtitle: "Cause, effect, next step, reference", Err: apperr.Define(apperr.Unavailable, "gallery.timeout", "The query took longer than 30 s and was stopped. Other widgets are not affected."),
+	add(dashboards.Tile{Type: charts.Bar, Title: "Error", Subtitle: "Cause, effect, next step, reference", Err: apperr.Define(apperr.Unavailable, "gallery.timeout", "The query took longer than 30 s and was stopped."),
 		LastGood: &dashboards.LastGood{At: "a", Time: galleryNow}}, 8, 3, 4, 7, func(p *TileProps) { p.LastGoodAt = "14:15" })
 	add(dashboards.Tile{Type: charts.StackedBar, Title: "Sampled", Subtitle: "£k per week", Drawing: goldenDrawing("stacked_bar"), Sampled: &dashboards.Sampled{Rate: 10, Error: 0.006}}, 0, 10, 4, 7)
 	add(dashboards.Tile{Type: charts.Heatmap, Title: "Refreshing", Subtitle: "Old data stays; a 2 px bar runs under the header", Drawing: goldenDrawing("heatmap")}, 4, 10, 4, 7)
@@ -406,6 +406,16 @@ func galleryStates(s Shell) templ.Component {
 	add(dashboards.Tile{Type: charts.Donut, Title: "Unfit", Subtitle: "Says why, and what could show it", Draft: true, Drawing: &charts.Drawing{Type: charts.Donut, State: charts.Unfit,
 		Fit: charts.Message{Key: "charts.unfit.negative", Args: []any{"Measure", "Profit", "Name", "North", "Value", "−60"}}}}, 0, 23, 4, 6)
 	add(dashboards.Tile{Type: charts.Line, Title: "Too much data", Subtitle: "Never freeze the browser", Drawing: &charts.Drawing{Type: charts.Line, State: charts.TooMuch, Count: 4_200_000}}, 8, 17, 4, 6)
+	// What can't be drawn, in the sizes that widgets begin with and the least ones.
+	gone := apperr.Define(apperr.Conflict, "gallery.filter_gone", "The column of the filter Name is gone, or hidden from you. Ask who edits the dashboard to take the filter out.")
+	for i, f := range []struct {
+		t          charts.Type
+		x, y, w, h int
+	}{
+		{charts.KPI, 0, 29, 2, 3}, {charts.KPI, 2, 29, 3, 3}, {charts.KPI, 5, 29, 6, 3}, {charts.Donut, 0, 32, 3, 8}, {charts.Bar, 3, 32, 3, 9}, {charts.Line, 6, 32, 3, 5}, {charts.Table, 9, 32, 3, 6}, {charts.Line, 6, 38, 6, 9},
+	} {
+		add(dashboards.Tile{Type: f.t, Title: "Value by name", Subtitle: "The 10 largest", Draft: i%2 == 0, Err: gone, LastGood: &dashboards.LastGood{At: "a", Time: galleryNow}}, f.x, f.y, f.w, f.h, func(p *TileProps) { p.LastGoodAt = "17:08" })
+	}
 	return within(Page(s, PageProps{Title: "Widget states", Active: NavDashboards, Rail: true, Bare: true, Status: ui.LiveMark("Live")}),
 		templ.Join(templ.Raw(`<div class="dash">`), templ.Join(tiles...), templ.Raw(`</div>`)))
 }

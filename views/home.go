@@ -21,7 +21,7 @@ func cardsTitle(ctx context.Context, p HomeProps) string {
 		return p.Heading
 	case p.Filtered:
 		return messages.T(ctx, "home.results")
-	case p.Active == NavHome:
+	case p.Active == NavHome && !p.Unopened:
 		return messages.T(ctx, "home.recent")
 	}
 	return messages.T(ctx, "home.all")

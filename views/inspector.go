@@ -100,6 +100,8 @@ func wellLabel(ctx context.Context, t charts.Type, well string) string {
 		return messages.T(ctx, "editor.well_across")
 	case well == "y" && t == charts.Heatmap:
 		return messages.T(ctx, "editor.well_down")
+	case well == "y" && (t == charts.Scatter || t == charts.Bubble):
+		return messages.T(ctx, "editor.well_y")
 	case well == "value" && (t == charts.KPI || t == charts.Donut || t == charts.Heatmap || t == charts.Table):
 		return messages.T(ctx, "editor.well_measure")
 	case well == "rows" && t == charts.Table:
@@ -179,6 +181,29 @@ func binText(ctx context.Context, l *locale.Locale, width float64) string {
 		return messages.T(ctx, "editor.bin_none")
 	}
 	return messages.T(ctx, "editor.bin", "Width", l.Axis(width, locale.Format{}))
+}
+
+// sums tells whether a type makes one value of many: a box plot draws how they
+// lie.
+func sums(t charts.Type) bool { return t != charts.Box }
+
+// chipTitle is a field in full: what the widget calls it, and its own name.
+func chipTitle(c dashboards.Chip) string {
+	name := fieldLabel(c.Field)
+	if c.Label == "" || c.Label == name {
+		return name
+	}
+	return c.Label + " (" + name + ")"
+}
+
+// groupsOf is what the button of groups says: what it does, and how many there
+// are.
+func groupsOf(ctx context.Context, c dashboards.Chip) string {
+	text := messages.T(ctx, "editor.groups_of", "Field", c.Label)
+	if c.Groups > 0 {
+		text += ": " + messages.T(ctx, "editor.groups_count", "Count", c.Groups)
+	}
+	return text
 }
 
 // chipHint is what a chip without a choice says at its end.

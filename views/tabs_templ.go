@@ -611,7 +611,7 @@ func editFileDialog() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "</span> <textarea name=\"text\" class=\"textarea mono\" rows=\"24\" spellcheck=\"false\" wrap=\"off\" aria-describedby=\"edit-file-error edit-file-hint\"></textarea></label><p class=\"field-error\" id=\"edit-file-error\" role=\"alert\" hidden></p><p class=\"field-hint\" id=\"edit-file-hint\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "</span> <textarea name=\"text\" class=\"textarea mono\" rows=\"24\" spellcheck=\"false\" aria-describedby=\"edit-file-error edit-file-hint\"></textarea></label><p class=\"field-error\" id=\"edit-file-error\" role=\"alert\" hidden></p><p class=\"field-hint\" id=\"edit-file-hint\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -368,6 +368,7 @@ func (p *pivot) heads(g *Grid, over []*header) (places [][]string) {
 	}
 	walk(over, 0)
 	places = append(places, []string{})
+	g.Whole = measures == 1 && len(p.across) > 0
 	for i := range lines {
 		text := ""
 		if i == 0 || i == len(lines)-1 && measures == 1 {

@@ -94,7 +94,7 @@ var kinds = map[Type]kind{
 	Image:       {drawImage, Size{3, 5}, Size{1, 2}, [2]int{0, 0}, false, "cells"},
 	Divider:     {drawNothing, Size{12, 1}, Size{2, 1}, [2]int{0, 0}, false, "text"},
 	Section:     {drawNothing, Size{12, 1}, Size{12, 1}, [2]int{0, 0}, false, "text"},
-	Control:     {drawNothing, Size{3, 2}, Size{2, 2}, [2]int{0, 0}, false, "text"},
+	Control:     {drawNothing, Size{4, 2}, Size{2, 2}, [2]int{0, 0}, false, "text"},
 }
 
 // Types lists the types by name.
@@ -586,6 +586,8 @@ type Grid struct {
 	Pin    bool     `json:",omitzero"`
 	// Side is how many columns of a pivot head its rows.
 	Side int `json:",omitzero"`
+	// Whole tells that the last column has the totals of the rows.
+	Whole bool `json:",omitzero"`
 }
 
 // GridHead is a head over several columns.

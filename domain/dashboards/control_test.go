@@ -42,7 +42,7 @@ func TestAFilterOfTheCanvasTakesTheFirstFreeOne(t *testing.T) {
 		if got, want := shows(c, last), tc.want(c); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
-		if l := c.Widgets[last].Layout; l.W != 3 || l.H != 2 {
+		if l := c.Widgets[last].Layout; l.W != 4 || l.H != 2 {
 			t.Errorf("%s: it is %d by %d", name, l.W, l.H)
 		}
 	}

@@ -27,7 +27,7 @@ interface Chip {
 let carried: { type: string } | { field: Field } | { chip: Chip } | null = null;
 
 export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
-  const { root, grid, signal } = desk;
+  const { root, grid, selection, signal } = desk;
 
   const over = (mark: Element | null): void => {
     for (const each of root.querySelectorAll("[data-over]")) if (each !== mark) each.removeAttribute("data-over");
@@ -92,6 +92,10 @@ export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
     const cell = grid.cellAt(event.clientX, event.clientY, w, h);
     // Other devices have no places of their own for what is new.
     const at = desk.device === "desktop" ? { at: { x: cell.x, y: cell.y } } : {};
+    // Keys are for what was dropped: not for the palette any more, and not for
+    // what was selected before.
+    selection.set(id ? [id] : []);
+    grid.focus({ preventScroll: true });
     if ("type" in carried) desk.act({ kind: "add_widget", type: carried.type, ...at });
     else if (id) desk.act({ kind: "drop_field", widget: id, well: "", ...carried.field });
     else desk.act({ kind: "add_field", ...carried.field, ...at });

@@ -356,7 +356,8 @@ class Editor extends HTMLElement implements Desk {
     const ids = touched(operations);
     const first = this.selection.first;
     if (operations.some(({ path }) => !quiet.test(path) || path.endsWith("/subtitle"))) document.querySelector<HTMLElement>("[data-key-refresh]")?.click();
-    if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
+    if (this.selection.ids.length > 1) void this.#inspector.load();
+    else if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
   }
 
   #select(ids: string[]): void {
@@ -523,6 +524,7 @@ class Editor extends HTMLElement implements Desk {
     dialog.showModal();
     area.setSelectionRange(0, 0);
     area.focus();
+    area.scrollTop = 0;
   }
 
   undo(): void {

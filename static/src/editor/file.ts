@@ -28,6 +28,7 @@ export async function editFile(desk: Desk): Promise<void> {
   dialog.showModal();
   area.setSelectionRange(0, 0);
   area.focus();
+  area.scrollTop = 0;
 }
 
 async function apply(desk: Desk, text: string, say: (text: string) => void): Promise<void> {

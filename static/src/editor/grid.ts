@@ -10,7 +10,7 @@
 //
 // Items are .grid-stack-item[gs-id=WIDGET]; each is a stop of the Tab key and
 // keeps its place in the DOM when tiles inside of it are replaced.
-import { GridStack, type GridItemHTMLElement } from "gridstack";
+import { GridStack, GridStackEngine, type GridItemHTMLElement, type GridStackMoveOpts, type GridStackNode } from "gridstack";
 import { reducedMotion } from "../page.ts";
 import type { Layout } from "./document.ts";
 import { type Layouts, readingOrder } from "./layout.ts";
@@ -23,9 +23,18 @@ export interface Item {
   locked: boolean;
 }
 
-/** The height of a row with its gap, in pixels. */
+/** The height of a row with its gap of 12, in pixels. */
 export const rowHeight = 40;
-const gap = 12;
+
+/** What is dragged takes the nearest cell. GridStack leaves it where it was until
+ * half of what lies there is covered. */
+class Engine extends GridStackEngine {
+  protected override directionCollideCoverage(node: GridStackNode, opts: GridStackMoveOpts, collides: GridStackNode[]): GridStackNode | undefined {
+    const hit = opts.resizing ? super.directionCollideCoverage(node, opts, collides) : collides.find((each) => !each.locked);
+    if (hit) opts.collide = hit;
+    return hit;
+  }
+}
 
 export class Grid extends HTMLElement {
   #stack: GridStack | undefined;
@@ -39,8 +48,11 @@ export class Grid extends HTMLElement {
       {
         column: 12,
         cellHeight: rowHeight,
-        margin: gap / 2,
+        // The gap is in grid.css: here it would keep what is dragged from the
+        // nearest cell.
+        margin: 0,
         mode: "float",
+        engineClass: Engine,
         animate: !reducedMotion(),
         // The whole tile, but not what can be clicked in it.
         draggable: { handle: ".grid-stack-item-content", cancel: ".w:not(.w-kpi) .w-body, .w-foot, a, [popover], .canvas-tools", scroll: true },

@@ -9,6 +9,7 @@
 //   data-act='{"kind":…}'    an act; data-act-set="grain" puts the value into
 //                            its set
 //   data-well-add="x"        opens a list of fields to add to the well
+//   data-inspector-close     selects nothing: closes the sheet of small windows
 //
 // It is drawn anew after changes, by a morph: what has the focus, and what is
 // half typed, stays.
@@ -16,6 +17,7 @@ import htmx from "htmx.org";
 import type { Act } from "./sync.ts";
 import type { Desk } from "./desk.ts";
 import { get, isObject, type Json, pointer, same, setting } from "./document.ts";
+import { lockedOf } from "./layout.ts";
 import { words } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -70,6 +72,11 @@ export class Inspector {
     return this.#shown !== this.#desk.selection.first;
   }
 
+  /** What is shown in place of forms while several are selected. */
+  get #several(): HTMLElement | null {
+    return this.#root.querySelector<HTMLElement>(":scope > .inspector-several");
+  }
+
   /** The server can be asked again. */
   retry(): void {
     if (this.#due) void this.load();
@@ -79,6 +86,10 @@ export class Inspector {
   async load(): Promise<void> {
     const widget = this.#desk.selection.first;
     this.#due = false;
+    if (this.#desk.selection.ids.length > 1) {
+      this.#share();
+      return;
+    }
     this.#root.toggleAttribute("data-stale", this.#stale);
     this.#asked?.abort();
     const asked = new AbortController();
@@ -93,7 +104,7 @@ export class Inspector {
       }
       const text = await answer.text();
       if (asked.signal.aborted) return;
-      const same = this.#shown === widget;
+      const same = this.#shown === widget && this.#several === null;
       if (same && this.#list?.isConnected) {
         this.#late = true;
         return;
@@ -118,6 +129,31 @@ export class Inspector {
       if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
       this.#missing(widget);
     }
+  }
+
+  /** Several are selected: what they share, which needs no server. */
+  #share(): void {
+    this.#asked?.abort();
+    const template = document.getElementById("inspector-several");
+    if (this.#several === null && template instanceof HTMLTemplateElement) {
+      this.#closeList();
+      // What is typed still belongs to the widget before.
+      if (this.#root.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
+      this.#shown = undefined;
+      this.#dirty = undefined;
+      this.#root.replaceChildren(document.importNode(template.content, true));
+    }
+    this.#root.removeAttribute("data-stale");
+    const { selection, doc } = this.#desk;
+    const count = this.#root.querySelector("[data-several-count]");
+    if (count) count.textContent = words("several", { n: selection.ids.length });
+    this.#root.querySelector("[data-several-titles]")?.replaceChildren(...selection.ids.map((id) => {
+      const line = document.createElement("li");
+      line.textContent = line.title = this.#desk.titleOf(id);
+      return line;
+    }));
+    const locked = lockedOf(doc);
+    this.#root.querySelector("[data-tool=lock]")?.setAttribute("aria-pressed", String(selection.ids.every((id) => locked.has(id))));
   }
 
   /** Without an answer the forms of the same widget stay. Those of another one
@@ -238,6 +274,10 @@ export class Inspector {
     if (tab) {
       this.#tab = tab.dataset["inspectorTab"] ?? "data";
       this.#open(this.#tab);
+      return;
+    }
+    if (target.closest("[data-inspector-close]")) {
+      this.#desk.selection.set([]);
       return;
     }
     if (this.#stale) return;

@@ -20,7 +20,7 @@ export function readLayout(value: Json | undefined, width = 12): Layout {
 /** The size that a type of widget begins with (DESIGN.md, 2). */
 export function firstSize(type: string): { w: number; h: number } {
   const sizes: Record<string, [number, number]> = {
-    kpi: [3, 3], line: [9, 9], area: [9, 9], step: [9, 9], forecast: [9, 9], bar: [3, 9], heatmap: [3, 9], stacked_bar: [4, 8], donut: [3, 8], map: [5, 8], table: [6, 9], pivot: [6, 9], text: [4, 4], image: [4, 6], divider: [12, 1], section: [12, 1], control: [3, 2],
+    kpi: [3, 3], line: [9, 9], area: [9, 9], step: [9, 9], forecast: [9, 9], bar: [3, 9], heatmap: [3, 9], stacked_bar: [4, 8], donut: [3, 8], map: [5, 8], table: [6, 9], pivot: [6, 9], text: [4, 4], image: [4, 6], divider: [12, 1], section: [12, 1], control: [4, 2],
   };
   const [w, h] = sizes[type] ?? [4, 8];
   return { w, h };

@@ -45,6 +45,9 @@ export function widgetOf(target: EventTarget | null): string | undefined {
   return item?.getAttribute("gs-id") ?? undefined;
 }
 
+/** What filters the page, or asks about a value, where it is clicked. */
+const marks = ".w-body :is(df-chart, df-map, [data-mark], [data-value-menu])";
+
 /** The canvas answers to clicks and draws a frame. */
 export function selectByPointer(desk: Desk, canvas: HTMLElement): void {
   const { selection, grid, signal } = desk;
@@ -68,6 +71,26 @@ export function selectByPointer(desk: Desk, canvas: HTMLElement): void {
       if (!(document.activeElement && grid.item(id)?.contains(document.activeElement))) grid.item(id)?.focus({ preventScroll: true });
     }
   }, { signal });
+  // The first press on a widget selects it. Only then is one on a mark meant for
+  // the mark. The keyboard reaches marks by themselves.
+  let chosen: string | undefined;
+  canvas.addEventListener("pointerdown", (event) => {
+    const id = widgetOf(event.target);
+    chosen = desk.root.hasAttribute("preview") || (selection.first === id && selection.ids.length === 1) ? undefined : id;
+  }, { signal, capture: true });
+  canvas.addEventListener("keydown", () => (chosen = undefined), { signal, capture: true });
+  canvas.addEventListener("df:select", (event) => {
+    if (chosen !== undefined && widgetOf(event.target) === chosen) event.stopPropagation();
+  }, { signal });
+  canvas.addEventListener("click", (event) => {
+    const target = event.target as Element;
+    if (chosen === undefined || dragged || widgetOf(target) !== chosen || !target.closest(marks)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.shiftKey || event.ctrlKey || event.metaKey) selection.toggle(chosen);
+    else selection.set([chosen]);
+    grid.item(chosen)?.focus({ preventScroll: true });
+  }, { signal, capture: true });
   grid.addEventListener("df:grid-start", (event) => {
     dragged = true;
     const { id } = (event as CustomEvent<{ id: string }>).detail;
@@ -147,12 +170,17 @@ export class Marks {
     const locked = selection.ids.every((id) => grid.item(id)?.hasAttribute("data-locked"));
     tools.querySelector("[data-tool=lock]")?.setAttribute("aria-pressed", String(locked));
     this.size();
+    // It stands at the right, or begins at the left where it would leave the
+    // canvas. Where the widget is goes by the layout: it may be on its way.
+    const at = this.#desk.layouts().get(selection.ids[0] ?? "");
+    if (at) tools.toggleAttribute("data-start", ((at.x + at.w) * grid.clientWidth) / grid.columns < tools.offsetWidth + 10);
   }
 
   /** What the pointer makes of the widget, or what it is. */
   size(at = this.#desk.layouts().get(this.#desk.selection.first ?? "")): void {
     const output = this.#tools?.querySelector("output");
-    if (output && at) output.textContent = words("size", { w: at.w, h: at.h });
+    const n = this.#desk.selection.ids.length;
+    if (output && at) output.textContent = n > 1 ? words("several", { n }) : words("size", { w: at.w, h: at.h });
   }
 
   say(): void {

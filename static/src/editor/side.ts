@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 import type { Desk } from "./desk.ts";
 import { get, isObject, type Json, pointer } from "./document.ts";
 import { readingOrder } from "./layout.ts";
+import type { Act } from "./sync.ts";
 import { words } from "./words.ts";
 
 const typingPause = 120;
@@ -82,13 +83,13 @@ export class Side {
     const once = event.detail <= 1;
     const type = target.closest<HTMLElement>("[data-palette-type]")?.dataset["paletteType"];
     if (type) {
-      if (once) this.#desk.act({ kind: "add_widget", type });
+      if (once) this.#add(event, { kind: "add_widget", type });
       return;
     }
     const field = target.closest<HTMLElement>("[data-field]");
     if (field) {
       const { dataset } = field.dataset;
-      if (once) this.#desk.act({ kind: "add_field", field: field.dataset["field"] ?? "", ...(dataset ? { dataset } : {}) });
+      if (once) this.#add(event, { kind: "add_field", field: field.dataset["field"] ?? "", ...(dataset ? { dataset } : {}) });
       return;
     }
     const id = layerOf(target);
@@ -101,6 +102,13 @@ export class Side {
       else this.#desk.selection.set([id]);
       this.#desk.grid.item(id)?.scrollIntoView({ block: "nearest" });
     }
+  }
+
+  /** Whoever adds by pointer goes on with what was added; by the keyboard, with
+   * the palette. */
+  #add(event: MouseEvent, act: Act): void {
+    if (event.detail > 0) this.#desk.grid.focus({ preventScroll: true });
+    this.#desk.act(act);
   }
 
   #open(tab: HTMLElement): void {
