@@ -503,11 +503,11 @@ func TestValuesArePutTogetherInADialog(t *testing.T) {
 	v.must(dialog.Locator("[data-name]").Last().Fill("Shoes"))
 	v.must(dialog.Locator("[data-save]").Click())
 	v.must(dialog.WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateHidden}))
-	v.see("#inspector .chip-groups", "2 groups")
+	v.see("#inspector .chip-groups", "2")
 	v.saved()
 	rows("All else, Clothes, Shoes")
 
 	v.must(v.tab.Locator("#page-head [data-edit=undo]").Click())
-	v.see("#inspector .chip-groups", "Group values")
+	v.must(v.tab.Locator("#inspector .chip-groups .num").WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateHidden}))
 	rows("Base layers, Footwear, Outerwear, Packs")
 }

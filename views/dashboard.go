@@ -330,28 +330,32 @@ func skeletonOf(t charts.Type) ui.SkeletonShape {
 }
 
 // tileError is what a failed widget says.
-type tileError struct{ Title, Text, Code string }
+type tileError struct {
+	Title, Text, Code string
+	Again             bool // asking again may help
+}
 
 // whole is all of it, for where the text is cut.
 func (e tileError) whole() string { return e.Title + ": " + e.Text + " " + e.Code }
 
 func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 	public := apperr.Describe(t.Err)
-	key := "widget.error_title"
+	key, again := "widget.error_title", true
 	switch public.Class {
 	case apperr.Timeout:
 		key = "widget.error_timeout"
 	case apperr.Unavailable, apperr.RateLimited:
 		key = "widget.error_unavailable"
 	case apperr.Invalid, apperr.Conflict:
-		key = "widget.error_setup"
+		key, again = "widget.error_setup", false
 	case apperr.NotFound, apperr.Gone:
-		key = "widget.error_gone"
+		key, again = "widget.error_gone", false
 	}
 	return tileError{
 		Title: messages.T(ctx, key, "Dataset", t.Dataset),
 		Text:  public.Sentence,
 		Code:  messages.T(ctx, "widget.error_code", "Code", public.Code),
+		Again: again,
 	}
 }
 

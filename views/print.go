@@ -129,6 +129,14 @@ func clipText(text string, most int) string {
 	return text
 }
 
+// againstDays names the span compared with: by its length where it is the one before.
+func againstDays(ctx context.Context, v *dashboards.View, l *locale.Locale) string {
+	if v.Previous.To+1 == v.Days.From {
+		return messages.T(ctx, "print.against_previous", "Count", v.Previous.Count())
+	}
+	return messages.T(ctx, "print.against_days", "Days", l.DateRange(v.Previous.From.Time(), v.Previous.To.Time()))
+}
+
 // scope says what is shown: dates, comparison, filters.
 func (p PrintProps) scope(ctx context.Context) string {
 	v := p.view()
@@ -140,7 +148,7 @@ func (p PrintProps) scope(ctx context.Context) string {
 		case v.Compare == dashboards.CompareYear:
 			text += " " + messages.T(ctx, "print.against_year")
 		default:
-			text += " " + messages.T(ctx, "print.against_previous", "Count", v.Previous.Count())
+			text += " " + againstDays(ctx, v, p.locale())
 		}
 		parts = append(parts, text)
 	}
@@ -221,7 +229,11 @@ func kpiSentence(ctx context.Context, t *dashboards.Tile) string {
 	default:
 		key = "print.kpi_same"
 	}
-	return messages.T(ctx, key, "Title", t.Title, "Value", k.Text, "Delta", k.Delta, "Before", strings.TrimSuffix(k.Against+", "+k.ToDate, ", "))
+	value := k.Text
+	if k.ToDate != "" {
+		value = k.SoFar + " " + k.ToDate
+	}
+	return messages.T(ctx, key, "Title", t.Title, "Value", value, "Delta", k.Delta, "Before", k.Against)
 }
 
 // failed is how many widgets could not be shown.

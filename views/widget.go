@@ -68,10 +68,10 @@ func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 // kpiAgainst is what a change is from, and how far that goes.
 func kpiAgainst(ctx context.Context, k *charts.Figure) string {
 	text := messages.T(ctx, "widget.versus", "Value", k.Against)
-	if k.ToDate != "" {
-		text += ", " + k.ToDate
+	if k.ToDate == "" {
+		return text
 	}
-	return text
+	return k.SoFar + " " + k.ToDate + " " + text
 }
 
 // kpiName reads a KPI out: what is shown, and the whole number where that is

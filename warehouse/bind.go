@@ -484,6 +484,9 @@ func (b *binder) measureByName(name string) (index int, previous, ok bool) {
 		if b.plan.compares(&m) && m.Name+PreviousSuffix == name {
 			return i, true, true
 		}
+		if b.plan.Previous != nil && b.plan.ToDate == 0 && m.Name+ToDateSuffix == name {
+			return i, false, true // nothing lies ahead
+		}
 	}
 	return 0, false, false
 }

@@ -45,7 +45,13 @@ func (b *binder) comparison() error {
 		if err != nil {
 			return err
 		}
-		if ahead {
+		switch {
+		case ahead && b.plan.MinRows > 1:
+			// What lies ahead may be few rows, and the difference would tell how many:
+			// nothing is compared.
+			previous.To = previous.From
+			span = whole
+		case ahead:
 			b.toDate(ref, end)
 			span = whole
 		}
@@ -86,11 +92,13 @@ func (b *binder) comparison() error {
 // planned, booked or due: they count in the measure, and are compared with nothing.
 func (b *binder) toDate(ref colRef, end int64) {
 	happened := predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, minMicros, end).intervals()}
-	for _, m := range slices.Clone(b.plan.Measures) {
+	all := make([]planMeasure, 0, 2*len(b.plan.Measures))
+	for _, m := range b.plan.Measures {
+		all = append(all, m)
 		m.Node, m.Name, m.ToDate = b.filtered(m.Node, happened), m.Name+ToDateSuffix, true
-		b.plan.Measures = append(b.plan.Measures, m)
+		all = append(all, m)
 	}
-	b.plan.ToDate = end
+	b.plan.Measures, b.plan.ToDate = all, end
 }
 
 // filtered is a measure of the rows that also pass p.
@@ -188,16 +196,13 @@ func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
 // step is the way from the current span to the earlier one.
 type step struct {
 	back   func(wall int64) int64
-	months int // that it goes by the calendar, where it is whole months
+	months int  // that it goes by the calendar, where it is whole months
+	whole  bool // whole months are compared with whole months
 }
 
-// backTo is where the earlier span ends: all of a month is compared with all of
-// one, and every other span goes by its last day, so that up to the 28th is
-// compared with up to the 28th. A month without such a day counts in whole.
+// backTo is where the earlier span ends. It goes by the last day, so that up to the
+// 28th is compared with up to the 28th; a month without such a day counts in whole.
 func (s step) backTo(span wallSpan) int64 {
-	if s.months > 0 && truncateWall(span.From, "month") == span.From && truncateWall(span.To, "month") == span.To {
-		return s.back(span.To)
-	}
 	day := floorDiv(span.To-1, dayMicros) * dayMicros
 	earlier := s.back(day)
 	if s.months > 0 && time.UnixMicro(earlier).UTC().Day() != time.UnixMicro(day).UTC().Day() {
@@ -216,6 +221,8 @@ func (s step) earlier(span wallSpan, end int64) wallSpan {
 		previous.To = previous.From
 	case end < span.To:
 		previous.To = min(previous.To, s.backTo(wallSpan{span.From, end}))
+	case end > span.To && s.whole && truncateWall(span.From, "month") == span.From && truncateWall(span.To, "month") == span.To:
+		previous.To = s.back(span.To) // all of a month that is over with all of one
 	}
 	return previous
 }
@@ -237,17 +244,21 @@ func stepOf(c *Comparison, span wallSpan, parts []boundSpan, weeks bool) step {
 	if c.Unit != "" {
 		return by(c.Unit, c.N)
 	}
+	wholly := func(s step) step {
+		s.whole = s.months > 0
+		return s
+	}
 	if c.Period == "year" {
 		if weeks {
 			return step{back: func(t int64) int64 { return t - 364*dayMicros }}
 		}
-		return by("year", 1)
+		return wholly(by("year", 1))
 	}
 	if len(parts) == 1 && parts[0].relative && parts[0].span == span {
-		return by(parts[0].unit, parts[0].n)
+		return wholly(by(parts[0].unit, parts[0].n))
 	}
 	if truncateWall(span.From, "month") == span.From && truncateWall(span.To, "month") == span.To && span.To > span.From {
-		return by("month", monthsBetween(span.From, span.To))
+		return wholly(by("month", monthsBetween(span.From, span.To)))
 	}
 	length := span.To - span.From
 	return step{back: func(t int64) int64 { return t - length }}
@@ -353,7 +364,7 @@ func (b *binder) reach(prev *planPrevious, span, previous wallSpan, spans rawSpa
 		prev.Reach = previous.To + s.Days*dayMicros
 	case s.Years != 0:
 		prev.Reach = addWall(floorDiv(previous.To-1, dayMicros)*dayMicros, "year", int(s.Years)) + dayMicros
-		prev.Lacks = leapDays(span, int(s.Years))
+		prev.Lacks = leapDays(wallSpan{span.From, min(span.To, prev.Reach)}, int(s.Years))
 	case s.Months != 0:
 		prev.Reach = addWall(min(addWall(truncateWall(previous.To-1, "month"), "month", int(s.Months)), s.Last*dayMicros), "month", 1)
 	}

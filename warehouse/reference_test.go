@@ -553,9 +553,13 @@ func (r *reference) compared() string {
 			back, byMonths = "interval '364 day'", false
 		}
 	}
+	happened := "(" + r.nowWall() + " + interval '1 microsecond')"
+	if r.typeOf(c.Column) == Date {
+		happened = "(date_trunc('day', " + r.nowWall() + ") + interval '1 day')"
+	}
 	// Months line up by the calendar where the spans do; else by the day.
 	months = months && byMonths
-	// An end goes back by its last day, and by whole months where it ends some.
+	// An end goes back by its last day, and by whole months where some are over.
 	endBack := func(end string) string {
 		last := "date_trunc('day', " + end + " - interval '1 microsecond')"
 		earlier := "(" + last + " - " + back + ")"
@@ -563,12 +567,8 @@ func (r *reference) compared() string {
 		if !byMonths {
 			return byDay
 		}
-		return fmt.Sprintf("CASE WHEN %[1]s = date_trunc('month', %[1]s) AND %[2]s = date_trunc('month', %[2]s) THEN %[2]s - %[3]s WHEN extract(day FROM %[4]s) <> extract(day FROM %[5]s) THEN %[4]s + interval '1 day' ELSE %[6]s END",
-			from, end, back, earlier, last, byDay)
-	}
-	happened := "(" + r.nowWall() + " + interval '1 microsecond')"
-	if r.typeOf(c.Column) == Date {
-		happened = "(date_trunc('day', " + r.nowWall() + ") + interval '1 day')"
+		return fmt.Sprintf("CASE WHEN %[2]s < %[7]s AND %[1]s = date_trunc('month', %[1]s) AND %[2]s = date_trunc('month', %[2]s) THEN %[2]s - %[3]s WHEN extract(day FROM %[4]s) <> extract(day FROM %[5]s) THEN %[4]s + interval '1 day' ELSE %[6]s END",
+			from, end, back, earlier, last, byDay, happened)
 	}
 	x := r.wall(c.Column)
 	prevFrom := "(" + from + " - " + back + ")"

@@ -219,13 +219,14 @@ func (e *Engine) execute(ctx context.Context, conn *connection, c *compiler, sql
 		columns = columns[:len(columns)-1]
 	}
 	r.Columns = columns
-	r.withoutAhead()
+	r.TrimAhead()
 	return r, more, nil
 }
 
-// withoutAhead takes the columns "<measure>.to_date" away where all are as their
-// measures: nothing that was asked for, or may be seen, lies ahead.
-func (r *Result) withoutAhead() {
+// TrimAhead takes the columns "<measure>.to_date" away where all are as their
+// measures: nothing that was asked for, or may be seen, lies ahead. It is for who
+// has made the result, or a copy of it.
+func (r *Result) TrimAhead() {
 	if r.ToDate.IsZero() {
 		return
 	}

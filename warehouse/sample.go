@@ -211,7 +211,7 @@ func (e *Engine) estimate(ctx context.Context, conn *connection, c *compiler) (*
 	}
 	r := p.result()
 	r.Rows, r.More, r.Columns = n, more, columns[:shown]
-	r.withoutAhead()
+	r.TrimAhead()
 	var all, read int64
 	for _, src := range []*source{c.base, c.before} {
 		if src != nil {

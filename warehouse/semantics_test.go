@@ -470,6 +470,17 @@ func TestComparisonWithRowsAhead(t *testing.T) {
 			}
 		}
 	}
+	// Where small groups are withheld, the difference would tell of few rows ahead.
+	few := *upTo
+	few.Policy = NewPolicy(Policy{MinRows: 5})
+	earlier := time.Date(2026, 11, 26, 13, 0, 0, 0, time.UTC)
+	r, err := f.engine().Run(t.Context(), Query{Dataset: &few, Now: earlier, Spec: mustSpec(t, `{"dataset":"x","measures":[{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(r.AppendJSON(nil)); !strings.Contains(got, `[[664,null]]`) {
+		t.Errorf("with few rows ahead: %s", got)
+	}
 	// A running total says nothing of days that the earlier span lacks.
 	got := run(t, f.engine(), ds, `{"dataset":"book","measures":[{"fn":"count","as":"n","show":"running"}],"dimensions":[{"column":"day","grain":"day"}],
 		"filters":[{"column":"day","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"}}`)
@@ -489,6 +500,8 @@ func TestComparisonOfDaysUpToNow(t *testing.T) {
 		{"2026-03-28", `"op":"this","unit":"month"`, `"previous"`, "28,28"},
 		{"2026-03-29", `"op":"this","unit":"month"`, `"previous"`, "29,28"},
 		{"2026-05-30", `"op":"this","unit":"month"`, `"previous"`, "30,30"},
+		{"2026-04-30", `"op":"this","unit":"month"`, `"previous"`, "30,30"},
+		{"2026-04-30", `"op":"this","unit":"quarter"`, `"previous"`, "30,30"},
 		{"2026-05-30", `"op":"this","unit":"quarter"`, `"previous"`, "60,59"},
 		{"2026-05-30", `"op":"last","n":3,"unit":"month"`, `"previous"`, "91,90"},
 		{"2026-05-30", `"op":"between","from":"2026-05-01","to":"2026-05-31"`, `"previous","n":1,"unit":"month"`, "30,30"},

@@ -69,8 +69,8 @@ func totalsOf(rows []record, fields, needed int, options records.Options) totals
 }
 
 // match tells whether a record sums up others: a word for a total leads it, and
-// it has no value in a usual field with types, in any other usual field of
-// text, or in half of the usual fields.
+// it has no value in any other usual field of text, or in half of the usual
+// fields; where no other has text, in one of those with types.
 func (t totals) match(cells []string) bool {
 	label := firstFilled(cells)
 	if label < 0 || !totalWord(cells[label]) {
@@ -83,15 +83,14 @@ func (t totals) match(cells []string) bool {
 		}
 		empty := cellOf(cells, f) == ""
 		usual++
-		switch {
-		case empty && t.typed[f]:
-			return true
-		case empty:
+		if empty {
 			blank++
+		}
+		if f != label && !t.typed[f] {
 			texts++
-			blankTexts++
-		case f != label && !t.typed[f]:
-			texts++
+			if empty {
+				blankTexts++
+			}
 		}
 	}
 	return blank > 0 && (blankTexts == texts || blank*2 >= usual)

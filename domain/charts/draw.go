@@ -48,13 +48,19 @@ func Draw(in Input) (*Drawing, error) {
 }
 
 // NoteAhead is the note of a drawing whose comparison does not go as far as it.
-const NoteAhead = "charts.note.ahead"
+const (
+	NoteAhead = "charts.note.ahead"
+	noteSoFar = "charts.note.so_far" // of one that goes as far as the comparison
+)
 
 // noteAhead says how far a comparison goes where there are later rows. A KPI says
 // it beside the value that it is compared with.
 func (d *drawing) noteAhead() {
 	if at := d.Result.ToDate; !at.IsZero() && d.out.KPI == nil && d.out.Note.Key == "" {
 		d.out.Note = Message{Key: NoteAhead, Args: []any{"Day", d.Locale.Date(asWall(at).Add(-time.Microsecond))}}
+		if d.Config.Type == Waterfall { // changes are of what has happened
+			d.out.Note.Key = noteSoFar
+		}
 	}
 }
 

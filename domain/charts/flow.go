@@ -343,7 +343,7 @@ func drawWaterfall(d *drawing) error {
 		from, to   float64
 		whole      bool
 	}
-	var steps []step
+	var steps, unchanged []step
 	// Changes are small beside the totals that they lead between, and bars begin
 	// at zero: so the steps of a change begin there, and the sentence says from
 	// where to where.
@@ -363,11 +363,18 @@ func drawWaterfall(d *drawing) error {
 			was += earlier
 		}
 		now += v
-		if !ok || by == 0 && before != nil {
+		if !ok {
+			continue
+		}
+		if by == 0 && before != nil {
+			unchanged = append(unchanged, step{labels[i], d.mark(row, columns...), level, level, false})
 			continue
 		}
 		steps = append(steps, step{labels[i], d.mark(row, columns...), level, level + by, false})
 		level += by
+	}
+	if len(steps) == 0 {
+		steps = unchanged
 	}
 	steps = append(steps, step{d.Words.Total, "", 0, level, true})
 	f, picked, better := d.format(y), d.picked(), d.settings(y).Better

@@ -37,16 +37,16 @@ func drawKPI(d *drawing) error {
 	d.out.Count = 1
 	d.say("kpi", "Value", fig.Text)
 	if p := d.previous(c); p != nil {
-		if before, known := number(p, 0); known {
+		so, happened := number(d.toDate(c), 0)
+		before, known := number(p, 0)
+		if delta := d.Locale.Delta(so, before, f); happened && known && delta.Known {
 			fig.Against = d.Locale.KPI(before, f)
+			fig.Delta, fig.Arrow = delta.Magnitude, delta.Direction
+			fig.Tone = tone(delta.Direction, meaning.Better)
+			d.say("kpi_compared", "Value", fig.Text, "Delta", delta.Text, "Before", fig.Against)
 			if !d.Result.ToDate.IsZero() {
-				fig.ToDate = d.Words.ToDate
-			}
-			so, _ := number(d.toDate(c), 0)
-			if delta := d.Locale.Delta(so, before, f); delta.Known {
-				fig.Delta, fig.Arrow = delta.Magnitude, delta.Direction
-				fig.Tone = tone(delta.Direction, meaning.Better)
-				d.say("kpi_compared", "Value", fig.Text, "Delta", delta.Text, "Before", fig.Against)
+				fig.SoFar, fig.ToDate = d.Locale.KPI(so, f), d.Words.ToDate
+				d.say("kpi_to_date", "Value", fig.Text, "SoFar", fig.SoFar, "ToDate", fig.ToDate, "Delta", delta.Text, "Before", fig.Against)
 			}
 		}
 	}

@@ -548,10 +548,12 @@ type Figure struct {
 	Delta   string // "6.2%", without its sign; empty without a comparison
 	Arrow   int    // 1 up, -1 down, 0 unchanged
 	Tone    Tone
-	Against string  // what it is compared with: "£1.90M"
-	ToDate  string  `json:",omitzero"` // how far the comparison goes, where rows lie ahead of it
-	Spark   string  // SVG; empty without one
-	Status  *Status `json:",omitzero"`
+	Against string // what it is compared with: "£1.90M"
+	// SoFar is what compares with it, and ToDate how far that goes, where some of
+	// the value lies ahead.
+	SoFar, ToDate string  `json:",omitzero"`
+	Spark         string  // SVG; empty without one
+	Status        *Status `json:",omitzero"`
 }
 
 // Tone is whether something is good.

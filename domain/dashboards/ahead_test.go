@@ -2,6 +2,7 @@ package dashboards_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,5 +86,60 @@ func TestAPlanIsShownInWhole(t *testing.T) {
 	must(t, err)
 	if v := explained.Values[0]; v.Text != "120" || v.Before != "110" || v.ToDate != "110" || explained.Previous.To.String() != "2025-11-28" {
 		t.Errorf("explained as %+v with %+v", v, explained.Previous)
+	}
+}
+
+// TestGrainsAreThoseOfTheData: a line is drawn by what its data come in, and a
+// stray row decides nothing.
+func TestGrainsAreThoseOfTheData(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+	every := func(days, months int, from, to time.Time) (list []time.Time) {
+		for ; !from.After(to); from = from.AddDate(0, months, days) {
+			list = append(list, from)
+		}
+		return list
+	}
+	daily := every(1, 0, day(2025, 1, 1), day(2026, 11, 27))
+	for name, c := range map[string]struct {
+		days   []time.Time
+		link   string
+		points int
+	}{
+		"days":                          {daily, "d=2026-10-20~2026-11-28", 40},
+		"days and a stray one":          {append(slices.Clone(daily), day(2099, 12, 31)), "d=2026-10-20~2026-11-28", 40},
+		"days and a plan":               {append(slices.Clone(daily), every(0, 1, day(2026, 12, 1), day(2027, 12, 1))...), "d=2026-10-20~2026-11-28", 40},
+		"days, then seldom":             {append(every(1, 0, day(2025, 1, 1), day(2026, 6, 30)), day(2026, 9, 9), day(2026, 10, 9), day(2026, 11, 9)), "d=2026-05-20~2026-06-28", 40},
+		"weeks":                         {every(7, 0, day(2025, 1, 6), day(2026, 11, 23)), "d=2026-10-19~2026-11-22", 5},
+		"months":                        {every(0, 1, day(2025, 1, 1), day(2026, 11, 1)), "d=2026-06-01~2026-11-28", 6},
+		"months and a correction":       {append(every(0, 1, day(2025, 1, 1), day(2026, 11, 1)), day(2026, 11, 14)), "d=2026-06-01~2026-11-28", 6},
+		"quarters":                      {every(0, 3, day(2020, 3, 31), day(2026, 9, 30)), "d=2026-01-01~2026-09-30", 3},
+		"years":                         {every(0, 12, day(2010, 1, 1), day(2026, 1, 1)), "d=2024-01-01~2026-11-28", 3},
+		"a plan that lies wholly ahead": {every(0, 1, day(2027, 1, 1), day(2027, 12, 1)), "d=2027-01-01~2027-03-31", 3},
+	} {
+		id, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: name, TimeColumn: "at",
+			Columns: []datasets.NewColumn{{Name: "at", Type: warehouse.Date}, {Name: "v", Type: warehouse.Integer}}})
+		must(t, err)
+		rows := datasets.AppendRequest{Columns: []string{"at", "v"}}
+		for _, at := range c.days {
+			rows.Rows = append(rows.Rows, []any{at, 1})
+		}
+		_, err = r.datasets.AppendRows(t.Context(), r.actor, id, rows)
+		must(t, err)
+		d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: name, Config: dashboards.Config{Schema: dashboards.Schema, Dataset: id,
+			Widgets: map[string]dashboards.Widget{"line": {Title: "Course", Layout: dashboards.Layout{W: 9, H: 6}, Config: charts.Config{Type: charts.Line},
+				Query: dashboards.Query{Measures: []warehouse.Measure{{Fn: "sum", Column: "v", As: "v"}}, Dimensions: []warehouse.Dimension{{Column: "at", Grain: "auto", As: "at"}}}}}}})
+		must(t, err)
+		q := request(t, d.ID, c.link, "")
+		q.Now = now
+		v, err := r.Open(t.Context(), r.actor, q)
+		must(t, err)
+		grid, err := r.AsTable(t.Context(), v, "line", 1)
+		must(t, err)
+		if grid.Total != c.points {
+			t.Errorf("%s: %d points, not %d", name, grid.Total, c.points)
+		}
 	}
 }

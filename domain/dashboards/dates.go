@@ -144,9 +144,9 @@ type step struct {
 }
 
 func (r Range) step() step {
-	switch r.Kind {
+	switch unit := strings.TrimPrefix(r.Kind, "whole_"); unit {
 	case "month", "quarter", "year":
-		return step{1, r.Kind}
+		return step{1, unit}
 	}
 	return step{}
 }

@@ -230,7 +230,10 @@ func (v *View) filterOf(p *Plan, sc *schema, c *ControlView) (f warehouse.Filter
 	if !has {
 		if meant && (len(c.picks) > 0 || c.Required) {
 			what := "Clear the filter to see all."
-			if c.Required {
+			switch {
+			case c.Required && v.Dashboard.CanEdit:
+				what = "Take the filter out of the dashboard, or give it another column."
+			case c.Required:
 				what = "Ask who edits the dashboard to take the filter out."
 			}
 			p.err = ErrFilterGone.With("The column of the filter %s is gone, or hidden from you. %s", c.Label, what)

@@ -162,6 +162,9 @@ func (v *View) nameComparison(words *charts.Words, r *warehouse.Result) {
 	default:
 		if days, ok := spanDays(r.Previous); ok {
 			words.Previous = v.words.PreviousDays(days.Count())
+			if now, ok := spanDays(r.Span); ok && days.To+1 != now.From {
+				words.Previous = v.locale.DateRange(days.From.Time(), days.To.Time())
+			}
 		}
 	}
 	if !r.ToDate.IsZero() {

@@ -10,45 +10,42 @@ import (
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
-// rhythmDays is how many of the newest days tell how often data come.
-const rhythmDays = 100
-
 // rhythm is the grain at which the values of a date column come, where that is
 // coarser than a day: figures of a month, whichever day they are dated, make no
-// line of weeks. "" for days and finer, and where too few are there to tell.
+// line of weeks. "" for days and finer, and where too few are there to tell. What
+// lies ahead does not count, unless all does: a stray row would decide.
 func (s *Service) rhythm(ctx context.Context, v *View, dataset ids.Dataset, column string, bounds Days) (string, error) {
+	const lately, many = 100, 25 // days looked at first, and from how many on data come by the day
 	if bounds.Count() < 14 {
 		return "", nil
 	}
-	since := json.RawMessage(strconv.Quote((bounds.To - rhythmDays + 1).String()))
-	days, err := s.moments(ctx, v, dataset, column, "day", warehouse.Filter{Column: column, Op: ">=", Values: []json.RawMessage{since}})
-	if err != nil {
+	last := bounds.To
+	if v.today >= bounds.From {
+		last = min(last, v.today)
+	}
+	days, err := s.moments(ctx, v, dataset, column, Days{last - lately + 1, last})
+	if err == nil && len(days) < many {
+		days, err = s.moments(ctx, v, dataset, column, Days{bounds.From, last})
+	}
+	if err != nil || len(days) < 3 {
 		return "", err
 	}
-	switch {
-	case different(days, "month") && bounds.Count() >= 3*28:
-	case different(days, "week") && len(days) > 2:
-		return "week", nil
-	default:
-		return "", nil
+	for _, grain := range []string{"year", "quarter", "month", "week"} {
+		// Few come twice: a correction is dated as it is made.
+		if n := buckets(days, grain); n > 2 && len(days) <= n+n/6 {
+			return grain, nil
+		}
 	}
-	months, err := s.moments(ctx, v, dataset, column, "month")
-	switch {
-	case err != nil || len(months) < 3:
-		return "", err
-	case different(months, "year"):
-		return "year", nil
-	case different(months, "quarter"):
-		return "quarter", nil
-	}
-	return "month", nil
+	return "", nil
 }
 
-// moments are the newest buckets that have rows.
-func (s *Service) moments(ctx context.Context, v *View, dataset ids.Dataset, column, grain string, filters ...warehouse.Filter) ([]time.Time, error) {
+// moments are the newest days of a span that have rows.
+func (s *Service) moments(ctx context.Context, v *View, dataset ids.Dataset, column string, within Days) ([]time.Time, error) {
+	day := func(d Day) json.RawMessage { return json.RawMessage(strconv.Quote(d.String())) }
 	r, err := s.ask(ctx, v, &Plan{exact: true}, warehouse.Spec{Dataset: dataset.String(), Timezone: v.Zone.String(), Fields: v.Dashboard.Config.fields(dataset),
-		Dimensions: []warehouse.Dimension{{Column: column, Grain: grain, As: "at"}}, Measures: []warehouse.Measure{{Fn: "count", As: "n"}},
-		Filters: filters, Order: []warehouse.Order{{By: "at", Desc: true}}, Limit: 2 * rhythmDays})
+		Dimensions: []warehouse.Dimension{{Column: column, Grain: "day", As: "at"}}, Measures: []warehouse.Measure{{Fn: "count", As: "n"}},
+		Filters: []warehouse.Filter{{Column: column, Op: "between", From: day(within.From), To: day(within.To)}},
+		Order:   []warehouse.Order{{By: "at", Desc: true}}, Limit: 400})
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +58,8 @@ func (s *Service) moments(ctx context.Context, v *View, dataset ids.Dataset, col
 	return list, nil
 }
 
-// different tells whether each of some days lies in a bucket of its own.
-func different(days []time.Time, grain string) bool {
+// buckets counts the buckets that days lie in.
+func buckets(days []time.Time, grain string) int {
 	seen := map[[2]int]bool{}
 	for _, t := range days {
 		var bucket [2]int
@@ -76,12 +73,9 @@ func different(days []time.Time, grain string) bool {
 		case "year":
 			bucket[0] = t.Year()
 		}
-		if seen[bucket] {
-			return false
-		}
 		seen[bucket] = true
 	}
-	return len(days) > 0
+	return len(seen)
 }
 
 // grainRanks orders the grains of "auto".

@@ -176,5 +176,6 @@ func (j *joint) pick(whole *warehouse.Result, spec *warehouse.Spec) (*warehouse.
 			}
 		}
 	}
+	r.TrimAhead()
 	return &r, true
 }

@@ -389,17 +389,17 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 		s.log.WarnContext(ctx, "read first and last day", "dataset", home, "error", err)
 	}
 	v.Bounds = bounds
-	if bounds != nil {
-		if v.rhythm, err = s.rhythm(ctx, v, home, column, *bounds); err != nil {
-			s.log.WarnContext(ctx, "read how often data come", "dataset", home, "error", err)
-		}
-	}
 	v.today = DayOf(v.now.In(v.Zone))
 	if v.schemas[home].RelativeToNewest && bounds != nil {
 		v.today = bounds.To
 	}
 	if days, ok := v.Range.Resolve(v.today); ok {
 		v.Days = &days
+	}
+	if bounds != nil {
+		if v.rhythm, err = s.rhythm(ctx, v, home, column, *bounds); err != nil {
+			s.log.WarnContext(ctx, "read how often data come", "dataset", home, "error", err)
+		}
 	}
 	if v.Days != nil {
 		v.Previous = v.Days.before(v.comparison(""), v.today)
