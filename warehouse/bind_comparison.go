@@ -67,18 +67,19 @@ func (b *binder) comparison() error {
 	for _, p := range parts {
 		moved[p.where] = true
 	}
+	last := []predicate{{Ref: ref, Kind: kindSet, Set: spans.intervals()}}
 	for _, l := range b.lists {
 		if l.ref == ref {
 			moved[l.where] = true
-			prev.Where = append(prev.Where, b.movedList(l, step, prev.Shift))
+			last = append(last, b.movedList(l, step, prev.Shift))
 		}
 	}
-	for i, w := range b.plan.Where {
+	for i, w := range b.plan.Where { // first the rules, as plan.Ruled has it
 		if !moved[i] {
 			prev.Where = append(prev.Where, w)
 		}
 	}
-	prev.Where = append(prev.Where, predicate{Ref: ref, Kind: kindSet, Set: spans.intervals()})
+	prev.Where = append(prev.Where, last...)
 	for i := range b.plan.Measures {
 		m := &b.plan.Measures[i]
 		m.Unmoved = b.filteredBy(&m.Node, ref)
