@@ -180,7 +180,9 @@ func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
 		return true, nil // only asking would tell
 	}
 	whole := *b.ds
-	whole.Policy = nil // the statistics are enough
+	if b.plan.MinRows <= 1 {
+		whole.Policy = nil // the statistics are enough: TrimAhead tells in the end
+	}
 	newest, ok, err := b.newest(&whole, ref.ID)
 	if err != nil || !ok {
 		return false, err
