@@ -69,14 +69,14 @@ func totalsOf(rows []record, fields, needed int, options records.Options) totals
 }
 
 // match tells whether a record sums up others: a word for a total leads it, and
-// it has no value in any other usual field of text, or in half of the usual
-// fields; where no other has text, in one of those with types.
+// it has no value in any other usual field of text, in half of the usual fields,
+// or in one with types beside another that has.
 func (t totals) match(cells []string) bool {
 	label := firstFilled(cells)
 	if label < 0 || !totalWord(cells[label]) {
 		return false
 	}
-	usual, blank, texts, blankTexts := 0, 0, 0, 0
+	usual, blank, texts, blankTexts, typed, blankTyped := 0, 0, 0, 0, 0, 0
 	for f, is := range t.usual {
 		if !is {
 			continue
@@ -92,8 +92,14 @@ func (t totals) match(cells []string) bool {
 				blankTexts++
 			}
 		}
+		if t.typed[f] {
+			typed++
+			if empty {
+				blankTyped++
+			}
+		}
 	}
-	return blank > 0 && (blankTexts == texts || blank*2 >= usual)
+	return blank > 0 && (blankTexts == texts || blank*2 >= usual || blankTyped > 0 && blankTyped < typed)
 }
 
 // last answers the totals among n records that end a file, by index: the last

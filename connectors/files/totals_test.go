@@ -52,6 +52,10 @@ func TestTotals(t *testing.T) {
 			[]string{"2: A|x|k|5|1", "3: B|y|l|6|2", "4! looks_like_total"}},
 		"some of the text is empty": {"shop,item,kind,n,m\nA,x,k,5,1\nB,y,l,6,2\nTotal,,k,11,3\n", records.Options{},
 			[]string{"2: A|x|k|5|1", "3: B|y|l|6|2", "4: Total||k|11|3"}},
+		"text beside the word": {"shop,item,day,n,m\nA,x,2024-01-01,5,1\nB,y,2024-01-02,6,2\nTotal,2 items,,11,3\n", records.Options{},
+			[]string{"2: A|x|2024-01-01|5|1", "3: B|y|2024-01-02|6|2", "4! looks_like_total"}},
+		"a name that is a word for it": {"shop,city,n\nShell,Paris,5\nEsso,Rome,6\nTotal,Lyon,\n", records.Options{},
+			[]string{"2: Shell|Paris|5", "3: Esso|Rome|6", "4: Total|Lyon|"}},
 		"under one row alone": {"a,b,c\nx,1,5\nTotal,,5\n", records.Options{}, []string{"2: x|1|5", "3: Total||5"}},
 		"without a header":    {"2024-01-01,7,5\n2024-01-02,8,6\nTotal,,11\n", records.Options{}, []string{"1: 2024-01-01|7|5", "2: 2024-01-02|8|6", "3! looks_like_total"}},
 	} {

@@ -168,7 +168,12 @@ func (v *View) nameComparison(words *charts.Words, r *warehouse.Result) {
 		}
 	}
 	if !r.ToDate.IsZero() {
-		words.ToDate = v.words.ToDate(v.locale.Date(lastMoment(r.ToDate)))
+		last := lastMoment(r.ToDate)
+		text := v.locale.Date(last)
+		if days, ok := spanDays(r.Span); ok && days.Count() <= 2 && DayOf(r.ToDate) == DayOf(last) {
+			text = v.locale.DateTime(last) // of a day that is not over
+		}
+		words.ToDate = v.words.ToDate(text)
 	}
 }
 
