@@ -84,13 +84,16 @@ func statFields(pid int) []string {
 }
 
 // residentBytes is the resident memory of one process.
-func residentBytes(pid int) int64 {
+func residentBytes(pid int) int64 { return memoryOf(pid, "VmRSS:") }
+
+// memoryOf is a line of the process's status, in bytes.
+func memoryOf(pid int, name string) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return kb * 1024
 		}

@@ -114,6 +114,7 @@ func benchServer(ctx context.Context, o *options, out *report) error {
 	out.atMost("server: start to ready beside running servers", s.took.Seconds(), "s", 0.5)
 	time.Sleep(5 * time.Second) // what it allocates at start is given back by then
 	out.atMost("server: own process, idle", float64(residentBytes(s.cmd.Process.Pid))/1e6, "MB", 100)
+	out.add("server: the same, of which pages of the executable, that the system may drop", float64(memoryOf(s.cmd.Process.Pid, "RssFile:"))/1e6, "MB")
 
 	client, err := signIn(s, dataDir)
 	if err != nil {
