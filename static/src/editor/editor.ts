@@ -235,7 +235,13 @@ class Editor extends HTMLElement implements Desk {
     return text ?? (this.#grid.item(id)?.querySelector(".w-title")?.textContent?.trim() || this.#titles.get(id) || words("untitled"));
   }
 
+  /** Takes the offers to undo away: what they undo is no longer the last change. */
+  #overtaken(): void {
+    for (const button of document.querySelectorAll("#toasts [data-edit=undo]")) button.closest(".toast")?.remove();
+  }
+
   edit(operations: readonly (Operation | null)[]): void {
+    this.#overtaken();
     this.#sync.edit(operations.filter((each) => each !== null));
   }
 
@@ -245,6 +251,7 @@ class Editor extends HTMLElement implements Desk {
   }
 
   act(act: Act, outcome?: (refused?: string) => void): void {
+    this.#overtaken();
     const { current } = this.#tabs;
     // A forecast is a line that goes on.
     const meant = act["type"] === "forecast" ? { ...act, type: "line", forecast: true } : act;
@@ -538,6 +545,7 @@ class Editor extends HTMLElement implements Desk {
   async #reverse(which: "undo" | "redo", force = false): Promise<void> {
     const { canUndo, canRedo } = this.#sync.history;
     if (which === "undo" ? !canUndo : !canRedo) return;
+    this.#overtaken();
     const outcome: Outcome = await (which === "undo" ? this.#sync.undo(force) : this.#sync.redo(force));
     this.#state();
     if (outcome.done) {
