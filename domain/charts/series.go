@@ -212,11 +212,22 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 		if begin := at[0].Add(restDays); begin.Before(from) && next(at[0], grain, 1).After(from) {
 			mark(0)
 		}
-		if end := next(at[last], grain, 1).Add(-restDays); at[last].Before(to) && end.After(to) {
+		end := next(at[last], grain, 1)
+		if at[last].Before(to) && (end.Add(-restDays).After(to) || d.goesOn(to, end)) {
 			mark(last)
 		}
 	}
 	return cut
+}
+
+// goesOn tells whether data that reach up to a day may still come until end: it is
+// not over, and they are not ahead of today.
+func (d *drawing) goesOn(to, end time.Time) bool {
+	if d.Today.IsZero() {
+		return false
+	}
+	tomorrow := d.Today.AddDate(0, 0, 1)
+	return end.After(tomorrow) && !to.After(tomorrow) && to.AddDate(0, 0, 7).After(tomorrow)
 }
 
 // known is from which day on and up to which the data tell of buckets that are
@@ -320,9 +331,30 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 				}
 			}
 		}
+		if additive && !compared {
+			d.notYet(values, s, y)
+		}
 		s.values = append(s.values, values)
 	}
 	return s
+}
+
+// notYet makes gaps of the zeros at the end that no value stands behind: rows are
+// there, of the plan, but nothing is booked on them yet, or the bucket lies ahead.
+func (d *drawing) notYet(values []float64, s series, y *warehouse.ResultColumn) {
+	last := len(values) - 1
+	for last >= 0 && (s.rows[last] < 0 || y.IsNull(s.rows[last])) {
+		last--
+	}
+	if last < 0 {
+		return
+	}
+	for i := len(values) - 1; i > last; i-- {
+		if s.rows[i] < 0 && (d.Today.IsZero() || !s.at[i].After(d.Today)) {
+			return
+		}
+		values[i] = math.NaN()
+	}
 }
 
 // split is one measure cut into several series by the values of a dimension,

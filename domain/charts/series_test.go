@@ -43,6 +43,61 @@ func TestComparisonBeforeTheDataIsAGap(t *testing.T) {
 	}
 }
 
+// A plan runs ahead of what is booked: the months without a booking yet are no
+// fall to zero, but one between two bookings is.
+func TestWhatIsNotBookedYetIsAGap(t *testing.T) {
+	t.Parallel()
+	r := result(dates("month", "month", "2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"), ints("plan", 8, 9, 10, 11),
+		warehouse.ResultColumn{Name: "booked", Type: warehouse.Integer, Ints: []int64{5, 0, 7, 0}, Nulls: []bool{false, true, false, true}})
+	in := Input{Config: Config{Type: Line, Format: map[string]Format{"plan": {Additive: true}, "booked": {Additive: true}}}, Result: r,
+		Today: time.Date(2026, 4, 3, 0, 0, 0, 0, time.UTC)}
+	got := lined(t, in, "plan", "booked")
+	if plan := got.values[0]; plan[3] != 11 {
+		t.Errorf("the plan is %v", plan)
+	}
+	if booked := got.values[1]; booked[1] != 0 || booked[2] != 7 || !math.IsNaN(booked[3]) {
+		t.Errorf("booked is %v", booked)
+	}
+}
+
+// The last week of data that come by the day is there in part until it is over,
+// on a Friday too; that of data which ended long ago, on a Friday, is whole.
+func TestTheWeekThatGoesOnIsCut(t *testing.T) {
+	t.Parallel()
+	day := func(text string) time.Time {
+		d, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, c := range []struct {
+		newest, today string
+		cut           bool
+	}{
+		{"2026-11-27", "2026-11-27", true},
+		{"2026-11-27", "2026-11-28", true},
+		{"2026-11-27", "2026-11-30", false},
+		{"2026-11-26", "2026-11-30", true}, // three days are missing
+		{"2026-11-27", "2027-06-01", false},
+		{"2026-11-27", "", false},
+	} {
+		in := Input{Config: Config{Type: Line, Format: map[string]Format{"n": {Additive: true}}}, Oldest: day("2026-11-02"), Newest: day(c.newest),
+			Result: result(dates("week", "week", "2026-11-16", "2026-11-23"), ints("n", 8, 9))}
+		if c.today != "" {
+			in.Today = day(c.today)
+		}
+		d, err := begin(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.series(d.dims[0], nil)
+		if got := d.cuts(s.at, s.grain); (got != nil && got[1]) != c.cut {
+			t.Errorf("data to %s on %s: cut %v", c.newest, c.today, got)
+		}
+	}
+}
+
 func TestHoursThatNoClockShowsAreNotOnTheAxis(t *testing.T) {
 	t.Parallel()
 	london, err := time.LoadLocation("Europe/London")

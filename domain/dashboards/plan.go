@@ -98,6 +98,9 @@ func (v *View) plan(id string) *Plan {
 			v.planForecast(p, sc, &w)
 		}
 	}
+	if !sc.RelativeToNewest && (p.spark != nil || slices.ContainsFunc(w.Query.Dimensions, func(d warehouse.Dimension) bool { return d.Grain != "" })) {
+		p.input.Today = v.wallNow().Truncate(24 * time.Hour)
+	}
 	p.colours = coloured(&w)
 	if p.err == nil {
 		p.further, p.err = furtherSpecs(p, sc, &w)
