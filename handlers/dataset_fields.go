@@ -66,15 +66,25 @@ func (h datasetPages) fieldsPart(w http.ResponseWriter, r *http.Request, status 
 }
 
 func (h datasetPages) fieldRemoval(r *http.Request, dataset ids.Dataset, name string) (*views.FieldRemoval, error) {
-	list, err := h.Dashboards.UsedBy(r.Context(), actor(r), dataset, name)
+	boards, err := h.boardsWith(r, dataset, name)
 	if err != nil {
 		return nil, err
 	}
-	removal := &views.FieldRemoval{Name: name}
-	for _, d := range list {
-		removal.Boards = append(removal.Boards, views.FieldBoard{Name: d.Name, Href: views.PathDashboard(d.ID.String())})
+	return &views.FieldRemoval{Name: name, Boards: boards}, nil
+}
+
+// boardsWith are the dashboards that break without a column or field, of those
+// that the person may see.
+func (c *core) boardsWith(r *http.Request, dataset ids.Dataset, name string) ([]views.FieldBoard, error) {
+	list, err := c.Dashboards.UsedBy(r.Context(), actor(r), dataset, name)
+	if err != nil {
+		return nil, err
 	}
-	return removal, nil
+	var boards []views.FieldBoard
+	for _, d := range list {
+		boards = append(boards, views.FieldBoard{Name: d.Name, Href: views.PathDashboard(d.ID.String())})
+	}
+	return boards, nil
 }
 
 func fieldForm(r *http.Request) views.FieldForm {

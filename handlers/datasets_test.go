@@ -444,4 +444,9 @@ func TestSuggestedDashboardFollowsTheReport(t *testing.T) {
 		t.Fatalf("%+v, %v", used, err)
 	}
 	b.get(dataset+"/delete").shows("dialog", used.Dashboards[0].Name)
+	// A file without a column that the dashboard asks says so before it is loaded.
+	upload := b.send("/uploads", browserAccepts, "file", "less.csv", "order,amount\n9,1.5\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	b.post(upload+"/load", reviewed(b.get(upload), "dataset", "shop", "mode", "replace")...).want(http.StatusUnprocessableEntity).
+		shows("#upload-form", "region is not in the file and goes").shows("#upload-form li a", used.Dashboards[0].Name)
 }

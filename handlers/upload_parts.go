@@ -314,11 +314,7 @@ func (w writer) progress(s jobs.Status) *views.ProgressProps {
 	return p
 }
 
-// change says in words what a load would do to a dataset's columns.
-func (w writer) change(c datasets.SchemaChange) *views.ChangeProps {
-	return &views.ChangeProps{Seen: c.Digest(), Lines: w.changes(c), Stop: len(c.Conflicts) > 0}
-}
-
+// changes says in words what a load would do to a dataset's columns.
 func (w writer) changes(c datasets.SchemaChange) []views.ChangeLine {
 	var lines []views.ChangeLine
 	for _, group := range []struct {

@@ -332,10 +332,32 @@ func (h uploadPages) load(w http.ResponseWriter, r *http.Request) error {
 	case started.Again:
 		return redirect(w, r, p.path(u.ID))
 	case started.Change != nil:
-		shown := writerFor(r).change(*started.Change)
+		shown, err := h.change(r, p.dataset, *started.Change)
+		if err != nil {
+			return err
+		}
 		return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Change = shown })
 	}
 	return redirect(w, r, views.PathLoad(started.Load.String()))
+}
+
+// change is what a load would do to a dataset's columns, with the dashboards that
+// lose what they ask.
+func (h uploadPages) change(r *http.Request, dataset string, c datasets.SchemaChange) (*views.ChangeProps, error) {
+	id, err := h.Datasets.Resolve(r.Context(), actor(r), dataset)
+	if err != nil {
+		return nil, err
+	}
+	props := &views.ChangeProps{Seen: c.Digest(), Lines: writerFor(r).changes(c), Stop: len(c.Conflicts) > 0}
+	for i := range c.Dropped { // they come last
+		line := &props.Lines[len(props.Lines)-len(c.Dropped)+i]
+		boards, err := h.boardsWith(r, id, c.Dropped[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		line.Boards = boards
+	}
+	return props, nil
 }
 
 func (h uploadPages) remove(w http.ResponseWriter, r *http.Request) error {

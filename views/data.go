@@ -367,9 +367,10 @@ type ChangeProps struct {
 
 // ChangeLine is one sentence about a change.
 type ChangeLine struct {
-	Icon string
-	Tone ui.Tone
-	Text string
+	Icon   string
+	Tone   ui.Tone
+	Text   string
+	Boards []FieldBoard // that would break, of those that the person may see
 }
 
 // LoadProps is the page of a load.
