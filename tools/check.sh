@@ -32,6 +32,16 @@ shell() {
   while IFS= read -r -d '' file; do bash -n "$file" || return 1; done < <(sources '*.sh' .ci/run)
 }
 
+# Sources are small; what is large was built, and a clone would carry it forever.
+small() {
+  local large
+  large=$(sources . | xargs -0 -r -n 500 sh -c 'find "$@" -maxdepth 0 -type f -size +1M' find 2>/dev/null)
+  if [ -n "$large" ]; then
+    echo "larger than 1 MB, so hardly a source:" "$large" >&2
+    return 1
+  fi
+}
+
 # Generators run on a copy, so that a tree with changes can be checked too.
 generated() (
   wrong=0
@@ -58,6 +68,7 @@ types() { (cd static && npm run --silent typecheck); }
 
 step "format" format
 step "shell scripts" shell
+step "sizes" small
 step "generated code" generated
 step "vet" go vet ./...
 step "static analysis" go tool -modfile=tools/go.mod staticcheck ./...
