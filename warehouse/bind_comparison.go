@@ -24,12 +24,13 @@ func (b *binder) comparison() error {
 	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
 		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
 	}
-	_, end, err := b.reference(ref)
+	_, now, err := b.reference(ref) // the first moment that has not happened, as the column has it
 	if err != nil {
 		return err
 	}
+	end := now // on the wall clock, which shows an hour twice when clocks go back
 	if ref.Type == TimestampTZ {
-		end = b.zone.local(end)
+		end = b.zone.local(now)
 	}
 	whole := span // as the filters leave it, perhaps without an end
 	if span.To >= maxMicros {
@@ -41,7 +42,7 @@ func (b *binder) comparison() error {
 		return ErrComparison.With("The comparison goes back to before the first year.")
 	}
 	if span.From < end && end < whole.To {
-		ahead, err := b.rowsAhead(ref, end)
+		ahead, err := b.rowsAhead(ref, now)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func (b *binder) comparison() error {
 			previous.To = previous.From
 			span = whole
 		case ahead:
-			b.toDate(ref, end)
+			b.toDate(ref, now)
 			span = whole
 		}
 	}
@@ -89,17 +90,21 @@ func (b *binder) comparison() error {
 	return nil
 }
 
-// toDate adds what each measure was by a moment of the wall clock. Later rows are
+// toDate adds what each measure was by now, in microseconds. Later rows are
 // planned, booked or due: they count in the measure, and are compared with nothing.
-func (b *binder) toDate(ref colRef, end int64) {
-	happened := predicate{Ref: ref, Kind: kindSet, Set: b.raw(ref, minMicros, end).intervals()}
+func (b *binder) toDate(ref colRef, now int64) {
+	until := rawSpans{{minMicros, now}}
+	if ref.Type == Date {
+		until = b.raw(ref, minMicros, now)
+	}
+	happened := predicate{Ref: ref, Kind: kindSet, Set: until.intervals()}
 	all := make([]planMeasure, 0, 2*len(b.plan.Measures))
 	for _, m := range b.plan.Measures {
 		all = append(all, m)
 		m.Node, m.Name, m.ToDate = b.filtered(m.Node, happened), m.Name+ToDateSuffix, true
 		all = append(all, m)
 	}
-	b.plan.Measures, b.plan.ToDate = all, end
+	b.plan.Measures, b.plan.ToDate = all, now
 }
 
 // filtered is a measure of the rows that also pass p.
@@ -131,7 +136,7 @@ func (b *binder) filteredBy(n *node, ref colRef) bool {
 	case n.Expr != nil:
 		return slices.ContainsFunc(n.Parts, func(part node) bool { return b.filteredBy(&part, ref) })
 	}
-	return slices.ContainsFunc(b.plan.Atoms[n.Atom].Filters, func(p predicate) bool { return p.Ref == ref && p.bounded() })
+	return slices.ContainsFunc(b.plan.Atoms[n.Atom].Filters, func(p predicate) bool { return p.Ref == ref && p.ranged() })
 }
 
 // movedList is a filter on several spans as the earlier span has them: where its
@@ -142,8 +147,11 @@ func (b *binder) movedList(l boundSpan, step step, by shift) predicate {
 		switch {
 		case by.Days != 0:
 			s.From, s.To = s.From-by.Days*dayMicros, s.To-by.Days*dayMicros
-		case by.Micros != 0:
-			s.From, s.To = s.From-by.Micros, s.To-by.Micros
+		case by.Micros != 0: // as they pass, whatever the clock shows
+			for _, now := range b.raw(l.ref, s.From, s.To) {
+				all = append(all, [2]int64{now[0] - by.Micros, now[1] - by.Micros})
+			}
+			continue
 		default:
 			s.From, s.To = step.back(s.From), step.backTo(s)
 		}
@@ -174,8 +182,8 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 	return colRef{}, ErrComparison.With("A comparison needs a filter on a date or timestamp.")
 }
 
-// rowsAhead tells whether rows may be later than a moment of the wall clock.
-func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
+// rowsAhead tells whether rows may be later than now, in microseconds.
+func (b *binder) rowsAhead(ref colRef, now int64) (bool, error) {
 	if ref.Rel != 0 || b.newest == nil {
 		return true, nil // only asking would tell
 	}
@@ -187,13 +195,10 @@ func (b *binder) rowsAhead(ref colRef, end int64) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	switch ref.Type {
-	case Date:
+	if ref.Type == Date {
 		newest *= dayMicros
-	case TimestampTZ:
-		newest = b.zone.local(newest)
 	}
-	return newest >= end, nil
+	return newest >= now, nil
 }
 
 // step is the way from the current span to the earlier one.

@@ -13,7 +13,7 @@ import (
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 5
+const compilerVersion = 6
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -35,7 +35,7 @@ type plan struct {
 	Where    []predicate
 	Previous *planPrevious
 	Gaps     bool  `json:",omitempty"` // filters leave moments of a dimension out
-	ToDate   int64 `json:",omitempty"` // of the wall clock, as Result.ToDate; 0 for none
+	ToDate   int64 `json:",omitempty"` // microseconds, as the compared column has them; 0 for none
 	Having   []having
 	Order    []planOrder
 	Limit    int
@@ -215,10 +215,10 @@ type predicate struct {
 	Negate bool   `json:",omitempty"`
 }
 
-// bounded tells whether the values that pass lie between two.
-func (p *predicate) bounded() bool {
-	open := func(in interval) bool { return in.Lo == nil || in.Hi == nil }
-	return p.Kind == kindSet && !p.Negate && !slices.ContainsFunc(p.Set, open)
+// ranged tells whether it goes by where values lie, and not only by whether there
+// is one.
+func (p *predicate) ranged() bool {
+	return p.Kind == kindSet && slices.ContainsFunc(p.Set, func(in interval) bool { return in.Lo != nil || in.Hi != nil })
 }
 
 type predicateKind string

@@ -277,7 +277,10 @@ func (p *plan) result() *Result {
 	r := &Result{Versions: p.versions(), Version: p.Version, Timezone: p.Zone, Sparse: p.Gaps || len(p.Having) > 0 || p.MinRows > 1}
 	r.Span = p.span(p.Span)
 	if p.ToDate != 0 {
-		r.ToDate = p.span(&wallSpan{p.ToDate, p.ToDate}).From
+		r.ToDate = time.UnixMicro(p.ToDate).UTC()
+		if p.SpanTZ {
+			r.ToDate = r.ToDate.In(p.zone.loc)
+		}
 	}
 	if p.Previous != nil {
 		r.Previous, r.Lacks = p.span(&p.Previous.Span), p.Previous.Lacks

@@ -540,6 +540,7 @@ func TestComparisonMovesWhatItCan(t *testing.T) {
 	f := newFixture(t)
 	ds := f.dataset("events", "day date, ts timestamptz", `SELECT DATE '2022-01-01' + (i)::INTEGER AS day, TIMESTAMPTZ '2022-01-01 00:00:00+00' + INTERVAL (i) DAY AS ts FROM range(2191) t(i)`)
 	half := f.dataset("half", "ts timestamptz", `SELECT TIMESTAMPTZ '2026-10-01 00:00:00+00' + INTERVAL (30 * i) MINUTE AS ts FROM range(4000) t(i)`)
+	quarters := f.dataset("quarters", "ts timestamptz", `SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL (15 * i) MINUTE AS ts FROM range(40000) t(i)`)
 	year := `"filters":[{"column":"day","op":"between","from":"2025-01-01","to":"2025-12-31"},`
 	for name, c := range map[string]struct {
 		ds        *Dataset
@@ -555,6 +556,14 @@ func TestComparisonMovesWhatItCan(t *testing.T) {
 			[]string{`["2025-11-03",1,1]`, `["2025-11-20",1,1]`}},
 		"a measure's own filter": {ds, "2025-12-31T12:00:00Z", `"measures":[{"fn":"count","as":"m","filters":[{"column":"day","op":"this","unit":"month"}]},{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`,
 			[]string{`[[31,null,365,366]]`}},
+		"a measure from a day on": {ds, "2025-12-31T12:00:00Z", `"measures":[{"fn":"count","as":"m","filters":[{"column":"day","op":">=","values":["2025-03-01"]}]},{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`,
+			[]string{`[[306,null,365,366]]`}},
+		"a measure up to a day": {ds, "2025-12-31T12:00:00Z", `"measures":[{"fn":"count","as":"m","filters":[{"column":"day","op":"between","to":"2025-02-28"}]},{"fn":"count","as":"n"}],"filters":[{"column":"day","op":"this","unit":"year"}],"comparison":{"period":"year"}`,
+			[]string{`[[59,null,365,366]]`}},
+		"two days by hours over a change of clocks": {quarters, "2026-12-31T12:00:00Z", `"timezone":"Europe/London","filters":[{"column":"ts","op":"between","from":"2026-03-30","to":"2026-04-05"},{"column":"ts","op":"in","grain":"day","values":["2026-03-30","2026-04-01"]}],"comparison":{"period":"previous"},"dimensions":[{"column":"ts","grain":"hour"}],"limit":100`,
+			[]string{`"rows":[["2026-03-30T00:00:00+01:00",4,4]`, `["2026-03-30T23:00:00+01:00",4,4],["2026-04-01T00:00:00+01:00",4,4]`, `["2026-04-01T23:00:00+01:00",4,4]]`}},
+		"up to the hour that comes twice": {quarters, "2026-10-25T00:30:00Z", `"timezone":"Europe/London","filters":[{"column":"ts","op":"this","unit":"day"}],"comparison":{"period":"previous"}`,
+			[]string{`[[100,7,7]]`, `"to_date":"2026-10-25T01:30:00.000001+01:00"`}},
 		"months of 90 days": {ds, "2025-11-28T12:00:00Z", `"filters":[{"column":"day","op":"last","n":90,"unit":"day"}],"comparison":{"period":"previous"},"dimensions":[{"column":"day","grain":"month"}]`,
 			[]string{`["2025-08-01",1,1]`, `["2025-09-01",30,30]`, `["2025-11-01",28,28]`}},
 		"hours by day": {half, "2026-11-01T05:45:00Z", `"filters":[{"column":"ts","op":"last","n":6,"unit":"hour"}],"comparison":{"period":"previous"},"dimensions":[{"column":"ts","grain":"day"}]`,

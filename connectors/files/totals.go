@@ -1,7 +1,9 @@
 package files
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dataflowhq/dataflow/platform/records"
@@ -11,8 +13,9 @@ import (
 // word alone does not make it one: it also lacks what the others have. The zero
 // value finds none.
 type totals struct {
-	usual []bool // by field: (nearly) all records have a value
-	typed []bool // by field: usual, and mostly numbers, dates and the like
+	usual []bool    // by field: (nearly) all records have a value
+	typed []bool    // by field: usual, and mostly numbers, dates and the like
+	most  []float64 // by field: the largest number; +Inf where numbers do not add up to a larger one
 }
 
 const (
@@ -33,7 +36,7 @@ func totalsOf(rows []record, fields, needed int, options records.Options) totals
 	if options.ShortRows == "fill" {
 		needed = 0
 	}
-	t := totals{usual: make([]bool, fields), typed: make([]bool, fields)}
+	t := totals{usual: make([]bool, fields), typed: make([]bool, fields), most: make([]float64, fields)}
 	var others, named []record
 	for _, r := range rows {
 		switch label := firstFilled(r.cells); {
@@ -59,6 +62,7 @@ func totalsOf(rows []record, fields, needed int, options records.Options) totals
 		}
 		t.usual[f] = float64(filled) >= usualShare*float64(len(others))
 		t.typed[f] = t.usual[f] && typed*2 > filled
+		t.most[f] = most(others, f)
 	}
 	for _, r := range named {
 		if !t.match(r.cells) {
@@ -68,15 +72,66 @@ func totalsOf(rows []record, fields, needed int, options records.Options) totals
 	return t
 }
 
+// most is the largest number of a field that all have one in, if at least two are
+// above zero and none is below; else +Inf, or -Inf where numbers may be negative.
+func most(rows []record, field int) float64 {
+	largest, positive := math.Inf(-1), 0
+	for _, r := range rows {
+		cell := cellOf(r.cells, field)
+		if cell == "" {
+			continue
+		}
+		v, ok := amount(cell)
+		switch {
+		case !ok:
+			return math.Inf(1)
+		case v < 0:
+			return math.Inf(-1)
+		case v > 0:
+			positive++
+		}
+		largest = max(largest, v)
+	}
+	if positive < totalsFrom {
+		return math.Inf(1)
+	}
+	return largest
+}
+
+// amount reads a number as people write it. A single mark before three digits
+// parts thousands.
+func amount(cell string) (float64, bool) {
+	cell = strings.Trim(cell, " $£€¥%")
+	mark := strings.LastIndexAny(cell, ".,")
+	if mark >= 0 && strings.Count(cell, cell[mark:mark+1]) > 1 || mark == len(cell)-4 && !strings.ContainsAny(cell[:max(mark, 0)], ".,") {
+		mark = -1
+	}
+	var b strings.Builder
+	for i, r := range cell {
+		switch {
+		case i == mark:
+			b.WriteByte('.')
+		case r >= '0' && r <= '9' || r == '-' && i == 0:
+			b.WriteRune(r)
+		case !strings.ContainsRune(".,'’ \u00a0\u202f", r):
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(b.String(), 64)
+	return v, err == nil
+}
+
 // match tells whether a record sums up others: a word for a total leads it, and
 // it has no value in any other usual field of text, in half of the usual fields,
-// or in one with types beside another that has.
+// or in one with types beside another that has. Where no text tells, a number that
+// is no larger than that of a record is no sum.
 func (t totals) match(cells []string) bool {
 	label := firstFilled(cells)
 	if label < 0 || !totalWord(cells[label]) {
 		return false
 	}
 	usual, blank, texts, blankTexts, typed, blankTyped := 0, 0, 0, 0, 0, 0
+	larger := false
 	for f, is := range t.usual {
 		if !is {
 			continue
@@ -96,10 +151,12 @@ func (t totals) match(cells []string) bool {
 			typed++
 			if empty {
 				blankTyped++
+			} else if v, ok := amount(cellOf(cells, f)); ok && v > t.most[f] {
+				larger = true
 			}
 		}
 	}
-	return blank > 0 && (blankTexts == texts || blank*2 >= usual || blankTyped > 0 && blankTyped < typed)
+	return blank > 0 && (larger || blankTexts > 0) && (blankTexts == texts || blank*2 >= usual || blankTyped > 0 && blankTyped < typed)
 }
 
 // last answers the totals among n records that end a file, by index: the last

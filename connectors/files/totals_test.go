@@ -56,6 +56,13 @@ func TestTotals(t *testing.T) {
 			[]string{"2: A|x|2024-01-01|5|1", "3: B|y|2024-01-02|6|2", "4! looks_like_total"}},
 		"a name that is a word for it": {"shop,city,n\nShell,Paris,5\nEsso,Rome,6\nTotal,Lyon,\n", records.Options{},
 			[]string{"2: Shell|Paris|5", "3: Esso|Rome|6", "4: Total|Lyon|"}},
+		"a town of that name": {"town,lat,lon,people\nIzmir,38.42,27.13,4400000\nBursa,40.18,29.07,3100000\nSoma,39.18,27.61,\n", records.Options{},
+			[]string{"2: Izmir|38.42|27.13|4400000", "3: Bursa|40.18|29.07|3100000", "4: Soma|39.18|27.61|"}},
+		"a year is no sum": {"sex,country,year,value\nMen,C1,2023,5\nWomen,C2,2023,6\nTotal,C1,2023,\n", records.Options{},
+			[]string{"2: Men|C1|2023|5", "3: Women|C2|2023|6", "4: Total|C1|2023|"}},
+		"beside a rate that is no sum": {"shop,rate,n,day\nA,1.5,\"1,005\",2024-01-01\nB,2.5,6,2024-01-02\nTotal,2,\"1,011\",\n", records.Options{},
+			[]string{"2: A|1.5|1,005|2024-01-01", "3: B|2.5|6|2024-01-02", "4! looks_like_total"}},
+		"of numbers below zero": {"shop,n,price\nA,5,1\nB,-6,2\nTotal,-1,\n", records.Options{}, []string{"2: A|5|1", "3: B|-6|2", "4! looks_like_total"}},
 		"under one row alone": {"a,b,c\nx,1,5\nTotal,,5\n", records.Options{}, []string{"2: x|1|5", "3: Total||5"}},
 		"without a header":    {"2024-01-01,7,5\n2024-01-02,8,6\nTotal,,11\n", records.Options{}, []string{"1: 2024-01-01|7|5", "2: 2024-01-02|8|6", "3! looks_like_total"}},
 	} {
