@@ -63,8 +63,8 @@ func TestTotals(t *testing.T) {
 		"beside a rate that is no sum": {"shop,rate,n,day\nA,1.5,\"1,005\",2024-01-01\nB,2.5,6,2024-01-02\nTotal,2,\"1,011\",\n", records.Options{},
 			[]string{"2: A|1.5|1,005|2024-01-01", "3: B|2.5|6|2024-01-02", "4! looks_like_total"}},
 		"of numbers below zero": {"shop,n,price\nA,5,1\nB,-6,2\nTotal,-1,\n", records.Options{}, []string{"2: A|5|1", "3: B|-6|2", "4! looks_like_total"}},
-		"under one row alone": {"a,b,c\nx,1,5\nTotal,,5\n", records.Options{}, []string{"2: x|1|5", "3: Total||5"}},
-		"without a header":    {"2024-01-01,7,5\n2024-01-02,8,6\nTotal,,11\n", records.Options{}, []string{"1: 2024-01-01|7|5", "2: 2024-01-02|8|6", "3! looks_like_total"}},
+		"under one row alone":   {"a,b,c\nx,1,5\nTotal,,5\n", records.Options{}, []string{"2: x|1|5", "3: Total||5"}},
+		"without a header":      {"2024-01-01,7,5\n2024-01-02,8,6\nTotal,,11\n", records.Options{}, []string{"1: 2024-01-01|7|5", "2: 2024-01-02|8|6", "3! looks_like_total"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
