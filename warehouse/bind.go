@@ -13,8 +13,10 @@ import (
 )
 
 // newestFunc gives the largest value of a time column of a dataset, in days or
-// microseconds since 1970; false where there are no rows with a value.
-type newestFunc func(ds *Dataset, column int32) (int64, bool, error)
+// microseconds since 1970; false where there are no rows with a value. Where the
+// dataset has a policy it looks only at rows before a moment of the wall clock of
+// a zone, none at maxMicros.
+type newestFunc func(ds *Dataset, column int32, before int64, zone string) (int64, bool, error)
 
 // binder turns one spec into a plan.
 type binder struct {

@@ -42,7 +42,7 @@ func (b *binder) comparison() error {
 		return ErrComparison.With("The comparison goes back to before the first year.")
 	}
 	if span.From < end && end < whole.To {
-		ahead, err := b.rowsAhead(ref, now)
+		ahead, err := b.rowsAhead(ref, now, whole.To)
 		if err != nil {
 			return err
 		}
@@ -182,8 +182,9 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 	return colRef{}, ErrComparison.With("A comparison needs a filter on a date or timestamp.")
 }
 
-// rowsAhead tells whether rows may be later than now, in microseconds.
-func (b *binder) rowsAhead(ref colRef, now int64) (bool, error) {
+// rowsAhead tells whether rows of a span up to a moment of the wall clock may be
+// later than now, in microseconds.
+func (b *binder) rowsAhead(ref colRef, now, to int64) (bool, error) {
 	if ref.Rel != 0 || b.newest == nil {
 		return true, nil // only asking would tell
 	}
@@ -191,7 +192,7 @@ func (b *binder) rowsAhead(ref colRef, now int64) (bool, error) {
 	if b.plan.MinRows <= 1 {
 		whole.Policy = nil // the statistics are enough: TrimAhead tells in the end
 	}
-	newest, ok, err := b.newest(&whole, ref.ID)
+	newest, ok, err := b.newest(&whole, ref.ID, to, b.zone.name)
 	if err != nil || !ok {
 		return false, err
 	}

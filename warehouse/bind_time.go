@@ -275,7 +275,7 @@ func (b *binder) reference(ref colRef) (at, end int64, err error) {
 		width = dayMicros
 	}
 	if ds.RelativeToNewest && b.newest != nil && column.Rel != fieldRel {
-		newest, ok, err := b.newest(ds, column.ID)
+		newest, ok, err := b.newest(ds, column.ID, maxMicros, b.zone.name)
 		if err != nil {
 			return 0, 0, err
 		}

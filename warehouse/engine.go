@@ -248,7 +248,9 @@ func (e *Engine) plan(ctx context.Context, q *Query) (*plan, error) {
 	if !exact && (e.cfg.SampleAbove < 0 || rowsOf(q.Dataset) <= e.cfg.SampleAbove) {
 		q.Exact = true // so that both ways to ask share one answer
 	}
-	p, err := bind(q, func(ds *Dataset, column int32) (int64, bool, error) { return e.newestSeen(ctx, ds, column) })
+	p, err := bind(q, func(ds *Dataset, column int32, before int64, zone string) (int64, bool, error) {
+		return e.newestSeen(ctx, ds, column, before, zone)
+	})
 	q.Exact = exact
 	if err != nil {
 		return nil, err

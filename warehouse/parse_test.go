@@ -142,7 +142,7 @@ func TestParseSpecKeepsEverything(t *testing.T) {
 
 // compileDry writes the SQL of a query over files that do not exist.
 func compileDry(q Query) (string, error) {
-	p, err := bind(&q, func(*Dataset, int32) (int64, bool, error) { return 1_700_000_000_000_000, true, nil })
+	p, err := bind(&q, func(*Dataset, int32, int64, string) (int64, bool, error) { return 1_700_000_000_000_000, true, nil })
 	if err != nil {
 		return "", err
 	}

@@ -2,8 +2,10 @@ package warehouse
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,8 +121,9 @@ func (e *Engine) uniqueKey(ctx context.Context, conn *connection, l *planLookup,
 	return unique, nil
 }
 
-// newestSeen is newest among the rows that the policy of the dataset shows.
-func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int64, bool, error) {
+// newestSeen is newest among the rows that the policy of the dataset shows, of
+// those before a moment of the wall clock.
+func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32, before int64, zone string) (int64, bool, error) {
 	if ds.Policy == nil {
 		return e.newest(ctx, ds, column)
 	}
@@ -131,7 +134,16 @@ func (e *Engine) newestSeen(ctx context.Context, ds *Dataset, column int32) (int
 	if _, masked := ds.Policy.mask(column); masked {
 		return 0, false, nil
 	}
-	r, err := e.Run(ctx, Query{Dataset: ds, Exact: true, Spec: Spec{Dataset: ds.ID, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}})
+	spec := Spec{Dataset: ds.ID, Timezone: zone, Measures: []Measure{{Fn: "max", Column: c.Name, As: "newest"}}}
+	if before < maxMicros {
+		layout := "2006-01-02T15:04:05.999999"
+		if c.Type == Date {
+			layout = time.DateOnly
+		}
+		text := time.UnixMicro(before).UTC().Format(layout)
+		spec.Filters = []Filter{{Column: c.Name, Op: "<", Values: []json.RawMessage{json.RawMessage(strconv.Quote(text))}}}
+	}
+	r, err := e.Run(ctx, Query{Dataset: ds, Exact: true, Spec: spec})
 	if err != nil {
 		return 0, false, fmt.Errorf("find newest row: %w", err)
 	}

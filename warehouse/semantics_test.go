@@ -481,6 +481,19 @@ func TestComparisonWithRowsAhead(t *testing.T) {
 	if got := string(r.AppendJSON(nil)); !strings.Contains(got, `[[664,null]]`) {
 		t.Errorf("with few rows ahead: %s", got)
 	}
+	// A row beyond the span does not lie ahead in it.
+	stray := f.dataset("stray", "day date, ts timestamptz", `SELECT day, day + INTERVAL 12 HOUR AS ts FROM (SELECT DATE '2024-01-01' + (i)::INTEGER AS day FROM range(1062) t(i) UNION ALL SELECT DATE '2099-01-01')`)
+	stray.Policy = NewPolicy(Policy{MinRows: 5})
+	for _, column := range []string{"day", "ts"} {
+		r, err = f.engine().Run(t.Context(), Query{Dataset: stray, Now: time.Date(2026, 11, 27, 13, 0, 0, 0, time.UTC), Spec: mustSpec(t,
+			`{"dataset":"x","measures":[{"fn":"count","as":"n"}],"filters":[{"column":"`+column+`","op":"this","unit":"year"}],"comparison":{"period":"year"}}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.AppendJSON(nil)); !strings.Contains(got, `[[331,331]]`) {
+			t.Errorf("with a row in 2099, by %s: %s", column, got)
+		}
+	}
 	// A running total says nothing of days that the earlier span lacks.
 	got := run(t, f.engine(), ds, `{"dataset":"book","measures":[{"fn":"count","as":"n","show":"running"}],"dimensions":[{"column":"day","grain":"day"}],
 		"filters":[{"column":"day","op":"between","from":"2026-03-01","to":"2026-03-31"}],"comparison":{"period":"previous","n":1,"unit":"month"}}`)

@@ -259,37 +259,43 @@ func (d *demo) replay(ctx context.Context) error {
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var ahead *flightRows
+	ahead := &flightRows{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if ahead == nil || !minute.Before(ahead.until) {
-			if ahead, err = d.flights(ctx, minute, minute.Add(time.Hour)); err != nil {
-				return d.replayError(ctx, err)
-			}
+		switch err := d.replayMinute(ctx, minute, ahead); {
+		case err == nil:
+			minute = minute.Add(time.Minute)
+		case ctx.Err() != nil:
+			return nil
+		case !apperr.Passes(err):
+			// The server runs on: somebody may have deleted the dataset.
+			d.say("The replay stopped: " + apperr.Describe(err).Sentence)
+			return nil
 		}
-		if rows := ahead.of(minute); len(rows) > 0 {
-			_, err := d.services.datasets.AppendRows(ctx, d.actor, d.ids.Replay, datasets.AppendRequest{
-				Key: "replay " + minute.Format(time.RFC3339), Columns: replayColumns, Rows: rows,
-			})
-			if err != nil {
-				return d.replayError(ctx, err)
-			}
-		}
-		minute = minute.Add(time.Minute)
 	}
 }
 
-// replayError ends the replay and leaves the server running: somebody may have
-// deleted the dataset.
-func (d *demo) replayError(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		d.say("The replay stopped: " + apperr.Describe(err).Sentence)
+// replayMinute appends the flights of a minute, out of those read ahead.
+func (d *demo) replayMinute(ctx context.Context, minute time.Time, ahead *flightRows) error {
+	if !minute.Before(ahead.until) {
+		read, err := d.flights(ctx, minute, minute.Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		*ahead = *read
 	}
-	return nil
+	rows := ahead.of(minute)
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := d.services.datasets.AppendRows(ctx, d.actor, d.ids.Replay, datasets.AppendRequest{
+		Key: "replay " + minute.Format(time.RFC3339), Columns: replayColumns, Rows: rows,
+	})
+	return err
 }
 
 var replayColumns = []string{"date", "delay", "distance", "origin", "destination"}

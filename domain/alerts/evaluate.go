@@ -169,7 +169,7 @@ func (s *Service) evaluate(ctx context.Context, tenant uuid.UUID, dataset ids.Da
 		if o.asking.err == nil && o.condition.Kind == Stale {
 			o.asking.out, o.asking.err = s.ages(ctx, o.actor, &o.watch, snapshots[o.actor.UserID.String()])
 		}
-		if err := o.asking.err; err != nil && passes(err) && !last {
+		if err := o.asking.err; err != nil && apperr.Passes(err) && !last {
 			return err
 		}
 	}
@@ -182,15 +182,6 @@ func (s *Service) evaluate(ctx context.Context, tenant uuid.UUID, dataset ids.Da
 		}
 	}
 	return nil
-}
-
-// passes tells an error that another attempt may mend.
-func passes(err error) bool {
-	switch apperr.Describe(err).Class {
-	case apperr.Internal, apperr.Timeout, apperr.Unavailable, apperr.RateLimited:
-		return true
-	}
-	return false
 }
 
 // batch is what a transaction writes of many alerts at once.

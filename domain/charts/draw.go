@@ -137,13 +137,19 @@ func (d *drawing) value() (*warehouse.ResultColumn, error) {
 	return nil, ErrConfig.With("A %s needs a measure.", d.Config.Type)
 }
 
-// previous is the comparison of a measure; nil without one.
+// previous is the comparison of a measure; nil without one, and where nothing is
+// known of the time before.
 func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
 	p, err := d.column(c.Name + warehouse.PreviousSuffix)
 	if err != nil {
 		return nil
 	}
-	return p
+	for row := range d.Result.Rows {
+		if !p.IsNull(row) {
+			return p
+		}
+	}
+	return nil // nothing is known of it, which is no zero
 }
 
 // toDate is what compares with previous: the measure itself, or what it was by now

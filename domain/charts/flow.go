@@ -338,6 +338,9 @@ func drawWaterfall(d *drawing) error {
 		return d.tooManyPlaces(x, len(rows))
 	}
 	before := d.previous(y)
+	if before == nil && d.Result.Previous != nil {
+		d.out.Note = Message{Key: "charts.note.nothing_before"}
+	}
 	type step struct {
 		name, mark string
 		from, to   float64

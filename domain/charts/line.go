@@ -249,6 +249,13 @@ func (d *drawing) lines(s series, x, y *warehouse.ResultColumn) ([]line, error) 
 		}
 	}
 	if by != nil {
+		also, err := d.column(d.Config.Encode.Also)
+		if err != nil {
+			return nil, err
+		}
+		if also != nil {
+			d.out.Note = Message{Key: "charts.note.one_measure", Args: []any{"Measure", d.name(y), "Other", d.name(also)}}
+		}
 		place := map[int64]int{}
 		for i, t := range s.at {
 			place[t.UnixMicro()] = i

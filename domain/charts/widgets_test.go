@@ -89,6 +89,16 @@ func TestGoldenSankey(t *testing.T) {
 		Result: result(texts("from", "CA", "CA", "TX"), texts("to", "CA", "TX", "CA"), ints("n", 30, 20, 10)), Selected: []Mark{{"CA", "TX"}}}))
 }
 
+// Nothing known of the time before is no zero that all of the value came from.
+func TestWaterfallOfNothingBefore(t *testing.T) {
+	r := result(texts("kind", "a", "b"), ints("n", 648, 624), warehouse.ResultColumn{Name: "n.previous", Type: warehouse.Integer, Ints: []int64{0, 0}, Nulls: []bool{true, true}})
+	r.Previous = &warehouse.Span{}
+	d := draw(t, Input{Config: Config{Type: Waterfall, Format: map[string]Format{"n": flights}}, Result: r})
+	if d.Note.Key != "charts.note.nothing_before" || d.Say.Key != "charts.say.waterfall" {
+		t.Errorf("it says %+v and notes %+v", d.Say, d.Note)
+	}
+}
+
 func TestGoldenWaterfall(t *testing.T) {
 	in := Input{Config: Config{Type: Waterfall, Format: map[string]Format{"n": flights}},
 		Result: result(texts("part", "Sales", "Costs", "Tax", "Grant"), floats("n", 100, -120, -10, 45))}

@@ -65,7 +65,8 @@ func (d *drafter) paste(c *Config, a Act) ([]string, error) {
 }
 
 // addGroup adds widgets that keep their places to each other: at a place, or
-// beside or below where they were when there is room, else at the end.
+// beside or below where they were when there is room, else at the end of what is
+// there.
 func (c *Config) addGroup(list []Widget, at *Layout) ([]string, error) {
 	if len(list) == 0 {
 		return nil, ErrAct.With("There is nothing to add.")
@@ -82,7 +83,7 @@ func (c *Config) addGroup(list []Widget, at *Layout) ([]string, error) {
 	if at != nil {
 		to.X, to.Y = min(max(at.X, 0), GridColumns-to.W), min(max(at.Y, 0), maxRows)
 	} else {
-		to = c.freePlace(to.W, to.H, top)
+		to = c.freePlace(to.W, to.H, min(top, c.bottom()))
 	}
 	var added []string
 	for _, w := range list {

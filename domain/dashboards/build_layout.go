@@ -36,10 +36,7 @@ func (l Layout) overlaps(o Layout) bool {
 // into, from row top on; below everything when there is no gap.
 func (c *Config) freePlace(w, h, top int) Layout {
 	w = min(max(w, 1), GridColumns)
-	bottom := 0
-	for _, one := range c.Widgets {
-		bottom = max(bottom, one.Layout.Y+one.Layout.H)
-	}
+	bottom := c.bottom()
 	for y := top; y < bottom; y++ {
 		for x := 0; x+w <= GridColumns; x++ {
 			place := Layout{X: x, Y: y, W: w, H: h}
@@ -56,6 +53,15 @@ func (c *Config) freePlace(w, h, top int) Layout {
 		}
 	}
 	return Layout{Y: max(bottom, top), W: w, H: h}
+}
+
+// bottom is the row below the lowest widget.
+func (c *Config) bottom() int {
+	bottom := 0
+	for _, one := range c.Widgets {
+		bottom = max(bottom, one.Layout.Y+one.Layout.H)
+	}
+	return bottom
 }
 
 // place puts a widget of a type where it was dropped, or at the first free

@@ -165,6 +165,7 @@ func TestActs(t *testing.T) {
 		"text is counted":             {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","well":"value","field":"store"}`}, "bar x=channel value=count_distinct store «Distinct store by channel»"},
 		"a divided bar is a stack":    {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"drop_field","widget":"$","field":"store"}`}, "stacked_bar x=channel value=* series=store «Rows by channel and store»"},
 		"a line is divided":           {[]string{`{"kind":"add_field","field":"order_date"}`, `{"kind":"drop_field","widget":"$","field":"channel"}`}, "line x=order_date/auto value=* series=channel «Rows by channel»"},
+		"a second line, split":        {[]string{`{"kind":"add_field","field":"order_date"}`, `{"kind":"drop_field","widget":"$","field":"orders"}`, `{"kind":"drop_field","widget":"$","well":"series","field":"channel"}`}, "line x=order_date/auto value=* also=sum orders series=channel «Rows by channel»"},
 		"a second line":               {[]string{`{"kind":"add_field","field":"order_date"}`, `{"kind":"drop_field","widget":"$","field":"orders"}`}, "line x=order_date/auto value=* also=sum orders «Rows and orders over time»"},
 		"removed and dropped again":   {[]string{`{"kind":"add_field","field":"channel"}`, `{"kind":"remove_field","widget":"$","well":"value","index":0}`, `{"kind":"drop_field","widget":"$","well":"value","field":"orders"}`}, "bar x=channel value=sum orders «Orders by channel»"},
 		"empty widget":                {[]string{`{"kind":"add_field","field":"net_sales"}`, `{"kind":"remove_field","widget":"$","well":"value"}`}, "kpi «New KPI»"},
@@ -334,6 +335,12 @@ func TestCopies(t *testing.T) {
 		strings.Replace(string(raw), `"query":{`, `"query":{"dataset":"`+sales.String()+`",`, 1)))
 	if len(c.Widgets) != 2 {
 		t.Fatalf("%d widgets after paste", len(c.Widgets))
+	}
+	// From far below it comes to the end of what is there.
+	c, id = run(t, d, stores, `{"kind":"add_widget","type":"kpi"}`, fmt.Sprintf(`{"kind":"paste","widgets":[%s]}`, strings.Replace(strings.Replace(string(raw), `"y":0`, `"y":40`, 1),
+		`"query":{`, `"query":{"dataset":"`+sales.String()+`",`, 1)))
+	if got := c.Widgets[id].Layout; got.Y != 3 {
+		t.Errorf("pasted at %v", got)
 	}
 	var a Act
 	if err := json.Unmarshal([]byte(`{"kind":"paste","widgets":[{"type":"bar","onclick":"x"}]}`), &a); err == nil {

@@ -32,7 +32,9 @@ func (sc *schema) title(w *Widget) string {
 	}
 	for _, one := range w.wells() {
 		for _, s := range f[one.name] {
-			if s.measure != nil && len(measured) < most && !(w.Type == charts.Map && one.name == "colour" && w.Encode.Layer != charts.LayerAreas) {
+			unseen := w.Type == charts.Map && one.name == "colour" && w.Encode.Layer != charts.LayerAreas ||
+				one.name == "also" && len(f["series"]) > 0 // see lines of package charts
+			if s.measure != nil && len(measured) < most && !unseen {
 				if len(measured) == 0 {
 					measured = append(measured, sc.spoken(w, *s.measure))
 				} else {

@@ -36,7 +36,7 @@ func (s *Service) push(ctx context.Context, job jobs.Job[DeliverArgs], row db.Le
 	defer cancel()
 	if err != nil {
 		public := apperr.Describe(err)
-		if closes(err) {
+		if !apperr.Passes(err) {
 			err = jobs.Permanent(err)
 		}
 		return errors.Join(err, s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {

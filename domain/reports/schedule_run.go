@@ -81,7 +81,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 	for _, line := range r.open {
 		v, plans, spec, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
 		if err != nil {
-			if !closes(err) {
+			if apperr.Passes(err) {
 				return err
 			}
 			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, LineFailed, err); err != nil {
@@ -99,7 +99,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 	for i, g := range groups {
 		job.Report(jobs.Progress{Phase: "rendering", Rows: int64(i), RowsTotal: int64(len(groups))})
 		if err := s.serve(ctx, job.Ref, r, g.view, g.plans, g.spec, g.digest, g.lines); err != nil {
-			if !closes(err) {
+			if apperr.Passes(err) {
 				return err
 			}
 			for _, line := range g.lines {
@@ -241,16 +241,6 @@ func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line d
 	actor.Locked = rows
 	v, plans, err := s.bind(ctx, actor, ids.Dashboard(r.schedule.DashboardID), &spec)
 	return v, plans, spec, err
-}
-
-// closes tells an error that ends a recipient's line from one that another
-// attempt at the run may mend.
-func closes(err error) bool {
-	switch apperr.Describe(err).Class {
-	case apperr.Internal, apperr.Timeout, apperr.Unavailable, apperr.RateLimited:
-		return false
-	}
-	return true
 }
 
 // closeLine ends a line that nothing was sent for.

@@ -162,6 +162,15 @@ func Describe(err error) Public {
 	return Public{Class: Internal, Code: errInternal.code, Sentence: errInternal.sentence}
 }
 
+// Passes tells a failure that another attempt may mend.
+func Passes(err error) bool {
+	switch Describe(err).Class {
+	case Internal, Timeout, Unavailable, RateLimited:
+		return true
+	}
+	return false
+}
+
 // Restore rebuilds an error that crossed a process boundary as code and
 // sentence. An unknown code becomes internal.
 func Restore(code, sentence string) error {

@@ -285,9 +285,5 @@ func retryable(err error) bool {
 	case errors.As(err, &transient):
 		return true
 	}
-	switch apperr.Describe(err).Class {
-	case apperr.Internal, apperr.Timeout, apperr.Unavailable, apperr.RateLimited:
-		return true
-	}
-	return false
+	return apperr.Passes(err)
 }

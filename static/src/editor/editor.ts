@@ -374,6 +374,7 @@ class Editor extends HTMLElement implements Desk {
     const [first] = there as [string];
     const item = this.#grid.item(first);
     item?.scrollIntoView({ block: "nearest" });
+    requestAnimationFrame(() => item?.scrollIntoView({ block: "nearest" })); // a new one has its place by then
     const active = document.activeElement;
     // Whoever goes on in a panel keeps the place there.
     if (!(active && (document.getElementById("inspector")?.contains(active) || document.getElementById("palette")?.contains(active)))) item?.focus({ preventScroll: true });
