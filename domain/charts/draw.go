@@ -161,6 +161,9 @@ func (d *drawing) toDate(c *warehouse.ResultColumn) *warehouse.ResultColumn {
 	return c
 }
 
+// Number is row i of a column as a number; ok is false where there is none.
+func Number(c *warehouse.ResultColumn, i int) (v float64, ok bool) { return number(c, i) }
+
 // number is row i as a number; ok is false where there is none.
 func number(c *warehouse.ResultColumn, i int) (v float64, ok bool) {
 	if c.IsNull(i) {

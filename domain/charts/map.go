@@ -94,6 +94,10 @@ func drawMap(d *drawing) error {
 	if err != nil {
 		return err
 	}
+	if d.Grid > 0 {
+		columns = nil // cells are no values that a click could select
+		d.out.Note = Message{Key: "charts.note.grid", Args: []any{"Most", d.Locale.Integer(MapPlaces), "Width", d.Locale.KPI(d.Grid, localeFormat{})}}
+	}
 	if d.Result.Rows > MaxPoints || layer == LayerLines && d.Result.Rows > maxLines {
 		if layer == LayerLines {
 			d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", 500, "Field", d.name(v)}}
@@ -121,6 +125,9 @@ func drawMap(d *drawing) error {
 		y, okY := number(lat, i)
 		x, okX := number(lon, i)
 		size, ok := number(v, i)
+		if d.Grid > 0 { // the middle of the cell
+			y, x = min(y+d.Grid/2, 90), min(x+d.Grid/2, 180)
+		}
 		if !okY || !okX || !ok || math.Abs(y) > 90 || math.Abs(x) > 180 || d.isOther(i) {
 			continue
 		}
@@ -185,15 +192,41 @@ func drawMap(d *drawing) error {
 	if d.out.Points, err = json.Marshal(m); err != nil {
 		return fmt.Errorf("write map: %w", err)
 	}
+	places := d.Locale.Integer(int64(len(m.Lon)))
 	if layer == LayerLines && high >= 0 {
-		d.say("map_lines", "Count", len(m.Lon), "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.ends(high, lat, lon, toLat, toLon))
+		d.say("map_lines", "Count", len(m.Lon), "Places", places, "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.ends(high, lat, lon, toLat, toLon))
 	} else if label != nil && high >= 0 {
-		d.say("map", "Count", len(m.Lon), "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.text(label, high))
+		d.say("map", "Count", len(m.Lon), "Places", places, "Measure", d.name(v), "High", d.Locale.KPI(largest, f), "HighAt", d.text(label, high))
 	} else {
-		d.say("map_plain", "Count", len(m.Lon), "Measure", d.name(v))
+		d.say("map_plain", "Count", len(m.Lon), "Places", places, "Measure", d.name(v))
 	}
 	return nil
 }
+
+// Gathers answers the dimensions of latitude and longitude of a map whose places
+// are too many to be drawn each, and which are to be put together in the cells of a
+// grid; ok is false for every other widget.
+func Gathers(in Input) (lat, lon string, ok bool) {
+	if in.Config.Type != Map || in.Result == nil || !in.Result.More {
+		return "", "", false
+	}
+	switch in.Config.Encode.Layer {
+	case LayerAreas, LayerLines:
+		return "", "", false
+	}
+	d, err := begin(in)
+	if err != nil {
+		return "", "", false // what is wrong is said by the drawing
+	}
+	y, x, err := d.coordinates()
+	if err != nil || !y.Dimension || !x.Dimension {
+		return "", "", false
+	}
+	return y.Name, x.Name, true
+}
+
+// MapPlaces is how many places a map shows each by itself.
+const MapPlaces = 5_000
 
 const (
 	maxLines  = 2_000

@@ -351,6 +351,9 @@ type Input struct {
 	// 0 when Result holds all rows.
 	Total int
 	Size  Size
+	// Grid is the width in degrees of the cells that a map's places are put
+	// together in, named by their south-western corner; 0 for the places themselves.
+	Grid float64
 	// Oldest and Newest are the ends of the data on the wall clock, whatever is
 	// filtered; zero when unknown. A line begins and ends there: what lies
 	// outside was not counted, so it is not zero.

@@ -250,6 +250,44 @@ func TestALineOfManyMomentsIsThinned(t *testing.T) {
 	}
 }
 
+// A map of more places than it shows has all of them, put together in the cells of
+// a grid, and says so.
+func TestAMapOfManyPlacesShowsAll(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const places = 8000
+	dataset, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: "Quakes",
+		Columns: []datasets.NewColumn{{Name: "lat", Type: warehouse.Float}, {Name: "lon", Type: warehouse.Float}}})
+	must(t, err)
+	rows := datasets.AppendRequest{Columns: []string{"lat", "lon"}}
+	for i := range places {
+		rows.Rows = append(rows.Rows, []any{-60 + 130*float64(i)/places, -170 + 340*float64(i*7919%places)/places})
+	}
+	_, err = r.datasets.AppendRows(t.Context(), r.actor, dataset, rows)
+	must(t, err)
+	where := of(charts.Map, 0, dashboards.Query{Measures: []warehouse.Measure{{Fn: "count", As: "n"}}, Limit: charts.MapPlaces,
+		Dimensions: []warehouse.Dimension{{Column: "lat", As: "y"}, {Column: "lon", As: "x"}}})
+	where.Encode = charts.Encode{Lat: "y", Lon: "x", Size: "n"}
+	few := where
+	few.Query.Limit = 100
+	d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Quakes", Config: dashboards.Config{Schema: dashboards.Schema, Dataset: dataset,
+		Settings: dashboards.Settings{Comparison: "none"}, Widgets: map[string]dashboards.Widget{"map": where, "few": few}}})
+	must(t, err)
+	v := r.open(t, d.ID, "", "")
+	got := r.draw(t, v, "map").Drawing
+	if got.State != charts.Ready || got.Count > charts.MapPlaces || got.Count < 500 || got.Note.Key != "charts.note.grid" {
+		t.Fatalf("the map is %s with %d points and the note %v", got.State, got.Count, got.Note)
+	}
+	var m charts.MapData
+	must(t, json.Unmarshal(got.Points, &m))
+	if low, high := slices.Min(m.Lat), slices.Max(m.Lat); low > -55 || high < 65 || len(m.Mark) > 0 {
+		t.Errorf("it reaches from %v to %v, with %d marks", low, high, len(m.Mark))
+	}
+	if got := r.draw(t, v, "few").Drawing; got.Count != 100 || got.Note.Key == "charts.note.grid" {
+		t.Errorf("with a limit of its own: %d points, note %v", got.Count, got.Note)
+	}
+}
+
 // Who looks from outside has the filters of the dashboard, those that are chosen
 // from a list with their values, and no column beside them.
 func TestFromOutsideOnlyTheDashboardsFiltersAreThere(t *testing.T) {

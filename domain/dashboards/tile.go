@@ -144,6 +144,9 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 			return nil, nil, nil, err
 		}
 	}
+	if err := s.askGrid(ctx, v, p, &in); err != nil {
+		return nil, nil, nil, err
+	}
 	if err := s.askFurther(ctx, v, p, &in); err != nil {
 		return nil, nil, nil, err
 	}

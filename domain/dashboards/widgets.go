@@ -3,6 +3,7 @@ package dashboards
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -268,6 +269,69 @@ func (s *Service) askFurther(ctx context.Context, v *View, p *Plan, in *charts.I
 	}
 	in.Result = joined(blocks)
 	return nil
+}
+
+// askGrid answers a map of more places than it shows anew, by the cells of a grid:
+// the largest places alone would be a picture of other data. A limit that its
+// author has set below that stays.
+func (s *Service) askGrid(ctx context.Context, v *View, p *Plan, in *charts.Input) error {
+	lat, lon, ok := charts.Gathers(*in)
+	if own := p.Widget.Query.Limit; !ok || own > 0 && own < charts.MapPlaces {
+		return nil
+	}
+	spec := p.main
+	spec.Dimensions, spec.Order, spec.Other, spec.Offset, spec.Limit = nil, nil, false, 0, charts.MapPlaces
+	var ends []warehouse.Measure
+	for _, d := range p.main.Dimensions {
+		if name := dimensionName(d); isPlain(d) && (name == lat || name == lon) {
+			d.As = name
+			spec.Dimensions = append(spec.Dimensions, d)
+			ends = append(ends, warehouse.Measure{Fn: "min", Column: d.Column, As: name + " from"}, warehouse.Measure{Fn: "max", Column: d.Column, As: name + " to"})
+		}
+	}
+	if len(spec.Dimensions) != 2 {
+		return nil // grouped by its author already
+	}
+	r, err := s.ask(ctx, v, p, warehouse.Spec{Dataset: spec.Dataset, Timezone: spec.Timezone, Filters: ofRows(spec.Filters), Fields: spec.Fields, Measures: ends})
+	if err != nil || r.Rows != 1 {
+		return err
+	}
+	area := 1.0 // of the stretch of the earth, in square degrees
+	for i := 0; i < 4; i += 2 {
+		from, okFrom := charts.Number(&r.Columns[i], 0)
+		to, okTo := charts.Number(&r.Columns[i+1], 0)
+		if !okFrom || !okTo {
+			return nil
+		}
+		area *= min(max(to-from, 0.01), 360)
+	}
+	// Places fill a small part of the cells, so the first try has many.
+	for _, share := range []float64{32, 8, 2, 0.5} {
+		width := niceWidth(math.Sqrt(area / charts.MapPlaces / share))
+		for i := range spec.Dimensions {
+			spec.Dimensions[i].Bin = width
+		}
+		r, err := s.ask(ctx, v, p, spec)
+		if err != nil {
+			return err
+		}
+		if !r.More {
+			in.Result, in.Grid = r, width
+			return nil
+		}
+	}
+	return nil
+}
+
+// niceWidth is the next larger number that people say: 1, 2 or 5 and zeros.
+func niceWidth(width float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(width)))
+	for _, step := range []float64{1, 2, 5} {
+		if step*unit >= width {
+			return step * unit
+		}
+	}
+	return 10 * unit
 }
 
 // askSpellings answers a map of areas anew where several names are one area and
