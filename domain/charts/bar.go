@@ -151,18 +151,9 @@ func drawBar(d *drawing) error {
 		category["axisLabel"].(obj)["interval"] = 0
 		value["axisLabel"], value["splitLine"] = obj{"show": false}, obj{"show": false}
 		if below {
-			// Labels of bars to the left of zero stand on the other side of it,
-			// where names of categories do not lie under them.
-			grid["left"] = 14 + 7*widest
-			category["axisLabel"].(obj)["margin"] = 14
+			// Names stand at the edge; the values of bars that lead to the left stand
+			// to the right of zero, where their rows are free.
 			category["axisLine"] = obj{"show": false, "onZero": false}
-			for i, each := range data {
-				if o, ok := each.(obj); ok {
-					if v, ok := o["value"].(float64); ok && v < 0 {
-						data[i].(obj)["label"] = obj{"position": "left"}
-					}
-				}
-			}
 		}
 		option["yAxis"], option["xAxis"] = category, value
 	}

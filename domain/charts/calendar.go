@@ -59,12 +59,19 @@ func drawCalendar(d *drawing) error {
 			rows[d.wall(x, row).Unix()/86400] = row
 		}
 	}
-	lowest, _ := number(y, low)
-	highest, _ := number(y, high)
-	if d.fills(y) && len(at) > len(rows) {
-		lowest = min(lowest, 0) // days without a row are drawn as zero
+	f := d.format(y)
+	var values []float64
+	for _, t := range at {
+		if row, has := rows[t.Unix()/86400]; has {
+			if v, ok := number(y, row); ok {
+				values = append(values, v)
+			}
+		} else if d.fills(y) {
+			values = append(values, 0) // as it is drawn
+		}
 	}
-	f, picked := d.format(y), d.picked()
+	lowest, highest, lowText, topText := d.scale(values, f)
+	picked := d.picked()
 	days := make([]string, 7)
 	for i := range days {
 		if i%2 == 0 {
@@ -136,7 +143,7 @@ func drawCalendar(d *drawing) error {
 		heads, marks, names = append(heads, head), append(marks, mark), append(names, d.name(y))
 		formats = append(formats, placed("full", f))
 	}
-	d.out.Scale = &[2]string{d.Locale.KPI(lowest, f), d.Locale.KPI(highest, f)}
+	d.out.Scale = &[2]string{lowText, topText}
 	peak, _ := number(y, high)
 	d.say("calendar", "Measure", d.name(y), "From", d.Locale.Date(first), "To", d.Locale.Date(last),
 		"High", d.Locale.KPI(peak, f), "HighAt", d.text(x, high))

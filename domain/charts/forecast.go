@@ -238,7 +238,7 @@ func (d *drawing) foreseen(s *series, lines []line) *Outlook {
 		// The period that is going on is no part of the line; what it has is said.
 		for _, l := range lines {
 			if v := l.values[open]; !l.previous && !math.IsNaN(v) && s.rows[open] >= 0 {
-				d.out.Note = Message{Key: NoteOpenPeriod, Args: []any{"Period", d.Locale.Bucket(s.at[open], bucketGrain(s.grain), true), "Value", d.Locale.Full(v, l.format)}}
+				d.out.Note = Message{Key: NoteOpenPeriod, Args: []any{"Period", d.Locale.Bucket(s.at[open], bucketGrain(s.grain), true), "Value", d.Locale.KPI(v, l.format)}}
 				break
 			}
 		}

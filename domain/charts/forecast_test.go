@@ -123,7 +123,7 @@ func TestForecastLeavesTheOpenPeriodOut(t *testing.T) {
 			t.Errorf("%s: the newest period is drawn: %v", name, drawn)
 		}
 		// The line and the figures beside it don't disagree without a word.
-		if said := d.Note.Key == NoteOpenPeriod; said == drawn || said && d.Note.Args[3] != "£94" {
+		if said := d.Note.Key == NoteOpenPeriod; said == drawn || said && d.Note.Args[3] != "£94.00" {
 			t.Errorf("%s: %+v", name, d.Note)
 		}
 	}

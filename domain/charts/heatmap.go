@@ -1,5 +1,7 @@
 package charts
 
+import "github.com/dataflowhq/dataflow/warehouse"
+
 // drawHeatmap draws one cell for each pair of two dimensions, coloured by a
 // measure; hours of the day along x and days of the week down y above all. A
 // cell without rows stays blank, also of what adds up: it may lie outside of the
@@ -23,6 +25,14 @@ func drawHeatmap(d *drawing) error {
 	}
 	across, placeX := d.places(x)
 	down, placeY := d.places(y)
+	for _, axis := range []struct {
+		of     *warehouse.ResultColumn
+		places int
+	}{{x, len(across)}, {y, len(down)}} {
+		if names := axis.of.Type == warehouse.Text; names && axis.places > MaxBars || axis.places > MaxPlaces {
+			return d.tooManyPlaces(axis.of, axis.places)
+		}
+	}
 	if cells := len(across) * len(down); cells > MaxPoints {
 		return d.tooMuch(cells)
 	}

@@ -180,7 +180,10 @@ func drawMap(d *drawing) error {
 		return nil
 	}
 	d.out.Count = len(m.Lon)
-	if label != nil {
+	switch {
+	case layer == LayerLines && d.Result.More:
+		d.out.Note = Message{Key: "charts.note.top_lines", Args: []any{"Shown", d.Locale.Integer(int64(len(m.Lon)))}}
+	case label != nil:
 		d.noteTop(label, len(m.Lon))
 	}
 	if layer != LayerPoints {
@@ -338,6 +341,14 @@ func (d *drawing) ends(row int, coordinates ...*warehouse.ResultColumn) string {
 			text += " → "
 		}
 		text += d.text(c, row)
+	}
+	if text == "" { // only places on the globe
+		for i := 0; i+1 < len(coordinates); i += 2 {
+			if i > 0 {
+				text += " → "
+			}
+			text += d.text(coordinates[i], row) + ", " + d.text(coordinates[i+1], row)
+		}
 	}
 	return text
 }

@@ -360,7 +360,7 @@ type Input struct {
 	Oldest, Newest time.Time
 	// Outlook is what a config with a forecast shows after the line; nil without.
 	Outlook *Outlook
-	// Today is the day that relative dates count from; zero when unknown.
+	// Today is the day that it is; zero where the data does not go by the clock.
 	Today  time.Time
 	Locale *locale.Locale
 	Zone   *time.Location

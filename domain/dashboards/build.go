@@ -319,6 +319,9 @@ func (d *drafter) addWidget(c *Config, a Act) ([]string, error) {
 		return nil, err
 	}
 	w.Query.Dataset = own
+	if w.Type == charts.Map && len(d.places(sc)) == 0 && d.namesAreas(sc) {
+		w.Encode.Layer = charts.LayerAreas
+	}
 	d.suggest(c, sc, &w)
 	if w.Forecast.Validate(w.Type, len(w.Query.Dimensions)) != nil {
 		w.Forecast = nil // a dataset without a date

@@ -505,18 +505,15 @@ func (d *drafter) areas(sc *schema) []Field {
 			list = append(list, f)
 		}
 	}
-	named := wordSet("country countries nation state states province fips iso")
-	slices.SortStableFunc(list, func(x, y Field) int {
-		rank := func(f Field) int {
-			if hasWord(lastPart(f.Name), named) {
-				return 0
-			}
-			return 1
-		}
-		return rank(x) - rank(y)
-	})
-	return list
+	return firstWhere(list, namesArea)
 }
+
+// namesAreas tells whether a field says by its name that it names areas.
+func (d *drafter) namesAreas(sc *schema) bool { return slices.ContainsFunc(d.areas(sc), namesArea) }
+
+var areaWords = wordSet("country countries nation state states province fips iso")
+
+func namesArea(f Field) bool { return hasWord(lastPart(f.Name), areaWords) }
 
 // placeName is the text that names the rows beside a pair of coordinates.
 func (d *drafter) placeName(sc *schema, lookup string) (Field, bool) {

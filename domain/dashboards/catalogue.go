@@ -204,6 +204,9 @@ func (s *Service) UsedBy(ctx context.Context, actor access.Actor, dataset ids.Da
 		}
 		for _, row := range rows {
 			for _, raw := range [][]byte{row.Config, row.PublishedConfig} {
+				if len(raw) == 0 {
+					continue // never published
+				}
 				config, err := ParseConfig(raw)
 				if err != nil {
 					return fmt.Errorf("read dashboard %s: %w", row.DashboardID, err)

@@ -172,7 +172,7 @@ func autoGrain(days int) string {
 		return "day"
 	case days <= 750:
 		return "week"
-	case days <= 3700:
+	case days <= 7400:
 		return "month"
 	case days <= 14600:
 		return "quarter"

@@ -36,13 +36,6 @@ func (v *View) planForecast(p *Plan, sc *schema, w *Widget) {
 	}
 	h.Order = []warehouse.Order{{By: dimensionName(h.Dimensions[0])}}
 	p.history = &h
-	if sc.RelativeToNewest {
-		if v.Bounds != nil && column == v.homeColumn && p.dataset == v.home {
-			p.input.Today = v.Bounds.To.Time()
-		}
-	} else {
-		p.input.Today = DayOf(v.now.In(v.Zone)).Time()
-	}
 }
 
 // period is the period of a forecast's axis that the clock is in, for the key:

@@ -98,7 +98,7 @@ func (v *View) plan(id string) *Plan {
 			v.planForecast(p, sc, &w)
 		}
 	}
-	if !sc.RelativeToNewest && (p.spark != nil || slices.ContainsFunc(w.Query.Dimensions, func(d warehouse.Dimension) bool { return d.Grain != "" })) {
+	if !sc.RelativeToNewest && (p.spark != nil || p.history != nil || slices.ContainsFunc(w.Query.Dimensions, func(d warehouse.Dimension) bool { return d.Grain != "" })) {
 		p.input.Today = v.wallNow().Truncate(24 * time.Hour)
 	}
 	p.colours = coloured(&w)

@@ -260,6 +260,12 @@ func TestDataSourcesAreDerived(t *testing.T) {
 			t.Errorf("%s is used by %+v, %v", field, used, err)
 		}
 	}
+	// A draft that was never published uses it, too.
+	_, err = r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Draft", Draft: true, Config: d.Config})
+	must(t, err)
+	if used, err := r.UsedBy(t.Context(), r.actor, dataset, "amount"); err != nil || len(used) != 2 {
+		t.Errorf("with a draft: %+v, %v", used, err)
+	}
 	// A refused change leaves them as they were.
 	_, err = r.apply(t.Context(), r.actor, d.ID, changed.Rev, []dashboards.Operation{{ID: uuid.New(), Path: "/widgets/mix/query/dataset", After: raw(ids.New[ids.Dataset]())}})
 	wantError(t, err, dashboards.ErrConfig)

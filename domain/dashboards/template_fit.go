@@ -118,6 +118,9 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 	lacks := fit.config.mapFields(func(dataset ids.Dataset, name string, u use) string {
 		return names[dataset][TemplateField{Name: name, Measure: u == useMeasure}.key()]
 	})
+	if elsewhere[into[fit.config.Dataset]] && fit.config.Settings.Date.Default != "" {
+		fit.config.Settings.Date.Default = "all" // the range was that of the other data
+	}
 	fit.config.mapDatasets(into)
 	loaded, err := s.loadSchemas(ctx, actor, &fit.config)
 	if err != nil {

@@ -142,7 +142,7 @@ func TestWhatATemplateSaysFollowsItsFields(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	source := r.sales(t, r.actor)
-	c := dashboards.Config{Schema: dashboards.Schema, Dataset: source,
+	c := dashboards.Config{Schema: dashboards.Schema, Dataset: source, Settings: dashboards.Settings{Date: dashboards.DateSetting{Default: "2026-05-01~2026-05-31"}},
 		Fields: map[string]dashboards.Formula{
 			"double":  {Expression: "[amount] * 2"},
 			"settled": {Expression: "[double] + [paid_twice]"},
@@ -164,6 +164,9 @@ func TestWhatATemplateSaysFollowsItsFields(t *testing.T) {
 	made, err := r.CreateFromTemplate(t.Context(), r.actor, id, map[ids.Dataset]dashboards.TemplateChoice{source: {Dataset: target}}, "x")
 	must(t, err)
 	now := made.Config
+	if got := now.Settings.Date.Default; got != "all" {
+		t.Errorf("it opens with the other data's dates: %q", got)
+	}
 	if got := now.Fields["double"].Expression; got != "[pages] * 2" || len(now.Fields) != 1 {
 		t.Errorf("fields %+v", now.Fields)
 	}
