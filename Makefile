@@ -47,7 +47,7 @@ setup: ## install what building and running need
 build: assets ## build bin/dataflow
 	@echo "building bin/dataflow $(VERSION)"
 	@mkdir -p bin
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/dataflow ./cmd/dataflow
+	@$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/dataflow ./cmd/dataflow
 
 .PHONY: assets
 assets: $(ASSETS) ## build scripts, styles and fonts into static/dist

@@ -344,6 +344,9 @@ func TestDashboardFailures(t *testing.T) {
 	// The page itself learns that its moment is gone and moves on.
 	gone := b.request(http.MethodGet, s.path(""), asked(s.have(page), "AAAA", s.url+s.path(""))).want(http.StatusGone)
 	gone.shows("body", "datasets.snapshot_expired")
+	if again := gone.page.Find(".form-actions a").First().AttrOr("href", ""); strings.Contains(again, "at=") {
+		t.Errorf("the page of now is at %q", again)
+	}
 	// A stale edit.
 	send := func(rev int64, before, after string) answer {
 		body := fmt.Sprintf(`{"rev":%d,"operations":[{"op_id":%q,"path":"/widgets/sum/title","before":%q,"after":%q}]}`, rev, uuid.NewString(), before, after)

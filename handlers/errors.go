@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/dataflowhq/dataflow/domain/audit"
@@ -115,6 +116,10 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, public app
 	props := views.ErrorProps{
 		Status: status, Title: messages.T(r.Context(), errorTitle(public)), Text: public.Sentence,
 		Code: public.Code, RequestID: scopeOf(r).requestID, SignedIn: scopeOf(r).identity != nil,
+	}
+	if query := r.URL.Query(); public.Class == apperr.Gone && r.Method == http.MethodGet && query.Has("at") {
+		query.Del("at") // the moment that is gone: the page of now is offered
+		props.RetryHref = (&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}).String()
 	}
 	var err error
 	switch {

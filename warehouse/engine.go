@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
@@ -124,8 +124,7 @@ type Engine struct {
 
 	closing    context.Context
 	stop       context.CancelFunc
-	once       sync.Once // opens work
-	initErr    error
+	opening    sync.Mutex // guards work until it is there
 	work       *workDir
 	background sync.WaitGroup
 }
@@ -178,15 +177,17 @@ func New(cfg Config) *Engine {
 // Close ends all running queries and closes all instances.
 func (e *Engine) Close() error {
 	e.stop()
-	e.once.Do(func() { e.initErr = ErrClosed })
+	e.opening.Lock() // who opens it just now ends first; who comes later finds it closed
+	work := e.work
+	e.opening.Unlock()
 	e.values.close()
 	e.background.Wait()
 	e.instances.close()
 	e.exporters.close()
-	if e.work == nil {
+	if work == nil {
 		return nil
 	}
-	return e.work.remove()
+	return work.remove()
 }
 
 // Run answers q: from the cache, from an identical query that is running, or
@@ -368,23 +369,31 @@ func (e *Engine) connect(ctx context.Context, tenant string) (*instance, *connec
 }
 
 func (e *Engine) connectTo(ctx context.Context, to *instances, tenant string) (*instance, *connection, error) {
-	e.once.Do(func() {
-		e.initErr = e.prepare()
-	})
-	if e.initErr != nil {
-		return nil, nil, fmt.Errorf("prepare engine directory: %w", e.initErr)
+	if err := e.prepare(); err != nil {
+		return nil, nil, err
 	}
 	return to.acquire(ctx, tenant)
 }
 
-// prepare makes the engine's directory and starts what works in the background.
+// prepare makes the engine's directory and starts what works in the background,
+// once. Where that fails the next query tries again: a disk may be full for a while.
+//
+// Errors: query.disk_full.
 func (e *Engine) prepare() error {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if err := e.closing.Err(); err != nil {
+		return ErrClosed
+	}
+	if e.work != nil {
+		return nil
+	}
 	work, err := openWorkDir(e.cfg.Dir)
 	if err != nil {
-		return err
-	}
-	if err := os.Mkdir(work.join("kept"), 0o700); err != nil {
-		return err
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return ErrDiskFull.Wrap(err)
+		}
+		return fmt.Errorf("prepare engine directory: %w", err)
 	}
 	e.work, e.instances.work, e.exporters.work = work, work, work
 	e.background.Add(1)

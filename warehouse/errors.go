@@ -28,6 +28,9 @@ var (
 	ErrMixedColumns = apperr.Define(apperr.Invalid, "query.mixed_columns",
 		"A query asks either for columns (plain rows) or for measures and dimensions (groups), not for both.")
 
+	ErrDiskFull = apperr.Define(apperr.Unavailable, "query.disk_full",
+		"There is no room left on the disk to answer. Free some and try again.")
+
 	ErrUnknownColumn = apperr.Define(apperr.Invalid, "query.unknown_column",
 		"The dataset has no such column. It may have been renamed or removed.")
 	ErrUnknownLookup = apperr.Define(apperr.Invalid, "query.unknown_lookup",

@@ -24,19 +24,37 @@ func openWorkDir(parent string) (*workDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The lock is taken before it gets its name: a directory without one is
-	// never removed, so none is mistaken for a leftover.
+	w, err := lockWorkDir(path)
+	if err != nil {
+		_ = os.RemoveAll(path)
+		return nil, err
+	}
+	err = os.WriteFile(w.join("empty.parquet"), emptyFile, 0o600)
+	if err == nil {
+		err = os.Mkdir(w.join("kept"), 0o700)
+	}
+	if err != nil {
+		_ = w.remove()
+		return nil, err
+	}
+	return w, nil
+}
+
+// lockWorkDir takes the lock before it gets its name: a directory without one is
+// never removed, so none is mistaken for a leftover.
+func lockWorkDir(path string) (*workDir, error) {
 	lock, err := os.OpenFile(filepath.Join(path, "new"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		err = os.Rename(lock.Name(), filepath.Join(path, "lock"))
+	}
+	if err != nil {
+		_ = lock.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := os.Rename(lock.Name(), filepath.Join(path, "lock")); err != nil {
-		return nil, err
-	}
-	return &workDir{path: path, lock: lock}, os.WriteFile(filepath.Join(path, "empty.parquet"), emptyFile, 0o600)
+	return &workDir{path: path, lock: lock}, nil
 }
 
 // removeLeftovers removes directories whose lock nobody holds. What cannot be

@@ -93,6 +93,9 @@ type sheetReader struct {
 	last   int64 // number of the row before
 }
 
+// mostSheetRows is the limit of the format, and of the programs that write it.
+const mostSheetRows = 1 << 20
+
 // next answers the next row; io.EOF after the last.
 func (r *sheetReader) next() (sheetRow, error) {
 	for {
@@ -106,7 +109,9 @@ func (r *sheetReader) next() (sheetRow, error) {
 		if n, err := strconv.ParseInt(string(r.scan.attr("r")), 10, 64); err == nil && n > r.last {
 			row.number = n
 		}
-		r.last = row.number
+		if r.last = row.number; r.last > mostSheetRows {
+			return sheetRow{}, ErrTooLargeExpanded.With("The sheet has more rows than a workbook can have, which is 1,048,576. It was not read.")
+		}
 		if r.scan.close {
 			continue
 		}

@@ -112,15 +112,17 @@ func (c Choices) check() error {
 // seeded adds what the dataset knows about its columns where an inspection
 // without it went another way: what is text stays text, and days and months,
 // commas and points mean what they meant before. Columns that the person
-// decided about are left alone. It answers which columns were seeded.
-func (c Choices) seeded(d *Dataset, inspection *ingest.Inspection) (Choices, []string) {
+// decided about are left alone. A file that replaces everything may have other
+// types, so there the dataset only settles what the file leaves open. It answers
+// which columns were seeded.
+func (c Choices) seeded(d *Dataset, inspection *ingest.Inspection, mode Mode) (Choices, []string) {
 	var names []string
 	if d == nil {
 		return c, nil
 	}
 	for _, found := range inspection.Columns {
 		column, known := (planner{dataset: d}).match(found.Name)
-		if !known || !found.Load || c.typed(found) {
+		if !known || !found.Load || c.typed(found) || mode == Replace && !doubtful(found) {
 			continue
 		}
 		seed := seedOf(column)

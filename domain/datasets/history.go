@@ -10,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
 // liveListed is how many versions made by small live appends are listed: there
@@ -118,13 +119,13 @@ func (s *Service) Restore(ctx context.Context, actor access.Actor, id ids.Datase
 			restored = version
 			return nil
 		}
-		segments, err := segmentsOf(ctx, tx, row.DatasetID, version, old.RowCount)
+		files, err := segmentsOf(ctx, tx, row.DatasetID, version, old.RowCount)
 		if err != nil {
 			return err
 		}
 		c := change{kind: ChangeRestore, revision: -1, removeAll: true, written: old.RowCount, audited: true,
 			note: fmt.Sprintf("version %d", version)}
-		for _, old := range segments {
+		for _, old := range files {
 			c.add = append(c.add, file{
 				id: ids.New[uuid.UUID](), key: old.Key, rows: old.RowCount, bytes: old.ByteCount, stats: old.Stats,
 				sampleKey: old.SampleKey, sampleRows: old.SampleRows,
@@ -163,6 +164,7 @@ func restoreColumns(ctx context.Context, tx *db.Tx, row *db.DatasetGetRow, versi
 			row.KeyColumns = without(row.KeyColumns, column.ColumnID)
 		}
 	}
+	var back []segments.Column // with one of them the time column may have gone
 	for _, column := range then {
 		if isLive[column.ID] {
 			continue
@@ -173,6 +175,10 @@ func restoreColumns(ctx context.Context, tx *db.Tx, row *db.DatasetGetRow, versi
 			}
 		}
 		c.revive = append(c.revive, column.ID)
+		back = append(back, segments.Column{ID: column.ID, Type: segments.Type(column.Type)})
+	}
+	if row.TimeColumn == 0 {
+		row.TimeColumn = segments.DefaultTimeColumn(back)
 	}
 	return nil
 }

@@ -389,18 +389,15 @@ func (l *loader) inspect(ctx context.Context, d *Dataset) error {
 		}
 		l.inspection = inspection
 	}
-	if !compared {
-		return nil
-	}
-	seeded, columns := l.in.choices.seeded(d, l.inspection)
+	seeded, columns := l.in.choices.seeded(d, l.inspection, l.in.mode)
 	if len(columns) == 0 {
 		return nil
 	}
-	again, err := l.inspectFile(ctx, ingest.InspectRequest{}, seeded)
+	again, err := l.inspectFile(ctx, ingest.InspectRequest{Unseen: !compared}, seeded)
 	if err != nil {
 		return err
 	}
-	if again.WillReject <= l.inspection.WillReject+again.Records/20 {
+	if !compared || again.WillReject <= l.inspection.WillReject+again.Records/20 {
 		l.inspection, l.choices = again, seeded
 	}
 	return nil

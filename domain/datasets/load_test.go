@@ -138,6 +138,8 @@ func TestSchemaEvolution(t *testing.T) {
 	// What does not fit is refused, and nothing changes.
 	_, err := r.ImportFile(ctx, r.actor, datasets.ImportRequest{Path: write(t, "f.csv", "code,n\n1,many\n2,more\n"), Dataset: "s", Mode: datasets.Append})
 	wantError(t, err, datasets.ErrSchemaConflict)
+	_, err = r.ImportFile(ctx, r.actor, datasets.ImportRequest{Path: write(t, "g.csv", "other,file\n1,2\n"), Dataset: "s", Mode: datasets.Append})
+	wantError(t, err, datasets.ErrSchemaConflict)
 	if v, _ := r.snapshot(t, id).Version(id); v != 2 {
 		t.Errorf("a refused load made version %d", v)
 	}
@@ -157,8 +159,8 @@ func TestSchemaEvolution(t *testing.T) {
 		t.Errorf("restored: %d rows and %v", n, sum)
 	}
 	d, err := r.Get(ctx, r.actor, id)
-	if err != nil || len(d.Columns) != 4 {
-		t.Errorf("restored columns %+v, %v", d.Columns, err)
+	if err != nil || len(d.Columns) != 4 || d.TimeColumn != column(t, first, "day").ID {
+		t.Errorf("restored columns %+v, time column %d, %v", d.Columns, d.TimeColumn, err)
 	}
 }
 
@@ -175,6 +177,11 @@ func TestDatesOfAnAppendAreReadAsBefore(t *testing.T) {
 		Dataset: "s", Measures: []warehouse.Measure{{Fn: "max", Column: "d", As: "last"}}}})
 	if err != nil || result.Columns[0].Ints[0] != 20485 { // 2026-02-01
 		t.Errorf("got %+v, %v", result, err)
+	}
+	// Nor in one that replaces all: the dataset settles it.
+	again := r.load(t, "s", datasets.Replace, "d,n\n03/02/2026,3\n04/02/2026,4\n", datasets.Choices{})
+	if c := column(t, again, "d"); c.Type != "date" || c.ID != column(t, first, "d").ID || !again.Schema.IsZero() {
+		t.Errorf("replaced: %+v, %+v", c, again.Schema)
 	}
 }
 

@@ -141,6 +141,9 @@ func (p planner) plan() (*plan, error) {
 	if len(result.load) == 0 {
 		return nil, ErrOptionsInvalid.With("Choose at least one column to load.")
 	}
+	if p.dataset != nil && p.mode != Replace && len(taken) == 0 && len(p.dataset.Columns) > 0 {
+		return nil, ErrSchemaConflict.With("The file has none of the columns of “%s”. Name its columns as they are there, or replace the dataset.", p.dataset.Name)
+	}
 	p.finish(result, taken)
 	if err := p.keys(result, byName); err != nil {
 		return nil, err

@@ -475,14 +475,11 @@ func (s *Service) planUpload(ctx context.Context, actor access.Actor, u Upload, 
 // dataset beside the rows that are there, where what inspecting found goes
 // another way; false where it fits.
 func (s *Service) seedUpload(ctx context.Context, actor access.Actor, u Upload, dataset string, mode Mode) (Choices, bool, error) {
-	if mode == Replace {
-		return u.Choices, false, nil
-	}
 	l := &loader{Service: s, actor: actor, in: loadInput{dataset: dataset}}
 	d, _, _, err := l.target(ctx)
 	if err != nil || d == nil {
 		return u.Choices, false, err
 	}
-	seeded, columns := u.Choices.seeded(d, u.Inspection)
+	seeded, columns := u.Choices.seeded(d, u.Inspection, mode)
 	return seeded, len(columns) > 0, nil
 }
