@@ -185,7 +185,10 @@ func TestFileBecomesADataset(t *testing.T) {
 	b.request(http.MethodGet, upload+"/progress", map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}).
 		want(http.StatusOK).shows("#job-progress", "Waiting")
 	s.work(t)
-	if got := b.request(http.MethodGet, upload+"/progress", map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}); got.header.Get("HX-Redirect") != upload {
+	// It asks no more, and once for the outcome.
+	partial := map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}
+	ended := b.request(http.MethodGet, upload+"/progress", partial).want(http.StatusOK).page.Find("#job-progress[hx-trigger=load]")
+	if got := b.request(http.MethodGet, ended.AttrOr("hx-get", ""), partial); got.header.Get("HX-Redirect") != upload {
 		t.Errorf("after the job: leads to %q", got.header.Get("HX-Redirect"))
 	}
 	page := b.get(upload).want(http.StatusOK).shows(".file-words", "4 rows read").shows(".page-foot .btn-primary", "Load 4 rows")

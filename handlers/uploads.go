@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime/multipart"
@@ -201,7 +202,17 @@ func (h uploadPages) inspectProgress(w http.ResponseWriter, r *http.Request) err
 	if progress := writerFor(r).upload(u).Progress; progress != nil && isPartial(r) {
 		return render(w, r, http.StatusOK, views.JobProgress(*progress))
 	}
-	return redirect(w, r, whole(r, views.PathUpload(id.String())))
+	return h.ended(w, r, views.PathUpload(id.String())+"/progress", whole(r, views.PathUpload(id.String())))
+}
+
+// ended has a page that asks how far a job is leave for its outcome. It gets
+// something that asks no more first: a page that takes longer than the next
+// question would be asked for again and again, and never come.
+func (h uploadPages) ended(w http.ResponseWriter, r *http.Request, progress, outcome string) error {
+	if isPartial(r) && !r.URL.Query().Has("ended") {
+		return render(w, r, http.StatusOK, views.JobEnded(progress+"?ended"))
+	}
+	return redirect(w, r, outcome)
 }
 
 // whole is the page around a fragment, with the query it was opened with.
@@ -379,6 +390,10 @@ func (h uploadPages) getLoad(r *http.Request) (datasets.Load, error) {
 	return h.Datasets.GetLoad(r.Context(), actor(r), id)
 }
 
+// suggestWithin is how long the report of a load waits for the look through all
+// columns behind a suggestion; after that it comes by itself.
+const suggestWithin = time.Second
+
 // report is the page of a load: how far it is, then what it did.
 func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
 	l, err := h.getLoad(r)
@@ -387,12 +402,20 @@ func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := writerFor(r).load(l)
 	if l.State == datasets.LoadDone && l.Loaded > 0 && access.Can(actor(r), access.EditContent) == nil {
-		suggestion, err := h.Dashboards.PreviewSuggested(r.Context(), actor(r), l.Dataset)
-		if err != nil && !errors.Is(err, datasets.ErrNotFound) { // deleted since
-			return err
+		ctx, cancel := r.Context(), context.CancelFunc(func() {})
+		if !isPartial(r) {
+			ctx, cancel = context.WithTimeout(ctx, suggestWithin)
 		}
-		if err == nil {
+		suggestion, err := h.Dashboards.PreviewSuggested(ctx, actor(r), l.Dataset)
+		late := errors.Is(ctx.Err(), context.DeadlineExceeded)
+		cancel()
+		switch {
+		case err == nil:
 			props.Done.Suggestion = writerFor(r).suggestion(suggestion)
+		case late:
+			props.Done.Suggesting = views.PathLoad(l.ID.String())
+		case !errors.Is(err, datasets.ErrNotFound): // deleted since
+			return err
 		}
 	}
 	if isPartial(r) {
@@ -413,7 +436,8 @@ func (h uploadPages) loadProgress(w http.ResponseWriter, r *http.Request) error 
 	if progress := writerFor(r).load(l).Progress; progress != nil && isPartial(r) {
 		return render(w, r, http.StatusOK, views.JobProgress(*progress))
 	}
-	return redirect(w, r, views.PathLoad(l.ID.String()))
+	path := views.PathLoad(l.ID.String())
+	return h.ended(w, r, path+"/progress", path)
 }
 
 func (h uploadPages) cancel(w http.ResponseWriter, r *http.Request) error {

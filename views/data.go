@@ -395,7 +395,8 @@ type LoadDone struct {
 	RejectsHref             string
 	Changes                 []ChangeLine
 	DatasetID               string
-	Suggestion              *SuggestionProps // nil when no dashboard can be made
+	Suggestion              *SuggestionProps // of a first dashboard; nil when none can be made
+	Suggesting              string           // reads the content again with the suggestion, which takes its time; "" otherwise
 }
 
 // SuggestionProps says what a first dashboard would show.
