@@ -323,7 +323,7 @@ func (q *Queries) PortalDelete(ctx context.Context, tenantID uuid.UUID, portalID
 }
 
 const portalGet = `-- name: PortalGet :one
-SELECT portal_id, name, brand, downloads, zone, sso_only, updated_at FROM portals WHERE tenant_id = $1 AND portal_id = $2
+SELECT portal_id, name, brand, downloads, schedules, zone, sso_only, updated_at FROM portals WHERE tenant_id = $1 AND portal_id = $2
 `
 
 type PortalGetRow struct {
@@ -331,6 +331,7 @@ type PortalGetRow struct {
 	Name      string
 	Brand     json.RawMessage
 	Downloads bool
+	Schedules bool
 	Zone      string
 	SsoOnly   bool
 	UpdatedAt time.Time
@@ -344,6 +345,7 @@ func (q *Queries) PortalGet(ctx context.Context, tenantID uuid.UUID, portalID uu
 		&i.Name,
 		&i.Brand,
 		&i.Downloads,
+		&i.Schedules,
 		&i.Zone,
 		&i.SsoOnly,
 		&i.UpdatedAt,
@@ -571,6 +573,18 @@ func (q *Queries) PortalHostList(ctx context.Context, tenantID uuid.UUID, portal
 		return nil, err
 	}
 	return items, nil
+}
+
+const portalHostMain = `-- name: PortalHostMain :one
+SELECT COALESCE(min(host), '')::text AS host FROM control.portal_hosts WHERE tenant_id = $1 AND portal_id = $2 AND verified_at IS NOT NULL
+`
+
+// PortalHostMain is the first of a portal's names.
+func (q *Queries) PortalHostMain(ctx context.Context, tenantID uuid.UUID, portalID uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, portalHostMain, tenantID, portalID)
+	var host string
+	err := row.Scan(&host)
+	return host, err
 }
 
 const portalHostProve = `-- name: PortalHostProve :execrows
@@ -1071,14 +1085,15 @@ func (q *Queries) PortalTouch(ctx context.Context, now time.Time, tenantID uuid.
 }
 
 const portalUpdate = `-- name: PortalUpdate :execrows
-UPDATE portals SET name = $1, brand = $2, downloads = $3, zone = $4, updated_at = $5
-WHERE tenant_id = $6 AND portal_id = $7
+UPDATE portals SET name = $1, brand = $2, downloads = $3, schedules = $4, zone = $5, updated_at = $6
+WHERE tenant_id = $7 AND portal_id = $8
 `
 
 type PortalUpdateParams struct {
 	Name      string
 	Brand     json.RawMessage
 	Downloads bool
+	Schedules bool
 	Zone      string
 	Now       time.Time
 	TenantID  uuid.UUID
@@ -1090,6 +1105,7 @@ func (q *Queries) PortalUpdate(ctx context.Context, arg PortalUpdateParams) (int
 		arg.Name,
 		arg.Brand,
 		arg.Downloads,
+		arg.Schedules,
 		arg.Zone,
 		arg.Now,
 		arg.TenantID,

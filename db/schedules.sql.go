@@ -243,7 +243,8 @@ func (q *Queries) LedgerCount(ctx context.Context, tenantID uuid.UUID, runID uui
 
 const ledgerGet = `-- name: LedgerGet :one
 SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
-       r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
+       l.visiting, l.visitor_id,
+       r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
        COALESCE(u.name, '')::text AS user_name, COALESCE(u.locale, '')::text AS user_locale, (u.removed_at IS NOT NULL)::boolean AS removed,
@@ -258,38 +259,42 @@ WHERE l.tenant_id = $1 AND l.delivery_id = $2
 `
 
 type LedgerGetRow struct {
-	DeliveryID    uuid.UUID
-	RunID         uuid.UUID
-	RecipientID   *uuid.UUID
-	UserID        *uuid.UUID
-	Address       string
-	ChannelID     *uuid.UUID
-	State         string
-	Attempts      int32
-	Resent        bool
-	HandedAt      *time.Time
-	CreatedAt     time.Time
-	ContentID     *uuid.UUID
-	OnlyRows      json.RawMessage
-	ScheduleID    uuid.UUID
-	Cause         string
-	DueAt         time.Time
-	AskedBy       *uuid.UUID
-	Name          string
-	DashboardID   uuid.UUID
-	OwnerID       uuid.UUID
-	ResendUnknown bool
-	LinkAbove     int64
-	Spec          json.RawMessage
-	Key           string
-	PictureKey    string
-	FileName      string
-	Stated        json.RawMessage
-	ExpiresAt     time.Time
-	UserName      string
-	UserLocale    string
-	Removed       bool
-	Unsubscribed  bool
+	DeliveryID     uuid.UUID
+	RunID          uuid.UUID
+	RecipientID    *uuid.UUID
+	UserID         *uuid.UUID
+	Address        string
+	ChannelID      *uuid.UUID
+	State          string
+	Attempts       int32
+	Resent         bool
+	HandedAt       *time.Time
+	CreatedAt      time.Time
+	ContentID      *uuid.UUID
+	OnlyRows       json.RawMessage
+	Visiting       bool
+	VisitorID      *uuid.UUID
+	ScheduleID     uuid.UUID
+	Cause          string
+	DueAt          time.Time
+	AskedBy        *uuid.UUID
+	Name           string
+	DashboardID    uuid.UUID
+	OwnerID        uuid.UUID
+	OwnerVisitorID uuid.UUID
+	Zone           string
+	ResendUnknown  bool
+	LinkAbove      int64
+	Spec           json.RawMessage
+	Key            string
+	PictureKey     string
+	FileName       string
+	Stated         json.RawMessage
+	ExpiresAt      time.Time
+	UserName       string
+	UserLocale     string
+	Removed        bool
+	Unsubscribed   bool
 }
 
 // LedgerGet reads a line with all that its mail needs.
@@ -310,6 +315,8 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.CreatedAt,
 		&i.ContentID,
 		&i.OnlyRows,
+		&i.Visiting,
+		&i.VisitorID,
 		&i.ScheduleID,
 		&i.Cause,
 		&i.DueAt,
@@ -317,6 +324,8 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.Name,
 		&i.DashboardID,
 		&i.OwnerID,
+		&i.OwnerVisitorID,
+		&i.Zone,
 		&i.ResendUnknown,
 		&i.LinkAbove,
 		&i.Spec,
@@ -348,8 +357,9 @@ func (q *Queries) LedgerHand(ctx context.Context, tenantID uuid.UUID, deliveryID
 }
 
 const ledgerInsert = `-- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT DO NOTHING
 `
 
 type LedgerInsertParams struct {
@@ -361,6 +371,9 @@ type LedgerInsertParams struct {
 	Address     string
 	ChannelID   *uuid.UUID
 	OnlyRows    json.RawMessage
+	Attributes  json.RawMessage
+	Visiting    bool
+	VisitorID   *uuid.UUID
 }
 
 // LedgerInsert adds a line for one recipient of a run, once.
@@ -374,15 +387,19 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 		arg.Address,
 		arg.ChannelID,
 		arg.OnlyRows,
+		arg.Attributes,
+		arg.Visiting,
+		arg.VisitorID,
 	)
 	return err
 }
 
 const ledgerList = `-- name: LedgerList :many
 SELECT l.delivery_id, l.run_id, l.user_id, l.address, l.state, l.answer, l.error_code, l.error_text, l.attempts, l.resent, l.sent_at, l.opened_at,
-       COALESCE(u.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
+       COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
 FROM report_deliveries l
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
+LEFT JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 WHERE l.tenant_id = $1 AND l.run_id = ANY($2::uuid[]) ORDER BY l.created_at, l.delivery_id
 `
@@ -443,7 +460,7 @@ func (q *Queries) LedgerList(ctx context.Context, tenantID uuid.UUID, runs []uui
 }
 
 const ledgerListDue = `-- name: LedgerListDue :many
-SELECT delivery_id, user_id, address, only_rows FROM report_deliveries
+SELECT delivery_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id FROM report_deliveries
 WHERE tenant_id = $1 AND run_id = $2 AND state = 'due' ORDER BY created_at, delivery_id
 `
 
@@ -451,7 +468,11 @@ type LedgerListDueRow struct {
 	DeliveryID uuid.UUID
 	UserID     *uuid.UUID
 	Address    string
+	ChannelID  *uuid.UUID
 	OnlyRows   json.RawMessage
+	Attributes json.RawMessage
+	Visiting   bool
+	VisitorID  *uuid.UUID
 }
 
 // LedgerListDue reads the lines of a run that wait for their content.
@@ -468,7 +489,11 @@ func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID u
 			&i.DeliveryID,
 			&i.UserID,
 			&i.Address,
+			&i.ChannelID,
 			&i.OnlyRows,
+			&i.Attributes,
+			&i.Visiting,
+			&i.VisitorID,
 		); err != nil {
 			return nil, err
 		}
@@ -481,7 +506,7 @@ func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID u
 }
 
 const ledgerOpening = `-- name: LedgerOpening :one
-SELECT l.user_id, s.dashboard_id, s.spec FROM report_deliveries l
+SELECT l.user_id, l.visitor_id, s.dashboard_id, s.spec FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
 WHERE l.tenant_id = $1 AND l.delivery_id = $2
@@ -489,6 +514,7 @@ WHERE l.tenant_id = $1 AND l.delivery_id = $2
 
 type LedgerOpeningRow struct {
 	UserID      *uuid.UUID
+	VisitorID   *uuid.UUID
 	DashboardID uuid.UUID
 	Spec        json.RawMessage
 }
@@ -497,7 +523,12 @@ type LedgerOpeningRow struct {
 func (q *Queries) LedgerOpening(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (LedgerOpeningRow, error) {
 	row := q.db.QueryRow(ctx, ledgerOpening, tenantID, deliveryID)
 	var i LedgerOpeningRow
-	err := row.Scan(&i.UserID, &i.DashboardID, &i.Spec)
+	err := row.Scan(
+		&i.UserID,
+		&i.VisitorID,
+		&i.DashboardID,
+		&i.Spec,
+	)
 	return i, err
 }
 
@@ -693,18 +724,66 @@ func (q *Queries) LedgerSetUnknown(ctx context.Context, arg LedgerSetUnknownPara
 	return result.RowsAffected(), nil
 }
 
+const recipientAddGroup = `-- name: RecipientAddGroup :exec
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, visitor_id, visitor_address, portal_group_id)
+SELECT DISTINCT ON (v.visitor_id) v.tenant_id, gen_random_uuid(), r.schedule_id, v.visitor_id, v.email, r.portal_group_id
+FROM report_recipients r
+JOIN portal_group_visitors m ON m.tenant_id = r.tenant_id AND m.group_id = r.portal_group_id
+JOIN portal_visitors v ON v.tenant_id = m.tenant_id AND v.visitor_id = m.visitor_id
+WHERE r.tenant_id = $1 AND r.schedule_id = $2 AND r.portal_group_id IS NOT NULL AND r.visitor_address = ''
+ORDER BY v.visitor_id, r.portal_group_id
+ON CONFLICT (tenant_id, schedule_id, visitor_id) WHERE visitor_id IS NOT NULL
+DO UPDATE SET portal_group_id = excluded.portal_group_id WHERE report_recipients.portal_group_id IS NOT NULL
+`
+
+// RecipientAddGroup adds those of the visitors of a schedule's groups that are not
+// there yet, and moves on those who have left one group and are in another.
+func (q *Queries) RecipientAddGroup(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, recipientAddGroup, tenantID, scheduleID)
+	return err
+}
+
+const recipientAddVisitor = `-- name: RecipientAddVisitor :execrows
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, visitor_id, visitor_address)
+SELECT v.tenant_id, $1, $2, v.visitor_id, v.email FROM portal_visitors v WHERE v.tenant_id = $3 AND v.visitor_id = $4
+ON CONFLICT (tenant_id, schedule_id, visitor_id) WHERE visitor_id IS NOT NULL DO UPDATE SET visitor_address = excluded.visitor_address, portal_group_id = NULL
+`
+
+type RecipientAddVisitorParams struct {
+	RecipientID uuid.UUID
+	ScheduleID  uuid.UUID
+	TenantID    uuid.UUID
+	VisitorID   uuid.UUID
+}
+
+// RecipientAddVisitor adds a visitor of a portal; 0 rows where there is none of
+// the id. Who got the report as one of a group is chosen by themselves from then on.
+func (q *Queries) RecipientAddVisitor(ctx context.Context, arg RecipientAddVisitorParams) (int64, error) {
+	result, err := q.db.Exec(ctx, recipientAddVisitor,
+		arg.RecipientID,
+		arg.ScheduleID,
+		arg.TenantID,
+		arg.VisitorID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const recipientInsert = `-- name: RecipientInsert :exec
-INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id, portal_group_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 `
 
 type RecipientInsertParams struct {
-	TenantID    uuid.UUID
-	RecipientID uuid.UUID
-	ScheduleID  uuid.UUID
-	UserID      *uuid.UUID
-	Address     string
-	ChannelID   *uuid.UUID
+	TenantID      uuid.UUID
+	RecipientID   uuid.UUID
+	ScheduleID    uuid.UUID
+	UserID        *uuid.UUID
+	Address       string
+	ChannelID     *uuid.UUID
+	PortalGroupID *uuid.UUID
 }
 
 // RecipientInsert adds one, once.
@@ -716,14 +795,18 @@ func (q *Queries) RecipientInsert(ctx context.Context, arg RecipientInsertParams
 		arg.UserID,
 		arg.Address,
 		arg.ChannelID,
+		arg.PortalGroupID,
 	)
 	return err
 }
 
 const recipientKeep = `-- name: RecipientKeep :exec
-DELETE FROM report_recipients WHERE tenant_id = $1 AND schedule_id = $2
-  AND NOT (COALESCE(user_id = ANY($3::uuid[]), false) OR COALESCE(channel_id = ANY($4::uuid[]), false)
-           OR (address <> '' AND lower(address) = ANY($5::text[])))
+DELETE FROM report_recipients r WHERE r.tenant_id = $1 AND r.schedule_id = $2
+  AND NOT (COALESCE(r.user_id = ANY($3::uuid[]), false) OR COALESCE(r.channel_id = ANY($4::uuid[]), false)
+           OR COALESCE(r.portal_group_id = ANY($5::uuid[]), false) OR COALESCE(r.visitor_id = ANY($6::uuid[]), false)
+           OR r.unsubscribed_at IS NOT NULL AND EXISTS (SELECT FROM portal_group_visitors m
+               WHERE m.tenant_id = r.tenant_id AND m.visitor_id = r.visitor_id AND m.group_id = ANY($5::uuid[]))
+           OR (r.address <> '' AND lower(r.address) = ANY($7::text[])))
 `
 
 type RecipientKeepParams struct {
@@ -731,26 +814,37 @@ type RecipientKeepParams struct {
 	ScheduleID uuid.UUID
 	Users      []uuid.UUID
 	Channels   []uuid.UUID
+	Groups     []uuid.UUID
+	Visitors   []uuid.UUID
 	Addresses  []string
 }
 
-// RecipientKeep removes those that are in none of the lists.
+// RecipientKeep removes those that are in none of the lists. Who unsubscribed and is
+// in one of the groups stays, so that the group does not bring them back.
 func (q *Queries) RecipientKeep(ctx context.Context, arg RecipientKeepParams) error {
 	_, err := q.db.Exec(ctx, recipientKeep,
 		arg.TenantID,
 		arg.ScheduleID,
 		arg.Users,
 		arg.Channels,
+		arg.Groups,
+		arg.Visitors,
 		arg.Addresses,
 	)
 	return err
 }
 
 const recipientList = `-- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
-       (u.removed_at IS NOT NULL)::boolean AS removed
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, r.attributes,
+       r.visitor_id, r.visitor_address, r.portal_group_id, COALESCE(o.name, '')::text AS portal_name,
+       COALESCE(u.name, c.name, v.name, CASE WHEN r.visitor_address = '' THEN g.name END, '')::text AS name, COALESCE(u.email, v.email, r.visitor_address)::text AS email,
+       (u.removed_at IS NOT NULL OR v.blocked_at IS NOT NULL OR r.visitor_address <> '' AND v.visitor_id IS NULL)::boolean AS removed,
+       EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = r.tenant_id AND m.group_id = r.portal_group_id AND m.visitor_id = r.visitor_id)::boolean AS among
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
 LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
+LEFT JOIN portal_visitors v ON v.tenant_id = r.tenant_id AND v.visitor_id = r.visitor_id
+LEFT JOIN portal_groups g ON g.tenant_id = r.tenant_id AND g.group_id = r.portal_group_id
+LEFT JOIN portals o ON o.tenant_id = r.tenant_id AND o.portal_id = COALESCE(v.portal_id, g.portal_id)
 WHERE r.tenant_id = $1 AND r.schedule_id = ANY($2::uuid[])
 ORDER BY r.created_at, r.recipient_id
 `
@@ -763,12 +857,19 @@ type RecipientListRow struct {
 	ChannelID      *uuid.UUID
 	UnsubscribedAt *time.Time
 	OnlyRows       json.RawMessage
+	Attributes     json.RawMessage
+	VisitorID      *uuid.UUID
+	VisitorAddress string
+	PortalGroupID  *uuid.UUID
+	PortalName     string
 	Name           string
 	Email          string
 	Removed        bool
+	Among          bool
 }
 
 // RecipientList reads those of some schedules, with what is known of each person.
+// Where somebody gets it as one of a group, among tells whether they are in it.
 func (q *Queries) RecipientList(ctx context.Context, tenantID uuid.UUID, schedules []uuid.UUID) ([]RecipientListRow, error) {
 	rows, err := q.db.Query(ctx, recipientList, tenantID, schedules)
 	if err != nil {
@@ -786,9 +887,99 @@ func (q *Queries) RecipientList(ctx context.Context, tenantID uuid.UUID, schedul
 			&i.ChannelID,
 			&i.UnsubscribedAt,
 			&i.OnlyRows,
+			&i.Attributes,
+			&i.VisitorID,
+			&i.VisitorAddress,
+			&i.PortalGroupID,
+			&i.PortalName,
 			&i.Name,
 			&i.Email,
 			&i.Removed,
+			&i.Among,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recipientListGroups = `-- name: RecipientListGroups :many
+SELECT g.group_id, g.name, p.name AS portal_name
+FROM portal_dashboards d
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portal_groups g ON g.tenant_id = d.tenant_id AND g.portal_id = d.portal_id
+WHERE d.tenant_id = $1 AND ($2::uuid IS NULL OR d.dashboard_id = $2)
+GROUP BY g.tenant_id, g.group_id, g.name, p.name
+ORDER BY lower(p.name), lower(g.name) LIMIT $3
+`
+
+type RecipientListGroupsRow struct {
+	GroupID    uuid.UUID
+	Name       string
+	PortalName string
+}
+
+// RecipientListGroups are the groups of visitors of those portals.
+func (q *Queries) RecipientListGroups(ctx context.Context, tenantID uuid.UUID, dashboardID *uuid.UUID, rowLimit int32) ([]RecipientListGroupsRow, error) {
+	rows, err := q.db.Query(ctx, recipientListGroups, tenantID, dashboardID, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientListGroupsRow
+	for rows.Next() {
+		var i RecipientListGroupsRow
+		if err := rows.Scan(&i.GroupID, &i.Name, &i.PortalName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recipientListVisitors = `-- name: RecipientListVisitors :many
+SELECT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name
+FROM portal_dashboards d
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portal_visitors v ON v.tenant_id = d.tenant_id AND v.portal_id = d.portal_id AND v.blocked_at IS NULL
+WHERE d.tenant_id = $1 AND ($2::uuid IS NULL OR d.dashboard_id = $2)
+  AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id))
+GROUP BY v.tenant_id, v.visitor_id, p.name
+ORDER BY lower(p.name), lower(v.company), lower(v.email) LIMIT $3
+`
+
+type RecipientListVisitorsRow struct {
+	VisitorID  uuid.UUID
+	Email      string
+	Name       string
+	Company    string
+	PortalName string
+}
+
+// RecipientListVisitors are the visitors of the portals that show a dashboard:
+// whom a report of it can be sent to. Blocked ones are left out.
+func (q *Queries) RecipientListVisitors(ctx context.Context, tenantID uuid.UUID, dashboardID *uuid.UUID, rowLimit int32) ([]RecipientListVisitorsRow, error) {
+	rows, err := q.db.Query(ctx, recipientListVisitors, tenantID, dashboardID, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientListVisitorsRow
+	for rows.Next() {
+		var i RecipientListVisitorsRow
+		if err := rows.Scan(
+			&i.VisitorID,
+			&i.Email,
+			&i.Name,
+			&i.Company,
+			&i.PortalName,
 		); err != nil {
 			return nil, err
 		}
@@ -814,22 +1005,25 @@ func (q *Queries) RecipientSchedule(ctx context.Context, tenantID uuid.UUID, rec
 }
 
 const recipientSetRows = `-- name: RecipientSetRows :exec
-UPDATE report_recipients SET only_rows = $1
-WHERE tenant_id = $2 AND schedule_id = $3 AND (user_id = $4 OR address <> '' AND lower(address) = lower($5))
+UPDATE report_recipients SET only_rows = $1, attributes = $2
+WHERE tenant_id = $3 AND schedule_id = $4 AND (user_id = $5 OR address <> '' AND lower(address) = lower($6))
 `
 
 type RecipientSetRowsParams struct {
 	OnlyRows   json.RawMessage
+	Attributes json.RawMessage
 	TenantID   uuid.UUID
 	ScheduleID uuid.UUID
 	UserID     *uuid.UUID
 	Address    string
 }
 
-// RecipientSetRows says which rows a person or an address is sent.
+// RecipientSetRows says which rows a person or an address is sent, and the
+// attributes of an address.
 func (q *Queries) RecipientSetRows(ctx context.Context, arg RecipientSetRowsParams) error {
 	_, err := q.db.Exec(ctx, recipientSetRows,
 		arg.OnlyRows,
+		arg.Attributes,
 		arg.TenantID,
 		arg.ScheduleID,
 		arg.UserID,
@@ -838,18 +1032,37 @@ func (q *Queries) RecipientSetRows(ctx context.Context, arg RecipientSetRowsPara
 	return err
 }
 
+const recipientSubscribe = `-- name: RecipientSubscribe :exec
+UPDATE report_recipients r SET unsubscribed_at = NULL
+FROM report_schedules s WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id AND r.tenant_id = $1 AND r.schedule_id = $2
+  AND s.owner_visitor_id = r.visitor_id
+`
+
+// RecipientSubscribe starts the mails of a visitor's own schedule again.
+func (q *Queries) RecipientSubscribe(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, recipientSubscribe, tenantID, scheduleID)
+	return err
+}
+
 const recipientUnsubscribe = `-- name: RecipientUnsubscribe :one
 UPDATE report_recipients r SET unsubscribed_at = COALESCE(unsubscribed_at, now())
 FROM report_schedules s WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id AND r.tenant_id = $1 AND r.recipient_id = $2
-RETURNING s.name
+RETURNING s.name, s.schedule_id, COALESCE(s.owner_visitor_id = r.visitor_id, false)::boolean AS own
 `
 
-// RecipientUnsubscribe stops the mail to one.
-func (q *Queries) RecipientUnsubscribe(ctx context.Context, tenantID uuid.UUID, recipientID uuid.UUID) (string, error) {
+type RecipientUnsubscribeRow struct {
+	Name       string
+	ScheduleID uuid.UUID
+	Own        bool
+}
+
+// RecipientUnsubscribe stops the mail to one. own tells that the schedule is the
+// recipient's, a visitor's.
+func (q *Queries) RecipientUnsubscribe(ctx context.Context, tenantID uuid.UUID, recipientID uuid.UUID) (RecipientUnsubscribeRow, error) {
 	row := q.db.QueryRow(ctx, recipientUnsubscribe, tenantID, recipientID)
-	var name string
-	err := row.Scan(&name)
-	return name, err
+	var i RecipientUnsubscribeRow
+	err := row.Scan(&i.Name, &i.ScheduleID, &i.Own)
+	return i, err
 }
 
 const runInsert = `-- name: RunInsert :execrows
@@ -1131,7 +1344,7 @@ UPDATE report_runs r SET alarmed = true
 FROM report_schedules s
 WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
   AND r.tenant_id = $1 AND r.state IN ('due', 'sending') AND r.due_at < $2::timestamptz AND NOT r.alarmed
-RETURNING r.run_id, r.due_at, s.schedule_id, s.owner_id, s.name
+RETURNING r.run_id, r.due_at, s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, s.name
 `
 
 type RunTakeLateRow struct {
@@ -1169,6 +1382,20 @@ func (q *Queries) RunTakeLate(ctx context.Context, tenantID uuid.UUID, before ti
 	return items, nil
 }
 
+const scheduleCountOfVisitor = `-- name: ScheduleCountOfVisitor :one
+SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules
+FROM portal_visitors v WHERE v.tenant_id = $1 AND v.visitor_id = $2 FOR UPDATE
+`
+
+// ScheduleCountOfVisitor says how many a visitor has; it keeps them from making
+// others meanwhile.
+func (q *Queries) ScheduleCountOfVisitor(ctx context.Context, tenantID uuid.UUID, visitorID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, scheduleCountOfVisitor, tenantID, visitorID)
+	var schedules int64
+	err := row.Scan(&schedules)
+	return schedules, err
+}
+
 const scheduleDelete = `-- name: ScheduleDelete :execrows
 DELETE FROM report_schedules WHERE tenant_id = $1 AND schedule_id = $2
 `
@@ -1183,39 +1410,45 @@ func (q *Queries) ScheduleDelete(ctx context.Context, tenantID uuid.UUID, schedu
 }
 
 const scheduleGet = `-- name: ScheduleGet :one
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+SELECT s.schedule_id, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
        s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
-       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+       COALESCE(u.name, v.name, '')::text AS owner_name, COALESCE(u.email, v.email, '')::text AS owner_email,
+       (u.removed_at IS NOT NULL)::boolean AS owner_left, s.paused_by, COALESCE(p.name, '')::text AS paused_by_name, COALESCE(o.name, '')::text AS portal_name
 FROM report_schedules s
 JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
-JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.owner_visitor_id
+LEFT JOIN portals o ON o.tenant_id = v.tenant_id AND o.portal_id = v.portal_id
 LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
 WHERE s.tenant_id = $1 AND s.schedule_id = $2
 `
 
 type ScheduleGetRow struct {
-	ScheduleID    uuid.UUID
-	DashboardID   uuid.UUID
-	OwnerID       uuid.UUID
-	Name          string
-	Spec          json.RawMessage
-	OnData        bool
-	Rule          string
-	Zone          string
-	OnlyIfRows    bool
-	ResendUnknown bool
-	LinkAbove     int64
-	NextAt        *time.Time
-	Seen          string
-	PausedAt      *time.Time
-	PausedWhy     string
-	CreatedAt     time.Time
-	DashboardName string
-	DashboardGone bool
-	OwnerName     string
-	OwnerEmail    string
-	OwnerLeft     bool
-	PausedByName  string
+	ScheduleID     uuid.UUID
+	DashboardID    uuid.UUID
+	OwnerID        uuid.UUID
+	OwnerVisitorID uuid.UUID
+	Name           string
+	Spec           json.RawMessage
+	OnData         bool
+	Rule           string
+	Zone           string
+	OnlyIfRows     bool
+	ResendUnknown  bool
+	LinkAbove      int64
+	NextAt         *time.Time
+	Seen           string
+	PausedAt       *time.Time
+	PausedWhy      string
+	CreatedAt      time.Time
+	DashboardName  string
+	DashboardGone  bool
+	OwnerName      string
+	OwnerEmail     string
+	OwnerLeft      bool
+	PausedBy       *uuid.UUID
+	PausedByName   string
+	PortalName     string
 }
 
 // ScheduleGet reads one with the names that belong to it.
@@ -1226,6 +1459,7 @@ func (q *Queries) ScheduleGet(ctx context.Context, tenantID uuid.UUID, scheduleI
 		&i.ScheduleID,
 		&i.DashboardID,
 		&i.OwnerID,
+		&i.OwnerVisitorID,
 		&i.Name,
 		&i.Spec,
 		&i.OnData,
@@ -1244,32 +1478,35 @@ func (q *Queries) ScheduleGet(ctx context.Context, tenantID uuid.UUID, scheduleI
 		&i.OwnerName,
 		&i.OwnerEmail,
 		&i.OwnerLeft,
+		&i.PausedBy,
 		&i.PausedByName,
+		&i.PortalName,
 	)
 	return i, err
 }
 
 const scheduleInsert = `-- name: ScheduleInsert :exec
 
-INSERT INTO report_schedules (tenant_id, schedule_id, dashboard_id, owner_id, name, spec, on_data, rule, zone, only_if_rows, resend_unknown, link_above, next_at, seen)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO report_schedules (tenant_id, schedule_id, dashboard_id, owner_id, owner_visitor_id, name, spec, on_data, rule, zone, only_if_rows, resend_unknown, link_above, next_at, seen)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 `
 
 type ScheduleInsertParams struct {
-	TenantID      uuid.UUID
-	ScheduleID    uuid.UUID
-	DashboardID   uuid.UUID
-	OwnerID       uuid.UUID
-	Name          string
-	Spec          json.RawMessage
-	OnData        bool
-	Rule          string
-	Zone          string
-	OnlyIfRows    bool
-	ResendUnknown bool
-	LinkAbove     int64
-	NextAt        *time.Time
-	Seen          string
+	TenantID       uuid.UUID
+	ScheduleID     uuid.UUID
+	DashboardID    uuid.UUID
+	OwnerID        *uuid.UUID
+	OwnerVisitorID *uuid.UUID
+	Name           string
+	Spec           json.RawMessage
+	OnData         bool
+	Rule           string
+	Zone           string
+	OnlyIfRows     bool
+	ResendUnknown  bool
+	LinkAbove      int64
+	NextAt         *time.Time
+	Seen           string
 }
 
 // Schedules of reports, their runs, and the ledger of what reached whom.
@@ -1280,6 +1517,7 @@ func (q *Queries) ScheduleInsert(ctx context.Context, arg ScheduleInsertParams) 
 		arg.ScheduleID,
 		arg.DashboardID,
 		arg.OwnerID,
+		arg.OwnerVisitorID,
 		arg.Name,
 		arg.Spec,
 		arg.OnData,
@@ -1295,45 +1533,66 @@ func (q *Queries) ScheduleInsert(ctx context.Context, arg ScheduleInsertParams) 
 }
 
 const scheduleList = `-- name: ScheduleList :many
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+SELECT s.schedule_id, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
        s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
-       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+       COALESCE(u.name, v.name, '')::text AS owner_name, COALESCE(u.email, v.email, '')::text AS owner_email,
+       (u.removed_at IS NOT NULL)::boolean AS owner_left, s.paused_by, COALESCE(p.name, '')::text AS paused_by_name, COALESCE(o.name, '')::text AS portal_name
 FROM report_schedules s
 JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
-JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.owner_visitor_id
+LEFT JOIN portals o ON o.tenant_id = v.tenant_id AND o.portal_id = v.portal_id
 LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
-WHERE s.tenant_id = $1 AND ($2::uuid IS NULL OR s.owner_id = $2)
+WHERE s.tenant_id = $1 AND (s.owner_id IS NOT NULL OR s.owner_visitor_id IS NOT NULL)
+  AND CASE WHEN $2::uuid IS NOT NULL THEN s.owner_visitor_id = $2
+      ELSE s.owner_visitor_id IS NOT NULL AND $3::boolean OR s.owner_id IS NOT NULL AND ($4::uuid IS NULL OR s.owner_id = $4) END
 ORDER BY lower(s.name), s.schedule_id LIMIT 1000
 `
 
-type ScheduleListRow struct {
-	ScheduleID    uuid.UUID
-	DashboardID   uuid.UUID
-	OwnerID       uuid.UUID
-	Name          string
-	Spec          json.RawMessage
-	OnData        bool
-	Rule          string
-	Zone          string
-	OnlyIfRows    bool
-	ResendUnknown bool
-	LinkAbove     int64
-	NextAt        *time.Time
-	Seen          string
-	PausedAt      *time.Time
-	PausedWhy     string
-	CreatedAt     time.Time
-	DashboardName string
-	DashboardGone bool
-	OwnerName     string
-	OwnerEmail    string
-	OwnerLeft     bool
-	PausedByName  string
+type ScheduleListParams struct {
+	TenantID    uuid.UUID
+	OnlyVisitor *uuid.UUID
+	OfVisitors  bool
+	OnlyOwner   *uuid.UUID
 }
 
-// ScheduleList reads all of a workspace, or one owner's where only_owner is set.
-func (q *Queries) ScheduleList(ctx context.Context, tenantID uuid.UUID, onlyOwner *uuid.UUID) ([]ScheduleListRow, error) {
-	rows, err := q.db.Query(ctx, scheduleList, tenantID, onlyOwner)
+type ScheduleListRow struct {
+	ScheduleID     uuid.UUID
+	DashboardID    uuid.UUID
+	OwnerID        uuid.UUID
+	OwnerVisitorID uuid.UUID
+	Name           string
+	Spec           json.RawMessage
+	OnData         bool
+	Rule           string
+	Zone           string
+	OnlyIfRows     bool
+	ResendUnknown  bool
+	LinkAbove      int64
+	NextAt         *time.Time
+	Seen           string
+	PausedAt       *time.Time
+	PausedWhy      string
+	CreatedAt      time.Time
+	DashboardName  string
+	DashboardGone  bool
+	OwnerName      string
+	OwnerEmail     string
+	OwnerLeft      bool
+	PausedBy       *uuid.UUID
+	PausedByName   string
+	PortalName     string
+}
+
+// ScheduleList reads all of a workspace, or one owner's where only_owner is set,
+// with those of visitors or without; or those of one visitor alone.
+func (q *Queries) ScheduleList(ctx context.Context, arg ScheduleListParams) ([]ScheduleListRow, error) {
+	rows, err := q.db.Query(ctx, scheduleList,
+		arg.TenantID,
+		arg.OnlyVisitor,
+		arg.OfVisitors,
+		arg.OnlyOwner,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -1345,6 +1604,7 @@ func (q *Queries) ScheduleList(ctx context.Context, tenantID uuid.UUID, onlyOwne
 			&i.ScheduleID,
 			&i.DashboardID,
 			&i.OwnerID,
+			&i.OwnerVisitorID,
 			&i.Name,
 			&i.Spec,
 			&i.OnData,
@@ -1363,7 +1623,9 @@ func (q *Queries) ScheduleList(ctx context.Context, tenantID uuid.UUID, onlyOwne
 			&i.OwnerName,
 			&i.OwnerEmail,
 			&i.OwnerLeft,
+			&i.PausedBy,
 			&i.PausedByName,
+			&i.PortalName,
 		); err != nil {
 			return nil, err
 		}
@@ -1376,8 +1638,8 @@ func (q *Queries) ScheduleList(ctx context.Context, tenantID uuid.UUID, onlyOwne
 }
 
 const scheduleListDueBeside = `-- name: ScheduleListDueBeside :many
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.zone FROM report_schedules s
-WHERE s.tenant_id = $1 AND s.next_at = $2::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> $3
+SELECT s.schedule_id, s.dashboard_id, s.owner_id::uuid AS owner_id, s.zone FROM report_schedules s
+WHERE s.tenant_id = $1 AND s.owner_id IS NOT NULL AND s.next_at = $2::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> $3
 ORDER BY s.schedule_id < $3, s.schedule_id LIMIT $4
 `
 
@@ -1395,7 +1657,7 @@ type ScheduleListDueBesideRow struct {
 	Zone        string
 }
 
-// ScheduleListDueBeside names those that are due at the moment of one, the ones
+// ScheduleListDueBeside names those of members that are due at the moment of one, the ones
 // after it first; uses report_schedules_due_idx.
 func (q *Queries) ScheduleListDueBeside(ctx context.Context, arg ScheduleListDueBesideParams) ([]ScheduleListDueBesideRow, error) {
 	rows, err := q.db.Query(ctx, scheduleListDueBeside,
@@ -1428,14 +1690,13 @@ func (q *Queries) ScheduleListDueBeside(ctx context.Context, arg ScheduleListDue
 }
 
 const scheduleListOnData = `-- name: ScheduleListOnData :many
-SELECT schedule_id, dashboard_id, owner_id, seen, spec FROM report_schedules
+SELECT schedule_id, dashboard_id, seen, spec FROM report_schedules
 WHERE tenant_id = $1 AND on_data AND paused_at IS NULL ORDER BY schedule_id LIMIT 1000
 `
 
 type ScheduleListOnDataRow struct {
 	ScheduleID  uuid.UUID
 	DashboardID uuid.UUID
-	OwnerID     uuid.UUID
 	Seen        string
 	Spec        json.RawMessage
 }
@@ -1453,7 +1714,6 @@ func (q *Queries) ScheduleListOnData(ctx context.Context, tenantID uuid.UUID) ([
 		if err := rows.Scan(
 			&i.ScheduleID,
 			&i.DashboardID,
-			&i.OwnerID,
 			&i.Seen,
 			&i.Spec,
 		); err != nil {
@@ -1467,22 +1727,48 @@ func (q *Queries) ScheduleListOnData(ctx context.Context, tenantID uuid.UUID) ([
 	return items, nil
 }
 
+const scheduleListOrphans = `-- name: ScheduleListOrphans :many
+SELECT s.schedule_id FROM report_schedules s WHERE s.tenant_id = $1 AND s.owner_id IS NULL AND s.owner_visitor_id IS NULL LIMIT 100
+`
+
+// ScheduleListOrphans names those whose visitor was removed.
+func (q *Queries) ScheduleListOrphans(ctx context.Context, tenantID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, scheduleListOrphans, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var schedule_id uuid.UUID
+		if err := rows.Scan(&schedule_id); err != nil {
+			return nil, err
+		}
+		items = append(items, schedule_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const scheduleLock = `-- name: ScheduleLock :one
-SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
 FROM report_schedules WHERE tenant_id = $1 AND schedule_id = $2 FOR UPDATE
 `
 
 type ScheduleLockRow struct {
-	ScheduleID  uuid.UUID
-	DashboardID uuid.UUID
-	OwnerID     uuid.UUID
-	Name        string
-	Rule        string
-	Zone        string
-	OnData      bool
-	NextAt      *time.Time
-	Seen        string
-	PausedAt    *time.Time
+	ScheduleID     uuid.UUID
+	DashboardID    uuid.UUID
+	OwnerID        uuid.UUID
+	OwnerVisitorID uuid.UUID
+	Name           string
+	Rule           string
+	Zone           string
+	OnData         bool
+	NextAt         *time.Time
+	Seen           string
+	PausedAt       *time.Time
 }
 
 // ScheduleLock reads what its next run needs and keeps others from it.
@@ -1493,6 +1779,7 @@ func (q *Queries) ScheduleLock(ctx context.Context, tenantID uuid.UUID, schedule
 		&i.ScheduleID,
 		&i.DashboardID,
 		&i.OwnerID,
+		&i.OwnerVisitorID,
 		&i.Name,
 		&i.Rule,
 		&i.Zone,
@@ -1505,23 +1792,24 @@ func (q *Queries) ScheduleLock(ctx context.Context, tenantID uuid.UUID, schedule
 }
 
 const scheduleLockDue = `-- name: ScheduleLockDue :many
-SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
 FROM report_schedules
 WHERE tenant_id = $1 AND schedule_id = ANY($2::uuid[]) AND next_at = $3::timestamptz AND paused_at IS NULL
 ORDER BY schedule_id FOR UPDATE SKIP LOCKED
 `
 
 type ScheduleLockDueRow struct {
-	ScheduleID  uuid.UUID
-	DashboardID uuid.UUID
-	OwnerID     uuid.UUID
-	Name        string
-	Rule        string
-	Zone        string
-	OnData      bool
-	NextAt      *time.Time
-	Seen        string
-	PausedAt    *time.Time
+	ScheduleID     uuid.UUID
+	DashboardID    uuid.UUID
+	OwnerID        uuid.UUID
+	OwnerVisitorID uuid.UUID
+	Name           string
+	Rule           string
+	Zone           string
+	OnData         bool
+	NextAt         *time.Time
+	Seen           string
+	PausedAt       *time.Time
 }
 
 // ScheduleLockDue reads those of a list that are still due at a moment and that
@@ -1539,6 +1827,7 @@ func (q *Queries) ScheduleLockDue(ctx context.Context, tenantID uuid.UUID, sched
 			&i.ScheduleID,
 			&i.DashboardID,
 			&i.OwnerID,
+			&i.OwnerVisitorID,
 			&i.Name,
 			&i.Rule,
 			&i.Zone,
@@ -1584,7 +1873,8 @@ func (q *Queries) SchedulePause(ctx context.Context, arg SchedulePauseParams) (i
 }
 
 const scheduleResume = `-- name: ScheduleResume :execrows
-UPDATE report_schedules SET paused_at = NULL, paused_by = NULL, paused_why = '', next_at = $1, seen = $2, owner_id = $3
+UPDATE report_schedules SET paused_at = NULL, paused_by = NULL, paused_why = '', next_at = $1, seen = $2,
+       owner_id = CASE WHEN owner_visitor_id IS NULL THEN $3::uuid END
 WHERE tenant_id = $4 AND schedule_id = $5
 `
 
@@ -1646,7 +1936,7 @@ func (q *Queries) ScheduleSetSeen(ctx context.Context, seen string, tenantID uui
 const scheduleTakeOverdue = `-- name: ScheduleTakeOverdue :many
 UPDATE report_schedules SET alarmed_for = next_at
 WHERE tenant_id = $1 AND paused_at IS NULL AND next_at < $2::timestamptz AND alarmed_for IS DISTINCT FROM next_at
-RETURNING schedule_id, owner_id, name, next_at::timestamptz AS due_at
+RETURNING schedule_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, name, next_at::timestamptz AS due_at
 `
 
 type ScheduleTakeOverdueRow struct {

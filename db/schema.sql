@@ -903,7 +903,7 @@ END) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT custom_roles_name_check CHECK (((length(name) >= 1) AND (length(name) <= 60))),
-    CONSTRAINT custom_roles_permissions_check CHECK ((('content.view'::text = ANY (permissions)) AND (permissions <@ ARRAY['content.view'::text, 'content.edit'::text, 'data.manage'::text, 'members.manage'::text, 'workspace.manage'::text, 'portals.manage'::text, 'embedding.manage'::text, 'audit.view'::text])))
+    CONSTRAINT custom_roles_permissions_check CHECK ((('content.view'::text = ANY (permissions)) AND (permissions <@ ARRAY['content.view'::text, 'content.edit'::text, 'reports.send_outside'::text, 'data.manage'::text, 'members.manage'::text, 'workspace.manage'::text, 'portals.manage'::text, 'embedding.manage'::text, 'audit.view'::text])))
 );
 
 ALTER TABLE ONLY public.custom_roles FORCE ROW LEVEL SECURITY;
@@ -1608,6 +1608,7 @@ CREATE TABLE public.portals (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     sso_only boolean DEFAULT false NOT NULL,
+    schedules boolean DEFAULT true NOT NULL,
     CONSTRAINT portals_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80)))
 );
 
@@ -1678,7 +1679,11 @@ CREATE TABLE public.report_deliveries (
     channel_id uuid,
     bounced_at timestamp with time zone,
     only_rows jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text])))
+    visitor_id uuid,
+    visiting boolean DEFAULT false NOT NULL,
+    attributes jsonb,
+    CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text]))),
+    CONSTRAINT report_deliveries_visiting_check CHECK (((visitor_id IS NULL) OR visiting))
 );
 
 ALTER TABLE ONLY public.report_deliveries FORCE ROW LEVEL SECURITY;
@@ -1693,7 +1698,12 @@ CREATE TABLE public.report_recipients (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     channel_id uuid,
     only_rows jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT report_recipients_check CHECK ((((((user_id IS NOT NULL))::integer + ((address <> ''::text))::integer) + ((channel_id IS NOT NULL))::integer) = 1))
+    visitor_id uuid,
+    visitor_address text DEFAULT ''::text NOT NULL,
+    portal_group_id uuid,
+    attributes jsonb,
+    CONSTRAINT report_recipients_attributes_check CHECK (((attributes IS NULL) OR (address <> ''::text))),
+    CONSTRAINT report_recipients_check CHECK ((((((((user_id IS NOT NULL))::integer + ((address <> ''::text))::integer) + ((channel_id IS NOT NULL))::integer) + (((visitor_address <> ''::text) OR (portal_group_id IS NOT NULL)))::integer) = 1) AND ((visitor_id IS NULL) OR (visitor_address <> ''::text))))
 );
 
 ALTER TABLE ONLY public.report_recipients FORCE ROW LEVEL SECURITY;
@@ -1724,7 +1734,7 @@ CREATE TABLE public.report_schedules (
     tenant_id uuid NOT NULL,
     schedule_id uuid NOT NULL,
     dashboard_id uuid NOT NULL,
-    owner_id uuid NOT NULL,
+    owner_id uuid,
     name text NOT NULL,
     spec jsonb NOT NULL,
     on_data boolean DEFAULT false NOT NULL,
@@ -1741,8 +1751,10 @@ CREATE TABLE public.report_schedules (
     paused_why text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner_visitor_id uuid,
     CONSTRAINT report_schedules_name_check CHECK (((length(name) >= 1) AND (length(name) <= 300))),
-    CONSTRAINT report_schedules_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text, 'dashboard_gone'::text])))
+    CONSTRAINT report_schedules_owner_check CHECK (((owner_id IS NULL) OR (owner_visitor_id IS NULL))),
+    CONSTRAINT report_schedules_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text, 'dashboard_gone'::text, 'portal_off'::text])))
 );
 
 ALTER TABLE ONLY public.report_schedules FORCE ROW LEVEL SECURITY;
@@ -2486,21 +2498,33 @@ CREATE INDEX report_deliveries_channel_idx ON public.report_deliveries USING btr
 
 CREATE INDEX report_deliveries_content_idx ON public.report_deliveries USING btree (tenant_id, content_id);
 
-CREATE UNIQUE INDEX report_deliveries_once_idx ON public.report_deliveries USING btree (tenant_id, run_id, lower(address));
+CREATE UNIQUE INDEX report_deliveries_once_idx ON public.report_deliveries USING btree (tenant_id, run_id, lower(address)) WHERE (NOT visiting);
 
 CREATE INDEX report_deliveries_recipient_idx ON public.report_deliveries USING btree (tenant_id, recipient_id);
 
 CREATE INDEX report_deliveries_user_idx ON public.report_deliveries USING btree (tenant_id, user_id);
 
+CREATE INDEX report_deliveries_visiting_idx ON public.report_deliveries USING btree (tenant_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+
+CREATE UNIQUE INDEX report_deliveries_visitor_idx ON public.report_deliveries USING btree (tenant_id, run_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+
 CREATE UNIQUE INDEX report_recipients_address_idx ON public.report_recipients USING btree (tenant_id, schedule_id, lower(address)) WHERE (address <> ''::text);
 
 CREATE INDEX report_recipients_channel_idx ON public.report_recipients USING btree (tenant_id, channel_id) WHERE (channel_id IS NOT NULL);
+
+CREATE UNIQUE INDEX report_recipients_group_idx ON public.report_recipients USING btree (tenant_id, schedule_id, portal_group_id) WHERE ((portal_group_id IS NOT NULL) AND (visitor_address = ''::text));
+
+CREATE INDEX report_recipients_of_group_idx ON public.report_recipients USING btree (tenant_id, portal_group_id) WHERE (portal_group_id IS NOT NULL);
 
 CREATE UNIQUE INDEX report_recipients_once_idx ON public.report_recipients USING btree (tenant_id, schedule_id, channel_id) WHERE (channel_id IS NOT NULL);
 
 CREATE INDEX report_recipients_person_idx ON public.report_recipients USING btree (tenant_id, user_id);
 
 CREATE UNIQUE INDEX report_recipients_user_idx ON public.report_recipients USING btree (tenant_id, schedule_id, user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX report_recipients_visiting_idx ON public.report_recipients USING btree (tenant_id, visitor_id) WHERE (visitor_id IS NOT NULL);
+
+CREATE UNIQUE INDEX report_recipients_visitor_idx ON public.report_recipients USING btree (tenant_id, schedule_id, visitor_id) WHERE (visitor_id IS NOT NULL);
 
 CREATE INDEX report_runs_newest_idx ON public.report_runs USING btree (tenant_id, schedule_id, due_at DESC);
 
@@ -2511,6 +2535,8 @@ CREATE INDEX report_schedules_dashboard_idx ON public.report_schedules USING btr
 CREATE INDEX report_schedules_due_idx ON public.report_schedules USING btree (tenant_id, next_at) WHERE (paused_at IS NULL);
 
 CREATE INDEX report_schedules_owner_idx ON public.report_schedules USING btree (tenant_id, owner_id);
+
+CREATE INDEX report_schedules_visitor_idx ON public.report_schedules USING btree (tenant_id, owner_visitor_id) WHERE (owner_visitor_id IS NOT NULL);
 
 CREATE INDEX reports_dashboard_idx ON public.reports USING btree (tenant_id, dashboard_id, created_at DESC);
 
@@ -2895,14 +2921,23 @@ ALTER TABLE ONLY public.report_deliveries
 ALTER TABLE ONLY public.report_deliveries
     ADD CONSTRAINT report_deliveries_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (user_id);
 
+ALTER TABLE ONLY public.report_deliveries
+    ADD CONSTRAINT report_deliveries_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE SET NULL (visitor_id);
+
 ALTER TABLE ONLY public.report_recipients
     ADD CONSTRAINT report_recipients_tenant_id_channel_id_fkey FOREIGN KEY (tenant_id, channel_id) REFERENCES public.channels(tenant_id, channel_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_tenant_id_portal_group_id_fkey FOREIGN KEY (tenant_id, portal_group_id) REFERENCES public.portal_groups(tenant_id, group_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.report_recipients
     ADD CONSTRAINT report_recipients_tenant_id_schedule_id_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES public.report_schedules(tenant_id, schedule_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.report_recipients
     ADD CONSTRAINT report_recipients_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_recipients
+    ADD CONSTRAINT report_recipients_tenant_id_visitor_id_fkey FOREIGN KEY (tenant_id, visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE SET NULL (visitor_id);
 
 ALTER TABLE ONLY public.report_runs
     ADD CONSTRAINT report_runs_tenant_id_schedule_id_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES public.report_schedules(tenant_id, schedule_id) ON DELETE CASCADE;
@@ -2912,6 +2947,9 @@ ALTER TABLE ONLY public.report_schedules
 
 ALTER TABLE ONLY public.report_schedules
     ADD CONSTRAINT report_schedules_tenant_id_owner_id_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES public.users(tenant_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.report_schedules
+    ADD CONSTRAINT report_schedules_tenant_id_owner_visitor_id_fkey FOREIGN KEY (tenant_id, owner_visitor_id) REFERENCES public.portal_visitors(tenant_id, visitor_id) ON DELETE SET NULL (owner_visitor_id);
 
 ALTER TABLE ONLY public.reports
     ADD CONSTRAINT reports_tenant_id_dashboard_id_fkey FOREIGN KEY (tenant_id, dashboard_id) REFERENCES public.dashboards(tenant_id, dashboard_id) ON DELETE CASCADE;

@@ -171,7 +171,7 @@ func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps 
 	a := actor(r)
 	p := scopeOf(r).portal
 	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Visitor: p != nil,
-		Prints: p != nil && p.embedded == nil && p.Downloads, Paper: string(paperOf(a.Locale))}
+		Prints: p != nil && p.embedded == nil && p.Downloads, Mails: p != nil && p.embedded == nil && p.Mails(), Paper: string(paperOf(a.Locale))}
 }
 
 // show answers the page, or under htmx what has changed on it.

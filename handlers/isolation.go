@@ -79,7 +79,8 @@ var plainParts = map[string]string{"{widget}": "sum", "{filter}": "channel", "{v
 var fields = map[string]string{"dashboard": "dashboards.dashboard_id", "dataset": "datasets.dataset_id", "folder": "folders.folder_id",
 	"parent": "folders.folder_id", "to": "folders.folder_id", "template": "dashboard_templates.template_id", "upload": "uploads.upload_id",
 	"person": "users.user_id", "user": "users.user_id", "member": "users.user_id", "group": "user_groups.group_id", "from": "dashboards.dashboard_id",
-	"target": "datasets.dataset_id", "session": "users.user_id", "schedule": "report_schedules.schedule_id", "view": "dashboard_saved_views.view_id"}
+	"target": "datasets.dataset_id", "session": "users.user_id", "schedule": "report_schedules.schedule_id", "view": "dashboard_saved_views.view_id",
+	"visitor": "portal_visitors.visitor_id", "visitor_group": "portal_groups.group_id"}
 
 // attackTimeout bounds one request: a stream that is open goes on.
 const attackTimeout = 20 * time.Second

@@ -92,11 +92,15 @@ func (c *core) portalRouter() (chi.Router, error) {
 			r.Get(views.PathPortalLogo+"/{kind}/{sum}", handle(h.logo))
 			signIn{c, visitorDoor{c}}.shared(r)
 			sso{c, visitorDoor{c}}.shared(r, views.PathPortalSAML, views.PathPortalOIDC)
+			sentReports{c}.unsubscribing(r)
 			r.Group(func(r chi.Router) {
 				r.Use(requireSession)
 				r.Get(views.PathHome, handle(h.home))
 				r.Post(views.PathTheme, handle(h.theme))
 				h.boards.visitorRoutes(r)
+				ownSchedules{c}.routes(r)
+				openedReports{c}.routes(r)
+				sentReports{c}.files(r) // of visitors: links for others lead elsewhere
 				files := r.With(requireDownloads)
 				files.Post("/dashboards/{id}/reports", handle(reportPages{c}.request))
 				files.Get("/reports/{report}", handle(reportPages{c}.show))
@@ -212,6 +216,9 @@ func (p *visitedPortal) fill(s *views.Shell, r *http.Request) {
 	}
 	if v := p.visit; v != nil {
 		shell.Header.Visitor = views.PortalMenu{Name: v.Title(), Email: v.Email, SignOut: views.PathSignOut, Theme: views.PortalTheme{Action: views.PathTheme, Next: r.URL.RequestURI(), Chosen: views.Theme(v.Theme)}}
+		if p.Mails() {
+			shell.Header.Visitor.Schedules = views.PathSchedules
+		}
 		for _, e := range v.Entries {
 			href := views.PathDashboard(e.ID.String())
 			shell.Header.Nav = append(shell.Header.Nav, views.PortalLink{Label: e.Name, Href: href, Current: strings.HasPrefix(r.URL.Path, href)})

@@ -47,7 +47,13 @@ type visited struct {
 
 func newVisited(t testing.TB, change ...func(*boardSite)) *visited {
 	t.Helper()
-	v := &visited{boardSite: newBoardSite(t, change...)}
+	return newVisitedOf(t, newBoardSite(t, change...))
+}
+
+// newVisitedOf adds the portal to a site.
+func newVisitedOf(t testing.TB, site *boardSite) *visited {
+	t.Helper()
+	v := &visited{boardSite: site}
 	handler, err := New(v.Deps)
 	if err != nil {
 		t.Fatal(err)

@@ -182,7 +182,7 @@ func (h portalSettings) showsPage(w http.ResponseWriter, r *http.Request, status
 	if err != nil {
 		return err
 	}
-	props := views.PortalShowsProps{PortalHead: head, Downloads: p.Downloads, Zone: p.Zone,
+	props := views.PortalShowsProps{PortalHead: head, Downloads: p.Downloads, Schedules: p.Schedules, Zone: p.Zone,
 		Zones:  append([]ui.Option{{Label: messages.T(r.Context(), "portals.workspace_zone")}}, zoneOptions(p.Zone, "")...),
 		Groups: []ui.Option{{Label: messages.T(r.Context(), "portals.everybody")}}}
 	for _, g := range groups {
@@ -250,11 +250,11 @@ func (h portalSettings) saveShows(w http.ResponseWriter, r *http.Request) error 
 	for i, one := range list {
 		shown[i] = one.Shown
 	}
-	downloads, zone := r.PostForm.Has("downloads"), r.PostForm.Get("zone")
+	downloads, schedules, zone := r.PostForm.Has("downloads"), r.PostForm.Has("schedules"), r.PostForm.Get("zone")
 	if err := h.Portals.SetDashboards(r.Context(), actor(r), id, shown); err != nil {
 		return h.again(w, r, err, h.showsPage)
 	}
-	if _, err := h.Portals.Change(r.Context(), actor(r), id, portals.Edit{Downloads: &downloads, Zone: &zone}); err != nil {
+	if _, err := h.Portals.Change(r.Context(), actor(r), id, portals.Edit{Downloads: &downloads, Schedules: &schedules, Zone: &zone}); err != nil {
 		return h.again(w, r, err, h.showsPage)
 	}
 	return flashAndGo(w, r, "portals.saved", views.PathPortal(id.String(), ""))

@@ -129,6 +129,13 @@ func (h schedules) answer(w http.ResponseWriter, r *http.Request, status int, pr
 			props.Dashboards = append(props.Dashboards, ui.Option{Value: d.ID.String(), Label: d.Name, Selected: d.ID == props.Form.Dashboard})
 		}
 	}
+	dashboard, _ := ids.Parse[ids.Dashboard](props.Dashboard) // none yet: visitors of all portals
+	outsiders, err := h.Reports.ListOutsiders(r.Context(), a, dashboard)
+	if err != nil {
+		return err
+	}
+	props.Visitors, props.Groups = outsiderOptions(outsiders, props.Form)
+	props.Outside = access.Can(a, access.SendOutside) == nil
 	props.Zones = zoneOptions(props.Form.Zone, messages.T(r.Context(), "schedules.zone_workspace"))
 	for i := range props.Zones {
 		props.Zones[i].Selected = props.Zones[i].Value == props.Form.Zone
@@ -150,13 +157,19 @@ func (h schedules) read(r *http.Request) (f reports.ScheduleForm, err error) {
 		OnData: r.PostFormValue("trigger") == "data", OnlyIfRows: r.PostFormValue("only_if_rows") != "", ResendUnknown: r.PostFormValue("resend_unknown") != "",
 		LinkAbove: limit, Addresses: strings.FieldsFunc(r.PostFormValue("addresses"), func(c rune) bool { return c == '\n' || c == '\r' || c == ',' || c == ';' }),
 		Spec: reports.Spec{Format: reports.Format(strings.ToUpper(r.PostFormValue("format"))), Paper: reports.Paper(paper), Landscape: side == "landscape",
-			Filters: r.PostFormValue("filters")}, Rows: r.PostFormValue("rows")}
+			Filters: r.PostFormValue("filters")}, Rows: r.PostFormValue("rows"), Attributes: r.PostFormValue("attributes")}
 	for _, text := range r.PostForm["user"] {
 		id, err := ids.Parse[ids.User](text)
 		if err != nil {
 			return f, errForm.Wrap(err)
 		}
 		f.Users = append(f.Users, id)
+	}
+	if f.Visitors, err = readIDs[ids.Visitor](r, "visitor"); err != nil {
+		return f, err
+	}
+	if f.Groups, err = readIDs[ids.Group](r, "visitor_group"); err != nil {
+		return f, err
 	}
 	f.Channels, err = readIDs[ids.Channel](r, "channel")
 	return f, err
@@ -188,6 +201,9 @@ func (h schedules) edit(w http.ResponseWriter, r *http.Request) error {
 	one, err := h.Reports.GetSchedule(r.Context(), actor(r), id)
 	if err != nil {
 		return err
+	}
+	if !one.OwnerVisitor.IsZero() {
+		return reports.ErrVisitorsOwn
 	}
 	return h.answer(w, r, http.StatusOK, views.ScheduleFormProps{ID: id.String(), Dashboard: one.Dashboard.String(), Form: one.ScheduleForm})
 }
@@ -290,7 +306,15 @@ func (h schedules) act(w http.ResponseWriter, r *http.Request) error {
 type sentReports struct{ *core }
 
 func (h sentReports) routes(r chi.Router) {
+	h.files(r)
+	h.unsubscribing(r)
+}
+
+func (h sentReports) files(r chi.Router) {
 	r.Get(reports.PathSent+"{tenant}/{delivery}", handle(h.file))
+}
+
+func (h sentReports) unsubscribing(r chi.Router) {
 	r.Get(reports.PathUnsubscribe+"{tenant}/{recipient}", handle(h.unsubscribe))
 	r.Post(reports.PathUnsubscribe+"{tenant}/{recipient}", handle(h.unsubscribe))
 }

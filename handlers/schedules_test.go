@@ -80,7 +80,7 @@ func (s *scheduleSite) wire(sender delivery.Sender) {
 	s.Delivery = delivery.NewService(delivery.Deps{DB: s.pool, Tenants: s.Tenants, Sender: sender, Blobs: s.blobs, ShowBodies: true, Renderer: views.Letters{Address: address},
 		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), RootCAs: s.server.RootCAs,
 		Secret: s.SessionKey, BounceAddress: "bounces@example.com", Bounces: s.bounces})
-	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: s.blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey,
+	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: s.blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Words: ReportWords, Key: s.SessionKey, Visitors: s.Portals,
 		Mail: s.Delivery, Notify: notify.New(notify.Deps{DB: s.pool, Mailer: s.Delivery, Address: address}), Address: address, Renderer: s.renderer, Clock: func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }})
 	s.runner = jobs.NewRunner(jobs.Config{Store: s.pool, Log: slog.New(slog.DiscardHandler)})
 	fast := func(o jobs.Options) jobs.Options {

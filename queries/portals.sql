@@ -7,6 +7,10 @@ SELECT h.tenant_id, h.portal_id,
        (SELECT min(o.host) FROM control.portal_hosts o WHERE o.tenant_id = h.tenant_id AND o.portal_id = h.portal_id AND o.verified_at IS NOT NULL)::text AS main
 FROM control.portal_hosts h WHERE h.host = @host AND h.verified_at IS NOT NULL;
 
+-- PortalHostMain is the first of a portal's names.
+-- name: PortalHostMain :one
+SELECT COALESCE(min(host), '')::text AS host FROM control.portal_hosts WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND verified_at IS NOT NULL;
+
 -- name: PortalHostList :many
 SELECT host, claimed_at, verified_at, failing_at FROM control.portal_hosts
 WHERE tenant_id = @tenant_id AND portal_id = @portal_id ORDER BY host;
@@ -45,13 +49,13 @@ SELECT p.portal_id, p.name, p.brand, p.updated_at,
 FROM portals p WHERE p.tenant_id = @tenant_id ORDER BY lower(p.name);
 
 -- name: PortalGet :one
-SELECT portal_id, name, brand, downloads, zone, sso_only, updated_at FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
+SELECT portal_id, name, brand, downloads, schedules, zone, sso_only, updated_at FROM portals WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
 
 -- name: PortalInsert :exec
 INSERT INTO portals (tenant_id, portal_id, name, brand) VALUES (@tenant_id, @portal_id, @name, @brand);
 
 -- name: PortalUpdate :execrows
-UPDATE portals SET name = @name, brand = @brand, downloads = @downloads, zone = @zone, updated_at = @now
+UPDATE portals SET name = @name, brand = @brand, downloads = @downloads, schedules = @schedules, zone = @zone, updated_at = @now
 WHERE tenant_id = @tenant_id AND portal_id = @portal_id;
 
 -- name: PortalTouch :exec

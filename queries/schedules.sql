@@ -2,8 +2,8 @@
 
 -- ScheduleInsert adds one.
 -- name: ScheduleInsert :exec
-INSERT INTO report_schedules (tenant_id, schedule_id, dashboard_id, owner_id, name, spec, on_data, rule, zone, only_if_rows, resend_unknown, link_above, next_at, seen)
-VALUES (@tenant_id, @schedule_id, @dashboard_id, @owner_id, @name, @spec, @on_data, @rule, @zone, @only_if_rows, @resend_unknown, @link_above, sqlc.narg(next_at), @seen);
+INSERT INTO report_schedules (tenant_id, schedule_id, dashboard_id, owner_id, owner_visitor_id, name, spec, on_data, rule, zone, only_if_rows, resend_unknown, link_above, next_at, seen)
+VALUES (@tenant_id, @schedule_id, @dashboard_id, sqlc.narg(owner_id), sqlc.narg(owner_visitor_id), @name, @spec, @on_data, @rule, @zone, @only_if_rows, @resend_unknown, @link_above, sqlc.narg(next_at), @seen);
 
 -- ScheduleUpdate changes all that its form has; 0 rows where it is gone.
 -- name: ScheduleUpdate :execrows
@@ -13,43 +13,62 @@ WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
 
 -- ScheduleGet reads one with the names that belong to it.
 -- name: ScheduleGet :one
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+SELECT s.schedule_id, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
        s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
-       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+       COALESCE(u.name, v.name, '')::text AS owner_name, COALESCE(u.email, v.email, '')::text AS owner_email,
+       (u.removed_at IS NOT NULL)::boolean AS owner_left, s.paused_by, COALESCE(p.name, '')::text AS paused_by_name, COALESCE(o.name, '')::text AS portal_name
 FROM report_schedules s
 JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
-JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.owner_visitor_id
+LEFT JOIN portals o ON o.tenant_id = v.tenant_id AND o.portal_id = v.portal_id
 LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
 WHERE s.tenant_id = @tenant_id AND s.schedule_id = @schedule_id;
 
--- ScheduleList reads all of a workspace, or one owner's where only_owner is set.
+-- ScheduleList reads all of a workspace, or one owner's where only_owner is set,
+-- with those of visitors or without; or those of one visitor alone.
 -- name: ScheduleList :many
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
+SELECT s.schedule_id, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.name, s.spec, s.on_data, s.rule, s.zone, s.only_if_rows, s.resend_unknown, s.link_above,
        s.next_at, s.seen, s.paused_at, s.paused_why, s.created_at, d.name AS dashboard_name, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone,
-       u.name AS owner_name, u.email AS owner_email, (u.removed_at IS NOT NULL)::boolean AS owner_left, COALESCE(p.name, '')::text AS paused_by_name
+       COALESCE(u.name, v.name, '')::text AS owner_name, COALESCE(u.email, v.email, '')::text AS owner_email,
+       (u.removed_at IS NOT NULL)::boolean AS owner_left, s.paused_by, COALESCE(p.name, '')::text AS paused_by_name, COALESCE(o.name, '')::text AS portal_name
 FROM report_schedules s
 JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
-JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN users u ON u.tenant_id = s.tenant_id AND u.user_id = s.owner_id
+LEFT JOIN portal_visitors v ON v.tenant_id = s.tenant_id AND v.visitor_id = s.owner_visitor_id
+LEFT JOIN portals o ON o.tenant_id = v.tenant_id AND o.portal_id = v.portal_id
 LEFT JOIN users p ON p.tenant_id = s.tenant_id AND p.user_id = s.paused_by
-WHERE s.tenant_id = @tenant_id AND (sqlc.narg(only_owner)::uuid IS NULL OR s.owner_id = sqlc.narg(only_owner))
+WHERE s.tenant_id = @tenant_id AND (s.owner_id IS NOT NULL OR s.owner_visitor_id IS NOT NULL)
+  AND CASE WHEN sqlc.narg(only_visitor)::uuid IS NOT NULL THEN s.owner_visitor_id = sqlc.narg(only_visitor)
+      ELSE s.owner_visitor_id IS NOT NULL AND @of_visitors::boolean OR s.owner_id IS NOT NULL AND (sqlc.narg(only_owner)::uuid IS NULL OR s.owner_id = sqlc.narg(only_owner)) END
 ORDER BY lower(s.name), s.schedule_id LIMIT 1000;
+
+-- ScheduleCountOfVisitor says how many a visitor has; it keeps them from making
+-- others meanwhile.
+-- name: ScheduleCountOfVisitor :one
+SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules
+FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.visitor_id = @visitor_id FOR UPDATE;
+
+-- ScheduleListOrphans names those whose visitor was removed.
+-- name: ScheduleListOrphans :many
+SELECT s.schedule_id FROM report_schedules s WHERE s.tenant_id = @tenant_id AND s.owner_id IS NULL AND s.owner_visitor_id IS NULL LIMIT 100;
 
 -- ScheduleLock reads what its next run needs and keeps others from it.
 -- name: ScheduleLock :one
-SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
 FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id FOR UPDATE;
 
--- ScheduleListDueBeside names those that are due at the moment of one, the ones
+-- ScheduleListDueBeside names those of members that are due at the moment of one, the ones
 -- after it first; uses report_schedules_due_idx.
 -- name: ScheduleListDueBeside :many
-SELECT s.schedule_id, s.dashboard_id, s.owner_id, s.zone FROM report_schedules s
-WHERE s.tenant_id = @tenant_id AND s.next_at = @due_at::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> @schedule_id
+SELECT s.schedule_id, s.dashboard_id, s.owner_id::uuid AS owner_id, s.zone FROM report_schedules s
+WHERE s.tenant_id = @tenant_id AND s.owner_id IS NOT NULL AND s.next_at = @due_at::timestamptz AND s.paused_at IS NULL AND NOT s.on_data AND s.schedule_id <> @schedule_id
 ORDER BY s.schedule_id < @schedule_id, s.schedule_id LIMIT @row_limit;
 
 -- ScheduleLockDue reads those of a list that are still due at a moment and that
 -- nobody else has, and keeps others from them.
 -- name: ScheduleLockDue :many
-SELECT schedule_id, dashboard_id, owner_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
 FROM report_schedules
 WHERE tenant_id = @tenant_id AND schedule_id = ANY(@schedules::uuid[]) AND next_at = @due_at::timestamptz AND paused_at IS NULL
 ORDER BY schedule_id FOR UPDATE SKIP LOCKED;
@@ -84,7 +103,8 @@ WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND paused_at IS NUL
 
 -- ScheduleResume starts it again, under the person who does so where its owner has gone.
 -- name: ScheduleResume :execrows
-UPDATE report_schedules SET paused_at = NULL, paused_by = NULL, paused_why = '', next_at = sqlc.narg(next_at), seen = @seen, owner_id = @owner_id
+UPDATE report_schedules SET paused_at = NULL, paused_by = NULL, paused_why = '', next_at = sqlc.narg(next_at), seen = @seen,
+       owner_id = CASE WHEN owner_visitor_id IS NULL THEN @owner_id::uuid END
 WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
 
 -- ScheduleDelete removes it with its history.
@@ -93,7 +113,7 @@ DELETE FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @sch
 
 -- ScheduleListOnData reads those that wait for new data.
 -- name: ScheduleListOnData :many
-SELECT schedule_id, dashboard_id, owner_id, seen, spec FROM report_schedules
+SELECT schedule_id, dashboard_id, seen, spec FROM report_schedules
 WHERE tenant_id = @tenant_id AND on_data AND paused_at IS NULL ORDER BY schedule_id LIMIT 1000;
 
 -- ScheduleWaitsForData tells whether there is any.
@@ -105,38 +125,99 @@ SELECT EXISTS (SELECT 1 FROM report_schedules WHERE tenant_id = @tenant_id AND o
 -- name: ScheduleTakeOverdue :many
 UPDATE report_schedules SET alarmed_for = next_at
 WHERE tenant_id = @tenant_id AND paused_at IS NULL AND next_at < @before::timestamptz AND alarmed_for IS DISTINCT FROM next_at
-RETURNING schedule_id, owner_id, name, next_at::timestamptz AS due_at;
+RETURNING schedule_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, name, next_at::timestamptz AS due_at;
 
 -- RecipientInsert adds one, once.
 -- name: RecipientInsert :exec
-INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id)
-VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address, sqlc.narg(channel_id)) ON CONFLICT DO NOTHING;
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id, portal_group_id)
+VALUES (@tenant_id, @recipient_id, @schedule_id, sqlc.narg(user_id), @address, sqlc.narg(channel_id), sqlc.narg(portal_group_id)) ON CONFLICT DO NOTHING;
 
--- RecipientSetRows says which rows a person or an address is sent.
+-- RecipientAddVisitor adds a visitor of a portal; 0 rows where there is none of
+-- the id. Who got the report as one of a group is chosen by themselves from then on.
+-- name: RecipientAddVisitor :execrows
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, visitor_id, visitor_address)
+SELECT v.tenant_id, @recipient_id, @schedule_id, v.visitor_id, v.email FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.visitor_id = @visitor_id
+ON CONFLICT (tenant_id, schedule_id, visitor_id) WHERE visitor_id IS NOT NULL DO UPDATE SET visitor_address = excluded.visitor_address, portal_group_id = NULL;
+
+-- RecipientAddGroup adds those of the visitors of a schedule's groups that are not
+-- there yet, and moves on those who have left one group and are in another.
+-- name: RecipientAddGroup :exec
+INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, visitor_id, visitor_address, portal_group_id)
+SELECT DISTINCT ON (v.visitor_id) v.tenant_id, gen_random_uuid(), r.schedule_id, v.visitor_id, v.email, r.portal_group_id
+FROM report_recipients r
+JOIN portal_group_visitors m ON m.tenant_id = r.tenant_id AND m.group_id = r.portal_group_id
+JOIN portal_visitors v ON v.tenant_id = m.tenant_id AND v.visitor_id = m.visitor_id
+WHERE r.tenant_id = @tenant_id AND r.schedule_id = @schedule_id AND r.portal_group_id IS NOT NULL AND r.visitor_address = ''
+ORDER BY v.visitor_id, r.portal_group_id
+ON CONFLICT (tenant_id, schedule_id, visitor_id) WHERE visitor_id IS NOT NULL
+DO UPDATE SET portal_group_id = excluded.portal_group_id WHERE report_recipients.portal_group_id IS NOT NULL;
+
+-- RecipientSetRows says which rows a person or an address is sent, and the
+-- attributes of an address.
 -- name: RecipientSetRows :exec
-UPDATE report_recipients SET only_rows = @only_rows
+UPDATE report_recipients SET only_rows = @only_rows, attributes = @attributes
 WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND (user_id = sqlc.narg(user_id) OR address <> '' AND lower(address) = lower(@address));
 
--- RecipientKeep removes those that are in none of the lists.
+-- RecipientKeep removes those that are in none of the lists. Who unsubscribed and is
+-- in one of the groups stays, so that the group does not bring them back.
 -- name: RecipientKeep :exec
-DELETE FROM report_recipients WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id
-  AND NOT (COALESCE(user_id = ANY(@users::uuid[]), false) OR COALESCE(channel_id = ANY(@channels::uuid[]), false)
-           OR (address <> '' AND lower(address) = ANY(@addresses::text[])));
+DELETE FROM report_recipients r WHERE r.tenant_id = @tenant_id AND r.schedule_id = @schedule_id
+  AND NOT (COALESCE(r.user_id = ANY(@users::uuid[]), false) OR COALESCE(r.channel_id = ANY(@channels::uuid[]), false)
+           OR COALESCE(r.portal_group_id = ANY(@groups::uuid[]), false) OR COALESCE(r.visitor_id = ANY(@visitors::uuid[]), false)
+           OR r.unsubscribed_at IS NOT NULL AND EXISTS (SELECT FROM portal_group_visitors m
+               WHERE m.tenant_id = r.tenant_id AND m.visitor_id = r.visitor_id AND m.group_id = ANY(@groups::uuid[]))
+           OR (r.address <> '' AND lower(r.address) = ANY(@addresses::text[])));
 
 -- RecipientList reads those of some schedules, with what is known of each person.
+-- Where somebody gets it as one of a group, among tells whether they are in it.
 -- name: RecipientList :many
-SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, COALESCE(u.name, c.name, '')::text AS name, COALESCE(u.email, '')::text AS email,
-       (u.removed_at IS NOT NULL)::boolean AS removed
+SELECT r.recipient_id, r.schedule_id, r.user_id, r.address, r.channel_id, r.unsubscribed_at, r.only_rows, r.attributes,
+       r.visitor_id, r.visitor_address, r.portal_group_id, COALESCE(o.name, '')::text AS portal_name,
+       COALESCE(u.name, c.name, v.name, CASE WHEN r.visitor_address = '' THEN g.name END, '')::text AS name, COALESCE(u.email, v.email, r.visitor_address)::text AS email,
+       (u.removed_at IS NOT NULL OR v.blocked_at IS NOT NULL OR r.visitor_address <> '' AND v.visitor_id IS NULL)::boolean AS removed,
+       EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = r.tenant_id AND m.group_id = r.portal_group_id AND m.visitor_id = r.visitor_id)::boolean AS among
 FROM report_recipients r LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
 LEFT JOIN channels c ON c.tenant_id = r.tenant_id AND c.channel_id = r.channel_id
+LEFT JOIN portal_visitors v ON v.tenant_id = r.tenant_id AND v.visitor_id = r.visitor_id
+LEFT JOIN portal_groups g ON g.tenant_id = r.tenant_id AND g.group_id = r.portal_group_id
+LEFT JOIN portals o ON o.tenant_id = r.tenant_id AND o.portal_id = COALESCE(v.portal_id, g.portal_id)
 WHERE r.tenant_id = @tenant_id AND r.schedule_id = ANY(@schedules::uuid[])
 ORDER BY r.created_at, r.recipient_id;
 
--- RecipientUnsubscribe stops the mail to one.
+-- RecipientListVisitors are the visitors of the portals that show a dashboard:
+-- whom a report of it can be sent to. Blocked ones are left out.
+-- name: RecipientListVisitors :many
+SELECT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name
+FROM portal_dashboards d
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portal_visitors v ON v.tenant_id = d.tenant_id AND v.portal_id = d.portal_id AND v.blocked_at IS NULL
+WHERE d.tenant_id = @tenant_id AND (sqlc.narg(dashboard_id)::uuid IS NULL OR d.dashboard_id = sqlc.narg(dashboard_id))
+  AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id))
+GROUP BY v.tenant_id, v.visitor_id, p.name
+ORDER BY lower(p.name), lower(v.company), lower(v.email) LIMIT @row_limit;
+
+-- RecipientListGroups are the groups of visitors of those portals.
+-- name: RecipientListGroups :many
+SELECT g.group_id, g.name, p.name AS portal_name
+FROM portal_dashboards d
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portal_groups g ON g.tenant_id = d.tenant_id AND g.portal_id = d.portal_id
+WHERE d.tenant_id = @tenant_id AND (sqlc.narg(dashboard_id)::uuid IS NULL OR d.dashboard_id = sqlc.narg(dashboard_id))
+GROUP BY g.tenant_id, g.group_id, g.name, p.name
+ORDER BY lower(p.name), lower(g.name) LIMIT @row_limit;
+
+-- RecipientUnsubscribe stops the mail to one. own tells that the schedule is the
+-- recipient's, a visitor's.
 -- name: RecipientUnsubscribe :one
 UPDATE report_recipients r SET unsubscribed_at = COALESCE(unsubscribed_at, now())
 FROM report_schedules s WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id AND r.tenant_id = @tenant_id AND r.recipient_id = @recipient_id
-RETURNING s.name;
+RETURNING s.name, s.schedule_id, COALESCE(s.owner_visitor_id = r.visitor_id, false)::boolean AS own;
+
+-- RecipientSubscribe starts the mails of a visitor's own schedule again.
+-- name: RecipientSubscribe :exec
+UPDATE report_recipients r SET unsubscribed_at = NULL
+FROM report_schedules s WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id AND r.tenant_id = @tenant_id AND r.schedule_id = @schedule_id
+  AND s.owner_visitor_id = r.visitor_id;
 
 -- RecipientSchedule names the schedule of one.
 -- name: RecipientSchedule :one
@@ -176,7 +257,7 @@ UPDATE report_runs r SET alarmed = true
 FROM report_schedules s
 WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
   AND r.tenant_id = @tenant_id AND r.state IN ('due', 'sending') AND r.due_at < @before::timestamptz AND NOT r.alarmed
-RETURNING r.run_id, r.due_at, s.schedule_id, s.owner_id, s.name;
+RETURNING r.run_id, r.due_at, s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, s.name;
 
 -- RunListNewest reads the newest runs of some schedules.
 -- name: RunListNewest :many
@@ -223,12 +304,13 @@ UPDATE report_contents SET key = '', picture_key = '' WHERE tenant_id = @tenant_
 
 -- LedgerInsert adds a line for one recipient of a run, once.
 -- name: LedgerInsert :exec
-INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows)
-VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id), @only_rows) ON CONFLICT DO NOTHING;
+INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id)
+VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id), @only_rows, @attributes, @visiting, sqlc.narg(visitor_id))
+ON CONFLICT DO NOTHING;
 
 -- LedgerListDue reads the lines of a run that wait for their content.
 -- name: LedgerListDue :many
-SELECT delivery_id, user_id, address, only_rows FROM report_deliveries
+SELECT delivery_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id FROM report_deliveries
 WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due' ORDER BY created_at, delivery_id;
 
 -- LedgerSetRendered gives a line its content; 0 rows where it has one.
@@ -244,7 +326,8 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due',
 -- LedgerGet reads a line with all that its mail needs.
 -- name: LedgerGet :one
 SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
-       r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, s.owner_id, s.resend_unknown, s.link_above, s.spec,
+       l.visiting, l.visitor_id,
+       r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
        COALESCE(u.name, '')::text AS user_name, COALESCE(u.locale, '')::text AS user_locale, (u.removed_at IS NOT NULL)::boolean AS removed,
@@ -313,7 +396,7 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id;
 
 -- LedgerOpening reads where the link of a mail leads.
 -- name: LedgerOpening :one
-SELECT l.user_id, s.dashboard_id, s.spec FROM report_deliveries l
+SELECT l.user_id, l.visitor_id, s.dashboard_id, s.spec FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id;
@@ -345,8 +428,9 @@ SELECT state, again, count(*) AS lines FROM report_deliveries WHERE tenant_id = 
 -- LedgerList reads the lines of some runs.
 -- name: LedgerList :many
 SELECT l.delivery_id, l.run_id, l.user_id, l.address, l.state, l.answer, l.error_code, l.error_text, l.attempts, l.resent, l.sent_at, l.opened_at,
-       COALESCE(u.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
+       COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
 FROM report_deliveries l
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
+LEFT JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 WHERE l.tenant_id = @tenant_id AND l.run_id = ANY(@runs::uuid[]) ORDER BY l.created_at, l.delivery_id;

@@ -34,7 +34,9 @@ type DashboardProps struct {
 	Visitor bool
 	// Prints offers the dashboard as a PDF at once, on Paper.
 	Prints bool
-	Paper  string
+	// Mails offers to have it mailed again and again.
+	Mails bool
+	Paper string
 }
 
 func (p DashboardProps) id() string   { return p.View.Dashboard.ID.String() }

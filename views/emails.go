@@ -135,6 +135,9 @@ func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (del
 	r := reportMail{Report: m, Brand: brand, Subject: t("email.report.subject", "Name", m.Name, "Date", loc.Date(m.At)),
 		Text: t("email.report.text", "Dashboard", m.Dashboard, "Workspace", m.Workspace, "At", loc.DateTimeZone(m.At)),
 		Foot: t("email.report.foot", "Brand", brand, "Workspace", m.Workspace, "Address", l.Address())}
+	if m.Portal != "" {
+		r.Foot = t("email.report.foot_portal", "Brand", m.Workspace, "Address", m.Portal)
+	}
 	r.Format = strings.ToUpper(strings.TrimPrefix(path.Ext(m.File), "."))
 	r.Size = loc.FileSize(m.Bytes)
 	if m.Rows > 0 {

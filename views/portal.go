@@ -79,12 +79,13 @@ func (p PortalHeaderProps) leadsTo(path string) bool {
 
 // PortalMenu is the menu of the person who visits; none without a name.
 type PortalMenu struct {
-	Kind    string // before the name: "Concession partner"
-	Name    string
-	Email   string
-	Account string // path
-	SignOut string // POST
-	Theme   PortalTheme
+	Kind      string // before the name: "Concession partner"
+	Name      string
+	Email     string
+	Account   string // path
+	Schedules string // path of what they have mailed to themselves
+	SignOut   string // POST
+	Theme     PortalTheme
 }
 
 // PortalTheme is the choice of light or dark; left out without an action.

@@ -53,6 +53,7 @@ type PortalShowsProps struct {
 	Dashboards []PortalBoard // all of the workspace, those that are shown first
 	Groups     []ui.Option   // of visitors
 	Downloads  bool
+	Schedules  bool
 	Zone       string
 	Zones      []ui.Option
 	Errors     map[string]string

@@ -120,8 +120,12 @@ func (p SchedulesProps) when(ctx context.Context, s reports.Schedule) string {
 // next is the next run on the viewer's clock.
 func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
 	switch {
+	case s.PausedWhy == "person" && !s.PausedByMember && !s.OwnerVisitor.IsZero():
+		return messages.T(ctx, "schedules.paused_by", "Name", s.OwnerName)
 	case s.PausedWhy == "person":
 		return messages.T(ctx, "schedules.paused_by", "Name", s.PausedBy)
+	case s.PausedWhy != "" && !s.OwnerVisitor.IsZero():
+		return messages.T(ctx, "schedules.visitors_paused_"+s.PausedWhy, "Name", s.OwnerName)
 	case s.PausedWhy != "":
 		return messages.T(ctx, "schedules.paused_"+s.PausedWhy, "Name", s.OwnerName)
 	case s.OnData:
@@ -263,6 +267,9 @@ type ScheduleFormProps struct {
 	Form       reports.ScheduleForm
 	Addresses  string // one a line
 	Members    []reports.Member
+	Visitors   []ui.CheckProps // of portals
+	Groups     []ui.CheckProps // of such visitors
+	Outside    bool            // the person may send outside of the workspace
 	Channels   []delivery.Channel
 	Zones      []ui.Option
 	Errors     map[string]string
@@ -315,4 +322,21 @@ func (p ScheduleFormProps) picked(m reports.Member) bool {
 		}
 	}
 	return false
+}
+
+// outside says what a recipient is who is no member.
+func (p SchedulesProps) outside(ctx context.Context, r reports.ScheduleRecipient) string {
+	if !r.Group.IsZero() {
+		return messages.T(ctx, "schedules.group_of", "Portal", r.Portal)
+	}
+	if r.Portal == "" {
+		return "" // they are gone
+	}
+	return messages.T(ctx, "schedules.visitor_of", "Portal", r.Portal)
+}
+
+// group is the box of a group of visitors.
+func (p ScheduleFormProps) group(ctx context.Context, box ui.CheckProps) ui.CheckProps {
+	box.Hint = messages.T(ctx, "schedules.group_of", "Portal", box.Hint)
+	return box
 }

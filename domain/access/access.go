@@ -28,25 +28,26 @@ type Permission string
 
 // The permissions.
 const (
-	ViewContent     Permission = "content.view"     // see dashboards and datasets
-	EditContent     Permission = "content.edit"     // change dashboards, folders, tags
-	ManageData      Permission = "data.manage"      // load, change and delete datasets
-	ManageMembers   Permission = "members.manage"   // invite, change roles, remove
-	ManageWorkspace Permission = "workspace.manage" // settings, mail, channels, everybody's reports and alerts
-	ManagePortals   Permission = "portals.manage"   // portals, their brand, hosts and visitors
-	ManageEmbedding Permission = "embedding.manage" // keys for embedded dashboards, public links
-	ViewAudit       Permission = "audit.view"       // read, check and export the audit log
-	ManageSignIn    Permission = "signin.manage"    // single sign-on: whoever sets it up can come in as anybody
+	ViewContent     Permission = "content.view"         // see dashboards and datasets
+	EditContent     Permission = "content.edit"         // change dashboards, folders, tags
+	SendOutside     Permission = "reports.send_outside" // send scheduled reports to addresses and visitors outside the workspace
+	ManageData      Permission = "data.manage"          // load, change and delete datasets
+	ManageMembers   Permission = "members.manage"       // invite, change roles, remove
+	ManageWorkspace Permission = "workspace.manage"     // settings, mail, channels, everybody's reports and alerts
+	ManagePortals   Permission = "portals.manage"       // portals, their brand, hosts and visitors
+	ManageEmbedding Permission = "embedding.manage"     // keys for embedded dashboards, public links
+	ViewAudit       Permission = "audit.view"           // read, check and export the audit log
+	ManageSignIn    Permission = "signin.manage"        // single sign-on: whoever sets it up can come in as anybody
 	DeleteWorkspace Permission = "workspace.delete"
 )
 
 // Permissions lists all permissions.
-var Permissions = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit,
+var Permissions = []Permission{ViewContent, EditContent, SendOutside, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit,
 	ManageSignIn, DeleteWorkspace}
 
 // Grantable are the permissions that a role of a workspace's own can hold. Those
 // of owners alone are left out: whoever sets up sign-in can come in as anybody.
-var Grantable = []Permission{ViewContent, EditContent, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit}
+var Grantable = []Permission{ViewContent, EditContent, SendOutside, ManageData, ManageMembers, ManageWorkspace, ManagePortals, ManageEmbedding, ViewAudit}
 
 // Kind says what sort of actor acts.
 type Kind string
@@ -80,6 +81,10 @@ type Actor struct {
 	// see the rows that have one of the values in the column of the name, which may
 	// be "lookup.column", and no row where there is no such column.
 	Locked map[string][]string
+	// Fixed are attributes of somebody outside whom the actor, who stands behind
+	// them, sends something: they see what the actor sees, and of that what rules
+	// leave a visitor with these attributes. Nil where nobody stands before the actor.
+	Fixed  map[string][]string
 	Zone   *time.Location // for days and hours; UTC when nil
 	Locale string         // BCP 47; "en-GB" when empty
 }
@@ -103,7 +108,7 @@ var ErrForbidden = apperr.Define(apperr.Forbidden, "access.forbidden",
 var rolePermissions = map[Role][]Permission{
 	Owner:  Permissions,
 	Admin:  Grantable,
-	Editor: {ViewContent, EditContent, ManageData},
+	Editor: {ViewContent, EditContent, SendOutside, ManageData},
 	Viewer: {ViewContent},
 }
 

@@ -16,6 +16,7 @@ var (
 	matrix = map[access.Permission][]bool{
 		access.ViewContent:     {true, true, true, true, false, false},
 		access.EditContent:     {true, true, true, false, false, false},
+		access.SendOutside:     {true, true, true, false, false, false},
 		access.ManageData:      {true, true, true, false, false, false},
 		access.ManageMembers:   {true, true, false, false, false, false},
 		access.ManageWorkspace: {true, true, false, false, false, false},

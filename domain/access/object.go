@@ -92,7 +92,7 @@ func (a Actor) Identities() []uuid.UUID {
 // attributes decide it. What is kept for one person and not under an epoch has
 // it in its key.
 func (a Actor) Mark() string {
-	text, _ := json.Marshal([]any{a.Role, a.Custom, a.Groups, a.Attributes, a.Locked}) // texts and ids always encode
+	text, _ := json.Marshal([]any{a.Role, a.Custom, a.Groups, a.Attributes, a.Locked, a.Fixed}) // texts and ids always encode
 	return string(text)
 }
 

@@ -110,6 +110,28 @@ func (r *Rule) holds(identities []uuid.UUID, visitor bool) bool {
 	return len(identities) > 0 && (r.Everybody || among(r.For)) && (visitor || !among(r.Except))
 }
 
+// limit is a rule with whom it limits.
+type limit struct {
+	Rule
+	as access.Actor
+}
+
+// limits are the rules that limit the actor, and those that limit whom they send
+// something to: of two that look at the same rows, each sees no more than the other.
+func limits(actor access.Actor, rules []Rule) []limit {
+	var held []limit
+	for _, r := range rulesFor(actor, rules) {
+		held = append(held, limit{r, actor})
+	}
+	if actor.Fixed != nil {
+		reader := access.Actor{Kind: access.Visitor, TenantID: actor.TenantID, Role: access.Viewer, Attributes: actor.Fixed}
+		for _, r := range rulesFor(reader, rules) {
+			held = append(held, limit{r, reader})
+		}
+	}
+	return held
+}
+
 // rulesFor are those of the rules that limit the actor.
 func rulesFor(actor access.Actor, rules []Rule) []Rule {
 	if len(rules) == 0 {
@@ -148,7 +170,7 @@ func AttributeValue(name string) json.RawMessage {
 // sees names what the actor sees of a dataset with these rules, of one revision:
 // empty for all of it, equal where the same rules hold with the same values.
 func sees(actor access.Actor, rules []Rule) string {
-	held := rulesFor(actor, rules)
+	held := limits(actor, rules)
 	if len(held) == 0 && len(actor.Locked) == 0 {
 		return ""
 	}
@@ -161,7 +183,7 @@ func sees(actor access.Actor, rules []Rule) string {
 		for _, p := range r.Predicates {
 			for _, v := range p.Values {
 				if name, is := attributeOf(v); is {
-					parts = append(parts, actor.Attributes[name])
+					parts = append(parts, r.as.Attributes[name])
 				}
 			}
 		}
@@ -174,7 +196,7 @@ func sees(actor access.Actor, rules []Rule) string {
 // policyOf is what the actor sees of the dataset d, which looks up in targets.
 // It is the one place where rules become what the engine enforces.
 func policyOf(actor access.Actor, d *definition, targets []*definition) *warehouse.Policy {
-	held := rulesFor(actor, d.rules)
+	held := limits(actor, d.rules)
 	if len(held) == 0 && len(actor.Locked) == 0 {
 		return nil
 	}
@@ -183,7 +205,7 @@ func policyOf(actor access.Actor, d *definition, targets []*definition) *warehou
 		switch r.Kind {
 		case RuleRows:
 			for _, p := range r.Predicates {
-				policy.Rows = append(policy.Rows, p.bind(actor, r.Name, d, targets))
+				policy.Rows = append(policy.Rows, p.bind(r.as, r.Name, d, targets))
 			}
 		case RuleColumn:
 			if !hasColumn(d.columns, r.Column) {
@@ -412,7 +434,7 @@ func (d *Dataset) limit(actor access.Actor, rules []Rule) {
 
 // hides tells whether rules hide a column from the actor.
 func hides(actor access.Actor, rules []Rule, column int32) bool {
-	return slices.ContainsFunc(rulesFor(actor, rules), func(r Rule) bool {
+	return slices.ContainsFunc(limits(actor, rules), func(r limit) bool {
 		return r.Kind == RuleColumn && r.Column == column && r.Mask.Kind == warehouse.MaskHidden
 	})
 }

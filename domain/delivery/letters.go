@@ -19,6 +19,7 @@ type PasswordReset struct {
 // runs the portal.
 type PortalLink struct {
 	Portal  string // how it calls itself
+	Sender  string // under whose name its mail goes out; Portal when empty
 	Address string // of the portal
 	Name    string // of the visitor; may be empty
 	Invited bool   // it is the first password
@@ -39,7 +40,8 @@ type Invitation struct {
 type Report struct {
 	Name        string // of the schedule
 	Dashboard   string
-	Workspace   string
+	Workspace   string // or the portal, whose visitor it is for
+	Portal      string // address of that one; empty for who is no visitor
 	Link        string // to the dashboard, with its filters; empty for who can't open it
 	File        string // name of the attached file, or of the linked one
 	FileLink    string // to the file, where it is too large to attach
@@ -74,7 +76,8 @@ const (
 	RunDelayed    Trouble = "delayed" // mails wait for a server that takes none; it is tried again
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"
-	CameBack      Trouble = "came_back" // mails that were sent could not be delivered
+	PortalOff     Trouble = "portal_off" // visitors have nothing mailed there any more
+	CameBack      Trouble = "came_back"  // mails that were sent could not be delivered
 )
 
 // TroubleLine is what became of one recipient's mail.
@@ -121,10 +124,11 @@ func opensAccount(kind string) bool {
 
 // fromName is under whose name a letter goes out; empty for the sender's own.
 func fromName(letter Letter) string {
-	if p, ok := letter.(PortalLink); ok {
-		return p.Portal
+	p, ok := letter.(PortalLink)
+	if ok && p.Sender != "" {
+		return p.Sender
 	}
-	return ""
+	return p.Portal
 }
 
 // Words is a letter in words: the same in plain text and in HTML.

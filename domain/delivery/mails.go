@@ -48,8 +48,8 @@ func (s *Service) handOurs(ctx context.Context, tenant ids.Tenant, m mail.Messag
 }
 
 // Keep puts a message into the outbox of an installation that sends none, for
-// its admins to see. Idempotent by id.
-func (s *Service) Keep(ctx context.Context, tx *db.Tx, id ids.Message, to Recipient, kind string, words Words, files []Attachment) error {
+// its admins to see, under whose name it would have gone out. Idempotent by id.
+func (s *Service) Keep(ctx context.Context, tx *db.Tx, id ids.Message, from string, to Recipient, kind string, words Words, files []Attachment) error {
 	if err := errors.Join(mail.CheckAddress(to.Address), mail.CheckHeader(to.Name), mail.CheckHeader(words.Subject)); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *Service) Keep(ctx context.Context, tx *db.Tx, id ids.Message, to Recipi
 		return fmt.Errorf("encode attachments: %w", err)
 	}
 	err = tx.DeliveryInsert(ctx, db.DeliveryInsertParams{TenantID: tx.TenantID, MessageID: id.UUID(), Kind: kind, ToAddress: to.Address, ToName: to.Name,
-		Subject: words.Subject, Body: sealed, Attachments: list})
+		Subject: words.Subject, Body: sealed, Attachments: list, FromName: from})
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}

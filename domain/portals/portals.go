@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -103,9 +105,10 @@ type Portal struct {
 	Name      string
 	Brand     brand.Brand
 	Downloads bool   // visitors may take files of what they see
+	Schedules bool   // and have them mailed, where they may take them
 	Zone      string // IANA name; the workspace's when empty
 	SSOOnly   bool   // no visitor's password counts
-	Host      string // its first name, for a portal that was found by one
+	Host      string // its first name, for a portal that was found by one or for a visitor
 	UpdatedAt time.Time
 }
 
@@ -177,7 +180,7 @@ func get(ctx context.Context, tx *db.Tx, id ids.Portal) (Portal, error) {
 	if err != nil {
 		return Portal{}, fmt.Errorf("read portal: %w", err)
 	}
-	p := Portal{ID: id, TenantID: ids.Tenant(tx.TenantID), Name: r.Name, Downloads: r.Downloads, Zone: r.Zone, SSOOnly: r.SsoOnly, UpdatedAt: r.UpdatedAt}
+	p := Portal{ID: id, TenantID: ids.Tenant(tx.TenantID), Name: r.Name, Downloads: r.Downloads, Schedules: r.Schedules, Zone: r.Zone, SSOOnly: r.SsoOnly, UpdatedAt: r.UpdatedAt}
 	if err := json.Unmarshal(r.Brand, &p.Brand); err != nil {
 		return Portal{}, fmt.Errorf("read brand of portal %s: %w", id, err)
 	}
@@ -223,6 +226,7 @@ type Edit struct {
 	Brand          *brand.Brand
 	Logo, LogoDark *Logo
 	Downloads      *bool
+	Schedules      *bool
 	Zone           *string
 }
 
@@ -255,6 +259,9 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, id ids.Portal,
 		if e.Downloads != nil {
 			p.Downloads = *e.Downloads
 		}
+		if e.Schedules != nil {
+			p.Schedules = *e.Schedules
+		}
 		if e.Brand != nil {
 			logo, dark := p.Brand.Logo, p.Brand.LogoDark
 			if p.Brand, notes, err = e.Brand.Checked(); err != nil {
@@ -279,7 +286,7 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, id ids.Portal,
 			return fmt.Errorf("encode brand: %w", err)
 		}
 		_, err = tx.PortalUpdate(ctx, db.PortalUpdateParams{TenantID: tx.TenantID, PortalID: id.UUID(), Name: p.Name, Brand: encoded,
-			Downloads: p.Downloads, Zone: p.Zone, Now: s.now()})
+			Downloads: p.Downloads, Schedules: p.Schedules, Zone: p.Zone, Now: s.now()})
 		if _, taken := db.IsUniqueViolation(err); taken {
 			return ErrNameTaken.WithFields(map[string]string{"name": ErrNameTaken.Sentence()}).Wrap(err)
 		}
@@ -292,12 +299,29 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, id ids.Portal,
 	return notes, err
 }
 
+// Mails tells whether visitors may have files mailed to themselves.
+func (p Portal) Mails() bool { return p.Downloads && p.Schedules }
+
+// Address is where a portal is, with the scheme and the port of the installation's
+// own address; empty for a portal that no name leads to.
+func (p Portal) Address(installation string) string {
+	site, err := url.Parse(installation)
+	if err != nil || p.Host == "" {
+		return ""
+	}
+	host := p.Host
+	if port := site.Port(); port != "" {
+		host = net.JoinHostPort(host, port)
+	}
+	return site.Scheme + "://" + host
+}
+
 // Mark is a plain picture of a portal without a logo.
 func (p Portal) Mark() []byte { return brand.Mark(p.Title(), p.Brand.Colour) }
 
 // facts are what an audit entry says of a portal.
 func (p Portal) facts() map[string]any {
-	return map[string]any{"name": p.Name, "brand": p.Brand, "downloads": p.Downloads, "zone": p.Zone}
+	return map[string]any{"name": p.Name, "brand": p.Brand, "downloads": p.Downloads, "schedules": p.Schedules, "zone": p.Zone}
 }
 
 // saveLogo keeps a logo and answers the sum that names it.

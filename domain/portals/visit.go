@@ -35,6 +35,11 @@ type Entry struct {
 	Name string
 }
 
+// Shows tells whether a dashboard is in the visitor's navigation.
+func (v Visit) Shows(id ids.Dashboard) bool {
+	return slices.ContainsFunc(v.Entries, func(e Entry) bool { return e.ID == id })
+}
+
 // Title is how the portal calls a visitor: company, name, or address.
 func (v Visit) Title() string {
 	for _, text := range []string{v.Company, v.Name} {
@@ -185,6 +190,9 @@ func (s *Service) VisitOf(ctx context.Context, tenant ids.Tenant, visitor ids.Vi
 		}
 		if p, err = get(ctx, tx, ids.Portal(row.PortalID)); err != nil {
 			return err
+		}
+		if p.Host, err = tx.PortalHostMain(ctx, tx.TenantID, row.PortalID); err != nil {
+			return fmt.Errorf("read hosts of portal: %w", err)
 		}
 		v = Visit{Email: row.Email, Name: row.Name, Company: row.Company, Theme: row.Theme}
 		v.Actor.VisitorID = visitor

@@ -192,7 +192,7 @@ func (s *Service) sendLink(ctx context.Context, tx *db.Tx, p Portal, base string
 		return fmt.Errorf("insert link: %w", err)
 	}
 	to := delivery.Recipient{Address: v.Email, Name: v.Name, Locale: p.Brand.Locale}
-	letter := delivery.PortalLink{Portal: p.Title(), Address: base, Name: v.Name, Invited: invited,
+	letter := delivery.PortalLink{Portal: p.Title(), Sender: p.Brand.SenderName, Address: base, Name: v.Name, Invited: invited,
 		Link: base + "/reset?token=" + token, Until: until.In(p.location())}
 	if _, err := s.deps.Mailer.Queue(ctx, tx, to, letter); err != nil {
 		return fmt.Errorf("send link: %w", err)
@@ -206,6 +206,14 @@ func (p Portal) Title() string {
 		return p.Brand.Name
 	}
 	return p.Name
+}
+
+// Sender is under whose name mail of the portal goes out.
+func (p Portal) Sender() string {
+	if p.Brand.SenderName != "" {
+		return p.Brand.SenderName
+	}
+	return p.Title()
 }
 
 func (p Portal) location() *time.Location {

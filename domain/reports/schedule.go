@@ -63,14 +63,21 @@ type ScheduleForm struct {
 	Users         []ids.User
 	Addresses     []string
 	Channels      []ids.Channel
+	Visitors      []ids.Visitor // of portals that show the dashboard; they get what they see there
+	Groups        []ids.Group   // of such visitors: all who are in one when it runs
+	// Attributes are what rules on rows compare with for an address, an address a
+	// line: "ada@example.org: region = EMEA". Of what the owner sees it gets what the
+	// rules leave somebody with these attributes; an address without gets all of it.
+	Attributes string
 	// Rows say which rows single recipients are sent of those that they, or for an
 	// address the owner, see, a recipient a line: "ada@example.org: region = EMEA,
 	// APAC". What has a comma, a semicolon or spaces around it stands in quotes. Who
 	// is not named gets all.
 	Rows string
 
-	rowsOfUser    map[ids.User]Rows // once they are checked
-	rowsOfAddress map[string]Rows   // by address in small letters
+	rowsOfUser     map[ids.User]Rows // once they are checked
+	rowsOfAddress  map[string]Rows   // by address in small letters
+	fixedOfAddress map[string]Rows   // attributes, as those
 }
 
 // Schedule is a report that is sent again and again.
@@ -78,16 +85,19 @@ type Schedule struct {
 	ID ids.Schedule
 	ScheduleForm
 	DashboardName string
-	Owner         ids.User
+	Owner         ids.User    // zero where it is a visitor's
+	OwnerVisitor  ids.Visitor // who has it mailed to themselves; zero where it is a member's
+	Portal        string      // of the visitor
 	OwnerName     string
 	Next          time.Time // zero while it is paused or waits for data
 	PausedAt      time.Time // zero while it runs
-	PausedWhy     string    // "person", "owner_left" or "dashboard_gone"
+	PausedWhy     string    // "person", "owner_left", "dashboard_gone" or "portal_off"
 	PausedBy      string    // name; of "person"
 	Recipients    []ScheduleRecipient
 	Runs          []ScheduleRun // newest first
 	PreviewAt     time.Time     // of the picture that OpenPreview answers; zero for none
 
+	PausedByMember    bool   // where PausedWhy is "person"; a visitor does not resume it then
 	preview, document string // keys of the picture and of what it shows
 	previewRows       []byte // that the schedule left the person
 	previewSees       string // Stated.Sees of it
@@ -98,11 +108,15 @@ type Schedule struct {
 type ScheduleRecipient struct {
 	User         ids.User    // zero for an address alone
 	Channel      ids.Channel // zero for mail
-	Name         string      // the address where there is none
+	Outside      bool        // a visitor of Portal, or with Group a group of them
+	Group        ids.Group
+	Portal       string
+	Name         string // the address where there is none
 	Address      string
 	Rows         Rows // all when empty
 	Unsubscribed bool
-	Left         bool // the workspace
+	Left         bool // the workspace or the portal, or is blocked there
+	Fixed        Rows // attributes of an address
 }
 
 // The states of a run.
@@ -175,7 +189,7 @@ func seesAll(actor access.Actor) bool { return access.Can(actor, access.ManageWo
 
 // schedule reads one that the actor may see and change.
 func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Schedule) (Schedule, error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
+	if err := mayLook(actor); err != nil {
 		return Schedule{}, err
 	}
 	var one Schedule
@@ -187,7 +201,7 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 		if one, err = scheduleOf(row); err != nil {
 			return err
 		}
-		if one.Owner != actor.UserID && !seesAll(actor) {
+		if !one.reaches(actor) {
 			return ErrScheduleNotFound
 		}
 		list := []Schedule{one}
@@ -273,21 +287,24 @@ func (s *Service) previewed(ctx context.Context, actor access.Actor, id ids.Sche
 }
 
 // ListSchedules reads the actor's own by name, or all of the workspace for who
-// manages it, each with its newest run.
+// manages it, each with its newest run. Who looks after portals sees those of
+// visitors, too.
 //
 // Errors: access.forbidden.
 func (s *Service) ListSchedules(ctx context.Context, actor access.Actor) ([]Schedule, error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
+	if err := mayLook(actor); err != nil {
 		return nil, err
 	}
-	var only *uuid.UUID
-	if !seesAll(actor) {
-		own := actor.UserID.UUID()
-		only = &own
+	var which db.ScheduleListParams
+	if own := actor.UserID.UUID(); actor.Kind == access.Visitor {
+		which.OnlyVisitor = optional(actor.VisitorID)
+	} else if which.OfVisitors = seesVisitors(actor); !seesAll(actor) {
+		which.OnlyOwner = &own
 	}
 	var list []Schedule
 	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.ScheduleList(ctx, tx.TenantID, only)
+		which.TenantID = tx.TenantID
+		rows, err := tx.ScheduleList(ctx, which)
 		if err != nil {
 			return fmt.Errorf("list schedules: %w", err)
 		}
@@ -305,7 +322,7 @@ func (s *Service) ListSchedules(ctx context.Context, actor access.Actor) ([]Sche
 
 func scheduleOf(row db.ScheduleGetRow) (Schedule, error) {
 	one := Schedule{ID: ids.Schedule(row.ScheduleID), DashboardName: row.DashboardName, Owner: ids.User(row.OwnerID), OwnerName: row.OwnerName,
-		PausedWhy: row.PausedWhy, PausedBy: row.PausedByName,
+		OwnerVisitor: ids.Visitor(row.OwnerVisitorID), Portal: row.PortalName, PausedByMember: row.PausedBy != nil, PausedWhy: row.PausedWhy, PausedBy: row.PausedByName,
 		ScheduleForm: ScheduleForm{Dashboard: ids.Dashboard(row.DashboardID), Name: row.Name, OnData: row.OnData, When: row.Rule, Zone: row.Zone,
 			OnlyIfRows: row.OnlyIfRows, ResendUnknown: row.ResendUnknown, LinkAbove: row.LinkAbove}}
 	if one.OwnerName == "" {
@@ -340,7 +357,18 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 	for _, row := range recipients {
 		r := ScheduleRecipient{Name: row.Name, Address: row.Address, Unsubscribed: row.UnsubscribedAt != nil, Left: row.Removed}
 		one := at[row.ScheduleID]
-		if row.UserID != nil {
+		if row.VisitorAddress != "" && row.PortalGroupID != nil {
+			continue // stands for what one of the group has chosen
+		}
+		if row.VisitorAddress != "" || row.PortalGroupID != nil {
+			r.Outside, r.Portal, r.Address = true, row.PortalName, row.Email
+			if row.PortalGroupID != nil {
+				r.Group = ids.Group(*row.PortalGroupID)
+				one.Groups = append(one.Groups, r.Group)
+			} else if row.VisitorID != nil {
+				one.Visitors = append(one.Visitors, ids.Visitor(*row.VisitorID))
+			}
+		} else if row.UserID != nil {
 			r.User, r.Address = ids.User(*row.UserID), row.Email
 			one.Users = append(one.Users, r.User)
 		} else if row.ChannelID != nil {
@@ -354,6 +382,12 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		}
 		if err := json.Unmarshal(row.OnlyRows, &r.Rows); err != nil {
 			return fmt.Errorf("read recipient %s: %w", row.RecipientID, err)
+		}
+		if len(row.Attributes) > 0 {
+			if err := json.Unmarshal(row.Attributes, &r.Fixed); err != nil {
+				return fmt.Errorf("read attributes of recipient %s: %w", row.RecipientID, err)
+			}
+			one.Attributes += r.Address + ": " + r.Fixed.String() + "\n"
 		}
 		if len(r.Rows) > 0 {
 			one.ScheduleForm.Rows += r.Address + ": " + r.Rows.String() + "\n"

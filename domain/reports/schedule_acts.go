@@ -62,8 +62,14 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 	if err != nil {
 		return err
 	}
-	owner, err := s.ownerOf(ctx, actor.TenantID, old.Owner)
-	if err != nil && !errors.Is(err, errOwnerLeft) {
+	if actor.Kind == access.Visitor && old.PausedByMember {
+		return errPausedForThem
+	}
+	if actor.Kind != access.Visitor && !old.OwnerVisitor.IsZero() && old.PausedWhy == "person" && !old.PausedByMember {
+		return ErrVisitorsOwn // they wanted no more of it
+	}
+	owner, err := s.ownerOf(ctx, actor.TenantID, old.Owner.UUID(), old.OwnerVisitor.UUID())
+	if err != nil && (!errors.Is(err, errOwnerLeft) || !old.OwnerVisitor.IsZero()) {
 		return err
 	}
 	if errors.Is(err, errOwnerLeft) {
@@ -76,7 +82,7 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 	if err != nil {
 		return err
 	}
-	zone, err := s.zone(ctx, actor, old.Zone)
+	zone, err := s.zone(ctx, owner, old.Zone)
 	if err != nil {
 		return err
 	}
@@ -90,6 +96,11 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 		}
 		if _, err := tx.ScheduleResume(ctx, db.ScheduleResumeParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), NextAt: next, Seen: v.Snapshot.String(), OwnerID: owner.UserID.UUID()}); err != nil {
 			return fmt.Errorf("resume schedule: %w", err)
+		}
+		if actor.Kind == access.Visitor {
+			if err := tx.RecipientSubscribe(ctx, tx.TenantID, id.UUID()); err != nil {
+				return fmt.Errorf("resume mails: %w", err)
+			}
 		}
 		return startAt(ctx, tx, id, next)
 	})
@@ -141,6 +152,13 @@ func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedu
 	if actor.UserID.IsZero() {
 		return access.ErrForbidden
 	}
+	one, err := s.schedule(ctx, actor, id)
+	if err == nil && !one.OwnerVisitor.IsZero() {
+		err = ErrVisitorsOwn
+	}
+	if err != nil {
+		return err
+	}
 	return s.change(ctx, actor, id, "report.sent_now", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
 		if row.PausedAt != nil && !test {
 			return ErrSchedulePaused
@@ -175,6 +193,9 @@ func (s *Service) insertRun(ctx context.Context, tx *db.Tx, run db.RunInsertPara
 //
 // Errors: access.forbidden, reports.schedule_not_found.
 func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.Schedule, line ids.Delivery) error {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return err
+	}
 	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
 		found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
 		if err != nil || found.ScheduleID != id.UUID() {

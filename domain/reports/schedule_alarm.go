@@ -28,12 +28,16 @@ func (s *Service) pauseAndTell(ctx context.Context, tx *db.Tx, row db.ScheduleGe
 }
 
 // tell tells the owner of a schedule, or the workspace's owners: by mail, and
-// in the app, where it is seen when it is the mail that is broken.
+// in the app, where it is seen when it is the mail that is broken. Of one that a
+// visitor has mailed to themselves only that nothing happened is told.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, owner, schedule uuid.UUID, trouble delivery.ReportTrouble) error {
+	if owner == uuid.Nil && trouble.Trouble != delivery.RunMissed && trouble.Trouble != delivery.RunLate {
+		return nil
+	}
 	path := "/schedules/" + schedule.String()
 	trouble.Link = s.deps.Address() + path
 	people := []uuid.UUID{owner}
-	if trouble.Trouble == delivery.OwnerLeft {
+	if trouble.Trouble == delivery.OwnerLeft || owner == uuid.Nil {
 		rows, err := tx.UserList(ctx, db.UserListParams{TenantID: tx.TenantID, Role: string(access.Owner), RowLimit: 20})
 		if err != nil {
 			return fmt.Errorf("list owners: %w", err)

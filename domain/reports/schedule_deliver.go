@@ -77,15 +77,17 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 	if !sends {
 		return s.over(ctx, job, row.RunID, func(context.Context, *db.Tx) error { return nil })
 	}
-	// Somebody who left or unsubscribed since gets nothing.
-	if row.Removed || row.Unsubscribed {
-		state, cause := LineFailed, errRecipientLeft
-		if row.Unsubscribed {
-			state, cause = LineSkipped, errUnsubscribed
+	if err := s.stillGets(ctx, ids.Tenant(job.TenantID), row); err != nil {
+		if apperr.Passes(err) {
+			return err
+		}
+		state, public := LineFailed, apperr.Describe(err)
+		if errors.Is(err, errUnsubscribed) {
+			state = LineSkipped
 		}
 		return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.LedgerClose(ctx, db.LedgerCloseParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(state),
-				ErrorCode: cause.Code(), ErrorText: cause.Sentence()})
+				ErrorCode: public.Code, ErrorText: public.Sentence})
 			return err
 		})
 	}
@@ -98,7 +100,7 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 		return err
 	}
 	if !leaves {
-		return s.keep(ctx, job, row, to, words)
+		return s.keep(ctx, job, row, m.FromName, to, words)
 	}
 	answer, err := s.deps.Mail.Hand(ctx, ids.Tenant(job.TenantID), m, func() error { return s.hand(ctx, job) })
 	// What the mail server said is written down even if our time is up.
@@ -230,7 +232,7 @@ func (s *Service) DeliverFailed(ctx context.Context, job jobs.Job[DeliverArgs], 
 }
 
 // keep puts the mail into the outbox of an installation that sends none.
-func (s *Service) keep(ctx context.Context, job jobs.Job[DeliverArgs], row db.LedgerGetRow, to delivery.Recipient, words delivery.Words) error {
+func (s *Service) keep(ctx context.Context, job jobs.Job[DeliverArgs], row db.LedgerGetRow, from string, to delivery.Recipient, words delivery.Words) error {
 	var stated Stated
 	if err := json.Unmarshal(row.Stated, &stated); err != nil {
 		return jobs.Permanent(fmt.Errorf("read content: %w", err))
@@ -244,7 +246,7 @@ func (s *Service) keep(ctx context.Context, job jobs.Job[DeliverArgs], row db.Le
 		files = append(files, delivery.Attachment{Name: pictureName, MediaType: PNG.MediaType(), Key: row.PictureKey, Bytes: size.Bytes})
 	}
 	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
-		if err := s.deps.Mail.Keep(ctx, tx, ids.New[ids.Message](), to, "report", words, files); err != nil {
+		if err := s.deps.Mail.Keep(ctx, tx, ids.New[ids.Message](), from, to, "report", words, files); err != nil {
 			return err
 		}
 		if _, err := tx.LedgerSetSent(ctx, db.LedgerSetSentParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(LineKept)}); err != nil {
@@ -272,34 +274,29 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 	if err := json.Unmarshal(row.Stated, &stated); err != nil {
 		return to, words, m, jobs.Permanent(fmt.Errorf("read content: %w", err))
 	}
-	reader := ids.User(row.OwnerID)
-	if row.UserID != nil {
-		reader = ids.User(*row.UserID)
-	}
-	actor, err := s.deps.Tenants.GetActor(ctx, ids.Tenant(tenant), reader)
+	e, err := s.envelope(ctx, ids.Tenant(tenant), row)
 	if err != nil {
 		return to, words, m, err
 	}
-	settings, err := s.deps.Tenants.GetSettings(ctx, actor)
-	if err != nil {
-		return to, words, m, err
-	}
-	to = delivery.Recipient{Address: row.Address, Name: row.UserName, Locale: actor.Locale}
-	letter := delivery.Report{Name: row.Name, Workspace: settings.Name, File: row.FileName, Bytes: stated.Bytes, Rows: stated.Rows, Failed: stated.FailedWidgets,
-		Widgets: stated.Widgets, At: row.DueAt.In(actor.Location())}
+	to = delivery.Recipient{Address: row.Address, Name: e.name, Locale: e.actor.Locale}
+	letter := delivery.Report{Name: row.Name, Workspace: e.sender, File: row.FileName, Bytes: stated.Bytes, Rows: stated.Rows, Failed: stated.FailedWidgets,
+		Widgets: stated.Widgets, At: row.DueAt.In(e.actor.Location())}
 	letter.Dashboard = strings.TrimSuffix(row.FileName, formatOf(row.FileName).extension())
-	if row.UserID != nil {
-		letter.Link = s.deps.Address() + PathOpened + row.DeliveryID.String()
+	if row.Visiting {
+		letter.Portal = e.base
+	}
+	if row.Visiting || row.UserID != nil {
+		letter.Link = e.base + PathOpened + row.DeliveryID.String()
 	}
 	attached := stated.Bytes <= row.LinkAbove
 	if !attached {
-		letter.FileUntil = row.ExpiresAt.In(actor.Location())
-		letter.FileLink = s.sentLink(tenant, row.DeliveryID, row.ExpiresAt)
+		letter.FileUntil = row.ExpiresAt.In(e.actor.Location())
+		letter.FileLink = s.sentLink(e.base, tenant, row.DeliveryID, row.ExpiresAt)
 	}
 	if row.RecipientID != nil {
-		letter.Unsubscribe = s.deps.Address() + PathUnsubscribe + tenant.String() + "/" + row.RecipientID.String() + "?signature=" + s.signature("unsubscribe", tenant, *row.RecipientID, "")
+		letter.Unsubscribe = e.base + PathUnsubscribe + tenant.String() + "/" + row.RecipientID.String() + "?signature=" + s.signature("unsubscribe", tenant, *row.RecipientID, "")
 	}
-	m = mail.Message{ID: row.DeliveryID.String(), To: row.Address, ToName: row.UserName, Date: row.CreatedAt, Unsubscribe: letter.Unsubscribe}
+	m = mail.Message{ID: row.DeliveryID.String(), To: row.Address, ToName: e.name, FromName: e.from, Date: row.CreatedAt, Unsubscribe: letter.Unsubscribe}
 	if attached {
 		body, err := s.readAll(ctx, row.Key)
 		if err != nil {
@@ -320,6 +317,40 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 	}
 	m.Subject, m.Text, m.HTML = words.Subject, words.Text, words.HTML
 	return to, words, m, nil
+}
+
+// envelope is whose mail a line's is, and in whose name it goes out.
+type envelope struct {
+	actor  access.Actor // by whose clock and in whose language it is written
+	name   string       // of the recipient
+	sender string       // the workspace, or the portal
+	from   string       // its name in the header; empty for the usual one
+	base   string       // where links lead
+}
+
+func (s *Service) envelope(ctx context.Context, tenant ids.Tenant, row db.LedgerGetRow) (e envelope, err error) {
+	if row.Visiting {
+		p, visit, err := s.visitorOf(ctx, tenant, row.VisitorID, row.DashboardID)
+		if err != nil {
+			return e, err
+		}
+		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address())}
+		if row.OwnerVisitorID != uuid.Nil {
+			e.actor.Zone, err = s.zone(ctx, e.actor, row.Zone)
+		}
+		return e, err
+	}
+	e = envelope{name: row.UserName, base: s.deps.Address()}
+	reader := ids.User(row.OwnerID)
+	if row.UserID != nil {
+		reader = ids.User(*row.UserID)
+	}
+	if e.actor, err = s.deps.Tenants.GetActor(ctx, tenant, reader); err != nil {
+		return e, err
+	}
+	settings, err := s.deps.Tenants.GetSettings(ctx, e.actor)
+	e.sender = settings.Name
+	return e, err
 }
 
 func (s *Service) readAll(ctx context.Context, key string) ([]byte, error) {
@@ -349,10 +380,18 @@ func (s *Service) signed(given, purpose string, tenant, id uuid.UUID, until stri
 	return hmac.Equal([]byte(given), []byte(s.signature(purpose, tenant, id, until)))
 }
 
-func (s *Service) sentLink(tenant, line uuid.UUID, until time.Time) string {
+func (s *Service) sentLink(base string, tenant, line uuid.UUID, until time.Time) string {
 	expiry := strconv.FormatInt(until.Unix(), 10)
 	query := url.Values{"until": {expiry}, "signature": {s.signature("sent", tenant, line, expiry)}}
-	return s.deps.Address() + PathSent + tenant.String() + "/" + line.String() + "?" + query.Encode()
+	return base + PathSent + tenant.String() + "/" + line.String() + "?" + query.Encode()
+}
+
+// isReader tells whether the viewer is the person, or the visitor, whom a line is for.
+func isReader(viewer access.Actor, user, visitor *uuid.UUID) bool {
+	if viewer.Kind == access.Visitor {
+		return visitor != nil && *visitor == viewer.VisitorID.UUID()
+	}
+	return user != nil && *user == viewer.UserID.UUID()
 }
 
 // OpenDashboard answers the path of the dashboard that a mail is of, and notes
@@ -377,7 +416,7 @@ func (s *Service) OpenDashboard(ctx context.Context, viewer access.Actor, id ids
 		if spec.Filters != "" {
 			path += "?" + spec.Filters
 		}
-		if row.UserID == nil || *row.UserID != viewer.UserID.UUID() {
+		if !isReader(viewer, row.UserID, row.VisitorID) {
 			return nil
 		}
 		return tx.LedgerSetOpened(ctx, tx.TenantID, id.UUID())
@@ -403,7 +442,7 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		if row, err = tx.LedgerGet(ctx, tx.TenantID, id.UUID()); err != nil {
 			return err
 		}
-		if row.UserID != nil && (viewer.TenantID != tenant || viewer.UserID.UUID() != *row.UserID) {
+		if (row.UserID != nil || row.Visiting) && (viewer.TenantID != tenant || !isReader(viewer, row.UserID, row.VisitorID)) {
 			return access.ErrForbidden
 		}
 		return nil
@@ -418,7 +457,7 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 	if err := json.Unmarshal(row.Stated, &r.Stated); err != nil {
 		return nil, fmt.Errorf("read content: %w", err)
 	}
-	if row.UserID != nil {
+	if row.UserID != nil || row.Visiting {
 		if err := s.stillSent(ctx, viewer, ids.Dashboard(row.DashboardID), row.OnlyRows, r.Stated.Sees); err != nil {
 			return nil, err
 		}
@@ -452,10 +491,14 @@ func (s *Service) Subscription(ctx context.Context, tenant ids.Tenant, id ids.Re
 // Errors: reports.link_invalid.
 func (s *Service) Unsubscribe(ctx context.Context, tenant ids.Tenant, id ids.Recipient, signature string) (name string, err error) {
 	return s.subscription(ctx, tenant, id, signature, func(tx *db.Tx, ctx context.Context, tenantID, recipientID uuid.UUID) (string, error) {
-		name, err := tx.RecipientUnsubscribe(ctx, tenantID, recipientID)
+		row, err := tx.RecipientUnsubscribe(ctx, tenantID, recipientID)
+		if err == nil && row.Own {
+			err = pause(ctx, tx, ids.Schedule(row.ScheduleID), nil, "person")
+		}
 		if err != nil {
 			return "", err
 		}
+		name := row.Name
 		return name, audit.Record(ctx, tx, access.Actor{Kind: access.Person, TenantID: tenant}, audit.Entry{Action: "report.unsubscribed", Target: "recipient",
 			ID: id.String(), Detail: map[string]any{"name": name}})
 	})

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/dataflowhq/dataflow/domain/tenants"
 )
 
 // Rows say which rows are left: those that have one of the values in the column
@@ -87,6 +89,22 @@ func (r Rows) encode() []byte {
 	}
 	text, _ := json.Marshal(r) // texts always encode
 	return text
+}
+
+// encodeFixed is the JSON of the attributes of an address; nil where it has none.
+func encodeFixed(attributes Rows) json.RawMessage {
+	if attributes == nil {
+		return nil
+	}
+	return attributes.encode()
+}
+
+// cleanAttributes are attributes as those of people are kept.
+//
+// Errors: tenants.attributes_invalid.
+func cleanAttributes(list Rows) (Rows, error) {
+	clean, err := tenants.Attributes(list).Clean()
+	return Rows(clean), err
 }
 
 // splitUnquoted cuts a text at a mark that stands in no quotes.

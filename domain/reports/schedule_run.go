@@ -79,7 +79,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 	}
 	var groups []*group
 	for _, line := range r.open {
-		v, plans, spec, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
+		v, plans, spec, look, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
 		if err != nil {
 			if apperr.Passes(err) {
 				return err
@@ -89,7 +89,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 			}
 			continue
 		}
-		digest := sees(v, plans, spec)
+		digest := sees(v, plans, spec, look)
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.digest == digest })
 		if i < 0 {
 			groups, i = append(groups, &group{view: v, plans: plans, spec: spec, digest: digest}), len(groups)
@@ -140,7 +140,7 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 	if err != nil || over {
 		return nil, err
 	}
-	r.owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), ids.User(r.schedule.OwnerID))
+	r.owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), r.schedule.OwnerID, r.schedule.OwnerVisitorID)
 	if err != nil {
 		return nil, jobs.Permanent(err)
 	}
@@ -149,17 +149,15 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 
 // openLedger writes a line for each recipient, once.
 func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
-	insert := func(recipient, user *uuid.UUID, address string, channel *uuid.UUID, rows []byte) error {
-		line := ids.New[ids.Delivery]().UUID()
-		err := tx.LedgerInsert(ctx, db.LedgerInsertParams{TenantID: tx.TenantID, DeliveryID: line, RunID: r.RunID,
-			RecipientID: recipient, UserID: user, Address: address, ChannelID: channel, OnlyRows: rows})
-		if err != nil {
+	insert := func(line db.LedgerInsertParams) error {
+		line.TenantID, line.DeliveryID, line.RunID = tx.TenantID, ids.New[ids.Delivery]().UUID(), r.RunID
+		if err := tx.LedgerInsert(ctx, line); err != nil {
 			return fmt.Errorf("open ledger: %w", err)
 		}
-		if channel != nil || r.Cause == "test" {
+		if line.ChannelID != nil || r.Cause == "test" {
 			return nil
 		}
-		return s.withhold(ctx, tx, line, address)
+		return s.withhold(ctx, tx, line.DeliveryID, line.Address)
 	}
 	// A retry renders again for those who are in the ledger, and for no others.
 	if lines, err := tx.LedgerCount(ctx, tx.TenantID, r.RunID); err != nil || len(lines) > 0 {
@@ -170,7 +168,10 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if err != nil {
 			return fmt.Errorf("read person: %w", err)
 		}
-		return insert(nil, r.AskedBy, row.Email, nil, Rows{}.encode())
+		return insert(db.LedgerInsertParams{UserID: r.AskedBy, Address: row.Email, OnlyRows: Rows{}.encode()})
+	}
+	if err := tx.RecipientAddGroup(ctx, tx.TenantID, r.ScheduleID); err != nil {
+		return fmt.Errorf("add groups of visitors: %w", err)
 	}
 	rows, err := tx.RecipientList(ctx, tx.TenantID, []uuid.UUID{r.ScheduleID})
 	if err != nil {
@@ -180,14 +181,17 @@ func (s *Service) openLedger(ctx context.Context, tx *db.Tx, r *run) error {
 		if row.UnsubscribedAt != nil {
 			continue
 		}
-		address := row.Address
-		if row.UserID != nil {
-			address = row.Email
+		line := db.LedgerInsertParams{RecipientID: &row.RecipientID, UserID: row.UserID, Address: row.Address, ChannelID: row.ChannelID, OnlyRows: row.OnlyRows,
+			Attributes: row.Attributes, Visiting: row.VisitorAddress != "", VisitorID: row.VisitorID}
+		switch {
+		case row.PortalGroupID != nil && (!line.Visiting || !row.Among || row.Removed):
+			continue // the group itself, or who is in it no more
+		case row.UserID != nil || line.Visiting:
+			line.Address = row.Email
+		case row.ChannelID != nil:
+			line.Address = row.Name
 		}
-		if row.ChannelID != nil {
-			address = row.Name
-		}
-		if err := insert(&row.RecipientID, row.UserID, address, row.ChannelID, row.OnlyRows); err != nil {
+		if err := insert(line); err != nil {
 			return err
 		}
 	}
@@ -215,32 +219,67 @@ func (s *Service) fixMoment(ctx context.Context, tenant uuid.UUID, r *run) error
 	})
 }
 
-// bindFor opens what a recipient sees: a person as themselves, an address as
-// the owner sees it, and of that the rows that the schedule leaves them.
-func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line db.LedgerListDueRow) (*dashboards.View, []*dashboards.Plan, Spec, error) {
-	actor, spec := r.owner, r.spec
-	if line.UserID != nil {
-		var err error
-		actor, err = s.deps.Tenants.GetActor(ctx, tenant, ids.User(*line.UserID))
-		if errors.Is(err, tenants.ErrMemberNotFound) {
-			return nil, nil, spec, errRecipientLeft.Wrap(err)
-		}
-		if err != nil {
-			return nil, nil, spec, err
-		}
+// bindFor opens what a recipient sees: a person as themselves, a visitor as in
+// their portal, an address as the owner sees it and its attributes leave it, and of
+// that the rows that the schedule leaves them. look names the portal whose look the
+// file has; empty for the workspace's.
+func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line db.LedgerListDueRow) (v *dashboards.View, plans []*dashboards.Plan, spec Spec, look string, err error) {
+	spec = r.spec
+	actor, look, err := s.reader(ctx, tenant, r, line)
+	if err != nil {
+		return nil, nil, spec, look, err
 	}
 	var rows Rows
 	if err := json.Unmarshal(line.OnlyRows, &rows); err != nil {
-		return nil, nil, spec, fmt.Errorf("read rows of recipient: %w", err)
+		return nil, nil, spec, look, fmt.Errorf("read rows of recipient: %w", err)
 	}
 	for column := range rows {
 		if !r.view.CanLock(column) { // all would be kept back, without a word
-			return nil, nil, spec, errRowsGone
+			return nil, nil, spec, look, errRowsGone
 		}
 	}
 	actor.Locked = rows
-	v, plans, err := s.bind(ctx, actor, ids.Dashboard(r.schedule.DashboardID), &spec)
-	return v, plans, spec, err
+	v, plans, err = s.bind(ctx, actor, ids.Dashboard(r.schedule.DashboardID), &spec)
+	return v, plans, spec, look, err
+}
+
+// reader is whose eyes a line is rendered for.
+//
+// Errors: reports.recipient_left, reports.outside_forbidden, those of visitorOf.
+func (s *Service) reader(ctx context.Context, tenant ids.Tenant, r *run, line db.LedgerListDueRow) (actor access.Actor, look string, err error) {
+	switch {
+	case line.UserID != nil:
+		actor, err = s.deps.Tenants.GetActor(ctx, tenant, ids.User(*line.UserID))
+		if errors.Is(err, tenants.ErrMemberNotFound) {
+			err = errRecipientLeft.Wrap(err)
+		}
+		return actor, "", err
+	case line.ChannelID != nil:
+		return r.owner, "", nil
+	}
+	if err := mayLeave(r.owner); err != nil {
+		return actor, "", err
+	}
+	if line.Visiting {
+		p, visit, err := s.visitorOf(ctx, tenant, line.VisitorID, r.schedule.DashboardID)
+		if err != nil {
+			return actor, "", err
+		}
+		actor = visit.Actor
+		if r.owner.Kind == access.Visitor {
+			if actor.Zone, err = s.zone(ctx, actor, r.schedule.Zone); err != nil {
+				return actor, "", err
+			}
+		}
+		return actor, p.ID.String() + p.UpdatedAt.String(), nil
+	}
+	actor = r.owner
+	if len(line.Attributes) > 0 {
+		if err := json.Unmarshal(line.Attributes, &actor.Fixed); err != nil {
+			return actor, "", fmt.Errorf("read attributes of recipient: %w", err)
+		}
+	}
+	return actor, "", nil
 }
 
 // closeLine ends a line that nothing was sent for.

@@ -34,20 +34,36 @@ func (s *Service) CreateSchedule(ctx context.Context, actor access.Actor, f Sche
 		return id, err
 	}
 	return id, s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		if err := tx.ScheduleInsert(ctx, db.ScheduleInsertParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), DashboardID: f.Dashboard.UUID(), OwnerID: actor.UserID.UUID(),
-			Name: f.Name, Spec: checked.spec, OnData: f.OnData, Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows, ResendUnknown: f.ResendUnknown,
-			LinkAbove: f.LinkAbove, NextAt: checked.next, Seen: checked.snapshot}); err != nil {
-			return fmt.Errorf("insert schedule: %w", err)
-		}
-		if err := s.setRecipients(ctx, tx, id, f); err != nil {
-			return err
-		}
-		if err := startAt(ctx, tx, id, checked.next); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.scheduled", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"dashboard": f.Dashboard.String(), "when": f.When, "addresses": f.Addresses, "rows": f.Rows}})
+		return s.insertSchedule(ctx, tx, actor, id, f, checked)
 	})
+}
+
+// insertSchedule adds a schedule of the actor's own, a member or a visitor.
+func (s *Service) insertSchedule(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Schedule, f ScheduleForm, checked checked) error {
+	if err := tx.ScheduleInsert(ctx, db.ScheduleInsertParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), DashboardID: f.Dashboard.UUID(), OwnerID: optional(actor.UserID),
+		OwnerVisitorID: optional(actor.VisitorID), Name: f.Name, Spec: checked.spec, OnData: f.OnData, Rule: f.When, Zone: f.Zone, OnlyIfRows: f.OnlyIfRows,
+		ResendUnknown: f.ResendUnknown, LinkAbove: f.LinkAbove, NextAt: checked.next, Seen: checked.snapshot}); err != nil {
+		return fmt.Errorf("insert schedule: %w", err)
+	}
+	if err := s.setRecipients(ctx, tx, id, f); err != nil {
+		return err
+	}
+	if err := startAt(ctx, tx, id, checked.next); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.scheduled", Target: "schedule", ID: id.String(), Detail: f.facts(map[string]any{"dashboard": f.Dashboard.String()})})
+}
+
+// facts adds to what an entry of the audit log says when a report goes to whom.
+func (f *ScheduleForm) facts(detail map[string]any) map[string]any {
+	detail["when"], detail["addresses"], detail["rows"] = f.When, f.Addresses, f.Rows
+	if len(f.Visitors)+len(f.Groups) > 0 {
+		detail["visitors"], detail["visitor_groups"] = f.Visitors, f.Groups
+	}
+	if f.Attributes != "" {
+		detail["attributes"] = f.Attributes
+	}
+	return detail
 }
 
 // UpdateSchedule changes all that a form has. A paused schedule stays paused.
@@ -57,6 +73,9 @@ func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids
 	old, err := s.schedule(ctx, actor, id)
 	if err != nil {
 		return err
+	}
+	if !old.OwnerVisitor.IsZero() {
+		return ErrVisitorsOwn
 	}
 	f.Dashboard = old.Dashboard
 	owner := actor
@@ -90,7 +109,7 @@ func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids
 			return err
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.schedule_changed", Target: "schedule", ID: id.String(),
-			Detail: map[string]any{"when": f.When, "addresses": f.Addresses, "rows": f.Rows}})
+			Detail: f.facts(map[string]any{})})
 	})
 }
 
@@ -102,11 +121,13 @@ type checked struct {
 
 // check cleans a form and says of each field what is wrong with it.
 func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *ScheduleForm) (c checked, err error) {
-	if err := access.Can(actor, access.EditContent); err != nil {
-		return c, err
-	}
-	if owner.UserID.IsZero() {
-		return c, access.ErrForbidden
+	if actor.Kind != access.Visitor { // of whom mails asks
+		if err := access.Can(actor, access.EditContent); err != nil {
+			return c, err
+		}
+		if owner.UserID.IsZero() {
+			return c, access.ErrForbidden
+		}
 	}
 	fields := map[string]string{}
 	f.Spec.Snapshot = ""
@@ -166,7 +187,13 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 			}
 		}
 	}
-	if n := len(f.Users) + len(f.Addresses) + len(f.Channels); n == 0 {
+	if err := s.checkOutside(ctx, actor, owner, f, fields); err != nil {
+		return c, err
+	}
+	if text := f.checkFixed(); text != "" {
+		fields["attributes"] = text
+	}
+	if n := len(f.Users) + len(f.Addresses) + len(f.Channels) + len(f.Visitors) + len(f.Groups); n == 0 {
 		fields["users"] = "Choose at least one person or write an address."
 	} else if n > maxRecipients {
 		fields["users"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
@@ -261,10 +288,30 @@ func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule,
 	for _, address := range f.Addresses {
 		addresses = append(addresses, strings.ToLower(address))
 	}
-	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels}); err != nil {
+	visitors, groups := []uuid.UUID{}, []uuid.UUID{}
+	for _, visitor := range f.Visitors {
+		visitors = append(visitors, visitor.UUID())
+	}
+	for _, group := range f.Groups {
+		groups = append(groups, group.UUID())
+	}
+	if err := tx.RecipientKeep(ctx, db.RecipientKeepParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), Users: users, Addresses: addresses, Channels: channels,
+		Visitors: visitors, Groups: groups}); err != nil {
 		return fmt.Errorf("remove recipients: %w", err)
 	}
-	insert := func(user *uuid.UUID, address string, channel *uuid.UUID, rows Rows) error {
+	for _, visitor := range visitors {
+		if _, err := tx.RecipientAddVisitor(ctx, db.RecipientAddVisitorParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
+			VisitorID: visitor}); err != nil {
+			return fmt.Errorf("insert visitor: %w", err)
+		}
+	}
+	for i := range groups {
+		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
+			PortalGroupID: &groups[i]}); err != nil {
+			return fmt.Errorf("insert group of visitors: %w", err)
+		}
+	}
+	insert := func(user *uuid.UUID, address string, channel *uuid.UUID, rows, attributes Rows) error {
 		if err := tx.RecipientInsert(ctx, db.RecipientInsertParams{TenantID: tx.TenantID, RecipientID: ids.New[ids.Recipient]().UUID(), ScheduleID: id.UUID(),
 			UserID: user, Address: address, ChannelID: channel}); err != nil {
 			return fmt.Errorf("insert recipient: %w", err)
@@ -272,23 +319,24 @@ func (s *Service) setRecipients(ctx context.Context, tx *db.Tx, id ids.Schedule,
 		if channel != nil {
 			return nil
 		}
-		if err := tx.RecipientSetRows(ctx, db.RecipientSetRowsParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), UserID: user, Address: address, OnlyRows: rows.encode()}); err != nil {
+		if err := tx.RecipientSetRows(ctx, db.RecipientSetRowsParams{TenantID: tx.TenantID, ScheduleID: id.UUID(), UserID: user, Address: address, OnlyRows: rows.encode(),
+			Attributes: encodeFixed(attributes)}); err != nil {
 			return fmt.Errorf("set rows of recipient: %w", err)
 		}
 		return nil
 	}
 	for i := range users {
-		if err := insert(&users[i], "", nil, f.rowsOfUser[f.Users[i]]); err != nil {
+		if err := insert(&users[i], "", nil, f.rowsOfUser[f.Users[i]], nil); err != nil {
 			return err
 		}
 	}
 	for i := range channels {
-		if err := insert(nil, "", &channels[i], nil); err != nil {
+		if err := insert(nil, "", &channels[i], nil, nil); err != nil {
 			return err
 		}
 	}
 	for _, address := range f.Addresses {
-		if err := insert(nil, address, nil, f.rowsOfAddress[strings.ToLower(address)]); err != nil {
+		if err := insert(nil, address, nil, f.rowsOfAddress[strings.ToLower(address)], f.fixedOfAddress[strings.ToLower(address)]); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -34,8 +35,22 @@ type StartArgs struct {
 // Kind names the job.
 func (StartArgs) Kind() string { return "reports:start" }
 
-func (s *Service) ownerOf(ctx context.Context, tenant ids.Tenant, id ids.User) (access.Actor, error) {
-	owner, err := s.deps.Tenants.GetActor(ctx, tenant, id)
+// ownerOf is who owns a schedule, as they are now: a member, or a visitor who has
+// it mailed to themselves; nobody once that one was removed.
+//
+// Errors: reports.owner_left, reports.portal_off.
+func (s *Service) ownerOf(ctx context.Context, tenant ids.Tenant, member, visitor uuid.UUID) (access.Actor, error) {
+	if visitor != uuid.Nil {
+		visit, err := s.mails(ctx, access.Actor{Kind: access.Visitor, TenantID: tenant, VisitorID: ids.Visitor(visitor)})
+		if errors.Is(err, portals.ErrVisitorNotFound) {
+			err = errOwnerLeft.Wrap(err)
+		}
+		return visit.Actor, err
+	}
+	if member == uuid.Nil {
+		return access.Actor{}, errOwnerLeft
+	}
+	owner, err := s.deps.Tenants.GetActor(ctx, tenant, ids.User(member))
 	if errors.Is(err, tenants.ErrMemberNotFound) {
 		return owner, errOwnerLeft.Wrap(err)
 	}
@@ -148,7 +163,7 @@ func (s *Service) dueBeside(ctx context.Context, job jobs.Job[StartArgs]) (besid
 	for _, row := range rows {
 		owner, known := owners[row.OwnerID]
 		if !known {
-			if owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), ids.User(row.OwnerID)); err != nil {
+			if owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), row.OwnerID, uuid.Nil); err != nil {
 				owner = access.Actor{}
 			}
 			owners[row.OwnerID] = owner
@@ -231,9 +246,12 @@ func slotOf(due time.Time) string { return "time:" + due.UTC().Format(time.RFC33
 
 // stopped tells why a schedule can't go on; "" where it can.
 func (s *Service) stopped(ctx context.Context, tenant ids.Tenant, row db.ScheduleGetRow) (delivery.Trouble, access.Actor, error) {
-	owner, err := s.ownerOf(ctx, tenant, ids.User(row.OwnerID))
+	owner, err := s.ownerOf(ctx, tenant, row.OwnerID, row.OwnerVisitorID)
 	if errors.Is(err, errOwnerLeft) {
 		return delivery.OwnerLeft, owner, nil
+	}
+	if errors.Is(err, ErrPortalOff) {
+		return delivery.PortalOff, owner, nil
 	}
 	if err != nil {
 		return "", owner, err

@@ -169,6 +169,9 @@ func (s *Service) watchOne(ctx context.Context, tenant uuid.UUID, row db.Schedul
 
 // pruneSchedules deletes files that are kept no longer and old runs.
 func (s *Service) pruneSchedules(ctx context.Context, tenant uuid.UUID) error {
+	if err := s.deleteOrphans(ctx, tenant); err != nil {
+		return err
+	}
 	now := s.deps.Clock()
 	for {
 		var rows []db.ContentListExpiredRow

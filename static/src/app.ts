@@ -31,6 +31,7 @@ const lazy: Record<string, () => Promise<unknown>> = {
   "df-map": () => import("./map.ts"),
   "df-colour": () => import("./brand.ts"),
   "df-copy": () => import("./elements/copy.ts"),
+  "df-zone": () => import("./elements/zone.ts"),
   "df-review": () => import("./elements/review.ts"),
   "df-dropzone": () => import("./uploads.ts"),
 };
