@@ -129,13 +129,15 @@ func (q *Queries) ConnectionRefreshed(ctx context.Context, metadata string, tena
 	return result.RowsAffected(), nil
 }
 
-const connectionSetTest = `-- name: ConnectionSetTest :exec
-UPDATE sso_connections SET last_test = $1 WHERE tenant_id = $2 AND kind = $3
+const connectionSetTest = `-- name: ConnectionSetTest :one
+UPDATE sso_connections SET last_test = $1 WHERE tenant_id = $2 AND kind = $3 RETURNING connection_id
 `
 
-func (q *Queries) ConnectionSetTest(ctx context.Context, lastTest json.RawMessage, tenantID uuid.UUID, kind string) error {
-	_, err := q.db.Exec(ctx, connectionSetTest, lastTest, tenantID, kind)
-	return err
+func (q *Queries) ConnectionSetTest(ctx context.Context, lastTest json.RawMessage, tenantID uuid.UUID, kind string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, connectionSetTest, lastTest, tenantID, kind)
+	var connection_id uuid.UUID
+	err := row.Scan(&connection_id)
+	return connection_id, err
 }
 
 const domainDelete = `-- name: DomainDelete :execrows

@@ -97,7 +97,7 @@ func (q *Queries) PortalAssetSave(ctx context.Context, arg PortalAssetSaveParams
 }
 
 const portalConnectionGet = `-- name: PortalConnectionGet :one
-SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, updated_at
+SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, last_test, updated_at
 FROM portal_connections WHERE tenant_id = $1 AND portal_id = $2 AND kind = $3
 `
 
@@ -110,6 +110,7 @@ type PortalConnectionGetRow struct {
 	Metadata     string
 	RefreshedAt  *time.Time
 	RefreshError string
+	LastTest     json.RawMessage
 	UpdatedAt    time.Time
 }
 
@@ -125,6 +126,7 @@ func (q *Queries) PortalConnectionGet(ctx context.Context, tenantID uuid.UUID, p
 		&i.Metadata,
 		&i.RefreshedAt,
 		&i.RefreshError,
+		&i.LastTest,
 		&i.UpdatedAt,
 	)
 	return i, err
@@ -197,6 +199,29 @@ func (q *Queries) PortalConnectionRefreshed(ctx context.Context, arg PortalConne
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const portalConnectionSetTest = `-- name: PortalConnectionSetTest :one
+UPDATE portal_connections SET last_test = $1 WHERE tenant_id = $2 AND portal_id = $3 AND kind = $4 RETURNING connection_id
+`
+
+type PortalConnectionSetTestParams struct {
+	LastTest json.RawMessage
+	TenantID uuid.UUID
+	PortalID uuid.UUID
+	Kind     string
+}
+
+func (q *Queries) PortalConnectionSetTest(ctx context.Context, arg PortalConnectionSetTestParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, portalConnectionSetTest,
+		arg.LastTest,
+		arg.TenantID,
+		arg.PortalID,
+		arg.Kind,
+	)
+	var connection_id uuid.UUID
+	err := row.Scan(&connection_id)
+	return connection_id, err
 }
 
 const portalConnectionsFetched = `-- name: PortalConnectionsFetched :many
@@ -1289,6 +1314,31 @@ func (q *Queries) PortalVisitorGroupLeave(ctx context.Context, tenantID uuid.UUI
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const portalVisitorGroupNames = `-- name: PortalVisitorGroupNames :many
+SELECT g.name FROM portal_group_visitors m JOIN portal_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id
+WHERE m.tenant_id = $1 AND m.visitor_id = $2 ORDER BY g.name
+`
+
+func (q *Queries) PortalVisitorGroupNames(ctx context.Context, tenantID uuid.UUID, visitorID uuid.UUID) ([]string, error) {
+	rows, err := q.db.Query(ctx, portalVisitorGroupNames, tenantID, visitorID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const portalVisitorGroupsClear = `-- name: PortalVisitorGroupsClear :exec

@@ -766,6 +766,27 @@ CREATE TABLE public.alerts (
 
 ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.api_keys (
+    tenant_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    role public.user_role NOT NULL,
+    custom_role_id uuid,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_check CHECK (((revoked_at IS NULL) OR (custom_role_id IS NULL))),
+    CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
+    CONSTRAINT api_keys_role_check CHECK ((role <> 'owner'::public.user_role)),
+    CONSTRAINT api_keys_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.audit_batches (
     tenant_id uuid NOT NULL,
     batch bigint NOT NULL,
@@ -1496,6 +1517,7 @@ CREATE TABLE public.portal_connections (
     refreshed_at timestamp with time zone,
     refresh_error text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_test jsonb,
     CONSTRAINT portal_connections_kind_check CHECK ((kind = ANY (ARRAY['saml'::text, 'oidc'::text])))
 );
 
@@ -1850,6 +1872,7 @@ CREATE TABLE public.tenants (
     second_factor_roles text[] DEFAULT '{}'::text[] NOT NULL,
     audit_days integer DEFAULT 90 NOT NULL,
     public_links boolean DEFAULT false NOT NULL,
+    api_keys_with_sso boolean DEFAULT false NOT NULL,
     CONSTRAINT tenants_audit_days_check CHECK (((audit_days >= 30) AND (audit_days <= 3650))),
     CONSTRAINT tenants_session_idle_minutes_check CHECK (((session_idle_minutes >= 0) AND (session_idle_minutes <= 10080))),
     CONSTRAINT tenants_session_max_hours_check CHECK (((session_max_hours >= 0) AND (session_max_hours <= 720)))
@@ -2015,6 +2038,9 @@ ALTER TABLE ONLY public.alert_states
 
 ALTER TABLE ONLY public.alerts
     ADD CONSTRAINT alerts_pkey PRIMARY KEY (tenant_id, alert_id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, key_id);
 
 ALTER TABLE ONLY public.audit_batches
     ADD CONSTRAINT audit_batches_pkey PRIMARY KEY (tenant_id, batch);
@@ -2351,6 +2377,10 @@ CREATE INDEX alerts_due_idx ON public.alerts USING btree (tenant_id, next_at) WH
 CREATE INDEX alerts_owner_idx ON public.alerts USING btree (tenant_id, owner_id);
 
 CREATE INDEX alerts_paused_by_idx ON public.alerts USING btree (tenant_id, paused_by) WHERE (paused_by IS NOT NULL);
+
+CREATE INDEX api_keys_creator_idx ON public.api_keys USING btree (tenant_id, created_by);
+
+CREATE INDEX api_keys_custom_role_idx ON public.api_keys USING btree (tenant_id, custom_role_id);
 
 CREATE INDEX audit_events_at_idx ON public.audit_events USING btree (tenant_id, at DESC, audit_id DESC);
 
@@ -2707,6 +2737,12 @@ ALTER TABLE ONLY public.alerts
 
 ALTER TABLE ONLY public.alerts
     ADD CONSTRAINT alerts_tenant_id_paused_by_fkey FOREIGN KEY (tenant_id, paused_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (paused_by);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES public.users(tenant_id, user_id) ON DELETE SET NULL (created_by);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_tenant_id_custom_role_id_role_fkey FOREIGN KEY (tenant_id, custom_role_id, role) REFERENCES public.custom_roles(tenant_id, role_id, standing) ON UPDATE CASCADE;
 
 ALTER TABLE ONLY public.audit_details
     ADD CONSTRAINT audit_details_tenant_id_audit_id_fkey FOREIGN KEY (tenant_id, audit_id) REFERENCES public.audit_events(tenant_id, audit_id) ON DELETE CASCADE;
@@ -3069,6 +3105,8 @@ ALTER TABLE public.alert_states ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.alerts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_batches ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_chains ENABLE ROW LEVEL SECURITY;
@@ -3248,6 +3286,8 @@ CREATE POLICY tenant_rows ON public.alert_recipients USING ((tenant_id = (NULLIF
 CREATE POLICY tenant_rows ON public.alert_states USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.alerts USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
+
+CREATE POLICY tenant_rows ON public.api_keys USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY tenant_rows ON public.audit_batches USING ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid));
 
@@ -3514,6 +3554,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_recipients TO dataflow_a
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alert_states TO dataflow_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.alerts TO dataflow_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO dataflow_app;
 
 GRANT SELECT ON TABLE public.audit_batches TO dataflow_app;
 

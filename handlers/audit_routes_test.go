@@ -50,6 +50,7 @@ var notedElsewhere = map[string]string{
 	"/settings/members/reset-factor": "needs somebody with a second factor; auth: TestSecondFactorIsRequiredByRoleAndResetByAdmins",
 	"/settings/portals":              "portals",
 	"/embed":                         "answers a page; TestEmbedded… looks at its entry",
+	"/api/v1/query":                  "TestAProgramSeesWhatItsKeyMay looks at its entry",
 	"/api/v1/embed/":                 "embed: a token that was minted or revoked, with a key",
 	"/public/":                       "needs a link; TestPublicLinks… looks at the entries",
 	"/settings/mail":                 "delivery: Test…Mail…, and TestMailSettingsAsAPersonDoes",
@@ -181,6 +182,11 @@ func (p *posted) workspace() {
 	p.post(group+"/attributes", "attributes", "region: EMEA")
 	p.post(group + "/delete")
 	p.embedding()
+	p.post(views.PathAPIKeys, "name", "Nightly", "role", "viewer", "days", "30")
+	var key uuid.UUID
+	p.read("SELECT key_id FROM api_keys", &key)
+	p.post(views.PathAPIKeys+"/revoke", "id", key.String())
+	p.post(views.PathAPIKeys+"/with-sso", "allowed", "on")
 	p.post(views.PathRoles, "name", "Auditors", "permission", "audit.view")
 	var role uuid.UUID
 	p.read("SELECT role_id FROM custom_roles", &role)

@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -15,9 +16,9 @@ import (
 type door interface {
 	// signIn opens a session by password.
 	signIn(r *http.Request, email, password string, keep bool) (auth.Opened, error)
-	// signOut ends the session of the request; leaveTo is where the provider that
-	// opened it ends its own.
-	signOut(r *http.Request, browser string) (leaveTo string, err error)
+	// signOut ends the session of the request, and answers what is carried to the
+	// provider that opened it, which ends its own.
+	signOut(r *http.Request, browser string) (saml.Message, error)
 	requestReset(r *http.Request, email string) error
 	checkReset(r *http.Request, token string) (email string, err error)
 	resetPassword(r *http.Request, token, password string) (auth.Opened, error)
@@ -29,7 +30,7 @@ type door interface {
 	realm(r *http.Request) auth.Realm
 	finishSAML(r *http.Request, browser string) (auth.Entered, error)
 	finishOIDC(r *http.Request, a auth.OIDCAnswer, browser string) (auth.Entered, error)
-	logOut(r *http.Request, browser string) (leaveTo string, err error)
+	logOut(r *http.Request, browser string) (saml.Message, error)
 }
 
 // memberDoor is the site's own.
@@ -44,11 +45,11 @@ func (d memberDoor) signIn(r *http.Request, email, password string, keep bool) (
 	return opened, err
 }
 
-func (d memberDoor) signOut(r *http.Request, browser string) (string, error) {
+func (d memberDoor) signOut(r *http.Request, browser string) (saml.Message, error) {
 	if i := scopeOf(r).identity; i != nil {
 		return d.Auth.BeginLogOut(r.Context(), *i, browser)
 	}
-	return "", nil
+	return saml.Message{}, nil
 }
 
 func (d memberDoor) requestReset(r *http.Request, email string) error {
@@ -79,7 +80,7 @@ func (d memberDoor) finishOIDC(r *http.Request, a auth.OIDCAnswer, browser strin
 	return d.Auth.FinishOIDC(r.Context(), d.realm(r), a, browser, client(r))
 }
 
-func (d memberDoor) logOut(r *http.Request, browser string) (string, error) {
+func (d memberDoor) logOut(r *http.Request, browser string) (saml.Message, error) {
 	return d.Auth.LogOut(r.Context(), d.realm(r), r, browser, client(r))
 }
 
@@ -96,10 +97,10 @@ func (d visitorDoor) signIn(r *http.Request, email, password string, _ bool) (au
 	return auth.Opened{Token: token}, err
 }
 
-func (d visitorDoor) signOut(r *http.Request, browser string) (string, error) {
+func (d visitorDoor) signOut(r *http.Request, browser string) (saml.Message, error) {
 	cookie, err := r.Cookie(cookieName(r))
 	if err != nil {
-		return "", nil
+		return saml.Message{}, nil
 	}
 	return d.Portals.SignOut(r.Context(), scopeOf(r).portal.Portal, d.base(r), cookie.Value, browser)
 }
@@ -165,6 +166,6 @@ func (d visitorDoor) finishOIDC(r *http.Request, a auth.OIDCAnswer, browser stri
 	return d.Portals.FinishOIDC(r.Context(), scopeOf(r).portal.Portal, d.base(r), a, browser, client(r))
 }
 
-func (d visitorDoor) logOut(r *http.Request, browser string) (string, error) {
+func (d visitorDoor) logOut(r *http.Request, browser string) (saml.Message, error) {
 	return d.Portals.LogOut(r.Context(), scopeOf(r).portal.Portal, d.base(r), r, browser, client(r))
 }

@@ -53,11 +53,15 @@ const passLasts = 12 * time.Hour
 func (h embedPages) routes(r chi.Router) {
 	r.Get(views.PathEmbedScript, h.script)
 	r.Group(func(r chi.Router) {
+		// Programs often say that JSON is a form: it is not read as one.
+		r.Use(boundBody, fromOutside)
+		r.Post(views.PathEmbedToken, handle(h.mint))
+		r.Post(views.PathEmbedRevoke, handle(h.revoke))
+	})
+	r.Group(func(r chi.Router) {
 		r.Use(limitBody, fromOutside)
 		r.Get(views.PathEmbed, handle(h.again))
 		r.Post(views.PathEmbed, handle(h.open))
-		r.Post(views.PathEmbedToken, handle(h.mint))
-		r.Post(views.PathEmbedRevoke, handle(h.revoke))
 		r.Get(views.PathPublic+"/{link}", handle(h.follow))
 		r.Post(views.PathPublic+"/{link}", handle(h.givePassword))
 		r.Post(views.PathPublic+"/{link}/token", handle(h.refresh))

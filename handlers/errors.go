@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
@@ -59,7 +60,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := public.Class.Status()
 	logFailure(r, err, public, status)
 	noteRefusal(r, public)
-	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil && !isEmbedded(r) {
+	if public.Class == apperr.Unauthenticated && scopeOf(r).identity == nil && !isEmbedded(r) && !strings.HasPrefix(r.URL.Path, views.PathAPI+"/") {
 		askToSignIn(w, r)
 		return
 	}

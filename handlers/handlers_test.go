@@ -37,7 +37,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/domain/sharing"
 	"github.com/dataflowhq/dataflow/domain/tenants"
-	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/warehouse/sandbox"
@@ -89,7 +89,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	address := func() string { return s.url }
 	s.Delivery = delivery.NewService(delivery.Deps{DB: pool, Tenants: s.Tenants, Renderer: views.Letters{Address: address}, ShowBodies: true})
 	s.Auth = auth.NewService(auth.Deps{DB: pool, Tenants: s.Tenants, Mailer: s.Delivery, BaseURL: address,
-		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: safehttp.Client{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}})
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}})})
 	s.Datasets = datasets.New(datasets.Deps{DB: pool, Log: slog.Default()})
 	s.Dashboards = dashboards.New(dashboards.Deps{DB: pool, Datasets: s.Datasets, Log: slog.Default()})
 	s.Notify = notify.New(notify.Deps{DB: pool, Mailer: s.Delivery, Address: address})

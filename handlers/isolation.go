@@ -29,6 +29,7 @@ type Target struct {
 type Attacker struct {
 	Name  string // "owner of another workspace"
 	Token string // of a session; empty for nobody
+	Key   string // of the API; empty for none
 }
 
 // Attempt is one request and how it was answered.
@@ -49,6 +50,8 @@ var objectOf = []struct{ prefix, part, key string }{
 	{"/dashboards/", "{id}", "dashboards.dashboard_id"},
 	{"/folders/", "{id}", "folders.folder_id"},
 	{"/datasets/", "{id}", "datasets.dataset_id"},
+	{views.PathAPI + "/datasets/", "{id}", "datasets.dataset_id"},
+	{views.PathAPI + "/dashboards/", "{id}", "dashboards.dashboard_id"},
 	{"/uploads/", "{id}", "uploads.upload_id"},
 	{"/loads/", "{id}", "loads.load_id"},
 	{views.PathGroups + "/", "{id}", "user_groups.group_id"},
@@ -157,6 +160,9 @@ func (t Target) attack(ctx context.Context, site http.Handler, who Attacker, met
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: who.Token})
 		r.AddCookie(&http.Cookie{Name: sessionCookieSecure, Value: who.Token})
 	}
+	if who.Key != "" {
+		r.Header.Set("Authorization", "Bearer "+who.Key)
+	}
 	w := &endless{header: http.Header{}, cancel: cancel}
 	site.ServeHTTP(w, r)
 	a.Status = w.status
@@ -234,6 +240,8 @@ func (t Target) idFor(route string) string {
 		key = "dashboards.dashboard_id"
 	case strings.HasPrefix(route, views.PathEmbedding+"/keys"):
 		key = "embed_keys.key_id"
+	case strings.HasPrefix(route, views.PathAPIKeys):
+		key = "api_keys.key_id"
 	case strings.HasPrefix(route, views.PathEmbedding+"/links"):
 		key = "public_links.link_id"
 	case strings.HasPrefix(route, views.PathNotices):

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/comments"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/embed"
@@ -51,6 +52,8 @@ func (s *boardSite) furnish(t testing.TB) {
 	must(err)
 	_, err = s.Embed.CreateKey(ctx, owner, embed.Key{Name: "Secret key 4711"})
 	must(err)
+	_, err = s.Auth.CreateAPIKey(ctx, owner, auth.NewAPIKey{Name: "Secret API key 4711", Role: access.Admin})
+	must(err)
 	must(s.Embed.AllowLinks(ctx, owner, true))
 	_, err = s.Embed.CreateLink(ctx, owner, embed.Link{Name: "Secret link 4711", Dashboard: s.board.ID}, "")
 	must(err)
@@ -67,7 +70,7 @@ func TestEveryRouteIsClosedToOtherWorkspaces(t *testing.T) {
 	}
 	for _, key := range []string{"dashboards.dashboard_id", "folders.folder_id", "datasets.dataset_id", "user_groups.group_id", "dashboard_templates.template_id",
 		"comment_threads.thread_id", "comments.comment_id", "dashboard_saved_views.view_id", "reports.report_id", "users.user_id", "audit_events.audit_id",
-		"embed_keys.key_id", "public_links.link_id"} {
+		"embed_keys.key_id", "public_links.link_id", "api_keys.key_id"} {
 		if len(inventory.Keys[key]) == 0 {
 			t.Errorf("there is nothing in %s to attack", key)
 		}
@@ -79,8 +82,13 @@ func TestEveryRouteIsClosedToOtherWorkspaces(t *testing.T) {
 	// One person belongs to both workspaces.
 	inventory.Texts = slices.DeleteFunc(inventory.Texts, func(text string) bool { return text == "both@example.com" })
 	statuses, routes := map[int]int{}, map[string]bool{}
-	target := Target{Tenant: s.one.ID.UUID(), Keys: inventory.Keys, Texts: append(inventory.Texts, "Secret view 4711", "Secret comment 4711", "Secret template 4711", "Secret key 4711", "Secret link 4711")}
-	err = Attack(t.Context(), s.routes, target, []Attacker{{Name: "nobody"}, {Name: "foreign", Token: s.as(t, "foreign").token()}}, func(a Attempt) {
+	target := Target{Tenant: s.one.ID.UUID(), Keys: inventory.Keys, Texts: append(inventory.Texts, "Secret view 4711", "Secret comment 4711", "Secret template 4711", "Secret key 4711", "Secret link 4711", "Secret API key 4711")}
+	elsewhere := access.Actor{Kind: access.Person, TenantID: s.two.ID, Role: access.Owner}
+	key, err := s.Auth.CreateAPIKey(t.Context(), elsewhere, auth.NewAPIKey{Name: "Elsewhere", Role: access.Admin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Attack(t.Context(), s.routes, target, []Attacker{{Name: "nobody"}, {Name: "foreign", Token: s.as(t, "foreign").token()}, {Name: "foreign key", Key: key}}, func(a Attempt) {
 		routes[a.Method+" "+a.Route] = true
 		if a.As == "foreign" {
 			statuses[a.Status]++

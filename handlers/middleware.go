@@ -228,6 +228,14 @@ func (p pagePolicy) String() string {
 		"form-action " + forms + "; base-uri 'none'; object-src 'none'" + ancestors
 }
 
+// boundBody bounds what a request may send.
+func boundBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
 // limitBody bounds what a request may send, and reads it where it is a form.
 func limitBody(next http.Handler) http.Handler {
 	return handle(func(w http.ResponseWriter, r *http.Request) error {

@@ -73,7 +73,7 @@ func hostName(host string) string {
 
 // portalRouter is the site of every portal.
 func (c *core) portalRouter() (chi.Router, error) {
-	origin, err := c.sameOrigin("", views.PathPortalSAML+pathACS)
+	origin, err := c.sameOrigin("", views.PathPortalSAML+pathACS, views.PathPortalSAML+pathSLO)
 	if err != nil {
 		return nil, err
 	}

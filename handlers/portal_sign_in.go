@@ -21,6 +21,7 @@ func (h portalSignIn) routes(r chi.Router) {
 	r.Post("/sign-in/saml", handle(h.saveSAML))
 	r.Post("/sign-in/oidc", handle(h.saveOIDC))
 	r.Post("/sign-in/keys", handle(h.rollKeys))
+	r.Post("/sign-in/test", handle(h.test))
 	r.Post("/sign-in/diagnose", handle(h.diagnose))
 	r.Post("/sign-in/enforce", handle(h.enforce))
 }
@@ -107,18 +108,40 @@ func (h portalSignIn) rollKeys(w http.ResponseWriter, r *http.Request) error {
 	return h.change(w, r, "sso.key_done", "", unchanged, func(realm auth.Realm) error { return h.Auth.RollKeys(r.Context(), identity(r), realm, step) })
 }
 
+// test goes to the portal's site, where its provider answers, and comes back to
+// this page.
+func (h portalSignIn) test(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	_, head, realm, err := h.realm(r)
+	if err != nil {
+		return err
+	}
+	kind, page := r.PostForm.Get("kind"), views.PortalSSO(head.ID).Page
+	protocol := views.PathPortalSAML
+	if kind == "oidc" {
+		protocol, page = views.PathPortalOIDC, page+"?way=oidc"
+	}
+	ticket, err := h.Auth.AskVisitorTest(r.Context(), identity(r), realm, kind, h.address(r)+page)
+	if err != nil {
+		return h.change(w, r, "", "", func(p *views.SignInSettingsProps) { p.OIDCView = kind == "oidc" }, func(auth.Realm) error { return err })
+	}
+	return leave(w, r, realm.Base()+protocol+"/start?test="+ticket)
+}
+
 func (h portalSignIn) diagnose(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	_, _, realm, err := h.realm(r)
+	p, _, realm, err := h.realm(r)
 	if err != nil {
 		return err
 	}
 	pasted := r.PostForm.Get("response")
-	found, err := h.Auth.DiagnoseSAML(r.Context(), identity(r), realm, pasted)
+	found, err := h.Portals.DiagnoseSAML(r.Context(), identity(r), p, realm.Base(), pasted)
 	if err != nil {
-		return err
+		return h.change(w, r, "", "", unchanged, func(auth.Realm) error { return err })
 	}
 	return h.page(w, r, http.StatusOK, func(p *views.SignInSettingsProps) { p.Diagnosis, p.Pasted = &found, pasted })
 }

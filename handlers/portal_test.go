@@ -269,6 +269,7 @@ func TestVisitorsSignInAtTheirProvider(t *testing.T) {
 	admin.post(v.settings("/sign-in/saml"), "source", auth.FromXML, "xml", provider.Metadata(), "enabled", "on", "jit", "on",
 		"map_email", "mail", "map_company", "company", "people", "area → region").leadsTo(v.settings("/sign-in"))
 	v.as(t, "editor").get(v.settings("/sign-in")).want(http.StatusForbidden)
+	admin.get(views.PathAudit).shows("tr:contains('Changed single sign-on')", "Ashby & Vale")
 
 	b := v.at(t)
 	page := b.get(views.PathSignIn).want(http.StatusOK)
@@ -299,6 +300,26 @@ func TestVisitorsSignInAtTheirProvider(t *testing.T) {
 	board := views.PathDashboard(v.board.ID.String())
 	b.get(views.PathHome).leadsTo(board)
 	b.get(board).want(http.StatusOK).shows(".portal-visitor", "Halden")
+
+	// A test begins in the settings, goes to the provider by the portal's host, and
+	// its result is back in the settings.
+	asked = admin.post(v.settings("/sign-in/test"), "kind", "saml").want(http.StatusOK)
+	to, err := url.Parse(strings.TrimPrefix(asked.header.Get("Refresh"), "0; url="))
+	if err != nil || to.Hostname() != portalHost || to.Path != "/saml/start" {
+		t.Fatalf("the test leads to %q, %v", asked.header.Get("Refresh"), err)
+	}
+	at := to.RequestURI()
+	tester := v.at(t)
+	asked = tester.get(at).want(http.StatusSeeOther)
+	tester.get(at).want(http.StatusGone)
+	answer.ID, answer.InResponseTo = "", samltest.RequestOf(t, asked.header.Get("Location"))
+	tested := tester.request(http.MethodPost, "/saml/acs", foreign, "SAMLResponse", provider.Response(t, answer)).want(http.StatusSeeOther)
+	if to := tested.header.Get("Location"); to != v.url+v.settings("/sign-in") {
+		t.Errorf("the test leads back to %q", to)
+	}
+	tester.get(board).want(http.StatusSeeOther)
+	admin.get(v.settings("/sign-in")).shows("#test", "Test sign-in passed").shows("#test [data-check=account][data-state=passed]", "Would sign in mara@halden.example")
+	admin.post(v.settings("/sign-in/diagnose"), "response", provider.Response(t, answer)).want(http.StatusOK).shows("#test [data-check=account]", "Would sign in")
 
 	// The only way in, from now on.
 	admin.post(v.settings("/sign-in/enforce"), "only", "on").leadsTo(v.settings("/sign-in"))

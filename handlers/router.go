@@ -166,7 +166,7 @@ func newCore(deps Deps) (*core, error) {
 
 // router is the site itself: everything but portals.
 func (c *core) router() (chi.Router, error) {
-	origin, err := c.sameOrigin(c.BaseURL, routeSAML+pathACS, views.PathEmbed)
+	origin, err := c.sameOrigin(c.BaseURL, routeSAML+pathACS, routeSAML+pathSLO, views.PathEmbed)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +180,7 @@ func (c *core) router() (chi.Router, error) {
 	r.Mount(static.Prefix, static.Handler())
 	health{c}.routes(r)
 	embedding.routes(r)
+	api{c, board}.routes(r)
 
 	public := []feature{
 		signIn{c, memberDoor{c}},
@@ -210,6 +211,7 @@ func (c *core) router() (chi.Router, error) {
 		settings{c},
 		portalSettings{c},
 		embedSettings{c},
+		apiKeys{c},
 		auditPages{c},
 		signInSettings{c},
 		factors{c},
@@ -258,7 +260,8 @@ func (c *core) sameOrigin(trusted string, open ...string) (func(http.Handler) ht
 			return nil, fmt.Errorf("read base url: %w", err)
 		}
 	}
-	// The answer of a provider proves that this browser has asked for it. The page
+	// What a provider says is signed, and its answers prove that this browser has
+	// asked for them. The page
 	// of an embedded dashboard is asked for by a form of another site: it carries
 	// all that it needs, and nothing is changed by it.
 	for _, path := range open {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -26,10 +27,14 @@ const (
 	routeOIDC = "/oidc/{slug}"
 )
 
-// pathACS takes answers that a provider has the browser post here: it is the
-// one exception to the protection against requests of other sites, and proves
-// in its own way that the browser has asked.
-const pathACS = "/acs"
+// A provider has the browser post answers to sign-in to pathACS, and messages of
+// log-out to pathSLO. They are exceptions to the protection against requests of
+// other sites: what they take is signed, counts once, and where it is an answer
+// proves that this browser has asked.
+const (
+	pathACS = "/acs"
+	pathSLO = "/slo"
+)
 
 func (h sso) routes(r chi.Router) {
 	r.Get(views.PathSSO, handle(h.ask))
@@ -44,15 +49,16 @@ func (h sso) routes(r chi.Router) {
 }
 
 // shared are the routes that portals have as well.
-func (h sso) shared(r chi.Router, saml, oidc string) {
-	r.Get(saml+"/metadata", handle(h.metadata))
-	r.Get(saml+"/start", handle(h.beginSAML))
-	r.Post(saml+"/start", handle(h.beginSAML))
-	r.Post(saml+pathACS, handle(h.consume))
-	r.Get(saml+"/slo", handle(h.logOut))
-	r.Get(oidc+"/start", handle(h.beginOIDC))
-	r.Post(oidc+"/start", handle(h.beginOIDC))
-	r.Get(oidc+"/callback", handle(h.callback))
+func (h sso) shared(r chi.Router, atSAML, atOIDC string) {
+	r.Get(atSAML+"/metadata", handle(h.metadata))
+	r.Get(atSAML+"/start", handle(h.beginSAML))
+	r.Post(atSAML+"/start", handle(h.beginSAML))
+	r.Post(atSAML+pathACS, handle(h.consume))
+	r.Get(atSAML+pathSLO, handle(h.logOut))
+	r.Post(atSAML+pathSLO, handle(h.logOut))
+	r.Get(atOIDC+"/start", handle(h.beginOIDC))
+	r.Post(atOIDC+"/start", handle(h.beginOIDC))
+	r.Get(atOIDC+"/callback", handle(h.callback))
 }
 
 // The cookies of sign-ins that are under way.
@@ -172,6 +178,9 @@ func (h sso) begin(w http.ResponseWriter, r *http.Request) (auth.Begin, error) {
 		return auth.Begin{}, err
 	}
 	b := auth.Begin{Browser: browserOf(w, r), Next: localPath(r.FormValue("next"), views.PathHome), Invite: r.PostForm.Get("invite"), From: client(r)}
+	if scopeOf(r).portal != nil {
+		b.Ticket = r.URL.Query().Get("test")
+	}
 	if i := scopeOf(r).identity; i != nil {
 		b.Session = i.SessionID
 	}
@@ -201,16 +210,23 @@ func (h sso) askSAML(w http.ResponseWriter, r *http.Request, realm auth.Realm, b
 	if err != nil {
 		return err
 	}
-	if question.Form == "" {
-		return goTo(w, r, question.URL)
+	return carry(w, r, question)
+}
+
+// carry has the browser carry a message to a provider.
+func carry(w http.ResponseWriter, r *http.Request, m saml.Message) error {
+	w.Header().Set("Cache-Control", "no-store")
+	if m.Fields == nil {
+		return goTo(w, r, m.URL)
 	}
-	// A form of this page, and of no other, may go to the provider.
-	target, err := url.Parse(question.URL)
+	target, err := url.Parse(m.URL)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Security-Policy", pagePolicy{nonce: scopeOf(r).nonce, forms: target.Scheme + "://" + target.Host}.String())
-	return render(w, r, http.StatusOK, views.LeavePage(bareShell(w, r), views.LeaveProps{Address: question.URL, Host: target.Host, Form: question.Form}))
+	// A form of this page, and of no other, may go to the provider, which may lead
+	// back from there.
+	w.Header().Set("Content-Security-Policy", pagePolicy{nonce: scopeOf(r).nonce, forms: "'self' " + target.Scheme + "://" + target.Host}.String())
+	return render(w, r, http.StatusOK, views.LeavePage(bareShell(w, r), views.LeaveProps{Address: m.URL, Host: target.Host, Fields: m.Fields}))
 }
 
 func (h sso) beginOIDC(w http.ResponseWriter, r *http.Request) error {
@@ -254,20 +270,22 @@ func (h sso) entered(w http.ResponseWriter, r *http.Request, e auth.Entered, err
 		return render(w, r, status, views.RefusedPage(bareShell(w, r), views.RefusedProps{Text: public.Sentence, Code: public.Code}))
 	}
 	if e.Test {
-		return redirect(w, r, views.PathSignInSettings)
+		return redirect(w, r, e.Next)
 	}
 	return signIn(h).enter(w, r, e.Opened, localPath(e.Next, views.PathHome))
 }
 
 // logOut takes what a provider says of the end of sessions.
 func (h sso) logOut(w http.ResponseWriter, r *http.Request) error {
-	leaveTo, err := h.door.logOut(r, ownCookie(r, browserCookie))
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	message, err := h.door.logOut(r, ownCookie(r, browserCookie))
 	if err != nil {
 		return h.entered(w, r, auth.Entered{}, err)
 	}
-	if leaveTo != "" {
-		http.Redirect(w, r, leaveTo, http.StatusSeeOther)
-		return nil
+	if message.URL != "" {
+		return carry(w, r, message)
 	}
 	return flashAndGo(w, r, "signin.signed_out", views.PathSignIn)
 }

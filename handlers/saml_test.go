@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,44 @@ func TestSignInThroughSamlidp(t *testing.T) {
 	}
 }
 
+var redirectedLogOut = regexp.MustCompile(`<SingleLogoutService [^>]*HTTP-Redirect[^>]*>(</SingleLogoutService>)?`)
+
+// TestLogOutThroughSamlidpByPost signs out of a samlidp that takes messages by
+// HTTP-POST alone: our question goes there in a form of a page, and its answer
+// comes back in one of its own.
+func TestLogOutThroughSamlidpByPost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ownDomain(t, "one", "one.example")
+	idp := samltest.NewServer(t)
+	owner := s.as(t, "owner")
+	metadata := redirectedLogOut.ReplaceAllString(owner.outside(http.MethodGet, idp.URL+"/metadata", "").want(http.StatusOK).body, "")
+	owner.post(views.PathSaveSAML, connection(metadata)...).leadsTo(views.PathSignInSettings)
+	owner.outside(http.MethodPut, idp.URL+"/services/one", owner.get("/saml/one/metadata").want(http.StatusOK).body).want(http.StatusNoContent)
+	owner.outside(http.MethodPut, idp.URL+"/users/mara", `{"name":"mara","password":"hunter2hunter2","email":"mara@one.example"}`).want(http.StatusNoContent)
+
+	b := s.browser(t)
+	asked := b.get("/saml/one/start").want(http.StatusSeeOther)
+	b.outside(http.MethodPost, idp.URL+"/login", url.Values{"user": {"mara"}, "password": {"hunter2hunter2"}}.Encode(), "Content-Type", formType).want(http.StatusOK)
+	answered := b.outside(http.MethodGet, asked.header.Get("Location"), "").want(http.StatusOK)
+	b.outside(http.MethodPost, s.url+"/saml/one/acs", sentFields(answered).Encode(), "Content-Type", formType, "Sec-Fetch-Site", "cross-site", "Origin", idp.URL).
+		leadsTo(views.PathHome)
+	b.get(views.PathAccount).want(http.StatusOK)
+
+	out := b.post(views.PathSignOut).want(http.StatusOK)
+	if to := out.page.Find("form#leave").AttrOr("action", ""); to != idp.URL+"/slo" || !strings.Contains(out.header.Get("Content-Security-Policy"), "form-action 'self' "+idp.URL+";") {
+		t.Fatalf("signing out leads to %q, under %s", to, out.header.Get("Content-Security-Policy"))
+	}
+	b.get(views.PathAccount).want(http.StatusSeeOther)
+	over := b.outside(http.MethodPost, idp.URL+"/slo", sentFields(out).Encode(), "Content-Type", formType).want(http.StatusOK)
+	if to := over.page.Find("form").AttrOr("action", ""); to != s.url+"/saml/one/slo" || sentFields(over).Get("SAMLResponse") == "" {
+		t.Fatalf("the provider does not lead back: %q %s", to, over.body)
+	}
+	b.outside(http.MethodPost, s.url+"/saml/one/slo", sentFields(over).Encode(), "Content-Type", formType, "Sec-Fetch-Site", "cross-site", "Origin", idp.URL).leadsTo(views.PathSignIn)
+	// The same once more is none of ours.
+	b.outside(http.MethodPost, s.url+"/saml/one/slo", sentFields(over).Encode(), "Content-Type", formType).want(http.StatusForbidden).shows("main", "saml.request")
+}
+
 // TestOnlyTheACSTakesWhatOtherSitesSend tries every form of sign-in from
 // another site.
 func TestOnlyTheACSTakesWhatOtherSitesSend(t *testing.T) {
@@ -116,6 +155,7 @@ func TestOnlyTheACSTakesWhatOtherSitesSend(t *testing.T) {
 	owner.post(views.PathSaveSAML, connection(provider.Metadata())...).leadsTo(views.PathSignInSettings)
 	owner.request(http.MethodPost, "/saml/one/acs", foreign, "SAMLResponse", "AAAA").want(http.StatusUnprocessableEntity).shows("main", "saml.malformed").
 		shows("main", "You were not signed in")
+	owner.request(http.MethodPost, "/saml/one/slo", foreign, "SAMLRequest", "AAAA").want(http.StatusUnprocessableEntity).shows("main", "saml.malformed")
 	owner.get(views.PathHome).want(http.StatusOK)
 }
 
@@ -181,6 +221,7 @@ func TestSignInSettingsByRole(t *testing.T) {
 	owner.get("/saml/none/metadata").want(http.StatusNotFound).shows("main", "auth.no_sso")
 	provider := samltest.New(t, "https://idp.example")
 	owner.post(views.PathSaveSAML, connection(provider.Metadata())...).leadsTo(views.PathSignInSettings)
+	owner.get(views.PathAudit).shows("tr:contains('Changed single sign-on')", "One")
 	owner.post(views.PathDiagnose, "response", provider.Response(t, samltest.Says{NameID: "m", Audience: "urn:other"})).want(http.StatusOK).
 		shows("#test", "would be refused").shows("[data-check=signature][data-state=passed]", "SHA-256").shows("[data-check=audience][data-state=failed]", "urn:other")
 }

@@ -100,7 +100,7 @@ func sections(a access.Actor) []views.SettingsTab {
 		needs access.Permission
 		tabs  []views.SettingsTab
 	}{
-		{access.ManageMembers, []views.SettingsTab{views.SettingsMembers, views.SettingsGroups, views.SettingsRoles}},
+		{access.ManageMembers, []views.SettingsTab{views.SettingsMembers, views.SettingsGroups, views.SettingsRoles, views.SettingsAPIKeys}},
 		{access.ManageWorkspace, []views.SettingsTab{views.SettingsMail, views.SettingsSignIn}},
 		{access.ManagePortals, []views.SettingsTab{views.SettingsPortals}},
 		{access.ManageEmbedding, []views.SettingsTab{views.SettingsEmbedding}},

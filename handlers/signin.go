@@ -156,15 +156,15 @@ func (h signIn) enter(w http.ResponseWriter, r *http.Request, opened auth.Opened
 
 // signOut ends the session here, and then the one at the provider that opened it.
 func (h signIn) signOut(w http.ResponseWriter, r *http.Request) error {
-	leaveTo, err := h.door.signOut(r, browserOf(w, r))
+	message, err := h.door.signOut(r, browserOf(w, r))
 	if err != nil {
 		return err
 	}
 	if err := h.clearSession(w, r); err != nil {
 		return err
 	}
-	if leaveTo != "" {
-		return leave(w, r, leaveTo)
+	if message.URL != "" {
+		return carry(w, r, message)
 	}
 	return flashAndGo(w, r, "signin.signed_out", views.PathSignIn)
 }

@@ -290,6 +290,7 @@ func (h signInSettings) test(w http.ResponseWriter, r *http.Request) error {
 	i := identity(r)
 	b := auth.Begin{Browser: browserOf(w, r), Next: views.PathSignInSettings, Test: &i}
 	if r.PostForm.Get("kind") == "oidc" {
+		b.Next += "?way=oidc"
 		address, err := h.Auth.BeginOIDC(r.Context(), memberRealm(r), b)
 		if err != nil {
 			return h.done(w, r, err, "", "", func(p *views.SignInSettingsProps) { p.OIDCView = true })

@@ -110,8 +110,8 @@ WHERE tenant_id = @tenant_id AND kind = 'saml' AND settings ->> 'metadata_url' =
 -- name: ConnectionRefreshFailed :exec
 UPDATE sso_connections SET refresh_error = @refresh_error WHERE tenant_id = @tenant_id AND kind = 'saml';
 
--- name: ConnectionSetTest :exec
-UPDATE sso_connections SET last_test = @last_test WHERE tenant_id = @tenant_id AND kind = @kind;
+-- name: ConnectionSetTest :one
+UPDATE sso_connections SET last_test = @last_test WHERE tenant_id = @tenant_id AND kind = @kind RETURNING connection_id;
 
 -- name: IdentityFind :one
 SELECT i.identity_id, i.user_id, u.person_id, u.role, u.email, u.name, u.removed_at FROM identities i

@@ -196,7 +196,7 @@ UPDATE portals SET sso_only = @sso_only, updated_at = @now WHERE tenant_id = @te
 SELECT kind FROM portal_connections WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND enabled ORDER BY kind;
 
 -- name: PortalConnectionGet :one
-SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, updated_at
+SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, last_test, updated_at
 FROM portal_connections WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = @kind;
 
 -- PortalConnectionsFetched are those whose provider's metadata has an address.
@@ -209,6 +209,13 @@ INSERT INTO portal_connections (tenant_id, portal_id, connection_id, kind, enabl
 VALUES (@tenant_id, @portal_id, @connection_id, @kind, @enabled, @settings, @secret, @metadata, sqlc.narg(refreshed_at))
 ON CONFLICT (tenant_id, portal_id, kind) DO UPDATE SET enabled = EXCLUDED.enabled, settings = EXCLUDED.settings, secret = EXCLUDED.secret,
     metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '', updated_at = now();
+
+-- name: PortalVisitorGroupNames :many
+SELECT g.name FROM portal_group_visitors m JOIN portal_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id
+WHERE m.tenant_id = @tenant_id AND m.visitor_id = @visitor_id ORDER BY g.name;
+
+-- name: PortalConnectionSetTest :one
+UPDATE portal_connections SET last_test = @last_test WHERE tenant_id = @tenant_id AND portal_id = @portal_id AND kind = @kind RETURNING connection_id;
 
 -- PortalConnectionRefreshed keeps fetched metadata, unless somebody saved another address meanwhile.
 -- name: PortalConnectionRefreshed :execrows

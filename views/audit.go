@@ -109,7 +109,7 @@ func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 		return messages.T(ctx, "audit.console"), "code-xml"
 	case l.Kind == access.System:
 		return messages.T(ctx, "audit.system"), "settings"
-	case l.Kind == access.Program:
+	case l.Kind == access.Program, l.Kind == access.Key:
 		return orElse(text(l.What.Detail["key"]), messages.T(ctx, "audit.program")), "key-round"
 	case l.Kind == access.Visitor:
 		if email := text(l.What.Detail["email"]); email != "" {

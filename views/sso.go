@@ -25,7 +25,7 @@ type SSOProps struct {
 type LeaveProps struct {
 	Address string
 	Host    string
-	Form    string // a SAML request that goes by POST
+	Fields  map[string]string // of a SAML message that goes by POST
 }
 
 // RefusedProps says why a provider's answer lets nobody in.
@@ -82,15 +82,15 @@ const (
 )
 
 // SSOPaths are where the settings of connections are, and their forms.
-type SSOPaths struct{ Page, SaveSAML, SaveOIDC, Prepare, RollKeys, Diagnose string }
+type SSOPaths struct{ Page, SaveSAML, SaveOIDC, Prepare, RollKeys, Test, Diagnose string }
 
 // WorkspaceSSO are those of a workspace's members.
-var WorkspaceSSO = SSOPaths{Page: PathSignInSettings, SaveSAML: PathSaveSAML, SaveOIDC: PathSaveOIDC, Prepare: PathPrepareSAML, RollKeys: PathRollKeys, Diagnose: PathDiagnose}
+var WorkspaceSSO = SSOPaths{Page: PathSignInSettings, SaveSAML: PathSaveSAML, SaveOIDC: PathSaveOIDC, Prepare: PathPrepareSAML, RollKeys: PathRollKeys, Test: PathTestSignIn, Diagnose: PathDiagnose}
 
 // PortalSSO are those of a portal's visitors.
 func PortalSSO(portal string) SSOPaths {
 	page := PathPortal(portal, string(PortalSignsIn))
-	return SSOPaths{Page: page, SaveSAML: page + "/saml", SaveOIDC: page + "/oidc", Prepare: page + "/prepare", RollKeys: page + "/keys", Diagnose: page + "/diagnose"}
+	return SSOPaths{Page: page, SaveSAML: page + "/saml", SaveOIDC: page + "/oidc", Prepare: page + "/prepare", RollKeys: page + "/keys", Test: page + "/test", Diagnose: page + "/diagnose"}
 }
 
 // SignInSettingsProps is single sign-on and what sign-in demands.

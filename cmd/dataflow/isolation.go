@@ -132,11 +132,16 @@ func (a *app) attack(ctx context.Context, s *services, victim ids.Tenant, attack
 	if err != nil {
 		return report, err
 	}
+	apiKey, err := s.auth.CreateAPIKey(ctx, attacker, auth.NewAPIKey{Name: "attack", Role: access.Admin})
+	if err != nil {
+		return report, err
+	}
 	target := handlers.Target{Tenant: victim.UUID(), Keys: inventory.Keys, Texts: inventory.Texts}
 	forged := make([]byte, 32)
 	_, _ = rand.Read(forged) // never fails: it ends the process instead
 	err = handlers.Attack(ctx, site, target, []handlers.Attacker{
 		{Name: "nobody"}, {Name: "forged session", Token: base64.RawURLEncoding.EncodeToString(forged)}, {Name: "owner of another workspace", Token: token},
+		{Name: "API key of another workspace", Key: apiKey},
 	}, func(one handlers.Attempt) {
 		report.Pages = append(report.Pages, one)
 		if !one.Held {

@@ -28,7 +28,6 @@ import (
 	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/mail"
 	"github.com/dataflowhq/dataflow/platform/outbound"
-	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
 	"github.com/dataflowhq/dataflow/platform/rediscache"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/views"
@@ -128,7 +127,7 @@ func (a *app) openPeople(s *services) error {
 	s.delivery = delivery.NewService(deps)
 	s.notify = notify.New(notify.Deps{DB: a.db, Mailer: s.delivery, Address: address})
 	s.auth = auth.NewService(auth.Deps{DB: a.db, Tenants: s.tenants, Mailer: s.delivery, Notify: s.notify, BaseURL: address,
-		Outbound: safehttp.Client{Allow: a.cfg.OutboundNetworks}, Resolver: hosts.NewResolver(a.cfg.DNSServer)})
+		Outbound: outbound.New(outbound.Config{Allow: a.cfg.OutboundNetworks}), Resolver: hosts.NewResolver(a.cfg.DNSServer)})
 	s.portals = portals.NewService(portals.Deps{DB: a.db, Tenants: s.tenants, Passwords: s.auth, SSO: s.auth, Mailer: s.delivery, Log: a.log,
 		Notify: s.notify, Prover: hostProofs{secret: []byte(a.keys.Derive("host challenges").Reveal()), resolver: hosts.NewResolver(a.cfg.DNSServer), own: a.ownHost()}})
 	return nil

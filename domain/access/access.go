@@ -56,7 +56,8 @@ type Kind string
 const (
 	Person  Kind = "person"  // a signed-in user
 	Visitor Kind = "visitor" // a customer of the tenant, in a portal or an embedded dashboard
-	Program Kind = "program" // a program with a key of the workspace: it may mint tokens and nothing else
+	Program Kind = "program" // a program with a key for embedding: it may mint tokens and nothing else
+	Key     Kind = "key"     // a program with a key of the API: what its role allows, as somebody whom nothing is shared with by name
 	Console Kind = "console" // a command run on the machine by its operator
 	System  Kind = "system"  // DataFlow itself: a schedule, a sweeper
 )
@@ -70,8 +71,11 @@ type Actor struct {
 	// that they may see, and nothing else.
 	VisitorID ids.Visitor
 	Scope     []uuid.UUID
-	Role      Role
-	// Custom is a Person's role of the workspace's own; Role is its standing then.
+	// KeyID and KeyName are a Key's.
+	KeyID   ids.APIKey
+	KeyName string
+	Role    Role
+	// Custom is a Person's or Key's role of the workspace's own; Role is its standing then.
 	Custom *CustomRole
 	Groups []ids.Group // that the person is in
 	// Attributes are what rules on rows compare with, such as region: EMEA, by

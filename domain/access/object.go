@@ -45,11 +45,11 @@ func (a Actor) Subjects() []uuid.UUID {
 	if a.IsOutside() {
 		return append([]uuid.UUID{outside}, a.Scope...)
 	}
-	if a.Kind != Person || a.Role == Owner || a.Role == Admin {
+	if a.Kind != Person && a.Kind != Key || a.Role == Owner || a.Role == Admin {
 		return nil
 	}
 	list := make([]uuid.UUID, 0, 3+len(a.Groups))
-	list = append(list, a.UserID.UUID())
+	list = a.named(list)
 	switch a.Role {
 	case Editor:
 		list = append(list, Viewers, Editors)
@@ -73,7 +73,7 @@ func (a Actor) Identities() []uuid.UUID {
 		return nil
 	}
 	list := make([]uuid.UUID, 0, 4+len(a.Groups))
-	list = append(list, a.UserID.UUID())
+	list = a.named(list)
 	switch a.Role {
 	case Owner, Admin:
 		list = append(list, Viewers, Editors, Admins)
@@ -86,6 +86,14 @@ func (a Actor) Identities() []uuid.UUID {
 		list = append(list, g.UUID())
 	}
 	return list
+}
+
+// named adds what the actor is called by themselves: of a key, that is nothing.
+func (a Actor) named(list []uuid.UUID) []uuid.UUID {
+	if a.Kind == Key {
+		return list
+	}
+	return append(list, a.UserID.UUID())
 }
 
 // Mark tells apart people who may see other things, as far as groups and

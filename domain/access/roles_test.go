@@ -138,3 +138,34 @@ func TestRolesAreNamedByWordOrID(t *testing.T) {
 		}
 	}
 }
+
+// A key does what somebody of its role does, but for what is shared by name.
+func TestKeysMayWhatTheirRoleMay(t *testing.T) {
+	t.Parallel()
+	tenant := ids.New[ids.Tenant]()
+	check := func(role access.Role, custom *access.CustomRole) {
+		t.Helper()
+		key := access.Actor{Kind: access.Key, TenantID: tenant, KeyID: ids.New[ids.APIKey](), Role: role, Custom: custom}
+		person := access.Actor{Kind: access.Person, TenantID: tenant, UserID: ids.New[ids.User](), Role: role, Custom: custom}
+		for _, p := range access.Permissions {
+			for name, list := range map[string][]uuid.UUID{"everybody": nil, "nobody": {}, "viewers": {access.Viewers}, "editors": {access.Editors}, "others": {uuid.New()}, "no id": {uuid.Nil}} {
+				o := access.Object{Readers: list, Writers: list}
+				if got, want := access.Can(key, p, o), access.Can(person, p, o); !errors.Is(got, want) {
+					t.Errorf("%q %v, shared with %s: %s answers a key %v, a person %v", role, custom, name, p, got, want)
+				}
+			}
+		}
+		if slices.Contains(key.Subjects(), uuid.Nil) || slices.Contains(key.Identities(), uuid.Nil) {
+			t.Errorf("%q: a key counts as nobody's id", role)
+		}
+		if key.Covers(access.Viewer, nil) {
+			t.Errorf("%q: a key hands out roles", role)
+		}
+	}
+	for _, role := range roles {
+		check(role, nil)
+	}
+	for _, role := range customs() {
+		check(role.Standing(), &role)
+	}
+}

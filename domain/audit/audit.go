@@ -75,6 +75,12 @@ func record(ctx context.Context, tx *db.Tx, actor access.Actor, from Origin, e E
 		}
 		e.Detail["viewing_as"], actor.UserID = actor.UserID.String(), from.ViewedBy
 	}
+	if !actor.KeyID.IsZero() {
+		if e.Detail = maps.Clone(e.Detail); e.Detail == nil {
+			e.Detail = map[string]any{}
+		}
+		e.Detail["key"], e.Detail["key_id"] = actor.KeyName, actor.KeyID.String()
+	}
 	what := map[string]any{}
 	for name, part := range map[string]map[string]any{"detail": e.Detail, "before": e.Before, "after": e.After} {
 		if len(part) > 0 {

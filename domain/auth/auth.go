@@ -12,8 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/golang-lru/v2/expirable"
+	"golang.org/x/time/rate"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -23,7 +25,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
-	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 )
 
 // What can go wrong.
@@ -85,7 +87,7 @@ type Deps struct {
 	Notify  *notify.Service
 	BaseURL func() string // of this server, without a slash at its end
 	// Outbound asks identity providers.
-	Outbound safehttp.Client
+	Outbound *outbound.Client // public addresses alone when nil
 	// Resolver looks domains up; the system's when nil.
 	Resolver Resolver
 	Hashing  Hashing // DefaultHashing when zero; tests take less
@@ -100,6 +102,8 @@ type Service struct {
 	versions atomic.Uint64
 	// providers are OIDC providers whose addresses and keys were read, by issuer.
 	providers *expirable.LRU[string, *oidc.Provider]
+	// keyRates count the requests of keys of the API.
+	keyRates *lru.Cache[uuid.UUID, *rate.Limiter]
 }
 
 // NewService makes the service.
@@ -109,7 +113,11 @@ func NewService(deps Deps) *Service {
 	if deps.Resolver == nil {
 		deps.Resolver = net.DefaultResolver
 	}
-	return &Service{deps: deps, hasher: newHasher(deps.Hashing), known: known,
+	if deps.Outbound == nil {
+		deps.Outbound = outbound.New(outbound.Config{})
+	}
+	rates, _ := lru.New[uuid.UUID, *rate.Limiter](knownAPIKeys)
+	return &Service{deps: deps, hasher: newHasher(deps.Hashing), known: known, keyRates: rates,
 		providers: expirable.NewLRU[string, *oidc.Provider](knownProviders, nil, providerFor)}
 }
 

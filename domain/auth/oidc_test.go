@@ -10,26 +10,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/oidc/oidctest"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
-	"github.com/dataflowhq/dataflow/platform/outbound/safehttp"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 )
 
 // openID is a workspace whose people sign in by OpenID Connect.
@@ -37,7 +30,7 @@ func openID(t *testing.T, issuer, clientID, secret string, change ...func(*auth.
 	t.Helper()
 	f := setup(t)
 	f.Service = auth.NewService(auth.Deps{DB: f.db, Tenants: f.tenants, Mailer: f.mail, BaseURL: func() string { return "https://bi.example" },
-		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: safehttp.Client{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}})
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}})})
 	f.user(t, f.one, "owner@one.example", access.Owner)
 	_, owner := f.signIn(t, "owner@one.example", password)
 	f.verified(t, f.one, "one.example")
@@ -57,12 +50,8 @@ func openID(t *testing.T, issuer, clientID, secret string, change ...func(*auth.
 // provider of zitadel/oidc, over HTTP, as a browser does.
 func TestOIDCAgainstARealProvider(t *testing.T) {
 	t.Parallel()
-	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
-	t.Cleanup(server.Close)
 	const callback = "https://bi.example/oidc/one/callback"
-	storage.RegisterClients(storage.WebClient("bi", "a secret of ours", callback))
-	handler = exampleop.SetupServer(server.URL, storage.NewStorage(storage.NewUserStore(server.URL)), slog.New(slog.NewTextHandler(io.Discard, nil)), false)
+	server := oidctest.NewServer(t, "bi", "a secret of ours", callback)
 	f, owner, browser := openID(t, server.URL, "bi", "a secret of ours")
 
 	walk := func(test *auth.Identity) (state, code string) {
@@ -70,39 +59,7 @@ func TestOIDCAgainstARealProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, part := range []string{"code_challenge=", "code_challenge_method=S256", "nonce=", "response_type=code"} {
-			if !strings.Contains(address, part) {
-				t.Errorf("%q is not in %s", part, address)
-			}
-		}
-		jar, _ := cookiejar.New(nil)
-		var back *url.URL
-		client := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-			if strings.HasPrefix(r.URL.String(), callback) {
-				back = r.URL
-				return http.ErrUseLastResponse
-			}
-			return nil
-		}}
-		page, err := client.Get(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(page.Body)
-		_ = page.Body.Close()
-		id := regexp.MustCompile(`name="id" value="([^"]+)"`).FindSubmatch(body)
-		if id == nil {
-			t.Fatalf("no form for the password in %s", body)
-		}
-		answer, err := client.PostForm(server.URL+"/login/username", url.Values{"id": {string(id[1])}, "username": {"test-user@" + strings.Split(strings.TrimPrefix(server.URL, "http://"), ":")[0]}, "password": {"verysecure"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close()
-		if back == nil {
-			t.Fatal("the provider did not lead back")
-		}
-		return back.Query().Get("state"), back.Query().Get("code")
+		return oidctest.Walk(t, server, address, callback)
 	}
 	state, code := walk(nil)
 	if _, err := f.FinishOIDC(t.Context(), auth.Members("one"), auth.OIDCAnswer{State: state, Code: code}, auth.NewBrowser(), client); !errors.Is(err, saml.ErrRequest) {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
-	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -23,28 +22,36 @@ import (
 )
 
 // finishTest looks at the answer to a test and keeps what was seen.
-func (s *Service) finishTest(ctx context.Context, c samlRow, encoded string, waiting []string, request db.RequestTakeRow) error {
+func (s *Service) finishTest(ctx context.Context, c samlRow, in Entrance, encoded string, waiting []string, request db.RequestTakeRow) error {
 	now := time.Now()
-	test := s.diagnose(ctx, c, encoded, waiting, now)
+	test := s.diagnose(ctx, c, in, encoded, waiting, now)
 	test.Took = now.Sub(request.CreatedAt)
 	// An answer to a test is used up like any other.
 	if _, err := c.Accept(encoded, waiting, s.consume(ctx, c.realm.tenant)); err != nil && test.Passed {
 		test.Passed = false
 	}
-	return s.keepTest(ctx, c.realm.tenant, kindSAML, *request.TestUserID, test)
+	return s.keepTest(ctx, c.realm, kindSAML, *request.TestUserID, test)
 }
 
-func (s *Service) keepTest(ctx context.Context, tenantID uuid.UUID, kind string, userID uuid.UUID, test Test) error {
+func (s *Service) keepTest(ctx context.Context, r Realm, kind string, userID uuid.UUID, test Test) error {
 	stored, err := json.Marshal(test)
 	if err != nil {
 		return fmt.Errorf("write test: %w", err)
 	}
-	return s.deps.DB.InTenantTx(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		if err := tx.ConnectionSetTest(ctx, stored, tenantID, kind); err != nil {
+	return s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		var id uuid.UUID
+		if r.visitors() {
+			id, err = tx.PortalConnectionSetTest(ctx, db.PortalConnectionSetTestParams{LastTest: stored, TenantID: r.tenant, PortalID: r.portal, Kind: kind})
+		} else {
+			id, err = tx.ConnectionSetTest(ctx, stored, r.tenant, kind)
+		}
+		if db.IsNoRows(err) {
+			return ErrNoSSO.Wrap(err) // it was removed meanwhile
+		}
+		if err != nil {
 			return fmt.Errorf("keep test: %w", err)
 		}
-		return audit.Record(ctx, tx, personActor(ids.Tenant(tenantID), ids.User(userID)), audit.Entry{Action: "sso.tested", Target: "connection", ID: kind,
-			Detail: map[string]any{"passed": test.Passed}})
+		return r.record(ctx, tx, personActor(ids.Tenant(r.tenant), ids.User(userID)), "sso.tested", id.String(), map[string]any{"kind": kind, "passed": test.Passed})
 	})
 }
 
@@ -53,6 +60,18 @@ func (s *Service) keepTest(ctx context.Context, tenantID uuid.UUID, kind string,
 //
 // Errors: access.forbidden, auth.no_sso.
 func (s *Service) DiagnoseSAML(ctx context.Context, i Identity, r Realm, encoded string) (Test, error) {
+	return s.diagnosePasted(ctx, i, r, encoded, s.entrance(Client{}))
+}
+
+// DiagnoseVisitorSAML is DiagnoseSAML for a portal, whose visitors come in by its
+// entrance.
+//
+// Errors: as DiagnoseSAML.
+func (s *Service) DiagnoseVisitorSAML(ctx context.Context, i Identity, r Realm, encoded string, in Entrance) (Test, error) {
+	return s.diagnosePasted(ctx, i, r, encoded, in)
+}
+
+func (s *Service) diagnosePasted(ctx context.Context, i Identity, r Realm, encoded string, in Entrance) (Test, error) {
 	needs := access.ManageWorkspace
 	if r.visitors() {
 		needs = access.ManagePortals
@@ -70,10 +89,10 @@ func (s *Service) DiagnoseSAML(ctx context.Context, i Identity, r Realm, encoded
 	if c.Provider.Issuer == "" {
 		return Test{}, ErrNoSSO.With("Tell first which identity provider it is.")
 	}
-	return s.diagnose(ctx, c, encoded, nil, time.Now()), nil
+	return s.diagnose(ctx, c, in, encoded, nil, time.Now()), nil
 }
 
-func (s *Service) diagnose(ctx context.Context, c samlRow, encoded string, waiting []string, now time.Time) Test {
+func (s *Service) diagnose(ctx context.Context, c samlRow, in Entrance, encoded string, waiting []string, now time.Time) Test {
 	used := func(id string) bool {
 		key := sha256.Sum256([]byte(id))
 		var there bool
@@ -84,17 +103,17 @@ func (s *Service) diagnose(ctx context.Context, c samlRow, encoded string, waiti
 		return err != nil || there
 	}
 	d := c.Diagnose(encoded, waiting, used, now)
-	p := Proven{Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
+	p := Proven{tenant: c.realm.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
 		Email: pick(d.Answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
 	test := Test{At: now, Passed: d.Err == nil, Checks: d.Checks, Subject: d.Answer.Subject, Email: p.Email}
 	if d.Answer.Attributes != nil {
-		s.diagnosePerson(ctx, c.realm, p, &test)
+		diagnosePerson(ctx, in, p, &test)
 	}
 	return test
 }
 
 // diagnosePerson says what would become of somebody, without doing it.
-func (s *Service) diagnosePerson(ctx context.Context, r Realm, p Proven, test *Test) {
+func diagnosePerson(ctx context.Context, in Entrance, p Proven, test *Test) {
 	add := func(name string, state saml.State, text, detail string) {
 		test.Checks = append(test.Checks, saml.Check{Name: name, State: state, Text: text, Detail: detail})
 	}
@@ -110,12 +129,17 @@ func (s *Service) diagnosePerson(ctx context.Context, r Realm, p Proven, test *T
 	if _, problem := CheckEmail(p.Email); problem != "" {
 		add("email", saml.Warned, "No e-mail address", fmt.Sprintf("There is no attribute %q with one, so new people can't be given an account.", p.Mapping.Email))
 	}
-	if r.visitors() {
-		return // what becomes of them is the portal's to say
+	test.Role, _ = p.Mapping.role(p.Groups())
+	test.Checks = append(test.Checks, in.Look(ctx, p)...)
+}
+
+// look says what would become of a member.
+func (s *Service) look(ctx context.Context, p Proven) (checks []saml.Check) {
+	add := func(name string, state saml.State, text, detail string) {
+		checks = append(checks, saml.Check{Name: name, State: state, Text: text, Detail: detail})
 	}
-	tenantID := r.tenant
+	tenantID := p.tenant
 	role, ruled := p.Mapping.role(p.Groups())
-	test.Role = role
 	why := "No rule fits, so it is the role of all others."
 	if ruled && len(p.Groups()) > 0 {
 		why = "By the groups " + strings.Join(p.Groups()[:min(len(p.Groups()), 10)], ", ") + "."
@@ -153,4 +177,5 @@ func (s *Service) diagnosePerson(ctx context.Context, r Realm, p Proven, test *T
 		state, text, detail = saml.Failed, "The account could not be looked up", apperr.Describe(err).Sentence
 	}
 	add("account", state, text, detail)
+	return checks
 }

@@ -91,8 +91,12 @@ type Begin struct {
 	Session uuid.UUID // that the browser has, and that ends
 	Invite  string    // token of an invitation that is taken up
 	Test    *Identity // a test by an admin: nobody is signed in
+	Ticket  string    // of a test that was asked for elsewhere
 	From    Client    // who begins it
+	tester  uuid.UUID // whose test it is
 }
+
+func (b Begin) isTest() bool { return b.tester != uuid.Nil || b.Test != nil }
 
 func (b Begin) request(r Realm, kind, protocolID string) (db.RequestInsertParams, error) {
 	browser, ok := parseToken(b.Browser)
@@ -110,8 +114,10 @@ func (b Begin) request(r Realm, kind, protocolID string) (db.RequestInsertParams
 		}
 	}
 	if b.Test != nil {
-		id := b.Test.Actor.UserID.UUID()
-		p.TestUserID = &id
+		b.tester = b.Test.Actor.UserID.UUID()
+	}
+	if b.tester != uuid.Nil {
+		p.TestUserID = &b.tester
 	}
 	return p, nil
 }
@@ -132,24 +138,24 @@ func ValidBrowser(text string) bool {
 //
 // Errors: auth.throttled, auth.no_sso, auth.link_used, saml.request without a
 // browser; access.forbidden for a test.
-func (s *Service) BeginSAML(ctx context.Context, r Realm, b Begin) (saml.Request, error) {
-	if err := s.beginning(ctx, r, b); err != nil {
-		return saml.Request{}, err
+func (s *Service) BeginSAML(ctx context.Context, r Realm, b Begin) (saml.Message, error) {
+	if err := s.beginning(ctx, r, kindSAML, &b); err != nil {
+		return saml.Message{}, err
 	}
 	c, err := s.opened(ctx, r)
 	if err != nil {
-		return saml.Request{}, err
+		return saml.Message{}, err
 	}
-	if !c.row.Enabled && b.Test == nil || c.Provider.Issuer == "" {
-		return saml.Request{}, ErrNoSSO
+	if !c.row.Enabled && !b.isTest() || c.Provider.Issuer == "" {
+		return saml.Message{}, ErrNoSSO
 	}
 	question, err := c.SignIn()
 	if err != nil {
-		return saml.Request{}, err
+		return saml.Message{}, err
 	}
 	row, err := b.request(c.realm, kindSAML, question.ID)
 	if err != nil {
-		return saml.Request{}, err
+		return saml.Message{}, err
 	}
 	return question, s.keepRequest(ctx, row)
 }
@@ -163,10 +169,21 @@ func beginLimit(from Client) limit {
 // beginning counts the start of a sign-in, which writes a row and can ask the
 // provider, before anything is looked up.
 //
-// Errors: auth.throttled; auth.no_sso, access.forbidden for a test.
-func (s *Service) beginning(ctx context.Context, r Realm, b Begin) error {
+// Errors: auth.throttled; auth.no_sso, access.forbidden, auth.link_used for a test.
+func (s *Service) beginning(ctx context.Context, r Realm, kind string, b *Begin) error {
 	if b.Test == nil {
-		return s.take(ctx, []limit{beginLimit(b.From)})
+		if err := s.take(ctx, []limit{beginLimit(b.From)}); err != nil || b.Ticket == "" {
+			return err
+		}
+		asked, known, err := s.takeRequest(ctx, r, kind, ticketID(b.Ticket), b.Ticket)
+		if err != nil {
+			return err
+		}
+		if !known || asked.TestUserID == nil {
+			return ErrLinkUsed.With("This test has run out. Begin it again.")
+		}
+		b.tester, b.Next = *asked.TestUserID, asked.Next
+		return nil
 	}
 	if r.visitors() || b.Test.TenantSlug != r.slug {
 		return ErrNoSSO
@@ -206,7 +223,7 @@ func (s *Service) takeRequest(ctx context.Context, r Realm, kind, protocolID, br
 type Entered struct {
 	Opened
 	Next string // where to go on
-	Test bool   // nobody was signed in: the result is with the connection
+	Test bool   // nobody was signed in: the result is with the connection, and shown at Next
 }
 
 // FinishSAML takes the answer that the browser brings from the provider.
@@ -214,10 +231,10 @@ type Entered struct {
 //
 // Errors: auth.no_sso, auth.throttled, those of package saml, those of enter.
 func (s *Service) FinishSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client) (Entered, error) {
-	return s.finishSAML(ctx, r, encoded, relayState, browser, client, s.entering(client))
+	return s.finishSAML(ctx, r, encoded, relayState, browser, client, s.entrance(client))
 }
 
-func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client, enter Enter) (Entered, error) {
+func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client, in Entrance) (Entered, error) {
 	limits := []limit{{key: throttleKey("sso address", client.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
 		return Entered{}, err
@@ -239,7 +256,7 @@ func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, 
 		waiting = append(waiting, saml.Peek(encoded))
 	}
 	if known && request.TestUserID != nil {
-		return Entered{Test: true}, s.finishTest(ctx, c, encoded, waiting, request)
+		return Entered{Test: true, Next: request.Next}, s.finishTest(ctx, c, in, encoded, waiting, request)
 	}
 	if !c.row.Enabled {
 		return Entered{}, ErrNoSSO
@@ -252,7 +269,7 @@ func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, 
 	if answer.Unsolicited {
 		next = cut(relayState, maxNext)
 	}
-	opened, err := enter(ctx, Proven{tenant: r.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject,
+	opened, err := in.Enter(ctx, Proven{tenant: r.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject,
 		Format: answer.Format, Index: answer.SessionIndex, Until: answer.Until, Attributes: answer.Attributes,
 		Email: pick(answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}, request)
 	if err != nil {
@@ -339,11 +356,11 @@ func (p Proven) Name() string {
 	return name
 }
 
-// entering lets members in.
-func (s *Service) entering(client Client) Enter {
-	return func(ctx context.Context, p Proven, asked db.RequestTakeRow) (Opened, error) {
+// entrance is that of members.
+func (s *Service) entrance(client Client) Entrance {
+	return Entrance{Enter: func(ctx context.Context, p Proven, asked db.RequestTakeRow) (Opened, error) {
 		return s.enter(ctx, p.tenant, p, asked, client)
-	}
+	}, Look: s.look}
 }
 
 // enter signs in whom a provider vouches for. Who was here before is known by

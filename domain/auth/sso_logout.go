@@ -15,15 +15,15 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
-// BeginLogOut ends the session of the identity and answers where the provider
-// ends its own: empty where it has nothing to be told.
-func (s *Service) BeginLogOut(ctx context.Context, i Identity, browser string) (leaveTo string, err error) {
+// BeginLogOut ends the session of the identity and answers what the browser
+// carries to the provider, which ends its own: nothing where there is none to tell.
+func (s *Service) BeginLogOut(ctx context.Context, i Identity, browser string) (saml.Message, error) {
 	if i.Method != kindSAML {
-		return "", s.SignOut(ctx, i)
+		return saml.Message{}, s.SignOut(ctx, i)
 	}
 	var from db.SessionSourceRow
 	var who db.IdentityGetRow
-	err = s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+	err := s.change(ctx, i, func(ctx context.Context, tx *db.Tx) (err error) {
 		if from, err = tx.SessionSource(ctx, i.SessionID); err != nil || from.IdentityID == nil {
 			return err
 		}
@@ -31,34 +31,35 @@ func (s *Service) BeginLogOut(ctx context.Context, i Identity, browser string) (
 		return err
 	})
 	if err != nil && !db.IsNoRows(err) {
-		return "", fmt.Errorf("read session: %w", err)
+		return saml.Message{}, fmt.Errorf("read session: %w", err)
 	}
 	if err := s.SignOut(ctx, i); err != nil || from.IdentityID == nil {
-		return "", err
+		return saml.Message{}, err
 	}
 	return s.LeaveProvider(ctx, Members(i.TenantSlug), who.Issuer, who.Subject, who.Format, from.SessionIndex, browser)
 }
 
-// LeaveProvider answers where a provider ends its session of somebody, whose
-// session here has ended: empty where it has nothing to be told.
-func (s *Service) LeaveProvider(ctx context.Context, r Realm, issuer, subject, format, index, browser string) (leaveTo string, err error) {
+// LeaveProvider answers what the browser carries to a provider, which ends its
+// session of somebody whose session here has ended: nothing where there is none to
+// tell.
+func (s *Service) LeaveProvider(ctx context.Context, r Realm, issuer, subject, format, index, browser string) (saml.Message, error) {
 	c, err := s.opened(ctx, r)
 	if err != nil || c.Provider.Issuer != issuer {
-		return "", nil // the connection is gone or another: here, the session has ended
+		return saml.Message{}, nil // the connection is gone or another: here, the session has ended
 	}
 	question, err := c.LogOutAt(subject, format, index)
 	if errors.Is(err, saml.ErrNoLogout) {
-		return "", nil
+		return saml.Message{}, nil
 	}
 	if err != nil {
-		return "", err
+		return saml.Message{}, err
 	}
 	row, err := Begin{Browser: browser}.request(c.realm, kindLogOut, question.ID)
 	if err != nil {
-		return "", err
+		return saml.Message{}, err
 	}
 	row.ExpiresAt = time.Now().Add(logOutFor)
-	return question.URL, s.keepRequest(ctx, row)
+	return question, s.keepRequest(ctx, row)
 }
 
 // Leaver is whose sessions a provider wants to end: all, or those of its names.
@@ -68,11 +69,12 @@ type Leaver struct {
 	Sessions        []string
 }
 
-// LogOut answers what a provider says by way of the browser: to its wish that
-// sessions end, with an address to go on to; to its answer to ours, with none.
+// LogOut answers what a provider says by way of the browser, in an address or,
+// parsed, in a form: to its wish that sessions end, with what the browser carries
+// back; to its answer to ours, with nothing.
 //
 // Errors: auth.no_sso, auth.throttled, those of package saml.
-func (s *Service) LogOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client) (leaveTo string, err error) {
+func (s *Service) LogOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client) (saml.Message, error) {
 	return s.logOut(ctx, r, request, browser, client, s.endSessions)
 }
 
@@ -80,39 +82,38 @@ func (s *Service) LogOut(ctx context.Context, r Realm, request *http.Request, br
 //
 // Errors: as LogOut, those of end.
 func (s *Service) VisitorLogOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client,
-	end func(context.Context, Leaver) error) (leaveTo string, err error) {
+	end func(context.Context, Leaver) error) (saml.Message, error) {
 	return s.logOut(ctx, r, request, browser, client, func(ctx context.Context, _ uuid.UUID, l Leaver) error { return end(ctx, l) })
 }
 
 func (s *Service) logOut(ctx context.Context, r Realm, request *http.Request, browser string, client Client,
-	end func(context.Context, uuid.UUID, Leaver) error) (leaveTo string, err error) {
+	end func(context.Context, uuid.UUID, Leaver) error) (saml.Message, error) {
 	limits := []limit{{key: throttleKey("sso address", client.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
-		return "", err
+		return saml.Message{}, err
 	}
 	c, err := s.opened(ctx, r)
 	if err != nil {
-		return "", err
+		return saml.Message{}, err
 	}
 	if c.Provider.Issuer == "" {
-		return "", ErrNoSSO
+		return saml.Message{}, ErrNoSSO
 	}
-	query := request.URL.Query()
-	if query.Get("SAMLResponse") != "" {
-		return "", s.loggedOut(ctx, c, request, browser, client)
+	if saml.IsLogOutAnswer(request) {
+		return saml.Message{}, s.loggedOut(ctx, c, request, browser, client)
 	}
 	asked, err := c.ReadLogOut(request, s.consume(ctx, c.realm.tenant))
 	if err != nil {
-		return "", s.refuse(ctx, c.realm, kindLogOut, err, client)
+		return saml.Message{}, s.refuse(ctx, c.realm, kindLogOut, err, client)
 	}
 	leaver := Leaver{Connection: c.row.ConnectionID, Issuer: asked.Issuer, Subject: asked.Subject, Sessions: asked.Sessions}
 	if leaver.Sessions == nil {
 		leaver.Sessions = []string{}
 	}
 	if err := end(ctx, c.realm.tenant, leaver); err != nil {
-		return "", err
+		return saml.Message{}, err
 	}
-	return c.AnswerLogOut(asked.ID, query.Get("RelayState"))
+	return c.AnswerLogOut(asked)
 }
 
 // endSessions ends those of a member.

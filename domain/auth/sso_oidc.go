@@ -85,9 +85,9 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, r Realm, enabled boo
 	if n.ClientID == "" || len(n.ClientID) > 300 {
 		fields["client_id"] = "Enter the client id that the provider gave you."
 	}
-	if err := s.deps.Outbound.Check(n.Issuer); err != nil {
+	if _, err := s.deps.Outbound.CheckURL(n.Issuer); err != nil {
 		fields["issuer"] = apperr.Describe(err).Sentence
-	} else if _, err := oidc.Discover(ctx, s.deps.Outbound.HTTP(), n.Issuer); err != nil {
+	} else if _, err := oidc.Discover(ctx, s.deps.Outbound.Following(), n.Issuer); err != nil {
 		fields["issuer"] = apperr.Describe(err).Sentence
 	}
 	if len(fields) > 0 {
@@ -161,7 +161,7 @@ func (s *Service) openedOIDC(ctx context.Context, r Realm) (c oidcRow, client oi
 		return c, client, known, nil
 	}
 	// Its keys are read with the client of this call for as long as it is known.
-	if provider, err = oidc.Discover(context.WithoutCancel(ctx), s.deps.Outbound.HTTP(), c.settings.Issuer); err != nil {
+	if provider, err = oidc.Discover(context.WithoutCancel(ctx), s.deps.Outbound.Following(), c.settings.Issuer); err != nil {
 		return c, client, nil, err
 	}
 	s.providers.Add(c.settings.Issuer, provider)
@@ -173,14 +173,14 @@ func (s *Service) openedOIDC(ctx context.Context, r Realm) (c oidcRow, client oi
 // Errors: auth.throttled, auth.no_sso, auth.link_used, oidc.provider;
 // access.forbidden for a test.
 func (s *Service) BeginOIDC(ctx context.Context, r Realm, b Begin) (address string, err error) {
-	if err := s.beginning(ctx, r, b); err != nil {
+	if err := s.beginning(ctx, r, kindOIDC, &b); err != nil {
 		return "", err
 	}
 	c, client, provider, err := s.openedOIDC(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	if !c.row.Enabled && b.Test == nil {
+	if !c.row.Enabled && !b.isTest() {
 		return "", ErrNoSSO
 	}
 	q := oidc.NewQuestion()
@@ -201,10 +201,10 @@ type OIDCAnswer struct{ State, Code, Refused string }
 // Errors: auth.no_sso, auth.throttled, saml.request for an answer to nothing
 // that this browser has asked, those of package oidc, those of enter.
 func (s *Service) FinishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, from Client) (Entered, error) {
-	return s.finishOIDC(ctx, r, a, browser, from, s.entering(from))
+	return s.finishOIDC(ctx, r, a, browser, from, s.entrance(from))
 }
 
-func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, from Client, enter Enter) (Entered, error) {
+func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, from Client, in Entrance) (Entered, error) {
 	limits := []limit{{key: throttleKey("sso address", from.Address), free: ssoAttempts, longest: 60}}
 	if err := s.take(ctx, limits); err != nil {
 		return Entered{}, err
@@ -229,17 +229,17 @@ func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser
 	if a.Refused != "" {
 		err = oidc.ErrRefused.With("The identity provider did not let you in (%s).", cut(a.Refused, 60))
 	} else {
-		answer, err = provider.Finish(ctx, s.deps.Outbound.HTTP(), client, oidc.Question{State: a.State, Nonce: request.Nonce, Verifier: request.Verifier}, cut(a.Code, 4096))
+		answer, err = provider.Finish(ctx, s.deps.Outbound.Following(), client, oidc.Question{State: a.State, Nonce: request.Nonce, Verifier: request.Verifier}, cut(a.Code, 4096))
 	}
 	p := Proven{tenant: r.tenant, Kind: kindOIDC, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject, Attributes: answer.Claims,
 		Email: answer.Email, Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
 	if test {
-		return Entered{Test: true}, s.finishOIDCTest(ctx, r, p, err, request)
+		return Entered{Test: true, Next: request.Next}, s.finishOIDCTest(ctx, r, in, p, err, request)
 	}
 	if err != nil {
 		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
 	}
-	opened, err := enter(ctx, p, request)
+	opened, err := in.Enter(ctx, p, request)
 	if err != nil {
 		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
 	}
@@ -248,7 +248,7 @@ func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser
 
 // finishOIDCTest keeps what a test has shown. The checks are those that the
 // answer went through, in order; it stops at the first that fails.
-func (s *Service) finishOIDCTest(ctx context.Context, r Realm, p Proven, fault error, request db.RequestTakeRow) error {
+func (s *Service) finishOIDCTest(ctx context.Context, r Realm, in Entrance, p Proven, fault error, request db.RequestTakeRow) error {
 	now := time.Now()
 	test := Test{At: now, Took: now.Sub(request.CreatedAt), Passed: fault == nil, Subject: p.Subject, Email: p.Email}
 	for _, step := range []struct {
@@ -256,7 +256,7 @@ func (s *Service) finishOIDCTest(ctx context.Context, r Realm, p Proven, fault e
 		fails      []error
 	}{
 		{"received", "The provider has let you in, and its code was taken", []error{oidc.ErrRefused, oidc.ErrProvider}},
-		{"signature", "Token is signed by the provider, for this workspace, and in time", []error{oidc.ErrToken}},
+		{"signature", "Token is signed by the provider, for this application, and in time", []error{oidc.ErrToken}},
 		{"nonce", "Answers the request of this browser", []error{oidc.ErrNonce}},
 	} {
 		failed := false
@@ -271,9 +271,9 @@ func (s *Service) finishOIDCTest(ctx context.Context, r Realm, p Proven, fault e
 		test.Checks = append(test.Checks, saml.Check{Name: step.name, State: saml.Passed, Text: step.text})
 	}
 	if fault == nil {
-		s.diagnosePerson(ctx, r, p, &test)
+		diagnosePerson(ctx, in, p, &test)
 	} else if apperr.Describe(fault).Class == apperr.Internal {
 		return fault
 	}
-	return s.keepTest(ctx, r.tenant, kindOIDC, *request.TestUserID, test)
+	return s.keepTest(ctx, r, kindOIDC, *request.TestUserID, test)
 }

@@ -2,13 +2,16 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -31,6 +34,9 @@ func Members(slug string) Realm { return Realm{slug: slug} }
 func VisitorsOf(tenant ids.Tenant, portal ids.Portal, name, base string) Realm {
 	return Realm{tenant: tenant.UUID(), portal: portal.UUID(), name: name, base: base}
 }
+
+// Base is the address of a portal, which its visitors are at.
+func (r Realm) Base() string { return r.base }
 
 func (r Realm) visitors() bool { return r.portal != uuid.Nil }
 
@@ -101,7 +107,7 @@ func (r Realm) connection(ctx context.Context, tx *db.Tx, kind string) (db.Conne
 	}
 	row, err := tx.PortalConnectionGet(ctx, r.tenant, r.portal, kind)
 	return db.ConnectionGetRow{ConnectionID: row.ConnectionID, Kind: row.Kind, Enabled: row.Enabled, Settings: row.Settings, Secret: row.Secret,
-		Metadata: row.Metadata, RefreshedAt: row.RefreshedAt, RefreshError: row.RefreshError, UpdatedAt: row.UpdatedAt}, err
+		Metadata: row.Metadata, RefreshedAt: row.RefreshedAt, RefreshError: row.RefreshError, LastTest: row.LastTest, UpdatedAt: row.UpdatedAt}, err
 }
 
 // put keeps a connection. What a workspace's policy says of its ways in follows.
@@ -147,25 +153,95 @@ func (r Realm) record(ctx context.Context, tx *db.Tx, actor access.Actor, action
 	if r.visitors() {
 		detail["portal"] = r.portal.String()
 	}
+	if r.name == "" {
+		if err := r.named(ctx, tx); err != nil {
+			return err
+		}
+	}
+	detail["name"] = r.name // a connection has none of its own
 	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "connection", ID: id, Detail: detail})
 }
 
-// Enter signs in whom a provider vouches for: asked is the question that was
-// answered, zero where the sign-in began at the provider.
-type Enter func(ctx context.Context, p Proven, asked db.RequestTakeRow) (Opened, error)
-
-// VisitorSAML is FinishSAML for a portal, whose visitors enter lets in.
-//
-// Errors: auth.no_sso, auth.throttled, those of package saml, those of enter.
-func (s *Service) VisitorSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client, enter Enter) (Entered, error) {
-	return s.finishSAML(ctx, r, encoded, relayState, browser, client, enter)
+// named finds out how the realm is called.
+func (r *Realm) named(ctx context.Context, tx *db.Tx) error {
+	if r.visitors() {
+		row, err := tx.PortalGet(ctx, r.tenant, r.portal)
+		if err != nil {
+			return fmt.Errorf("read portal: %w", err)
+		}
+		r.name = row.Name
+		return nil
+	}
+	row, err := tx.TenantByID(ctx, r.tenant)
+	if err != nil {
+		return fmt.Errorf("read tenant: %w", err)
+	}
+	r.name = row.Name
+	return nil
 }
 
-// VisitorOIDC is FinishOIDC for a portal, whose visitors enter lets in.
+// Entrance is where those come in whom a provider vouches for.
+type Entrance struct {
+	// Enter signs somebody in: asked is the question that was answered, zero where
+	// the sign-in began at the provider.
+	Enter func(ctx context.Context, p Proven, asked db.RequestTakeRow) (Opened, error)
+	// Look says what would become of somebody, and changes nothing.
+	Look func(ctx context.Context, p Proven) []saml.Check
+}
+
+// VisitorSAML is FinishSAML for a portal, whose visitors come in by its entrance.
 //
-// Errors: as FinishOIDC, those of enter.
-func (s *Service) VisitorOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, client Client, enter Enter) (Entered, error) {
-	return s.finishOIDC(ctx, r, a, browser, client, enter)
+// Errors: auth.no_sso, auth.throttled, those of package saml, those of Enter.
+func (s *Service) VisitorSAML(ctx context.Context, r Realm, encoded, relayState, browser string, client Client, in Entrance) (Entered, error) {
+	return s.finishSAML(ctx, r, encoded, relayState, browser, client, in)
+}
+
+// VisitorOIDC is FinishOIDC for a portal, whose visitors come in by its entrance.
+//
+// Errors: as FinishOIDC, those of Enter.
+func (s *Service) VisitorOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser string, client Client, in Entrance) (Entered, error) {
+	return s.finishOIDC(ctx, r, a, browser, client, in)
+}
+
+// ticketFor is how long a test that was asked for on the site of the workspace can
+// be begun on that of the portal.
+const ticketFor = time.Minute
+
+// ticketID is where a ticket waits among the questions of a browser. It says
+// nothing of the ticket.
+func ticketID(ticket string) string {
+	hash, _ := parseToken(ticket)
+	return "test-" + hex.EncodeToString(hash)
+}
+
+// AskVisitorTest lets an admin begin a test sign-in on a portal's site, where its
+// provider answers: once, with the ticket. Whoever has it can begin a test and
+// nothing else. Next is where the result is.
+//
+// Errors: access.forbidden, auth.no_sso; oidc.provider.
+func (s *Service) AskVisitorTest(ctx context.Context, i Identity, r Realm, kind, next string) (ticket string, err error) {
+	if r, err = r.managed(i); err != nil {
+		return "", err
+	}
+	if kind == kindOIDC {
+		_, _, _, err = s.openedOIDC(ctx, r)
+	} else {
+		var c samlRow
+		if c, err = s.opened(ctx, r); err == nil && c.Provider.Issuer == "" {
+			err = ErrNoSSO
+		}
+		kind = kindSAML
+	}
+	if err != nil {
+		return "", err
+	}
+	ticket = NewBrowser()
+	row, err := Begin{Browser: ticket, Next: next, Test: &i}.request(r, kind, ticketID(ticket))
+	if err != nil {
+		return "", err
+	}
+	row.ExpiresAt = time.Now().Add(ticketFor)
+	return ticket, s.keepRequest(ctx, row)
 }
 
 // PortalSSO is what is set up for the sign-in of a portal's visitors.

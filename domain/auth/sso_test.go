@@ -538,13 +538,13 @@ func TestLogOutInBothDirections(t *testing.T) {
 		_, err := f.Identify(t.Context(), token, false)
 		return err == nil
 	}
-	asks := func(address *url.URL) (string, error) {
+	asks := func(address *url.URL) (saml.Message, error) {
 		return f.Service.LogOut(t.Context(), auth.Members("one"), &http.Request{Method: http.MethodGet, URL: address}, f.browser, client)
 	}
 	one, two := token("s1"), token("s2")
 	address := f.Provider.LogOut(t, logOut, "id-of-mara", "state", "s1")
 	leaveTo, err := asks(address)
-	if err != nil || !strings.HasPrefix(leaveTo, f.Issuer+"/slo?SAMLResponse=") || !strings.Contains(leaveTo, "RelayState=state") || !strings.Contains(leaveTo, "Signature=") {
+	if err != nil || !strings.HasPrefix(leaveTo.URL, f.Issuer+"/slo?SAMLResponse=") || !strings.Contains(leaveTo.URL, "RelayState=state") || !strings.Contains(leaveTo.URL, "Signature=") {
 		t.Fatalf("got %q, %v", leaveTo, err)
 	}
 	if open(one) || !open(two) {
@@ -581,15 +581,190 @@ func TestLogOutInBothDirections(t *testing.T) {
 	// And from here.
 	three := token("s3")
 	address3, err := f.BeginLogOut(t.Context(), f.identify(t, three), f.browser)
-	if err != nil || !strings.HasPrefix(address3, f.Issuer+"/slo?SAMLRequest=") || open(three) {
+	if err != nil || !strings.HasPrefix(address3.URL, f.Issuer+"/slo?SAMLRequest=") || open(three) {
 		t.Fatalf("got %q, %v", address3, err)
 	}
-	answer := f.LoggedOut(t, logOut, samltest.LogOutIDOf(t, address3))
-	if leaveTo, err := asks(answer); err != nil || leaveTo != "" {
+	answer := f.LoggedOut(t, logOut, samltest.LogOutIDOf(t, address3.URL))
+	if leaveTo, err := asks(answer); err != nil || leaveTo.URL != "" {
 		t.Errorf("the answer: got %q, %v", leaveTo, err)
 	}
 	if _, err := asks(answer); err == nil {
 		t.Error("the answer counted twice")
+	}
+}
+
+// TestLogOutByPost has a provider that takes and sends messages by HTTP-POST
+// alone: both directions, and everything that is none of its messages.
+func TestLogOutByPost(t *testing.T) {
+	t.Parallel()
+	f := federate(t)
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, auth.SAMLSettings{Source: auth.FromXML, XML: f.PostMetadata(), JustInTime: true, SkewSeconds: 60,
+		Mapping: auth.Mapping{Email: "email"}}); err != nil {
+		t.Fatal(err)
+	}
+	own, err := f.SAMLMetadata(t.Context(), auth.Members("one"))
+	if err != nil || strings.Count(string(own), `<SingleLogoutService`) != 2 || !strings.Contains(string(own), `HTTP-POST" Location="`+logOut) {
+		t.Fatalf("our metadata does not offer log-out by both ways: %v\n%s", err, own)
+	}
+	token := func(index string) string {
+		s := says(f.ask(t), "mara")
+		s.SessionIndex = index
+		entered, err := f.finish(t, f.Response(t, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return entered.Token
+	}
+	open := func(token string) bool {
+		_, err := f.Identify(t.Context(), token, false)
+		return err == nil
+	}
+	posts := func(fields ...string) (saml.Message, error) {
+		form := url.Values{}
+		for n := 0; n < len(fields); n += 2 {
+			form.Set(fields[n], fields[n+1])
+		}
+		return f.Service.LogOut(t.Context(), auth.Members("one"), &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/saml/one/slo"}, PostForm: form}, f.browser, client)
+	}
+	wish := samltest.Posted{To: logOut, NameID: "id-of-mara", Sessions: []string{"s1"}}
+
+	// The provider's wish.
+	one, two := token("s1"), token("s2")
+	asked := f.PostLogOut(t, wish)
+	answer, err := posts("SAMLRequest", asked, "RelayState", "state")
+	if err != nil || answer.URL != f.Issuer+"/slo/done" || answer.Fields["RelayState"] != "state" {
+		t.Fatalf("got %+v, %v", answer, err)
+	}
+	if _, to := samltest.PostedID(t, own, answer.Fields["SAMLResponse"]); to != f.Issuer+"/slo/done" {
+		t.Errorf("our answer goes to %s", to)
+	}
+	if open(one) || !open(two) {
+		t.Error("not the session of that index has ended")
+	}
+	stranger := samltest.New(t, f.Issuer)
+	other := samltest.New(t, "https://other.example")
+	with := func(change func(*samltest.Posted)) string {
+		m := wish
+		m.Sessions = nil
+		change(&m)
+		return f.PostLogOut(t, m)
+	}
+	wrapped := func() string {
+		raw, _ := base64.StdEncoding.DecodeString(f.PostLogOut(t, samltest.Posted{To: logOut, NameID: "id-of-nobody"}))
+		document := etree.NewDocument()
+		if err := document.ReadFromBytes(raw); err != nil {
+			t.Fatal(err)
+		}
+		signed := document.Root()
+		evil := signed.Copy()
+		evil.RemoveChild(evil.SelectElement("Signature"))
+		evil.CreateAttr("ID", "id-evil")
+		evil.FindElement("./NameID").SetText("id-of-mara")
+		extensions := evil.CreateElement("samlp:Extensions")
+		extensions.AddChild(signed)
+		document.SetRoot(evil)
+		return samltest.Encode(t, document)
+	}
+	for name, tc := range map[string]struct{ message, want string }{
+		"sent again":        {asked, "saml.replayed"},
+		"another key":       {stranger.PostLogOut(t, wish), "saml.other_key"},
+		"another provider":  {other.PostLogOut(t, wish), "saml.other_key"},
+		"unsigned":          {with(func(m *samltest.Posted) { m.Unsigned = true }), "saml.unsigned"},
+		"signed with SHA-1": {with(func(m *samltest.Posted) { m.SHA1 = true }), "saml.weak_signature"},
+		"another address":   {with(func(m *samltest.Posted) { m.To = "https://bi.example/saml/two/slo" }), "saml.recipient"},
+		"another issuer": {with(func(m *samltest.Posted) {
+			m.Change = func(e *etree.Element) { e.FindElement("./Issuer").SetText("https://other.example") }
+		}), "saml.issuer"},
+		"expired": {with(func(m *samltest.Posted) {
+			m.Change = func(e *etree.Element) {
+				e.CreateAttr("NotOnOrAfter", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
+			}
+		}), "saml.expired"},
+		"made long ago": {with(func(m *samltest.Posted) {
+			m.Change = func(e *etree.Element) {
+				e.CreateAttr("IssueInstant", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
+			}
+		}), "saml.expired"},
+		"wrapped":          {wrapped(), ""},
+		"nothing":          {"", "saml.malformed"},
+		"no XML":           {base64.StdEncoding.EncodeToString([]byte("hello")), "saml.malformed"},
+		"an entity":        {base64.StdEncoding.EncodeToString([]byte(`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><LogoutRequest>&x;</LogoutRequest>`)), "saml.unsafe_xml"},
+		"a sign-in":        {f.Response(t, says("id-x", "mara")), "saml.malformed"},
+		"deflated":         {deflated(t, 64<<20), "saml.malformed"},
+		"far too large":    {strings.Repeat("A", 1<<20), "saml.malformed"},
+		"an answer as one": {f.PostLoggedOut(t, samltest.Posted{To: logOut, InResponseTo: "id-x"}), "saml.malformed"},
+	} {
+		if _, err := posts("SAMLRequest", tc.message); err == nil || tc.want != "" && code(err) != tc.want || !open(two) {
+			t.Errorf("%s: got %v (open: %v), want %s", name, err, open(two), tc.want)
+			continue
+		}
+		if last := f.audited(t, f.one)[0]; !strings.HasPrefix(last, "auth.sso_refused saml.") || tc.want != "" && last != "auth.sso_refused "+tc.want {
+			t.Errorf("%s: the newest entry is %q", name, last)
+		}
+	}
+	// A signature beside the message, as of HTTP-POST-SimpleSign, counts nothing, nor
+	// what stands in the address.
+	bare := with(func(m *samltest.Posted) { m.Unsigned = true })
+	if _, err := posts("SAMLRequest", bare, "SigAlg", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "Signature", "AAAA"); !errors.Is(err, saml.ErrUnsigned) || !open(two) {
+		t.Errorf("with a signature beside it: got %v", err)
+	}
+	address := f.Provider.LogOut(t, logOut, "id-of-mara", "")
+	if _, err := f.Service.LogOut(t.Context(), auth.Members("one"), &http.Request{Method: http.MethodPost, URL: address, PostForm: url.Values{}}, f.browser, client); err == nil || !open(two) {
+		t.Errorf("posted, with a message in the address: got %v", err)
+	}
+	// All sessions of the person, where no index is named.
+	if _, err := posts("SAMLRequest", with(func(*samltest.Posted) {})); err != nil || open(two) {
+		t.Errorf("got %v", err)
+	}
+
+	// And from here.
+	three := token("s3")
+	question, err := f.BeginLogOut(t.Context(), f.identify(t, three), f.browser)
+	if err != nil || question.URL != f.Issuer+"/slo" || open(three) {
+		t.Fatalf("got %+v, %v", question, err)
+	}
+	id, to := samltest.PostedID(t, own, question.Fields["SAMLRequest"])
+	if id != question.ID || to != f.Issuer+"/slo" {
+		t.Errorf("our question %s goes to %s", id, to)
+	}
+	done := samltest.Posted{To: logOut, InResponseTo: id}
+	for name, tc := range map[string]struct{ message, want string }{
+		"to another question": {f.PostLoggedOut(t, samltest.Posted{To: logOut, InResponseTo: "id-none"}), "saml.request"},
+	} {
+		if _, err := posts("SAMLResponse", tc.message); code(err) != tc.want {
+			t.Errorf("an answer %s: got %v, want %s", name, err, tc.want)
+		}
+	}
+	if back, err := posts("SAMLResponse", f.PostLoggedOut(t, done)); err != nil || back.URL != "" {
+		t.Errorf("the answer: got %+v, %v", back, err)
+	}
+	if _, err := posts("SAMLResponse", f.PostLoggedOut(t, done)); !errors.Is(err, saml.ErrRequest) {
+		t.Errorf("answered twice: got %v", err)
+	}
+	for name, tc := range map[string]struct {
+		answer func(id string) string
+		want   string
+	}{
+		"unsigned": {func(id string) string {
+			return f.PostLoggedOut(t, samltest.Posted{To: logOut, InResponseTo: id, Unsigned: true})
+		}, "saml.unsigned"},
+		"another key": {func(id string) string {
+			return stranger.PostLoggedOut(t, samltest.Posted{To: logOut, InResponseTo: id})
+		}, "saml.other_key"},
+		"another address": {func(id string) string {
+			return f.PostLoggedOut(t, samltest.Posted{To: "https://bi.example/saml/two/slo", InResponseTo: id})
+		}, "saml.recipient"},
+	} {
+		question, err := f.BeginLogOut(t.Context(), f.identify(t, token("s-"+name)), f.browser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := posts("SAMLResponse", tc.answer(question.ID)); code(err) != tc.want {
+			t.Errorf("an answer, %s: got %v, want %s", name, err, tc.want)
+		}
+		if last := f.audited(t, f.one)[0]; last != "auth.sso_refused "+tc.want {
+			t.Errorf("an answer, %s: the newest entry is %q", name, last)
+		}
 	}
 }
 

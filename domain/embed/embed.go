@@ -7,9 +7,6 @@ package embed
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"time"
 
@@ -116,42 +113,6 @@ func (s *Service) system(tenant uuid.UUID) access.Actor {
 // usedEvery is how often the use of a key or a link is noted.
 const usedEvery = time.Minute
 
-// secretBytes is the random part of a key or a link.
-const secretBytes = 32
-
-// A key and the address of a link name their workspace and themselves, and prove
-// both by a secret of which the hash is stored.
-type secretText struct {
-	tenant, id uuid.UUID
-	hash       []byte
-}
-
-// newSecret draws a secret. text is shown once.
-func newSecret(prefix string, tenant, id uuid.UUID) (text string, hash []byte) {
-	raw := make([]byte, 32+secretBytes)
-	copy(raw, tenant[:])
-	copy(raw[16:], id[:])
-	_, _ = rand.Read(raw[32:]) // never fails: it ends the process instead
-	sum := sha256.Sum256(raw[32:])
-	return prefix + base64.RawURLEncoding.EncodeToString(raw), sum[:]
-}
-
-func parseSecret(prefix, text string) (secretText, bool) {
-	if len(text) < len(prefix) || text[:len(prefix)] != prefix {
-		return secretText{}, false
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text[len(prefix):])
-	if err != nil || len(raw) != 32+secretBytes {
-		return secretText{}, false
-	}
-	sum := sha256.Sum256(raw[32:])
-	return secretText{uuid.UUID(raw[:16]), uuid.UUID(raw[16:32]), sum[:]}, true
-}
-
-func (t secretText) proves(stored []byte) bool {
-	return subtle.ConstantTimeCompare(t.hash, stored) == 1
-}
-
 // live tells whether something that may have ends still works.
 func live(now time.Time, expires, revoked *time.Time) bool {
 	return revoked == nil && (expires == nil || now.Before(*expires))
@@ -173,8 +134,8 @@ func optionalUser(id ids.User) *uuid.UUID {
 }
 
 // passOf is what a pass of a link says: the link, and its password as it is stored.
-func passOf(t secretText, link db.PublicLinkGetRow) []byte {
-	return append(t.id[:], link.PasswordHash...)
+func passOf(t auth.Secret, link db.PublicLinkGetRow) []byte {
+	return append(t.ID[:], link.PasswordHash...)
 }
 
 func encodePass(sealed []byte) string { return base64.RawURLEncoding.EncodeToString(sealed) }

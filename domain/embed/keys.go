@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
@@ -112,7 +113,7 @@ func (s *Service) CreateKey(ctx context.Context, actor access.Actor, k Key) (tex
 		return "", ErrKeyInvalid.WithFields(fields)
 	}
 	id := ids.New[ids.EmbedKey]()
-	text, hash := newSecret(KeyPrefix, actor.TenantID.UUID(), id.UUID())
+	text, hash := auth.NewSecret(KeyPrefix, actor.TenantID.UUID(), id.UUID())
 	p := db.EmbedKeyInsertParams{TenantID: actor.TenantID.UUID(), KeyID: id.UUID(), Name: k.Name, SecretHash: hash, Origins: origins,
 		Dashboards: raw(k.Dashboards), CreatedBy: optionalUser(actor.UserID), CreatedAt: now}
 	if !k.ExpiresAt.IsZero() {

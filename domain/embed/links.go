@@ -105,7 +105,7 @@ func (s *Service) CreateLink(ctx context.Context, actor access.Actor, l Link, pa
 		}
 	}
 	id := ids.New[ids.Link]()
-	secret, secretHash := newSecret("", actor.TenantID.UUID(), id.UUID())
+	secret, secretHash := auth.NewSecret("", actor.TenantID.UUID(), id.UUID())
 	p := db.PublicLinkInsertParams{TenantID: actor.TenantID.UUID(), LinkID: id.UUID(), DashboardID: l.Dashboard.UUID(), Name: l.Name, SecretHash: secretHash,
 		PasswordHash: hash, Downloads: l.Downloads, CreatedBy: optionalUser(actor.UserID), CreatedAt: now}
 	if !l.ExpiresAt.IsZero() {
@@ -160,8 +160,8 @@ func (s *Service) Follow(ctx context.Context, secret, pass string) (token string
 		return "", true, nil
 	}
 	now := s.now()
-	tenant := ids.Tenant(t.tenant)
-	token, err = s.seal(ctx, tenant, claims{ID: ids.New[ids.Embed](), Link: ids.Link(t.id), Dashboards: []ids.Dashboard{ids.Dashboard(link.DashboardID)},
+	tenant := ids.Tenant(t.Tenant)
+	token, err = s.seal(ctx, tenant, claims{ID: ids.New[ids.Embed](), Link: ids.Link(t.ID), Dashboards: []ids.Dashboard{ids.Dashboard(link.DashboardID)},
 		Downloads: link.Downloads, Locale: link.Locale, Zone: link.Zone, Until: now.Add(TokenLasts)})
 	if err != nil {
 		return "", false, err
@@ -170,8 +170,8 @@ func (s *Service) Follow(ctx context.Context, secret, pass string) (token string
 		return token, false, nil
 	}
 	// What is looked at is noted where it is answered.
-	err = s.deps.DB.InTenantTx(ctx, t.tenant, func(ctx context.Context, tx *db.Tx) error {
-		if err := tx.PublicLinkUsed(ctx, now, tx.TenantID, t.id); err != nil {
+	err = s.deps.DB.InTenantTx(ctx, t.Tenant, func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.PublicLinkUsed(ctx, now, tx.TenantID, t.ID); err != nil {
 			return fmt.Errorf("note use of link: %w", err)
 		}
 		return nil
@@ -182,21 +182,21 @@ func (s *Service) Follow(ctx context.Context, secret, pass string) (token string
 // link finds the open link of a secret.
 //
 // Errors: embed.link_closed.
-func (s *Service) link(ctx context.Context, secret string) (secretText, db.PublicLinkGetRow, error) {
+func (s *Service) link(ctx context.Context, secret string) (auth.Secret, db.PublicLinkGetRow, error) {
 	var row db.PublicLinkGetRow
-	t, ok := parseSecret("", secret)
+	t, ok := auth.ParseSecret("", secret)
 	if !ok {
 		return t, row, ErrLink
 	}
-	err := s.deps.DB.InTenantTx(ctx, t.tenant, func(ctx context.Context, tx *db.Tx) (err error) {
-		row, err = tx.PublicLinkGet(ctx, tx.TenantID, t.id)
+	err := s.deps.DB.InTenantTx(ctx, t.Tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+		row, err = tx.PublicLinkGet(ctx, tx.TenantID, t.ID)
 		if db.IsNoRows(err) {
 			return ErrLink.Wrap(err)
 		}
 		if err != nil {
 			return fmt.Errorf("read link: %w", err)
 		}
-		if !t.proves(row.SecretHash) || !row.Allowed || !live(s.now(), row.ExpiresAt, row.RevokedAt) {
+		if !t.Proves(row.SecretHash) || !row.Allowed || !live(s.now(), row.ExpiresAt, row.RevokedAt) {
 			return ErrLink
 		}
 		return nil
@@ -213,7 +213,7 @@ func (s *Service) GivePassword(ctx context.Context, secret, password string, cli
 	if err != nil {
 		return "", err
 	}
-	attempt, err := s.deps.Passwords.CountAttempt(ctx, "public link", t.id.String(), client)
+	attempt, err := s.deps.Passwords.CountAttempt(ctx, "public link", t.ID.String(), client)
 	if err != nil {
 		return "", err
 	}
@@ -222,19 +222,19 @@ func (s *Service) GivePassword(ctx context.Context, secret, password string, cli
 		return "", err
 	}
 	if !match {
-		err := s.deps.DB.InTenantTx(ctx, t.tenant, func(ctx context.Context, tx *db.Tx) error {
-			return audit.Record(ctx, tx, access.Actor{Kind: access.Visitor, TenantID: ids.Tenant(t.tenant)},
-				audit.Entry{Action: "embed.password_refused", Target: "public_link", ID: t.id.String(), Denied: true})
+		err := s.deps.DB.InTenantTx(ctx, t.Tenant, func(ctx context.Context, tx *db.Tx) error {
+			return audit.Record(ctx, tx, access.Actor{Kind: access.Visitor, TenantID: ids.Tenant(t.Tenant)},
+				audit.Entry{Action: "embed.password_refused", Target: "public_link", ID: t.ID.String(), Denied: true})
 		})
 		if err != nil {
 			return "", err
 		}
 		return "", ErrPassword
 	}
-	if err := s.deps.DB.InIdentityTx(ctx, t.tenant, attempt.Forgive); err != nil {
+	if err := s.deps.DB.InIdentityTx(ctx, t.Tenant, attempt.Forgive); err != nil {
 		return "", err
 	}
-	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(t.tenant))
+	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(t.Tenant))
 	if err != nil {
 		return "", err
 	}
@@ -242,12 +242,12 @@ func (s *Service) GivePassword(ctx context.Context, secret, password string, cli
 	return encodePass(sealed), err
 }
 
-func (s *Service) passes(ctx context.Context, t secretText, link db.PublicLinkGetRow, pass string) bool {
+func (s *Service) passes(ctx context.Context, t auth.Secret, link db.PublicLinkGetRow, pass string) bool {
 	sealed, ok := decodePass(pass)
 	if !ok {
 		return false
 	}
-	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(t.tenant))
+	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(t.Tenant))
 	if err != nil {
 		return false // the password can be given again
 	}

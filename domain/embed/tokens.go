@@ -17,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -91,7 +92,7 @@ type claims struct {
 // Errors: embed.key_refused, embed.request, embed.dashboard_not_found,
 // embed.filter_unknown.
 func (s *Service) Mint(ctx context.Context, keyText string, r Request) (Minted, error) {
-	secret, ok := parseSecret(KeyPrefix, keyText)
+	secret, ok := auth.ParseSecret(KeyPrefix, keyText)
 	if !ok {
 		return Minted{}, ErrKey
 	}
@@ -107,11 +108,11 @@ func (s *Service) Mint(ctx context.Context, keyText string, r Request) (Minted, 
 			return Minted{}, ErrDashboard
 		}
 	}
-	if err := s.checkFilters(ctx, secret.tenant, r); err != nil {
+	if err := s.checkFilters(ctx, secret.Tenant, r); err != nil {
 		return Minted{}, err
 	}
 	if r.Locale == "" || r.Zone == "" {
-		err := s.deps.DB.InTenantTx(ctx, secret.tenant, func(ctx context.Context, tx *db.Tx) error {
+		err := s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) error {
 			settings, err := tx.TenantSettingsGet(ctx, tx.TenantID)
 			if err != nil {
 				return fmt.Errorf("read settings: %w", err)
@@ -128,20 +129,20 @@ func (s *Service) Mint(ctx context.Context, keyText string, r Request) (Minted, 
 			return Minted{}, err
 		}
 	}
-	c := claims{ID: ids.New[ids.Embed](), Key: ids.EmbedKey(secret.id), Dashboards: r.Dashboards, Filters: r.Filters, Attributes: r.Attributes,
+	c := claims{ID: ids.New[ids.Embed](), Key: ids.EmbedKey(secret.ID), Dashboards: r.Dashboards, Filters: r.Filters, Attributes: r.Attributes,
 		Downloads: r.Downloads, Subject: r.Subject, Locale: r.Locale, Zone: r.Zone, Until: s.now().Add(r.Lasts)}
-	token, err := s.seal(ctx, ids.Tenant(secret.tenant), c)
+	token, err := s.seal(ctx, ids.Tenant(secret.Tenant), c)
 	if err != nil {
 		return Minted{}, err
 	}
-	err = s.deps.DB.InTenantTx(ctx, secret.tenant, func(ctx context.Context, tx *db.Tx) error {
+	err = s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) error {
 		if now := s.now(); now.Sub(timeOf(key.UsedAt)) > usedEvery {
-			if err := tx.EmbedKeyUsed(ctx, now, tx.TenantID, secret.id); err != nil {
+			if err := tx.EmbedKeyUsed(ctx, now, tx.TenantID, secret.ID); err != nil {
 				return fmt.Errorf("note use of key: %w", err)
 			}
 		}
 		return audit.Record(ctx, tx, access.Actor{Kind: access.Program, TenantID: ids.Tenant(tx.TenantID)}, audit.Entry{Action: "embed.token_minted",
-			Target: "embed_key", ID: secret.id.String(), Detail: map[string]any{"key": key.Name, "name": key.Name, "token": c.ID.String(), "dashboards": r.Dashboards,
+			Target: "embed_key", ID: secret.ID.String(), Detail: map[string]any{"key": key.Name, "name": key.Name, "token": c.ID.String(), "dashboards": r.Dashboards,
 				"subject": r.Subject, "filters": r.Filters, "attributes": r.Attributes, "until": c.Until}})
 	})
 	return Minted{Token: token, ID: c.ID, Until: c.Until}, err
@@ -150,20 +151,20 @@ func (s *Service) Mint(ctx context.Context, keyText string, r Request) (Minted, 
 // useKey finds the key of a secret.
 //
 // Errors: embed.key_refused.
-func (s *Service) useKey(ctx context.Context, secret secretText) (db.EmbedKeyGetRow, error) {
+func (s *Service) useKey(ctx context.Context, secret auth.Secret) (db.EmbedKeyGetRow, error) {
 	var key db.EmbedKeyGetRow
-	err := s.deps.DB.InTenantTx(ctx, secret.tenant, func(ctx context.Context, tx *db.Tx) (err error) {
-		key, err = tx.EmbedKeyGet(ctx, tx.TenantID, secret.id)
+	err := s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+		key, err = tx.EmbedKeyGet(ctx, tx.TenantID, secret.ID)
 		if db.IsNoRows(err) {
 			return ErrKey.Wrap(err)
 		}
 		if err != nil {
 			return fmt.Errorf("read key: %w", err)
 		}
-		if !secret.proves(key.SecretHash) || !live(s.now(), key.ExpiresAt, key.RevokedAt) {
+		if !secret.Proves(key.SecretHash) || !live(s.now(), key.ExpiresAt, key.RevokedAt) {
 			if s.deps.Notes != nil {
 				s.deps.Notes.Note(ctx, access.Actor{Kind: access.Program, TenantID: ids.Tenant(tx.TenantID)}, audit.Entry{Action: "embed.key_refused",
-					Target: "embed_key", ID: secret.id.String(), Denied: true, Detail: map[string]any{"key": key.Name}})
+					Target: "embed_key", ID: secret.ID.String(), Denied: true, Detail: map[string]any{"key": key.Name}})
 			}
 			return ErrKey
 		}
@@ -475,15 +476,15 @@ func (s *Service) RevokeToken(ctx context.Context, actor access.Actor, id string
 //
 // Errors: embed.key_refused, embed.token_id.
 func (s *Service) RevokeMinted(ctx context.Context, keyText, id string) error {
-	secret, ok := parseSecret(KeyPrefix, keyText)
+	secret, ok := auth.ParseSecret(KeyPrefix, keyText)
 	if !ok {
 		return ErrKey
 	}
 	if _, err := s.useKey(ctx, secret); err != nil {
 		return err
 	}
-	actor := access.Actor{Kind: access.Program, TenantID: ids.Tenant(secret.tenant)}
-	return s.deps.DB.InTenantTx(ctx, secret.tenant, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id) })
+	actor := access.Actor{Kind: access.Program, TenantID: ids.Tenant(secret.Tenant)}
+	return s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id) })
 }
 
 func (s *Service) revoke(ctx context.Context, tx *db.Tx, actor access.Actor, text string) error {

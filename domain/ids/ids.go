@@ -47,6 +47,7 @@ type (
 	link      struct{}
 	bounce    struct{}
 	role      struct{}
+	apiKey    struct{}
 )
 
 // One type an entity.
@@ -85,6 +86,7 @@ type (
 	Link      = ID[link]
 	Bounce    = ID[bounce]
 	Role      = ID[role]
+	APIKey    = ID[apiKey]
 )
 
 // New makes an id that sorts after all earlier ones.

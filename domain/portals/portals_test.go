@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/platform/secrets"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
@@ -107,7 +109,8 @@ func newRig(t testing.TB) *rig {
 	master, err := secrets.NewMaster([]byte("0123456789abcdef0123456789abcdef"))
 	must(t, err)
 	r.tenants = tenants.NewService(tenants.Deps{DB: r.db, Master: master})
-	people := auth.NewService(auth.Deps{DB: r.db, Tenants: r.tenants, BaseURL: func() string { return "https://bi.example.com" }, Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	people := auth.NewService(auth.Deps{DB: r.db, Tenants: r.tenants, BaseURL: func() string { return "https://bi.example.com" }, Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1},
+		Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}})})
 	writer, err := segments.Open(segments.Config{})
 	must(t, err)
 	engine := warehouse.New(warehouse.Config{Dir: filepath.Join(t.TempDir(), "engine"), DataDirs: []string{storage}, MemoryBytes: 256 << 20})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -35,11 +37,12 @@ var (
 
 // SSO asks the providers of portals; it is auth.Service.
 type SSO interface {
-	VisitorSAML(ctx context.Context, r auth.Realm, encoded, relayState, browser string, client auth.Client, enter auth.Enter) (auth.Entered, error)
-	VisitorOIDC(ctx context.Context, r auth.Realm, a auth.OIDCAnswer, browser string, client auth.Client, enter auth.Enter) (auth.Entered, error)
+	VisitorSAML(ctx context.Context, r auth.Realm, encoded, relayState, browser string, client auth.Client, in auth.Entrance) (auth.Entered, error)
+	VisitorOIDC(ctx context.Context, r auth.Realm, a auth.OIDCAnswer, browser string, client auth.Client, in auth.Entrance) (auth.Entered, error)
+	DiagnoseVisitorSAML(ctx context.Context, i auth.Identity, r auth.Realm, encoded string, in auth.Entrance) (auth.Test, error)
 	VisitorLogOut(ctx context.Context, r auth.Realm, request *http.Request, browser string, client auth.Client,
-		end func(context.Context, auth.Leaver) error) (leaveTo string, err error)
-	LeaveProvider(ctx context.Context, r auth.Realm, issuer, subject, format, index, browser string) (leaveTo string, err error)
+		end func(context.Context, auth.Leaver) error) (saml.Message, error)
+	LeaveProvider(ctx context.Context, r auth.Realm, issuer, subject, format, index, browser string) (saml.Message, error)
 }
 
 // Realm is whom the portal's connections let in. base is the address of the
@@ -104,54 +107,107 @@ func (s *Service) SetSSOOnly(ctx context.Context, actor access.Actor, id ids.Por
 // Errors: those of auth.VisitorSAML, portals.blocked, portals.needs_link,
 // auth.no_account, auth.link_used, auth.other_address, tenants.attributes_invalid.
 func (s *Service) FinishSAML(ctx context.Context, p Portal, base, encoded, relayState, browser string, client auth.Client) (auth.Entered, error) {
-	return s.deps.SSO.VisitorSAML(ctx, p.Realm(base), encoded, relayState, browser, client, s.entering(p, client))
+	return s.deps.SSO.VisitorSAML(ctx, p.Realm(base), encoded, relayState, browser, client, s.entrance(p, client))
 }
 
 // FinishOIDC is FinishSAML for OpenID Connect.
 //
 // Errors: as FinishSAML.
 func (s *Service) FinishOIDC(ctx context.Context, p Portal, base string, a auth.OIDCAnswer, browser string, client auth.Client) (auth.Entered, error) {
-	return s.deps.SSO.VisitorOIDC(ctx, p.Realm(base), a, browser, client, s.entering(p, client))
+	return s.deps.SSO.VisitorOIDC(ctx, p.Realm(base), a, browser, client, s.entrance(p, client))
 }
 
-// entering lets in whom the portal's provider vouches for. Who was here before is
-// known by connection, issuer and subject alone; an account that is there already
-// is taken up by a link that was mailed to it; somebody new gets one where the
-// connection says so.
-func (s *Service) entering(p Portal, client auth.Client) auth.Enter {
-	return func(ctx context.Context, who auth.Proven, asked db.RequestTakeRow) (opened auth.Opened, err error) {
-		email, problem := auth.CheckEmail(who.Email)
-		if who.Email = email; problem != "" {
-			who.Email = ""
-		}
-		err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-			known, err := tx.PortalIdentityFind(ctx, db.PortalIdentityFindParams{TenantID: tx.TenantID, PortalID: p.ID.UUID(),
-				ConnectionID: who.Connection, Issuer: who.Issuer, Subject: who.Subject})
-			switch {
-			case err == nil && known.BlockedAt != nil:
-				return ErrBlocked
-			case db.IsNoRows(err):
-				if known.VisitorID, known.Email, err = s.place(ctx, tx, p, who, asked.InviteHash); err != nil {
+// DiagnoseSAML looks at an answer of a portal's provider that an admin has pasted.
+//
+// Errors: those of auth.DiagnoseVisitorSAML.
+func (s *Service) DiagnoseSAML(ctx context.Context, i auth.Identity, p Portal, base, encoded string) (auth.Test, error) {
+	return s.deps.SSO.DiagnoseVisitorSAML(ctx, i, p.Realm(base), encoded, s.entrance(p, auth.Client{}))
+}
+
+// entrance lets in whom the portal's provider vouches for.
+func (s *Service) entrance(p Portal, client auth.Client) auth.Entrance {
+	return auth.Entrance{
+		Enter: func(ctx context.Context, who auth.Proven, asked db.RequestTakeRow) (opened auth.Opened, err error) {
+			err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+				known, _, err := s.recognize(ctx, tx, p, who, asked.InviteHash)
+				if err != nil {
 					return err
 				}
-				if known.IdentityID, err = s.link(ctx, tx, p, known.VisitorID, who); err != nil {
-					return err
+				if err := tx.PortalIdentityUsed(ctx, tx.TenantID, known.IdentityID); err != nil {
+					return fmt.Errorf("note use of identity: %w", err)
 				}
-			case err != nil:
-				return fmt.Errorf("find identity: %w", err)
-			}
-			visitor := ids.Visitor(known.VisitorID)
-			if err := s.follow(ctx, tx, p, visitor, who); err != nil {
+				opened.Token, err = s.openSession(ctx, tx, ids.Visitor(known.VisitorID), known.Email, client,
+					source{method: who.Kind, identity: &known.IdentityID, index: clip(who.Index, 1024), until: who.Until})
 				return err
-			}
-			if err := tx.PortalIdentityUsed(ctx, tx.TenantID, known.IdentityID); err != nil {
-				return fmt.Errorf("note use of identity: %w", err)
-			}
-			opened.Token, err = s.openSession(ctx, tx, visitor, known.Email, client, source{method: who.Kind, identity: &known.IdentityID, index: clip(who.Index, 1024), until: who.Until})
-			return err
-		})
-		return opened, err
+			})
+			return opened, err
+		},
+		Look: func(ctx context.Context, who auth.Proven) []saml.Check { return s.look(ctx, p, who) },
 	}
+}
+
+// look says what would become of a visitor: all of it is done, and taken back.
+func (s *Service) look(ctx context.Context, p Portal, who auth.Proven) []saml.Check {
+	check := saml.Check{Name: "account", State: saml.Passed}
+	groups := saml.Check{Name: "groups", State: saml.Warned, Text: "In no group of visitors", Detail: "No rule of the mapping fits the groups that the provider names."}
+	looked := errors.New("only looked")
+	err := s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		known, isNew, err := s.recognize(ctx, tx, p, who, nil)
+		if err != nil {
+			return err
+		}
+		check.Text, check.Detail = "Would sign in "+known.Email, "This identity is connected with a visitor."
+		if isNew {
+			check.Text, check.Detail = "Would become a new visitor", "Nobody has this identity or e-mail address yet."
+		}
+		names, err := tx.PortalVisitorGroupNames(ctx, tx.TenantID, known.VisitorID)
+		if err != nil {
+			return fmt.Errorf("list groups of visitor: %w", err)
+		}
+		if len(names) > 0 {
+			groups.State, groups.Text, groups.Detail = saml.Passed, "Groups of visitors: "+strings.Join(names, ", "), ""
+		}
+		return looked
+	})
+	if errors.Is(err, looked) {
+		if len(who.Mapping.Teams) == 0 && groups.State == saml.Warned {
+			return []saml.Check{check}
+		}
+		return []saml.Check{check, groups}
+	}
+	check.State, check.Text, check.Detail = saml.Failed, "Would not come in", apperr.Describe(err).Sentence
+	if errors.Is(err, ErrNeedsLink) {
+		check.State, check.Text = saml.Warned, "Would be asked to prove an account"
+	}
+	return []saml.Check{check}
+}
+
+// recognize finds or makes the visitor whom a provider vouches for, and does what
+// the mapping says. Who was here before is known by connection, issuer and subject
+// alone; an account that is there already is taken up by a link that was mailed to
+// it; somebody new gets one where the connection says so.
+func (s *Service) recognize(ctx context.Context, tx *db.Tx, p Portal, who auth.Proven, link []byte) (known db.PortalIdentityFindRow, isNew bool, err error) {
+	email, problem := auth.CheckEmail(who.Email)
+	if who.Email = email; problem != "" {
+		who.Email = ""
+	}
+	known, err = tx.PortalIdentityFind(ctx, db.PortalIdentityFindParams{TenantID: tx.TenantID, PortalID: p.ID.UUID(),
+		ConnectionID: who.Connection, Issuer: who.Issuer, Subject: who.Subject})
+	switch {
+	case err == nil && known.BlockedAt != nil:
+		return known, false, ErrBlocked
+	case db.IsNoRows(err):
+		isNew = true
+		if known.VisitorID, known.Email, err = s.place(ctx, tx, p, who, link); err != nil {
+			return known, isNew, err
+		}
+		if known.IdentityID, err = s.link(ctx, tx, p, known.VisitorID, who); err != nil {
+			return known, isNew, err
+		}
+	case err != nil:
+		return known, false, fmt.Errorf("find identity: %w", err)
+	}
+	return known, isNew, s.follow(ctx, tx, p, ids.Visitor(known.VisitorID), who)
 }
 
 // place finds or makes the visitor that a new identity is of.
@@ -285,7 +341,7 @@ func followGroups(ctx context.Context, tx *db.Tx, p Portal, visitor ids.Visitor,
 // LogOut answers what the portal's provider says by way of the browser.
 //
 // Errors: those of auth.VisitorLogOut.
-func (s *Service) LogOut(ctx context.Context, p Portal, base string, request *http.Request, browser string, client auth.Client) (leaveTo string, err error) {
+func (s *Service) LogOut(ctx context.Context, p Portal, base string, request *http.Request, browser string, client auth.Client) (saml.Message, error) {
 	return s.deps.SSO.VisitorLogOut(ctx, p.Realm(base), request, browser, client, func(ctx context.Context, l auth.Leaver) error {
 		return s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 			known, err := tx.PortalIdentityFind(ctx, db.PortalIdentityFindParams{TenantID: tx.TenantID, PortalID: p.ID.UUID(),

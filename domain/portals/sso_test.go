@@ -3,6 +3,7 @@ package portals_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/oidc/oidctest"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/auth/saml/samltest"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -216,7 +218,11 @@ func TestAnswersAreOfOnePortal(t *testing.T) {
 		"OIDC":     func() error { return f.people.SaveOIDC(ctx, foreign, f.p.Realm(home), true, auth.OIDCSettings{}) },
 		"keys":     func() error { return f.people.RollKeys(ctx, foreign, f.p.Realm(home), auth.KeyAdd) },
 		"prepare":  func() error { return f.people.PrepareSAML(ctx, foreign, f.p.Realm(home)) },
-		"diagnose": func() error { _, err := f.people.DiagnoseSAML(ctx, foreign, f.p.Realm(home), response); return err },
+		"diagnose": func() error { _, err := f.DiagnoseSAML(ctx, foreign, f.p, home, response); return err },
+		"test": func() error {
+			_, err := f.people.AskVisitorTest(ctx, foreign, f.p.Realm(home), "saml", "/")
+			return err
+		},
 	} {
 		if err := attack(); apperr.Describe(err).Code != auth.ErrNoSSO.Code() {
 			t.Errorf("%s: got %v", name, err)
@@ -252,7 +258,7 @@ func TestAVisitorsLogOutGoesBothWays(t *testing.T) {
 	entered, err := f.finish(t, says(home, f.ask(t, ""), "mara"))
 	must(t, err)
 	leaveTo, err := f.SignOut(ctx, f.p, home, entered.Token, f.browser)
-	if err != nil || leaveTo == "" {
+	if err != nil || leaveTo.URL == "" {
 		t.Fatalf("got %q, %v; want the provider to be told", leaveTo, err)
 	}
 	_, err = f.Identify(ctx, f.p, entered.Token)
@@ -273,6 +279,20 @@ func TestAVisitorsLogOutGoesBothWays(t *testing.T) {
 	must(t, asks(f.Provider))
 	_, err = f.Identify(ctx, f.p, entered.Token)
 	wantError(t, err, auth.ErrNoSession)
+	// By POST too, for this portal alone.
+	entered, err = f.finish(t, says(home, f.ask(t, ""), "mara"))
+	must(t, err)
+	posts := func(to string) error {
+		wish := url.Values{"SAMLRequest": {f.PostLogOut(t, samltest.Posted{To: to, NameID: "id-of-mara"})}}
+		_, err := f.Service.LogOut(ctx, f.p, home, &http.Request{Method: http.MethodPost, URL: &url.URL{}, PostForm: wish}, f.browser, client)
+		return err
+	}
+	wantError(t, posts("https://other.example.com/saml/slo"), saml.ErrRecipient)
+	_, err = f.Identify(ctx, f.p, entered.Token)
+	must(t, err)
+	must(t, posts(home+"/saml/slo"))
+	_, err = f.Identify(ctx, f.p, entered.Token)
+	wantError(t, err, auth.ErrNoSession)
 	// However much it is used, a session ends.
 	visitor, err := f.finish(t, says(home, f.ask(t, ""), "mara"))
 	must(t, err)
@@ -283,4 +303,182 @@ func TestAVisitorsLogOutGoesBothWays(t *testing.T) {
 	}
 	_, err = f.Identify(ctx, f.p, visitor.Token)
 	wantError(t, err, auth.ErrNoSession)
+}
+
+// TestATestShowsWhatWouldBecomeOfAVisitor begins where the workspace's people are,
+// goes on where the portal is, and signs nobody in.
+func TestATestShowsWhatWouldBecomeOfAVisitor(t *testing.T) {
+	t.Parallel()
+	f, ctx := federate(t), t.Context()
+	_, err := f.SaveGroup(ctx, f.admin, f.id, portals.Group{Name: "North"})
+	must(t, err)
+	must(t, f.connect(t, f.id, home, false, settings(f.Provider))) // a test needs no connection that is turned on
+	admin := auth.Identity{Actor: f.admin}
+	begin := func(ticket string) (request string, err error) {
+		q, err := f.people.BeginSAML(ctx, f.p.Realm(home), auth.Begin{Browser: f.browser, Next: "/dashboards", Ticket: ticket})
+		if err != nil {
+			return "", err
+		}
+		return samltest.RequestOf(t, q.URL), nil
+	}
+	test := func(change ...func(*samltest.Says)) auth.Test {
+		t.Helper()
+		ticket, err := f.people.AskVisitorTest(ctx, admin, f.p.Realm(home), "saml", "https://bi.example.com/settings/x")
+		must(t, err)
+		request, err := begin(ticket)
+		must(t, err)
+		_, err = begin(ticket)
+		wantError(t, err, auth.ErrLinkUsed)
+		s := says(home, request, "mara")
+		for _, c := range change {
+			c(&s)
+		}
+		entered, err := f.finish(t, s)
+		if err != nil || !entered.Test || entered.Token != "" || entered.Next != "https://bi.example.com/settings/x" {
+			t.Fatalf("got %+v, %v", entered, err)
+		}
+		found, err := f.people.PortalSSO(ctx, admin, f.p.Realm(home))
+		if err != nil || found.SAML.LastTest == nil {
+			t.Fatalf("got %+v, %v", found.SAML, err)
+		}
+		return *found.SAML.LastTest
+	}
+	state := func(test auth.Test, name string) saml.State {
+		for _, c := range test.Checks {
+			if c.Name == name {
+				return c.State
+			}
+		}
+		return ""
+	}
+	good := test()
+	for _, name := range []string{"received", "status", "signature", "issuer", "audience", "recipient", "times", "replay", "request", "subject", "attributes", "account", "groups"} {
+		if got := state(good, name); got != saml.Passed {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	if list, _, err := f.Visitors(ctx, f.admin, f.id); err != nil || len(list) != 0 || !good.Passed {
+		t.Errorf("after a test there are visitors %+v, %v", list, err)
+	}
+	if bad := test(func(s *samltest.Says) { s.Audience = "urn:other" }); bad.Passed || state(bad, "audience") != saml.Failed || state(bad, "signature") != saml.Passed {
+		t.Errorf("got %+v", bad)
+	}
+	if none := test(func(s *samltest.Says) { delete(s.Attributes, "email") }); state(none, "account") != saml.Failed || state(none, "email") != saml.Warned {
+		t.Errorf("got %+v", none)
+	}
+	f.visitor(t, portals.Visitor{Email: "mara@halden.example"})
+	if there := test(); state(there, "account") != saml.Warned {
+		t.Errorf("with an account of the address: got %+v", there)
+	}
+	// A pasted answer is looked at in the same way, and lets nobody in.
+	must(t, f.connect(t, f.id, home, true, settings(f.Provider)))
+	pasted, err := f.DiagnoseSAML(ctx, admin, f.p, home, f.Response(t, says(home, f.ask(t, ""), "zoe")))
+	if err != nil || state(pasted, "account") != saml.Passed || state(pasted, "request") != saml.Failed || pasted.Passed {
+		t.Errorf("pasted: got %+v, %v", pasted, err)
+	}
+	// A ticket opens nothing else: it is of this portal, of one protocol, and no answer.
+	ticket, err := f.people.AskVisitorTest(ctx, admin, f.p.Realm(home), "saml", "/")
+	must(t, err)
+	sibling, err := f.Create(ctx, f.admin, "Sibling")
+	must(t, err)
+	must(t, f.connect(t, sibling, "https://other.example.com", true, settings(f.Provider)))
+	p, err := f.Get(ctx, f.admin, sibling)
+	must(t, err)
+	_, err = f.people.BeginSAML(ctx, p.Realm("https://other.example.com"), auth.Begin{Browser: f.browser, Ticket: ticket})
+	wantError(t, err, auth.ErrLinkUsed)
+	_, err = f.people.BeginOIDC(ctx, f.p.Realm(home), auth.Begin{Browser: f.browser, Ticket: ticket})
+	wantError(t, err, auth.ErrLinkUsed)
+	viewer := admin
+	viewer.Actor.Role = access.Editor
+	_, err = f.people.AskVisitorTest(ctx, viewer, f.p.Realm(home), "saml", "/")
+	wantError(t, err, access.ErrForbidden)
+	if f.actions(t)["sso.tested"] != 4 {
+		t.Errorf("tests in the audit log: %v", f.actions(t))
+	}
+}
+
+// TestVisitorsSignInByOpenIDConnect walks the code flow with PKCE through a real
+// provider: who somebody is, is issuer and subject.
+func TestVisitorsSignInByOpenIDConnect(t *testing.T) {
+	t.Parallel()
+	r, ctx := newRig(t), t.Context()
+	const callback = home + "/oidc/callback"
+	provider := oidctest.NewServer(t, "portal", "a secret of ours", callback)
+	p, err := r.Get(ctx, r.admin, r.id)
+	must(t, err)
+	admin, browser := auth.Identity{Actor: r.admin}, auth.NewBrowser()
+	save := func(jit bool) {
+		t.Helper()
+		must(t, r.people.SaveOIDC(ctx, admin, p.Realm(home), true, auth.OIDCSettings{Issuer: provider.URL, ClientID: "portal", Secret: "a secret of ours",
+			JustInTime: jit, Mapping: auth.Mapping{Email: "email", Name: "name"}}))
+	}
+	walk := func(b auth.Begin) auth.OIDCAnswer {
+		t.Helper()
+		b.Browser = browser
+		address, err := r.people.BeginOIDC(ctx, p.Realm(home), b)
+		must(t, err)
+		state, code := oidctest.Walk(t, provider, address, callback)
+		return auth.OIDCAnswer{State: state, Code: code}
+	}
+	finish := func(a auth.OIDCAnswer) (auth.Entered, error) { return r.FinishOIDC(ctx, p, home, a, browser, client) }
+
+	// A test: nobody becomes a visitor.
+	save(true)
+	ticket, err := r.people.AskVisitorTest(ctx, admin, p.Realm(home), "oidc", "/back")
+	must(t, err)
+	entered, err := finish(walk(auth.Begin{Ticket: ticket}))
+	if err != nil || !entered.Test || entered.Token != "" || entered.Next != "/back" {
+		t.Fatalf("a test: got %+v, %v", entered, err)
+	}
+	found, err := r.people.PortalSSO(ctx, admin, p.Realm(home))
+	if err != nil || found.OIDC.LastTest == nil || !found.OIDC.LastTest.Passed || found.OIDC.LastTest.Email != oidctest.Email {
+		t.Errorf("the test: got %+v, %v", found.OIDC.LastTest, err)
+	}
+	if list, _, err := r.Visitors(ctx, r.admin, r.id); err != nil || len(list) != 0 {
+		t.Errorf("after a test there are visitors %+v, %v", list, err)
+	}
+
+	// An address opens no account: it is proved by a link that was mailed there.
+	_, visitor, _ := r.visitor(t, portals.Visitor{Email: oidctest.Email})
+	_, err = finish(walk(auth.Begin{}))
+	wantError(t, err, portals.ErrNeedsLink)
+	must(t, r.RequestReset(ctx, p, home, oidctest.Email, client))
+	answer := walk(auth.Begin{Next: "/dashboards", Invite: r.mail.token(t)})
+	_, err = r.FinishOIDC(ctx, p, home, answer, auth.NewBrowser(), client)
+	wantError(t, err, saml.ErrRequest) // another browser's
+	entered, err = finish(answer)
+	if err != nil || entered.Next != "/dashboards" {
+		t.Fatalf("got %+v, %v", entered, err)
+	}
+	visit, err := r.Identify(ctx, p, entered.Token)
+	if err != nil || visit.Actor.VisitorID != visitor {
+		t.Fatalf("got %+v, %v", visit, err)
+	}
+	_, err = finish(answer)
+	wantError(t, err, saml.ErrRequest) // it counts once
+
+	// From now on issuer and subject say who it is, whatever the address here.
+	save(false)
+	entered, err = finish(walk(auth.Begin{}))
+	must(t, err)
+	if visit, err = r.Identify(ctx, p, entered.Token); err != nil || visit.Actor.VisitorID != visitor {
+		t.Errorf("again: got %+v, %v", visit, err)
+	}
+	must(t, r.ChangeVisitor(ctx, r.admin, r.id, portals.Visitor{ID: visitor, Blocked: true}))
+	_, err = finish(walk(auth.Begin{}))
+	wantError(t, err, portals.ErrBlocked)
+	// Of a sibling portal with the same provider, they are somebody else: nobody.
+	const elsewhere = "https://other.example.com"
+	sibling, err := r.Create(ctx, r.admin, "Sibling")
+	must(t, err)
+	other, err := r.Get(ctx, r.admin, sibling)
+	must(t, err)
+	must(t, r.people.SaveOIDC(ctx, admin, other.Realm(elsewhere), true, auth.OIDCSettings{Issuer: provider.URL, ClientID: "portal", Secret: "a secret of ours", Mapping: auth.Mapping{Email: "email"}}))
+	_, err = r.FinishOIDC(ctx, other, elsewhere, walk(auth.Begin{}), browser, client)
+	wantError(t, err, saml.ErrRequest)
+	for action, want := range map[string]int{"portals.identity_linked": 1, "auth.sso_refused": 5, "sso.tested": 1} {
+		if got := r.actions(t)[action]; got != want {
+			t.Errorf("%s is %d times in the audit log, want %d", action, got, want)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -244,22 +245,22 @@ func scopeOf(ctx context.Context, tx *db.Tx, boards []uuid.UUID) ([]uuid.UUID, e
 	return slices.Concat(boards, datasets), nil
 }
 
-// SignOut ends a session and answers where the provider that opened it ends its
-// own: empty where there is nothing to be told.
-func (s *Service) SignOut(ctx context.Context, p Portal, base, token, browser string) (leaveTo string, err error) {
+// SignOut ends a session and answers what the browser carries to the provider that
+// opened it, which ends its own: nothing where there is none to tell.
+func (s *Service) SignOut(ctx context.Context, p Portal, base, token, browser string) (saml.Message, error) {
 	hash, ok := auth.HashToken(token)
 	if !ok {
-		return "", nil
+		return saml.Message{}, nil
 	}
 	var from db.PortalSessionSourceRow
-	err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+	err := s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
 		if from, err = tx.PortalSessionSource(ctx, tx.TenantID, hash, p.ID.UUID()); err != nil && !db.IsNoRows(err) {
 			return fmt.Errorf("read session: %w", err)
 		}
 		return tx.PortalSessionEnd(ctx, tx.TenantID, hash)
 	})
 	if err != nil || from.Issuer == "" {
-		return "", err
+		return saml.Message{}, err
 	}
 	return s.deps.SSO.LeaveProvider(ctx, p.Realm(base), from.Issuer, from.Subject, from.Format, from.SessionIndex, browser)
 }

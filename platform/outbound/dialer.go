@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -39,16 +40,14 @@ func (d *Dialer) control(network, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return ErrPrivate.Wrap(err)
 	}
-	ip := host.Addr().Unmap()
-	for _, prefix := range d.allowed {
-		if prefix.Contains(ip) {
-			return nil
-		}
-	}
-	if !Public(ip) {
-		return ErrPrivate.Wrap(fmt.Errorf("address %s", ip))
+	if !d.allows(host.Addr()) {
+		return ErrPrivate.Wrap(fmt.Errorf("address %s", host.Addr()))
 	}
 	return nil
+}
+
+func (d *Dialer) allows(ip netip.Addr) bool {
+	return Public(ip) || slices.ContainsFunc(d.allowed, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
 }
 
 // reserved are networks that netip does not call private, and that no tenant

@@ -88,7 +88,7 @@ func (c *Client) HTTP() *http.Client {
 // CheckURL refuses what Post could not use. Without encryption only where a
 // private network is allowed, for a server on this machine.
 //
-// Errors: outbound.address.
+// Errors: outbound.address, outbound.private.
 func (c *Client) CheckURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || len(text) > 2000 || strings.ContainsFunc(text, unicode.IsControl) {
@@ -96,6 +96,10 @@ func (c *Client) CheckURL(text string) (*url.URL, error) {
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || len(c.allow) == 0) {
 		return nil, ErrAddress.With("The address has to begin with https://.")
+	}
+	// Where a name leads is seen when it is connected to.
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !c.dialer.allows(ip) {
+		return nil, ErrPrivate
 	}
 	return u, nil
 }

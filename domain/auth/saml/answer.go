@@ -1,13 +1,10 @@
 package saml
 
 import (
-	"bytes"
-	"compress/flate"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,7 +40,7 @@ func (c Consume) Consume(id string, until time.Time) error { return c(id, until)
 // Peek reads which request an answer says it is to, before anything of it was
 // checked: to find that request by.
 func Peek(encoded string) (inResponseTo string) {
-	raw, err := decode(encoded)
+	raw, err := decode(encoded, "Response")
 	if err != nil {
 		return ""
 	}
@@ -54,8 +51,8 @@ func Peek(encoded string) (inResponseTo string) {
 	return r.InResponseTo
 }
 
-// decode takes an answer out of its base64.
-func decode(encoded string) ([]byte, error) {
+// decode takes a message of a kind out of its base64.
+func decode(encoded, kind string) ([]byte, error) {
 	if len(encoded) > base64.StdEncoding.EncodedLen(maxMessage)*2 {
 		return nil, ErrMalformed.With("The answer of the identity provider is too large.")
 	}
@@ -66,14 +63,16 @@ func decode(encoded string) ([]byte, error) {
 	if len(raw) > maxMessage {
 		return nil, ErrMalformed.With("The answer of the identity provider is too large.")
 	}
+	return raw, checkMessage(raw, kind)
+}
+
+// checkMessage refuses what is no message of a kind, without making anything of it.
+func checkMessage(raw []byte, kind string) error {
 	root, err := checkXML(raw, false)
-	if err != nil {
-		return nil, err
+	if err == nil && root != kind {
+		err = ErrMalformed.Wrap(fmt.Errorf("is a %s", root))
 	}
-	if root != "Response" {
-		return nil, ErrMalformed.Wrap(fmt.Errorf("is a %s", root))
-	}
-	return raw, nil
+	return err
 }
 
 // Accept checks an answer that came to our address by POST. Requests are the
@@ -81,7 +80,7 @@ func decode(encoded string) ([]byte, error) {
 //
 // Errors: all of this package but saml.metadata, saml.keys, saml.no_logout.
 func (c *Connection) Accept(encoded string, requests []string, consume Consume) (Answer, error) {
-	raw, err := decode(encoded)
+	raw, err := decode(encoded, "Response")
 	if err != nil {
 		return Answer{}, err
 	}
@@ -178,7 +177,7 @@ func (c *Connection) explain(raw []byte, err error) error {
 	}
 	var status saml.ErrBadStatus
 	is := func(target error) bool { return errors.Is(err, target) }
-	unsigned := raw != nil && !strings.Contains(string(raw), "http://www.w3.org/2000/09/xmldsig#")
+	unsigned := len(raw) > 0 && !strings.Contains(string(raw), "http://www.w3.org/2000/09/xmldsig#")
 	kind := ErrMalformed
 	switch {
 	case errors.As(err, &status):
@@ -222,121 +221,6 @@ func (c *Connection) explain(raw []byte, err error) error {
 // last is the telling part of a status such as urn:oasis:…:status:Responder.
 func last(urn string) string { return urn[strings.LastIndex(urn, ":")+1:] }
 
-// LogOutAt asks the provider to end the session that it opened.
-//
-// Errors: saml.no_logout.
-func (c *Connection) LogOutAt(subject, format, sessionIndex string) (Request, error) {
-	sp, err := c.serviceProvider()
-	if err != nil {
-		return Request{}, err
-	}
-	location := sp.GetSLOBindingLocation(saml.HTTPRedirectBinding)
-	if location == "" {
-		return Request{}, ErrNoLogout
-	}
-	options := []saml.LogoutRequestOption{func(r *saml.LogoutRequest) { r.NameID = &saml.NameID{Format: format, Value: subject} }}
-	if sessionIndex != "" {
-		options = append(options, saml.WithSessionIndex(sessionIndex))
-	}
-	question, err := sp.MakeLogoutRequest(location, subject, options...)
-	if err != nil {
-		return Request{}, fmt.Errorf("make log-out request: %w", err)
-	}
-	address, err := sp.RedirectLogoutRequestURL(question, "")
-	if err != nil {
-		return Request{}, fmt.Errorf("sign log-out request: %w", err)
-	}
-	return Request{ID: question.ID, URL: address.String()}, nil
-}
-
-// LogOutAsked is a provider's wish that sessions end.
-type LogOutAsked struct {
-	ID       string
-	Issuer   string
-	Subject  string
-	Sessions []string // indexes; none: all of the subject
-}
-
-// ReadLogOut checks a request that the browser brought by HTTP-Redirect.
-//
-// Errors: those of Accept.
-func (c *Connection) ReadLogOut(r *http.Request, consume Consume) (LogOutAsked, error) {
-	sp, err := c.serviceProvider()
-	if err != nil {
-		return LogOutAsked{}, err
-	}
-	sp.ReplayCache = consume
-	asked, err := sp.ValidateLogoutRequest(&http.Request{Method: http.MethodGet, URL: r.URL})
-	if err != nil {
-		return LogOutAsked{}, c.explain(nil, err)
-	}
-	if asked.NameID == nil || asked.NameID.Value == "" {
-		return LogOutAsked{}, ErrSubject
-	}
-	found := LogOutAsked{ID: asked.ID, Issuer: asked.Issuer.Value, Subject: asked.NameID.Value}
-	for _, index := range asked.AllSessionIndexes() {
-		found.Sessions = append(found.Sessions, index.Value)
-	}
-	return found, nil
-}
-
-// AnswerLogOut is where the browser goes to tell the provider that it is done.
-//
-// Errors: saml.no_logout.
-func (c *Connection) AnswerLogOut(id, relayState string) (string, error) {
-	sp, err := c.serviceProvider()
-	if err != nil {
-		return "", err
-	}
-	if sp.GetSLOBindingLocation(saml.HTTPRedirectBinding) == "" {
-		return "", ErrNoLogout
-	}
-	address, err := sp.MakeRedirectLogoutResponse(id, relayState)
-	if err != nil {
-		return "", fmt.Errorf("answer log-out: %w", err)
-	}
-	return address.String(), nil
-}
-
-// PeekLogOut reads which request a log-out answer says it is to, before
-// anything of it was checked: to find that request by.
-//
-// Errors: saml.malformed, saml.unsafe_xml.
-func PeekLogOut(r *http.Request) (inResponseTo string, err error) {
-	packed, err := base64.StdEncoding.DecodeString(r.URL.Query().Get("SAMLResponse"))
-	if err != nil {
-		return "", ErrMalformed.Wrap(err)
-	}
-	// A few bytes can unpack to gigabytes.
-	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxMessage+1))
-	if err != nil || len(raw) > maxMessage {
-		return "", ErrMalformed.Wrap(err)
-	}
-	if _, err := checkXML(raw, false); err != nil {
-		return "", err
-	}
-	var answer saml.LogoutResponse
-	if err := xml.Unmarshal(raw, &answer); err != nil || len(answer.InResponseTo) > 200 {
-		return "", ErrMalformed.Wrap(err)
-	}
-	return answer.InResponseTo, nil
-}
-
-// ReadLogOutAnswer checks the answer to one of our log-out requests, named by
-// waiting, that the browser brought by HTTP-Redirect.
-//
-// Errors: those of Accept.
-func (c *Connection) ReadLogOutAnswer(r *http.Request, waiting string) error {
-	sp, err := c.serviceProvider()
-	if err != nil {
-		return err
-	}
-	if _, err := sp.ParseLogoutResponse(&http.Request{Method: http.MethodGet, URL: r.URL}, []string{waiting}); err != nil {
-		return c.explain(nil, err)
-	}
-	return nil
-}
-
 // Check is one look at an answer, in plain words.
 type Check struct {
 	Name   string `json:"name"` // stable: "signature"
@@ -370,7 +254,7 @@ type Diagnosis struct {
 // Nobody is signed in by it. Used tells whether an assertion was used before.
 func (c *Connection) Diagnose(encoded string, requests []string, used func(id string) bool, now time.Time) Diagnosis {
 	d := Diagnosis{}
-	raw, err := decode(encoded)
+	raw, err := decode(encoded, "Response")
 	var response saml.Response
 	if err == nil {
 		if wrong := xml.Unmarshal(raw, &response); wrong != nil {
@@ -498,7 +382,7 @@ func (d *Diagnosis) check(name string, ok bool, passed string, err error, failed
 }
 
 func (c *Connection) diagnose(d *Diagnosis, r *saml.Response, a *saml.Assertion, requests []string, used func(string) bool, now time.Time) {
-	d.check("issuer", a.Issuer.Value == c.Provider.Issuer, "Issuer is the provider of this workspace", ErrIssuer, "The issuer is another one",
+	d.check("issuer", a.Issuer.Value == c.Provider.Issuer, "Issuer is the provider that is set up", ErrIssuer, "The issuer is another one",
 		fmt.Sprintf("It says %s; the metadata says %s.", a.Issuer.Value, c.Provider.Issuer))
 
 	var audiences []string
@@ -511,7 +395,7 @@ func (c *Connection) diagnose(d *Diagnosis, r *saml.Response, a *saml.Assertion,
 		}
 		mine = mine && here
 	}
-	d.check("audience", mine, "Audience is this workspace", ErrAudience, "The audience is another one",
+	d.check("audience", mine, "Audience is this application", ErrAudience, "The audience is another one",
 		fmt.Sprintf("It was made for %s; it has to be %s.", orNobody(audiences), c.EntityID))
 
 	recipient, confirmed, request := "", time.Time{}, r.InResponseTo

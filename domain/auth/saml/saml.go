@@ -43,9 +43,9 @@ var (
 	ErrWeakSignature = apperr.Define(apperr.Forbidden, "saml.weak_signature",
 		"The answer is signed with SHA-1, which can be forged. The identity provider has to use SHA-256.")
 	ErrIssuer = apperr.Define(apperr.Forbidden, "saml.issuer",
-		"The answer comes from another identity provider than the one of this workspace.")
+		"The answer comes from another identity provider than the one that is set up here.")
 	ErrAudience = apperr.Define(apperr.Forbidden, "saml.audience",
-		"The answer was made for another application or workspace.")
+		"The answer was made for another application.")
 	ErrRecipient = apperr.Define(apperr.Forbidden, "saml.recipient",
 		"The answer was sent to another address than the one it was made for.")
 	ErrExpired = apperr.Define(apperr.Forbidden, "saml.expired",
@@ -55,7 +55,7 @@ var (
 	ErrReplayed = apperr.Define(apperr.Forbidden, "saml.replayed",
 		"This answer was used already. Sign in again.")
 	ErrUnsolicited = apperr.Define(apperr.Forbidden, "saml.unsolicited",
-		"This workspace does not accept a sign-in that begins at the identity provider. Begin at the sign-in page.")
+		"A sign-in that begins at the identity provider is not accepted here. Begin at the sign-in page.")
 	ErrRequest = apperr.Define(apperr.Forbidden, "saml.request",
 		"This answer belongs to no sign-in that was begun in this browser, or to one that has run out. Sign in again.")
 	ErrUndecryptable = apperr.Define(apperr.Forbidden, "saml.undecryptable",
@@ -252,7 +252,7 @@ func ParseProvider(metadata []byte) (Provider, error) {
 	if p.SignIn = first(sp.GetSSOBindingLocation(saml.HTTPRedirectBinding), sp.GetSSOBindingLocation(saml.HTTPPostBinding)); p.SignIn == "" {
 		return Provider{}, ErrMetadata.With("This metadata names no address for sign-in by HTTP-Redirect or HTTP-POST.")
 	}
-	p.LogOut = sp.GetSLOBindingLocation(saml.HTTPRedirectBinding)
+	p.LogOut = first(sp.GetSLOBindingLocation(saml.HTTPRedirectBinding), sp.GetSLOBindingLocation(saml.HTTPPostBinding))
 	for _, address := range []string{p.SignIn, p.LogOut} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 			return Provider{}, ErrMetadata.With("This metadata names an address for sign-in or log-out that is not one.")
@@ -325,7 +325,7 @@ func (c *Connection) serviceProvider() (*saml.ServiceProvider, error) {
 	sp := &saml.ServiceProvider{
 		EntityID: c.EntityID, IDPMetadata: c.Provider.entity, AllowIDPInitiated: c.AllowUnsolicited,
 		AuthnNameIDFormat: saml.UnspecifiedNameIDFormat, SignatureMethod: dsig.RSASHA256SignatureMethod, MetadataOmitValidUntil: true,
-		LogoutBindings: []string{saml.HTTPRedirectBinding}, AssertionConsumerServiceBindings: []string{saml.HTTPPostBinding},
+		LogoutBindings: []string{saml.HTTPRedirectBinding, saml.HTTPPostBinding}, AssertionConsumerServiceBindings: []string{saml.HTTPPostBinding},
 		RejectSHA1Signatures: true, RejectUnknownConditions: true, RejectExpiredIDPMetadata: true,
 	}
 	for i, pair := range c.Keys.Pairs {
@@ -376,20 +376,27 @@ func (c *Connection) Metadata() ([]byte, error) {
 	return marshal(entity)
 }
 
-// Request is a signed question that the browser carries to the provider.
-type Request struct {
-	ID  string
-	URL string
-	// Form is set where the provider takes questions by POST only: the field
-	// SAMLRequest for a form that goes to URL.
-	Form string
+// Message is what the browser carries to the provider, signed.
+type Message struct {
+	ID  string // of a question
+	URL string // empty: there is nothing to be carried
+	// Fields are set where the provider takes messages by POST only: those of a
+	// form that goes to URL.
+	Fields map[string]string
 }
 
+// The fields of a message by POST, and what stands in the query of one by redirect.
+const (
+	fieldRequest  = "SAMLRequest"
+	fieldResponse = "SAMLResponse"
+	fieldRelay    = "RelayState"
+)
+
 // SignIn asks the provider who the person is.
-func (c *Connection) SignIn() (Request, error) {
+func (c *Connection) SignIn() (Message, error) {
 	sp, err := c.serviceProvider()
 	if err != nil {
-		return Request{}, err
+		return Message{}, err
 	}
 	binding := saml.HTTPRedirectBinding
 	location := sp.GetSSOBindingLocation(binding)
@@ -399,25 +406,31 @@ func (c *Connection) SignIn() (Request, error) {
 	}
 	question, err := sp.MakeAuthenticationRequest(location, binding, saml.HTTPPostBinding)
 	if err != nil {
-		return Request{}, fmt.Errorf("make request: %w", err)
+		return Message{}, fmt.Errorf("make request: %w", err)
 	}
-	request := Request{ID: question.ID, URL: location}
 	if binding == saml.HTTPPostBinding {
-		document := etree.NewDocument()
-		document.SetRoot(question.Element())
-		text, err := document.WriteToBytes()
-		if err != nil {
-			return Request{}, fmt.Errorf("write request: %w", err)
-		}
-		request.Form = base64.StdEncoding.EncodeToString(text)
-		return request, nil
+		return posted(question.ID, location, fieldRequest, question.Element(), "")
 	}
 	address, err := question.Redirect("", sp)
 	if err != nil {
-		return Request{}, fmt.Errorf("sign request: %w", err)
+		return Message{}, fmt.Errorf("sign request: %w", err)
 	}
-	request.URL = address.String()
-	return request, nil
+	return Message{ID: question.ID, URL: address.String()}, nil
+}
+
+// posted is a message by POST, which is signed within.
+func posted(id, location, field string, signed *etree.Element, relayState string) (Message, error) {
+	document := etree.NewDocument()
+	document.SetRoot(signed)
+	text, err := document.WriteToBytes()
+	if err != nil {
+		return Message{}, fmt.Errorf("write message: %w", err)
+	}
+	m := Message{ID: id, URL: location, Fields: map[string]string{field: base64.StdEncoding.EncodeToString(text)}}
+	if relayState != "" {
+		m.Fields[fieldRelay] = relayState
+	}
+	return m, nil
 }
 
 // checkXML reads a text once, without making anything of it: it must be one

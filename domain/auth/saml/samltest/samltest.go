@@ -336,3 +336,89 @@ func NewServer(t testing.TB) *httptest.Server {
 	handler = provider
 	return server
 }
+
+// PostMetadata is Metadata of a provider that takes messages of log-out by
+// HTTP-POST alone, and answers to its own wishes at an address of their own.
+func (p *Provider) PostMetadata() string {
+	return strings.Replace(p.Metadata(), `<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="`+p.Issuer+`/slo"/>`,
+		`<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="`+p.Issuer+`/slo" ResponseLocation="`+p.Issuer+`/slo/done"/>`, 1)
+}
+
+// Posted is a message of log-out as a browser posts it. Change may tamper with it
+// before it is signed; unsigned leaves the signature out.
+type Posted struct {
+	To, NameID, InResponseTo string
+	Sessions                 []string
+	Change                   func(*etree.Element)
+	Unsigned, SHA1           bool
+}
+
+// PostLogOut is the field SAMLRequest with which the provider asks for the end of
+// sessions.
+func (p *Provider) PostLogOut(t testing.TB, m Posted) string {
+	t.Helper()
+	request, err := p.speaking(t).MakeLogoutRequest(m.To, m.NameID, func(r *saml.LogoutRequest) { r.NameID = &saml.NameID{Value: m.NameID} }, saml.WithSessionIndexes(m.Sessions...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Signature = nil
+	return p.post(t, m, request.Element())
+}
+
+// PostLoggedOut is the field SAMLResponse with which the provider answers a log-out
+// request.
+func (p *Provider) PostLoggedOut(t testing.TB, m Posted) string {
+	t.Helper()
+	answer, err := p.speaking(t).MakeLogoutResponse(m.To, m.InResponseTo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Signature = nil
+	return p.post(t, m, answer.Element())
+}
+
+func (p *Provider) post(t testing.TB, m Posted, element *etree.Element) string {
+	t.Helper()
+	if m.Change != nil {
+		m.Change(element)
+	}
+	if !m.Unsigned {
+		element = p.Sign(t, element, m.SHA1)
+	}
+	document := etree.NewDocument()
+	document.SetRoot(element)
+	return Encode(t, document)
+}
+
+// PostedID reads the ID and the destination of a message that a form carries, once
+// its signature was checked.
+func PostedID(t testing.TB, metadata []byte, encoded string) (id, destination string) {
+	t.Helper()
+	var entity saml.EntityDescriptor
+	if err := xml.Unmarshal(metadata, &entity); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roots []*x509.Certificate
+	for _, key := range entity.SPSSODescriptors[0].KeyDescriptors {
+		der, err := base64.StdEncoding.DecodeString(key.KeyInfo.X509Data.X509Certificates[0].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots = append(roots, certificate)
+	}
+	context := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: roots})
+	context.IdAttribute = "ID"
+	signed, err := context.Validate(parse(t, string(raw)))
+	if err != nil {
+		t.Fatalf("the signature of our message: %v", err)
+	}
+	return signed.SelectAttrValue("ID", ""), signed.SelectAttrValue("Destination", "")
+}

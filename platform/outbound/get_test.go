@@ -1,4 +1,4 @@
-package safehttp
+package outbound
 
 import (
 	"errors"
@@ -7,11 +7,9 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/dataflowhq/dataflow/platform/outbound"
 )
 
-func TestOnlyWhatIsAllowedIsAsked(t *testing.T) {
+func TestOnlyWhatIsAllowedIsRead(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -24,13 +22,13 @@ func TestOnlyWhatIsAllowedIsAsked(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	private, public := Client{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Client{}
+	private, public := New(Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), New(Config{})
 	if body, err := private.Get(t.Context(), server.URL, 1000); err != nil || len(body) != 1000 {
 		t.Errorf("allowed: got %d bytes, %v", len(body), err)
 	}
 	local := "https://" + strings.TrimPrefix(server.URL, "http://")
 	for name, tc := range map[string]struct {
-		client  Client
+		client  *Client
 		address string
 		limit   int64
 		want    error
@@ -41,8 +39,8 @@ func TestOnlyWhatIsAllowedIsAsked(t *testing.T) {
 		"a file":             {private, "file:///etc/passwd", 1000, ErrAddress},
 		"with a password":    {private, "http://u:p@127.0.0.1/", 1000, ErrAddress},
 		"no https":           {public, server.URL, 1000, ErrAddress},
-		"this machine":       {public, local, 1000, outbound.ErrPrivate},
-		"this machine, name": {public, strings.Replace(local, "127.0.0.1", "localhost", 1), 1000, outbound.ErrPrivate},
+		"this machine":       {public, local, 1000, ErrPrivate},
+		"this machine, name": {public, strings.Replace(local, "127.0.0.1", "localhost", 1), 1000, ErrPrivate},
 	} {
 		if _, err := tc.client.Get(t.Context(), tc.address, tc.limit); !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tc.want)
