@@ -36,7 +36,8 @@ func isHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" 
 // wantsJSON tells whether a program asks, and not a browser that navigates.
 func wantsJSON(r *http.Request) bool {
 	accept := r.Header.Get("Accept")
-	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(accept, "application/json") || strings.HasPrefix(accept, "application/problem+json")
+	sends := r.Method != http.MethodGet && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
+	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(accept, "application/json") || strings.HasPrefix(accept, "application/problem+json") || sends
 }
 
 // render writes a component: a whole document or a fragment. It is drawn into

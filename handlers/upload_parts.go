@@ -3,6 +3,7 @@ package handlers
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
@@ -26,7 +27,9 @@ func (w writer) upload(u datasets.Upload) views.UploadProps {
 		props.Options = w.options(u.Choices.Options, &u.Inspection.Format)
 	case datasets.UploadFailed:
 		props.Failure = &views.FailureProps{Title: w.t("uploads.unreadable_title"), Text: u.ErrorText, Code: u.ErrorCode}
-		props.Options = w.options(u.Choices.Options, nil)
+		if !hopeless[u.ErrorCode] {
+			props.Options = w.options(u.Choices.Options, nil)
+		}
 	default:
 		props.Progress = w.progress(u.Job)
 		props.Progress.Poll = views.PathUpload(id) + "/progress"
@@ -36,6 +39,10 @@ func (w writer) upload(u datasets.Upload) views.UploadProps {
 	}
 	return props
 }
+
+// hopeless are the failures of a file that no other way of reading it mends.
+var hopeless = map[string]bool{"files.empty": true, "files.not_text": true, "files.bad_parquet": true, "files.bad_xlsx": true,
+	"files.old_spreadsheet": true, "files.bad_archive": true, "files.archive": true, "files.too_large_expanded": true}
 
 // facts is one line about the file: "1.8 MB · UTF-8 · comma · header row".
 func (w writer) facts(u datasets.Upload) string {
@@ -304,8 +311,8 @@ func (w writer) progress(s jobs.Status) *views.ProgressProps {
 	if s.Progress.Rejected > 0 {
 		parts = append(parts, w.t("uploads.progress_rejected", "Count", w.l.Integer(s.Progress.Rejected)))
 	}
-	if left, known := s.TimeLeft(w.now); known {
-		parts = append(parts, w.t("uploads.progress_left", "Left", w.l.Duration(left)))
+	if left, known := s.TimeLeft(w.now); known && left >= time.Second {
+		parts = append(parts, w.t("uploads.progress_left", "Left", w.l.Duration(left.Round(time.Second))))
 	}
 	p.Detail = strings.Join(parts, " · ")
 	if fraction, known := s.Progress.Fraction(); known {

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,6 +177,7 @@ func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u 
 	if props.Dataset == "" {
 		props.Dataset = datasets.NameOfFile(u.Filename)
 	}
+	props.Exists = slices.ContainsFunc(all, func(d datasets.Listed) bool { return strings.EqualFold(d.Name, props.Dataset) })
 	props.Modes = write.modes(p.mode)
 	with(&props)
 	if isPartial(r) {

@@ -288,6 +288,7 @@ type UploadProps struct {
 	Dataset      string // name typed or preselected
 	Modes        []ui.Option
 	Datasets     []string // names to choose from
+	Exists       bool     // a dataset has that name already
 	Keys         []ui.Option
 	KeySummary   string
 	Error        string
