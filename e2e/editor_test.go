@@ -367,11 +367,15 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	a.becomes(title(one), "Second")
 	a.saved()
 	b.saved()
+	// Nor does an old name stay with who listens, or in the panel of A, who has it open.
+	a.must(item(a, one).Locator("section[data-widget][aria-label='Second']").WaitFor())
+	a.must(item(a, one).Locator(".w-menu[aria-label='Menu of Second']").WaitFor())
+	a.must(a.tab.Locator("#inspector .inspector-title[title='Second']").WaitFor())
 
 	// Undo does not take somebody else's change away without asking.
 	a.must(item(a, one).Focus())
 	a.press("Control+z")
-	a.see("dialog#undo-conflict[open]", "Robin Lee")
+	a.see("dialog#undo-conflict[open]", "Robin Lee renamed “First” to “Second” since. Undo would name it “Renamed by A” again.")
 	a.must(a.tab.Locator("#undo-conflict [data-conflict=leave]").Click())
 	a.becomes(title(one), "Second")
 	a.press("Control+z")

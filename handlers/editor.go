@@ -147,12 +147,15 @@ func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
 	}
 	edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, ChangeID: body.ChangeID, Operations: body.Operations,
 		Strict: body.Mode != "merge"})
-	return answerEdit(w, edited, err)
+	return answerEdit(w, r, edited, err)
 }
 
-func answerEdit(w http.ResponseWriter, edited dashboards.Edited, err error) error {
+func answerEdit(w http.ResponseWriter, r *http.Request, edited dashboards.Edited, err error) error {
 	if err != nil {
 		return err
+	}
+	for i, o := range edited.Overwrote {
+		edited.Overwrote[i].Text = views.OverwrittenText(r.Context(), o)
 	}
 	return renderJSON(w, http.StatusOK, edited)
 }
@@ -169,18 +172,18 @@ func (h editor) act(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	edited, err := h.Dashboards.Act(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Act)
-	return answerEdit(w, edited, err)
+	return answerEdit(w, r, edited, err)
 }
 
 func (h editor) undo(w http.ResponseWriter, r *http.Request) error {
-	return h.takeBack(w, r, h.Dashboards.Undo)
+	return h.takeBack(w, r, true, h.Dashboards.Undo)
 }
 
 func (h editor) redo(w http.ResponseWriter, r *http.Request) error {
-	return h.takeBack(w, r, h.Dashboards.Redo)
+	return h.takeBack(w, r, false, h.Dashboards.Redo)
 }
 
-func (h editor) takeBack(w http.ResponseWriter, r *http.Request, how func(context.Context, access.Actor, ids.Dashboard, int64, uuid.UUID, bool) (dashboards.Edited, error)) error {
+func (h editor) takeBack(w http.ResponseWriter, r *http.Request, undo bool, how func(context.Context, access.Actor, ids.Dashboard, int64, uuid.UUID, bool) (dashboards.Edited, error)) error {
 	var body struct {
 		Rev      int64     `json:"rev"`
 		ChangeID uuid.UUID `json:"change_id"`
@@ -193,9 +196,10 @@ func (h editor) takeBack(w http.ResponseWriter, r *http.Request, how func(contex
 	edited, err := how(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Force)
 	var conflict *dashboards.UndoConflict
 	if errors.As(err, &conflict) {
-		return renderJSON(w, http.StatusConflict, map[string]any{"error": apperr.Describe(err), "conflicts": conflict.Conflicts, "request_id": scopeOf(r).requestID})
+		return renderJSON(w, http.StatusConflict, map[string]any{"error": apperr.Describe(err), "conflicts": conflict.Conflicts,
+			"texts": views.ConflictTexts(r.Context(), conflict.Conflicts, undo), "request_id": scopeOf(r).requestID})
 	}
-	return answerEdit(w, edited, err)
+	return answerEdit(w, r, edited, err)
 }
 
 // maxTab bounds the name that a tab gives itself.

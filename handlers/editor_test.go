@@ -133,3 +133,53 @@ func TestValuesArePutTogether(t *testing.T) {
 	b.get(s.path("/edit/inspector?widget=bars")).shows(".chip-groups:not(:has(.num))", "")
 	b.get(s.path("/edit/widgets/bars/table")).shows("tbody", "=phone")
 }
+
+// TestAnUndoThatAsksDoesSoInWords has two people change one title, and compares the
+// versions of it with each other.
+func TestAnUndoThatAsksDoesSoInWords(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	b, other := s.as(t, "editor"), s.as(t, "owner")
+	write := func(who *browser, title string) answer {
+		t.Helper()
+		return who.sendJSON(s.path("/operations"), `{"rev":0,"mode":"merge","change_id":"`+uuid.NewString()+`","operations":[{"op_id":"`+uuid.NewString()+`","path":"/widgets/sum/title","after":"`+title+`"}]}`).want(http.StatusOK)
+	}
+	was := s.board.Config.Widgets["sum"].Title
+	write(b, "First")
+	b.post(s.path("/versions"), "name", "With first").want(http.StatusSeeOther)
+	write(other, "Second")
+	b.post(s.path("/versions"), "name", "With second").want(http.StatusSeeOther)
+	asks := b.sendJSON(s.path("/undo"), `{"rev":0,"change_id":"`+uuid.NewString()+`"}`).want(http.StatusConflict)
+	for _, want := range []string{"renamed “First” to “Second” since.", "Undo would name it “" + was + "” again."} {
+		if !strings.Contains(asks.body, want) {
+			t.Errorf("no %q in %s", want, asks.body)
+		}
+	}
+	// Whoever has not seen it is told what was there.
+	if taken := write(b, "Third"); !strings.Contains(taken.body, "had named it “Second” meanwhile. Your change took its place.") {
+		t.Errorf("what it replaced: %s", taken.body)
+	}
+	page := b.get(s.path("/versions?from=1&to=2")).want(http.StatusOK).
+		shows(".version-changes", "Second was changed").shows(".version-changes ul li", "Title: from “First” to “Second”").
+		shows("form#compare-versions[method=get] button", "Compare")
+	picked := page.page.Find("input[type=radio][form=compare-versions][checked]")
+	if picked.Length() != 2 || picked.Filter("[name=from][value='1'][aria-label='Before: With first']").Length() != 1 || picked.Filter("[name=to][value='2']").Length() != 1 {
+		t.Errorf("%d are picked", picked.Length())
+	}
+	if n := page.page.Find("input[name=from]").Length(); n != 3 { // the draft too
+		t.Errorf("%d to choose from", n)
+	}
+	b.get(s.path("/versions?from=2&to=1")).want(http.StatusOK).shows(".version-changes ul li", "Title: from “Second” to “First”")
+}
+
+// TestAViewerReadsNoPlaceInAQuery has a widget whose column is gone.
+func TestAViewerReadsNoPlaceInAQuery(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	for _, path := range []string{s.path(""), s.path("/edit")} {
+		text := s.as(t, "editor").get(path).want(http.StatusOK).page.Find("#w-gone .w-body").Text()
+		if strings.Contains(text, "measures[") || strings.Contains(text, "dimensions[") || !strings.Contains(text, `The dataset "Sales" has no column`) {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+}

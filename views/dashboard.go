@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -355,10 +356,50 @@ func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 	}
 	return tileError{
 		Title: messages.T(ctx, key, "Dataset", t.Dataset),
-		Text:  public.Sentence,
+		Text:  sentenceOf(ctx, t, public.Sentence),
 		Code:  messages.T(ctx, "widget.error_code", "Code", public.Code),
 		Again: again,
 	}
+}
+
+// queryPlace is the place in a query that a sentence about it begins with, for
+// programs: "measures[0].numerator: ".
+var queryPlace = regexp.MustCompile(`^(measures|dimensions|filters|columns|order)(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*(: | )`)
+
+// sentenceOf is a sentence without its place in the query. Whoever edits the
+// widget reads which field it is about.
+func sentenceOf(ctx context.Context, t *dashboards.Tile, sentence string) string {
+	m := queryPlace.FindStringSubmatch(sentence)
+	if m == nil {
+		return sentence
+	}
+	rest := sentence[len(m[0]):]
+	named := t.Draft && t.Field != ""
+	switch {
+	case named && m[2] == ": ":
+		return messages.T(ctx, "widget.error_field", "Field", t.Field, "Text", rest)
+	case named:
+		return messages.T(ctx, "widget.error_named", "Field", t.Field, "Text", rest)
+	case m[2] == ": ":
+		return capitalised(rest)
+	}
+	return messages.T(ctx, "widget.error_part_"+m[1]) + " " + rest
+}
+
+// noValueText is the note of a figure without a value.
+func noValueText(ctx context.Context, t *dashboards.Tile) string {
+	if t.NoValue {
+		return messages.T(ctx, "widget.undefined")
+	}
+	return messages.T(ctx, "widget.no_value")
+}
+
+// noValueTitle is the same in full.
+func noValueTitle(ctx context.Context, t *dashboards.Tile) string {
+	if t.NoValue {
+		return messages.T(ctx, "widget.undefined_title") + ". " + messages.T(ctx, "widget.undefined_text")
+	}
+	return messages.T(ctx, "widget.no_value")
 }
 
 // forbiddenText says why something can't be seen, and who to ask.
@@ -378,6 +419,8 @@ func forbiddenShort(ctx context.Context, err error) string {
 
 func emptyTitle(ctx context.Context, t *dashboards.Tile) string {
 	switch {
+	case t.NoValue:
+		return messages.T(ctx, "widget.undefined_title")
 	case t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse")
 	case len(t.Filters) == 0:
@@ -389,6 +432,8 @@ func emptyTitle(ctx context.Context, t *dashboards.Tile) string {
 // emptyText says what left nothing: the filters, the rules, or nothing was there.
 func emptyText(ctx context.Context, t *dashboards.Tile) string {
 	switch {
+	case t.NoValue:
+		return messages.T(ctx, "widget.undefined_text")
 	case t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse_text", "Dataset", t.Dataset)
 	case len(t.Filters) == 0:

@@ -89,11 +89,11 @@ const EditorItemClose = `</div></div>`
 // editorWords are the texts of the editor's script, by their keys in messages.
 var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
-	"refused", "gone", "overwrote", "somebody", "nothing",
+	"refused", "gone",
 	"place", "picked", "dropped", "put_back", "blocked", "locked",
 	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
-	"conflict", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
+	"conflict_text", "conflict_text_redo", "conflict_go", "conflict_go_redo", "widget_menu", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
 	"version_saved", "published", "publish_waits", "not_json", "chosen", "chosen_one",
 	"deed_add", "deed_remove", "deed_move", "deed_rename", "deed_edit",
 	"deed_add_many", "deed_remove_many", "deed_move_many", "deed_rename_many", "deed_edit_many",

@@ -60,6 +60,9 @@ func (p DashboardVersionsProps) detail(ctx context.Context, v dashboards.Version
 		zone = time.UTC
 	}
 	at := p.Locale.DateTime(v.At.In(zone))
+	if v.Number == 0 {
+		return messages.T(ctx, "history.draft_detail", "Time", at)
+	}
 	if v.By == "" {
 		return at
 	}
@@ -67,28 +70,94 @@ func (p DashboardVersionsProps) detail(ctx context.Context, v dashboards.Version
 }
 
 func (p DashboardVersionsProps) compared(v dashboards.Version) bool {
-	return p.Comparison != nil && p.Comparison.From.Number == v.Number
+	return p.picked(v, false) || p.picked(v, true)
+}
+
+// picked tells whether a version is the earlier or, with after, the later side of
+// the comparison.
+func (p DashboardVersionsProps) picked(v dashboards.Version, after bool) bool {
+	switch {
+	case p.Comparison == nil:
+		return after && v.Number == 0
+	case after:
+		return p.Comparison.To.Number == v.Number
+	}
+	return p.Comparison.From.Number == v.Number
+}
+
+// sides are what can be compared: the draft, then what was kept, newest first.
+func (p DashboardVersionsProps) sides() []dashboards.Version {
+	draft := dashboards.Version{Rev: p.Dashboard.Rev, At: p.Dashboard.UpdatedAt}
+	return append([]dashboards.Version{draft}, p.Versions...)
+}
+
+// changed is something that differs, in words, and what of it.
+type changed struct {
+	Text    string
+	Details []string
+}
+
+// changesOf are all that lie between two versions.
+func changesOf(ctx context.Context, c *dashboards.Comparison) []changed {
+	var list []changed
+	if c.Renamed {
+		list = append(list, changed{Text: messages.T(ctx, "history.renamed", "Before", c.From.Dashboard, "After", c.To.Dashboard)})
+	}
+	for _, w := range c.Widgets {
+		list = append(list, changed{changeText(ctx, w), detailsOf(ctx, w.Changes)})
+	}
+	for _, f := range c.Filters {
+		list = append(list, changed{objectChangeText(ctx, "history.filter_", f), detailsOf(ctx, f.Changes)})
+	}
+	for _, f := range c.Fields {
+		list = append(list, changed{objectChangeText(ctx, "history.field_", f), detailsOf(ctx, f.Changes)})
+	}
+	if len(c.Settings) > 0 {
+		list = append(list, changed{messages.T(ctx, "history.settings"), detailsOf(ctx, c.Settings)})
+	}
+	if c.Others {
+		list = append(list, changed{Text: messages.T(ctx, "history.others")})
+	}
+	return list
+}
+
+func detailsOf(ctx context.Context, differences []dashboards.Difference) []string {
+	texts := make([]string, len(differences))
+	for i, d := range differences {
+		texts[i] = differenceText(ctx, d)
+	}
+	return texts
 }
 
 // changeText is one changed widget in words.
 func changeText(ctx context.Context, w dashboards.WidgetChange) string {
+	title := w.Title
+	if title == "" {
+		title = messages.T(ctx, "word.untitled")
+	}
 	switch {
 	case w.Before == nil:
-		return messages.T(ctx, "history.added", "Title", w.Title)
+		return messages.T(ctx, "history.added", "Title", title)
 	case w.After == nil:
-		return messages.T(ctx, "history.removed", "Title", w.Title)
-	case len(w.Parts) == 0:
-		return messages.T(ctx, "history.moved", "Title", w.Title)
+		return messages.T(ctx, "history.removed", "Title", title)
+	case len(w.Changes) == 0:
+		return messages.T(ctx, "history.moved", "Title", title)
+	case w.Moved:
+		return messages.T(ctx, "history.changed_moved", "Title", title)
 	}
-	parts := make([]string, len(w.Parts))
-	for i, part := range w.Parts {
-		parts[i] = messages.T(ctx, "history.part_"+part)
+	return messages.T(ctx, "history.changed", "Title", title)
+}
+
+func objectChangeText(ctx context.Context, key string, c dashboards.ObjectChange) string {
+	switch {
+	case c.Added:
+		key += "added"
+	case c.Removed:
+		key += "removed"
+	default:
+		key += "changed"
 	}
-	list := messages.T(ctx, "history.parts", "List", strings.Join(parts, ", "))
-	if w.Moved {
-		return messages.T(ctx, "history.changed_moved", "Title", w.Title, "Parts", list)
-	}
-	return messages.T(ctx, "history.changed", "Title", w.Title, "Parts", list)
+	return messages.T(ctx, key, "Label", c.Label)
 }
 
 // versionTab is what a tab is called; empty where there are none.

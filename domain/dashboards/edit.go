@@ -51,9 +51,18 @@ type Edited struct {
 
 // Overwritten is a value of somebody else that a gesture replaced.
 type Overwritten struct {
-	Path  string          `json:"path"`
-	User  string          `json:"user"` // name
-	Value json.RawMessage `json:"value,omitempty"`
+	Path string `json:"path"`
+	User string `json:"user"` // name
+	// Object is the title of the widget, or the name of the filter.
+	Object string          `json:"object,omitempty"`
+	Value  json.RawMessage `json:"value,omitempty"`
+	// Text says all of it in words; the service leaves that to who shows it.
+	Text string `json:"text,omitempty"`
+}
+
+// About is as that of a Conflict.
+func (o Overwritten) About() (part, id, aspect string, whole bool) {
+	return Conflict{Path: o.Path}.About()
 }
 
 // Deed is a change in words: "Move", of one widget by its title or of several.
@@ -358,7 +367,7 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 			continue // it is so already
 		}
 		if other := lastOf(theirs, op.Path, actor.UserID); other != nil && len(op.Before) > 0 {
-			out.Overwrote = append(out.Overwrote, Overwritten{Path: op.Path, User: other.UserID.String(), Value: op.Before})
+			out.Overwrote = append(out.Overwrote, Overwritten{Path: op.Path, User: other.UserID.String(), Object: d.doc.title(keys), Value: op.Before})
 		}
 		if err := d.doc.apply(op); err != nil {
 			return err

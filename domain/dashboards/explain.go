@@ -10,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -63,6 +64,7 @@ type ExplainedValue struct {
 	Name       string
 	Text       string // "" where the widget has more than one
 	Before     string // of the span compared with; "" without one
+	Change     string // from then to now: "+3.2%"; "" where it has none
 	ToDate     string // what that compares with, where rows lie ahead; else ""
 	Definition string
 }
@@ -86,7 +88,11 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	spec := p.main
 	single := mark != "" || len(spec.Dimensions) == 0 && len(spec.Columns) == 0
 	if mark != "" {
-		spec.Dimensions, spec.Order, spec.Other, spec.Offset, spec.Limit, spec.Comparison = nil, nil, false, 0, 0, nil
+		spec.Dimensions, spec.Order, spec.Other, spec.Offset, spec.Limit = nil, nil, false, 0, 0
+		// A moment has nothing in the span before to compare with.
+		if c := spec.Comparison; c != nil && slices.ContainsFunc(filters, func(f warehouse.Filter) bool { return f.Column == c.Column }) {
+			spec.Comparison = nil
+		}
 		spec.Filters = slices.DeleteFunc(append(slices.Clone(spec.Filters), filters...), func(f warehouse.Filter) bool { return f.Measure != "" })
 		spec.Measures = slices.Clone(spec.Measures)
 		for i := range spec.Measures {
@@ -215,7 +221,7 @@ func (v *View) markDimensions(p *Plan, n int) []warehouse.Dimension {
 
 func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, single bool) error {
 	sc := v.schemas[p.dataset]
-	var texts map[string]string
+	var texts, changes map[string]string
 	if single && result.Rows == 1 {
 		in := p.input
 		in.Result, in.Page, in.PageSize, in.Total, in.Sort = result, 1, 1, 0, ""
@@ -224,10 +230,16 @@ func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, si
 		if err != nil {
 			return err
 		}
-		texts = map[string]string{}
+		texts, changes = map[string]string{}, map[string]string{}
 		for i, c := range result.Columns {
 			if i < len(grid.Columns) && len(grid.Rows) == 1 {
 				texts[c.Name] = grid.Rows[0].Cells[i].Text
+			}
+		}
+		for _, m := range p.main.Measures {
+			name := measureName(m)
+			if changes[name], err = changeIn(in, name); err != nil {
+				return err
 			}
 		}
 	}
@@ -236,13 +248,29 @@ func (v *View) explainValues(e *Explained, p *Plan, result *warehouse.Result, si
 		if name == "" {
 			name = sc.measureLabel(m)
 		}
-		text := texts[measureName(m)]
+		as := measureName(m)
+		value := ExplainedValue{Name: name, Text: texts[as], Before: texts[as+warehouse.PreviousSuffix], Change: changes[as], ToDate: texts[as+warehouse.ToDateSuffix], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)}
 		if e.Mark != "" && m.Show != "" {
-			text = "" // one mark alone has no share and no running total
+			value.Text, value.Before, value.Change, value.ToDate = "", "", "", "" // one mark alone has no share and no running total
 		}
-		e.Values = append(e.Values, ExplainedValue{Name: name, Text: text, Before: texts[measureName(m)+warehouse.PreviousSuffix], ToDate: texts[measureName(m)+warehouse.ToDateSuffix], Definition: sc.definition(v.Dashboard.Config.fields(p.dataset), m)})
+		e.Values = append(e.Values, value)
 	}
 	return nil
+}
+
+// changeIn is the change of a measure against the span compared with, as a table
+// writes it; empty where there is none.
+func changeIn(in charts.Input, measure string) (string, error) {
+	in.Config.Encode = charts.Encode{Columns: []charts.Cell{{Column: measure, Change: true}}}
+	drawing, err := charts.Draw(in)
+	if err != nil || drawing.Table == nil || len(drawing.Table.Rows) != 1 {
+		return "", err
+	}
+	cells := drawing.Table.Rows[0].Cells
+	if len(cells) != 2 || cells[1].Text == locale.Missing {
+		return "", nil
+	}
+	return cells[1].Text, nil
 }
 
 // explainVersion finds out which load made the data.

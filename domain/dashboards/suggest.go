@@ -132,7 +132,7 @@ func (f *Facts) isMeasure(c ColumnFacts) bool {
 		return false
 	case c.isCode(), coordinate(c.Name, c.Role, c.Type) != "":
 		return false
-	case c.Type == warehouse.Integer && c.Distinct == c.Filled && f.Rows > 50 && c.Max-c.Min < 1.2*float64(c.Filled):
+	case c.Type == warehouse.Integer && c.Distinct == c.Filled && f.Rows > 50 && c.Max-c.Min < 1.05*float64(c.Filled):
 		return false // numbered through, with a gap here and there
 	case c.Type == warehouse.Integer && !hasWord(c.Name, wordsOfSums) && c.Min >= 1000 && c.Max < 2*c.Min:
 		return false // numbers of invoices, years: large, and all alike

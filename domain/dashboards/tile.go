@@ -1,12 +1,15 @@
 package dashboards
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +47,12 @@ type Tile struct {
 	// LastGood is the last answer that this widget had; nil for none.
 	LastGood *LastGood
 	Sampled  *Sampled
+	// NoValue tells, of an empty drawing, that there are rows all the same: what
+	// is calculated of them has no value.
+	NoValue bool
+	// Field is the measure, dimension or filter that Err is about, as people call
+	// it; empty where it is about none, or says so itself.
+	Field string
 	// Filters are in effect on this widget: one of them may have emptied it.
 	Filters []FilterNote
 	// Needs are the filters that the widget waits for a choice in; it was not
@@ -95,8 +104,11 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		return nil, ctxErr
 	}
 	memory := digest(v.actor.TenantID, v.Dashboard.ID, p.ID, p.main, v.locale.Name)
+	if err == nil && drawing.State == charts.Empty && !drawing.Sparse && len(w.Query.Measures) > 0 {
+		t.NoValue, err = s.hasRows(ctx, v, p)
+	}
 	if err != nil {
-		t.Err = err
+		t.Err, t.Field = err, v.fieldOf(p, err)
 		t.LastGood = s.lastGood.get(memory)
 		return t, nil
 	}
@@ -164,7 +176,79 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 	if drawing, err = charts.Draw(in); err != nil {
 		return nil, nil, nil, err
 	}
+	if drawing.State == charts.Ready && valueless(p, in.Result) {
+		drawing.State = charts.Empty // axes around nothing say nothing
+	}
 	return drawing, in.Outlook, sampledOf(in.Result), nil
+}
+
+// valueless tells that a chart would draw none of its rows, since no measure has a
+// value in any. Tables show their rows all the same.
+func valueless(p *Plan, r *warehouse.Result) bool {
+	if len(p.main.Measures) == 0 || len(p.main.Dimensions) == 0 || p.Widget.Type == charts.Table || p.Widget.Type == charts.Pivot {
+		return false
+	}
+	for _, m := range p.main.Measures {
+		for i := range r.Columns {
+			if r.Columns[i].Name != measureName(m) {
+				continue
+			}
+			for row := range r.Rows {
+				if !r.Columns[i].IsNull(row) {
+					return false
+				}
+			}
+		}
+	}
+	return r.Rows > 0
+}
+
+// hasRows tells whether any row is left to calculate with.
+func (s *Service) hasRows(ctx context.Context, v *View, p *Plan) (bool, error) {
+	spec := p.main
+	spec.Measures = []warehouse.Measure{{Fn: "count", As: "rows"}}
+	spec.Dimensions, spec.Columns, spec.Order, spec.Other, spec.Offset, spec.Limit, spec.Comparison = nil, nil, nil, false, 0, 0, nil
+	spec.Filters = ofRows(spec.Filters)
+	counted, err := s.ask(ctx, v, p, spec)
+	if err != nil || counted.Rows == 0 || len(counted.Columns) == 0 || len(counted.Columns[0].Ints) == 0 {
+		return false, err
+	}
+	return counted.Columns[0].Ints[0] > 0, nil
+}
+
+// place is how an error of a query begins that is about one part of it.
+var place = regexp.MustCompile(`^(measures|dimensions|filters)\[(\d+)\]`)
+
+// fieldOf is what people call the part of the widget's query that an error names
+// by its place; empty where the sentence has the name.
+func (v *View) fieldOf(p *Plan, err error) string {
+	sentence := apperr.Describe(err).Sentence
+	m := place.FindStringSubmatch(sentence)
+	if m == nil {
+		return ""
+	}
+	n, err := strconv.Atoi(m[2])
+	if err != nil {
+		return ""
+	}
+	name, label := "", ""
+	switch {
+	case m[1] == "measures" && n < len(p.main.Measures):
+		measure := p.main.Measures[n]
+		name = cmp.Or(measure.Measure, measure.Column)
+		label = p.Widget.Format[measureName(measure)].Label
+		if sc := v.schemas[p.dataset]; label == "" && sc != nil {
+			label = sc.measureLabel(measure)
+		}
+	case m[1] == "dimensions" && n < len(p.main.Dimensions):
+		name = p.main.Dimensions[n].Column
+	case m[1] == "filters" && n < len(p.main.Filters):
+		name = cmp.Or(p.main.Filters[n].Column, p.main.Filters[n].Measure)
+	}
+	if name != "" && strings.Contains(sentence, strconv.Quote(name)) {
+		return ""
+	}
+	return cmp.Or(label, charts.Humanise(lastPart(name)))
 }
 
 func sampledOf(r *warehouse.Result) *Sampled {

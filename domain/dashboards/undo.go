@@ -37,10 +37,52 @@ type UndoConflict struct {
 type Conflict struct {
 	Path string `json:"path"`
 	User string `json:"user"` // name of who changed it
-	// Object is the title of the widget, or the name of the filter.
+	// Object is the title of the widget, or the name of the filter, that the author
+	// left it with.
 	Object string          `json:"object,omitempty"`
+	Left   json.RawMessage `json:"left,omitempty"` // what the author left there
 	Now    json.RawMessage `json:"value,omitempty"`
 	Mine   json.RawMessage `json:"mine,omitempty"` // what undo puts there
+	// Gone tells that the widget or filter was removed, and so there is nothing
+	// to undo in it.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// About is what a conflict is about: "widgets", "filters", "tabs", "fields", "name"
+// or another part of the dashboard; which of them; and the aspect of it, empty for
+// all of it. whole tells that the values are those of the aspect as a whole.
+func (c Conflict) About() (part, id, aspect string, whole bool) {
+	keys, err := parsePointer(c.Path)
+	if err != nil {
+		return "", "", "", false
+	}
+	if !isObject(keys) {
+		if len(keys) > 1 && keys[0] == "settings" {
+			aspect, whole = aspectOf(keys[1:])
+		}
+		return keys[0], "", aspect, whole
+	}
+	aspect, whole = aspectOf(keys[2:])
+	return keys[0], keys[1], aspect, whole || len(keys) == 2
+}
+
+// isObject tells whether the keys lead to a widget or another named part of the
+// dashboard, or into one.
+func isObject(keys []string) bool {
+	return len(keys) >= 2 && (isKeyed(keys, 1) || keys[0] == "fields" || keys[0] == "hierarchies")
+}
+
+// Differences are what somebody else changed of a whole widget or filter.
+func (c Conflict) Differences() []Difference {
+	var left, now map[string]any
+	if json.Unmarshal(c.Left, &left) != nil || json.Unmarshal(c.Now, &now) != nil {
+		return nil
+	}
+	differences, err := differencesOf(left, now)
+	if err != nil {
+		return nil // what was read as JSON can be written
+	}
+	return differences
 }
 
 func (e *UndoConflict) Error() string { return e.err.Error() }
@@ -122,6 +164,9 @@ func undoable(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft, ops 
 		if has == (len(op.After) > 0) && (!has || sameJSON(now, after)) {
 			continue
 		}
+		if mine, err := decodeValue(op.Before); err == nil && has == (len(op.Before) > 0) && (!has || sameJSON(now, mine)) {
+			continue // somebody did already what undo would do
+		}
 		if since == nil {
 			if since, err = operationsAfter(ctx, tx, d.id, ops[0].Rev); err != nil {
 				return err
@@ -131,7 +176,8 @@ func undoable(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft, ops 
 		if other == nil {
 			continue // a later operation of the same change
 		}
-		c := Conflict{Path: op.Path, User: other.UserID.String(), Object: d.doc.title(keys), Mine: op.Before}
+		c := Conflict{Path: op.Path, User: other.UserID.String(), Object: titleBefore(d.doc, keys, since, actor.UserID), Left: op.After, Mine: op.Before,
+			Gone: len(keys) > 2 && goneBelow(d.doc, keys)}
 		if has {
 			if c.Now, err = json.Marshal(now); err != nil {
 				return fmt.Errorf("write value at %s: %w", op.Path, err)
@@ -153,6 +199,31 @@ func undoable(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft, ops 
 		found[i].User = names[i].User
 	}
 	return &UndoConflict{Conflicts: found, err: ErrUndoConflict}
+}
+
+// titleBefore is the name of the widget or filter that keys lead to as it was
+// before others changed or removed it.
+func titleBefore(doc document, keys []string, since []Operation, self ids.User) string {
+	if len(keys) < 2 {
+		return ""
+	}
+	for _, op := range since {
+		other, err := parsePointer(op.Path)
+		if err != nil || op.UserID == self || len(other) < 2 || other[0] != keys[0] || other[1] != keys[1] || len(op.Before) == 0 {
+			continue
+		}
+		var title string
+		switch {
+		case len(other) == 2:
+			title = titleIn(op.Before)
+		case len(other) == 3 && (other[2] == "title" || other[2] == "label"):
+			_ = json.Unmarshal(op.Before, &title) // no text, no title
+		}
+		if title != "" {
+			return title
+		}
+	}
+	return doc.title(keys)
 }
 
 // title is the name for people of the widget or filter that keys lead to.

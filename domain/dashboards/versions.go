@@ -180,10 +180,26 @@ type Comparison struct {
 	From, To Version
 	// Widgets and Filters are those that differ: first what was removed, then
 	// what changed, then what was added, each in reading order.
-	Widgets  []WidgetChange
-	Filters  []string // labels
-	Settings bool
-	Renamed  bool
+	Widgets []WidgetChange
+	Filters []ObjectChange
+	Fields  []ObjectChange // calculated ones
+	Renamed bool
+	// Settings are the dashboard's own that differ; Others tells that something
+	// else does: the default dataset, tabs, hierarchies.
+	Settings []Difference
+	Others   bool
+}
+
+// Same tells that nothing differs.
+func (c *Comparison) Same() bool {
+	return len(c.Widgets)+len(c.Filters)+len(c.Fields)+len(c.Settings) == 0 && !c.Renamed && !c.Others
+}
+
+// ObjectChange is how a filter or calculated field differs between two versions.
+type ObjectChange struct {
+	Label          string
+	Added, Removed bool
+	Changes        []Difference // of one that both have
 }
 
 // WidgetChange is how a widget differs between two versions.
@@ -193,9 +209,8 @@ type WidgetChange struct {
 	// Before is nil for one that was added, After for one that was removed.
 	Before, After *Widget
 	Moved         bool
-	// Parts are what differs besides its place: "title", "type", "data",
-	// "encoding", "format".
-	Parts []string
+	// Changes are what differs besides its place.
+	Changes []Difference
 }
 
 // CompareVersions compares two versions; 0 stands for the draft.
@@ -221,7 +236,7 @@ func (s *Service) CompareVersions(ctx context.Context, actor access.Actor, id id
 		return nil
 	})
 	if err == nil && from != to {
-		c.compare()
+		err = c.compare()
 	}
 	return c, err
 }
@@ -252,7 +267,7 @@ func (c *Comparison) Tabs() []string {
 	return tabs
 }
 
-func (c *Comparison) compare() {
+func (c *Comparison) compare() error {
 	a, b := &c.From.Config, &c.To.Config
 	for _, id := range a.Order() {
 		before := a.Widgets[id]
@@ -262,21 +277,19 @@ func (c *Comparison) compare() {
 			continue
 		}
 		change := WidgetChange{ID: id, Title: after.Title, Before: &before, After: &after, Moved: before.Layout != after.Layout || before.Tab != after.Tab}
-		for _, part := range []struct {
-			name string
-			a, b any
-		}{
-			{"title", before.Title + "\n" + before.Subtitle, after.Title + "\n" + after.Subtitle},
-			{"type", before.Type, after.Type},
-			{"data", before.Query, after.Query},
-			{"encoding", []any{before.Encode, before.Forecast}, []any{after.Encode, after.Forecast}},
-			{"format", before.Format, after.Format},
-		} {
-			if digest(part.a) != digest(part.b) {
-				change.Parts = append(change.Parts, part.name)
+		differences, err := differencesOf(before, after)
+		if err != nil {
+			return fmt.Errorf("compare widget %s: %w", id, err)
+		}
+		for _, d := range differences {
+			switch d.Aspect {
+			case "place", "tab":
+				change.Moved = true
+			default:
+				change.Changes = append(change.Changes, d)
 			}
 		}
-		if change.Moved || len(change.Parts) > 0 {
+		if change.Moved || len(change.Changes) > 0 {
 			c.Widgets = append(c.Widgets, change)
 		}
 	}
@@ -287,18 +300,45 @@ func (c *Comparison) compare() {
 		}
 	}
 	slices.SortStableFunc(c.Widgets, func(x, y WidgetChange) int { return x.rank() - y.rank() })
-	for _, id := range sortedKeys(a.Filters) {
-		if f, has := b.Filters[id]; !has || digest(f) != digest(a.Filters[id]) {
-			c.Filters = append(c.Filters, a.Filters[id].Label)
-		}
+	var err error
+	if c.Filters, err = objectChanges(a.Filters, b.Filters, func(_ string, f Control) string { return f.Label }); err != nil {
+		return err
 	}
-	for _, id := range sortedKeys(b.Filters) {
-		if _, had := a.Filters[id]; !had {
-			c.Filters = append(c.Filters, b.Filters[id].Label)
-		}
+	if c.Fields, err = objectChanges(a.Fields, b.Fields, func(name string, f Formula) string { return cmp.Or(f.Label, name) }); err != nil {
+		return err
+	}
+	if c.Settings, err = differencesOf(a.Settings, b.Settings); err != nil {
+		return fmt.Errorf("compare settings: %w", err)
 	}
 	c.Renamed = c.From.Dashboard != c.To.Dashboard && c.From.Dashboard != "" && c.To.Dashboard != ""
-	c.Settings = digest(a.Settings, a.Dataset, a.Tabs) != digest(b.Settings, b.Dataset, b.Tabs)
+	c.Others = digest(a.Dataset, a.Tabs, a.Hierarchies) != digest(b.Dataset, b.Tabs, b.Hierarchies)
+	return nil
+}
+
+// objectChanges compares filters or fields: those of the earlier version, then
+// what was added.
+func objectChanges[T any](a, b map[string]T, label func(id string, object T) string) ([]ObjectChange, error) {
+	var list []ObjectChange
+	for _, id := range sortedKeys(a) {
+		after, has := b[id]
+		if !has {
+			list = append(list, ObjectChange{Label: label(id, a[id]), Removed: true})
+			continue
+		}
+		differences, err := differencesOf(a[id], after)
+		if err != nil {
+			return nil, fmt.Errorf("compare %s: %w", id, err)
+		}
+		if len(differences) > 0 {
+			list = append(list, ObjectChange{Label: label(id, a[id]), Changes: differences})
+		}
+	}
+	for _, id := range sortedKeys(b) {
+		if _, had := a[id]; !had {
+			list = append(list, ObjectChange{Label: label(id, b[id]), Added: true})
+		}
+	}
+	return list, nil
 }
 
 func (w *WidgetChange) rank() int {

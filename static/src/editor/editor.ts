@@ -7,7 +7,7 @@
 import { announce, locale } from "../page.ts";
 import { toast } from "../toast.ts";
 import type { Desk } from "./desk.ts";
-import { diff, get, type JsonObject, type Json, type Operation, parsePointer, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
+import { diff, get, type JsonObject, type Json, type Operation, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
 import { dragAndDrop } from "./drag.ts";
 import { editFile } from "./file.ts";
 import { Grid, type Item } from "./grid.ts";
@@ -19,7 +19,7 @@ import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
 import { Side } from "./side.ts";
 import { Shelf } from "./store.ts";
-import { type Act, type Conflict, type Deed, type Outcome, Sync } from "./sync.ts";
+import { type Act, type Conflicted, type Deed, type Outcome, Sync } from "./sync.ts";
 import { Tabs } from "./tabs.ts";
 import { carry, onTab } from "./tabset.ts";
 import { words } from "./words.ts";
@@ -107,7 +107,7 @@ class Editor extends HTMLElement implements Desk {
           confirmed: (operations) => this.#confirmed(operations),
           state: () => this.#state(),
           overwrote: (list) => {
-            for (const { path, user, value } of list) toast(words("overwrote", { name: user || words("somebody"), what: this.#property(path), value: show(value) }), "", 15_000);
+            for (const { text } of list) if (text) toast(text, "", 15_000);
           },
           skipped: (operations) => {
             for (const id of touched(operations)) toast(words("gone", { title: this.#titles.get(id) ?? words("untitled") }), "neg", 15_000);
@@ -338,8 +338,18 @@ class Editor extends HTMLElement implements Desk {
   #titleTiles(): void {
     for (const id of widgets(this.doc).keys()) {
       const title = get(this.doc, pointer("widgets", id, "title"));
-      const heading = this.#grid.item(id)?.querySelector<HTMLElement>(".w-title");
-      if (typeof title === "string" && title !== "" && heading && heading.textContent !== title) {
+      const tile = this.#grid.item(id)?.querySelector<HTMLElement>("section[data-widget]");
+      if (typeof title !== "string" || title === "" || !tile) continue;
+      if (tile.getAttribute("aria-label") !== title) {
+        tile.setAttribute("aria-label", title);
+        const menu = words("widget_menu", { title });
+        for (const part of tile.querySelectorAll(".w-head :is(.w-menu, [role=menu])")) {
+          part.setAttribute("aria-label", menu);
+          if (part.hasAttribute("title")) part.setAttribute("title", menu);
+        }
+      }
+      const heading = tile.querySelector<HTMLElement>(".w-title");
+      if (heading && (heading.textContent !== title || heading.title !== title)) {
         heading.textContent = title;
         heading.title = title;
       }
@@ -349,7 +359,9 @@ class Editor extends HTMLElement implements Desk {
   /** Texts beside the tiles that show values of the document. */
   #texts(): void {
     const put = (place: Element, value: Json | undefined): void => {
-      if (typeof value === "string" && place.textContent !== value) place.textContent = value;
+      if (typeof value !== "string") return;
+      if (place.textContent !== value) place.textContent = value;
+      if (place.hasAttribute("title")) place.setAttribute("title", value);
     };
     for (const place of document.querySelectorAll<HTMLElement>("[data-doc-text]")) put(place, get(this.doc, place.dataset["docText"] ?? ""));
     const { shown } = this.#inspector;
@@ -555,7 +567,7 @@ class Editor extends HTMLElement implements Desk {
       const label = inWords(which === "undo" ? redo : undo);
       announce(label === "" && which === "undo" ? words("taken_back") : words(which === "undo" ? "undone" : "redone", { label }), true);
     } else if ("conflicts" in outcome) {
-      if (await this.#ask(outcome.conflicts)) await this.#reverse(which, true);
+      if (await this.#ask(outcome, which)) await this.#reverse(which, true);
     } else if ("sentence" in outcome) {
       if (outcome.sentence) toast(outcome.sentence);
     } else {
@@ -563,16 +575,20 @@ class Editor extends HTMLElement implements Desk {
     }
   }
 
-  /** Somebody changed the same since: shows it, and asks. */
-  #ask(conflicts: readonly Conflict[]): Promise<boolean> {
+  /** Somebody changed the same since: shows it in the server's words, and asks. */
+  #ask({ texts }: Conflicted, which: "undo" | "redo"): Promise<boolean> {
     const dialog = document.getElementById("undo-conflict");
     if (!(dialog instanceof HTMLDialogElement)) return Promise.resolve(false);
-    const list = dialog.querySelector("[data-conflict-list]");
-    list?.replaceChildren(...conflicts.map(({ user, path, value }) => {
-      const item = document.createElement(list instanceof HTMLUListElement ? "li" : "p");
-      item.textContent = words("conflict", { name: user || words("somebody"), label: this.#property(path), value: show(value) });
+    dialog.querySelector("[data-conflict-list]")?.replaceChildren(...texts.map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
       return item;
     }));
+    const suffix = which === "redo" ? "_redo" : "";
+    const question = dialog.querySelector("[data-conflict-text]");
+    if (question) question.textContent = words(`conflict_text${suffix}`);
+    const go = dialog.querySelector("[data-conflict=undo]");
+    if (go) go.textContent = words(`conflict_go${suffix}`);
     return new Promise((answer) => {
       const ended = new AbortController();
       const end = (yes: boolean): void => {
@@ -659,11 +675,6 @@ class Editor extends HTMLElement implements Desk {
     button("undo", history.canUndo, inWords(history.undo));
     button("redo", history.canRedo, inWords(history.redo));
   }
-
-  #property(path: string): string {
-    const [first, id, ...rest] = parsePointer(path);
-    return first === "widgets" && id !== undefined ? [this.titleOf(id), ...rest].join(", ") : (first ?? "");
-  }
 }
 
 /** A change as "moving Sales by channel". */
@@ -671,13 +682,6 @@ function inWords(deed: Deed | undefined): string {
   if (!deed) return "";
   const { verb, object = "", count = 1 } = deed;
   return count > 1 ? words(`deed_${verb}_many`, { count }) : words(`deed_${verb}`, { object });
-}
-
-/** A value in few words. */
-function show(value: Json | undefined): string {
-  if (value === undefined || value === null || value === "") return words("nothing");
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
 /** The time of day in the zone of the page. */

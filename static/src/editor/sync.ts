@@ -28,6 +28,8 @@ interface Overwritten {
   path: string;
   user: string;
   value?: Json;
+  /** All of it in words. */
+  text?: string;
 }
 
 /** What somebody else made of what undo would change. */
@@ -38,6 +40,8 @@ export interface Conflict {
   value?: Json;
   mine?: Json;
 }
+
+export type Conflicted = { done: false; conflicts: Conflict[]; texts: string[] };
 
 /** A change in words: "moving Sales by channel". */
 export interface Deed {
@@ -61,6 +65,8 @@ export interface Answer {
 interface Problem {
   error?: { code?: string; message?: string };
   conflicts?: Conflict[];
+  /** The conflicts in words. */
+  texts?: string[];
 }
 
 /** A change in the queue: operations, or an act that the server works out. */
@@ -122,7 +128,7 @@ export interface History {
   redo?: Deed | undefined;
 }
 
-export type Outcome = { done: true } | { done: false; conflicts: Conflict[] } | { done: false; sentence: string } | { done: false };
+export type Outcome = { done: true } | Conflicted | { done: false; sentence: string } | { done: false };
 
 const shortestWait = 1000;
 const longestWait = 30_000;
@@ -310,7 +316,7 @@ export class Sync {
         return { done: false };
       }
       const problem = await read(response);
-      if (problem.conflicts) return { done: false, conflicts: problem.conflicts };
+      if (problem.conflicts) return { done: false, conflicts: problem.conflicts, texts: problem.texts ?? [] };
       return { done: false, sentence: problem.error?.message ?? "" };
     };
     // In its turn: no other request is under way meanwhile.
