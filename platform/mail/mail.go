@@ -326,10 +326,11 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, m Message, before 
 	if m.ReturnPath != "" {
 		back = m.ReturnPath
 	}
-	if err := step(func() error { return conn.Mail(back) }); err != nil {
+	// The client sends a path as it is given: its brackets are ours to write.
+	if err := step(func() error { return conn.Mail("<" + back + ">") }); err != nil {
 		return "", err
 	}
-	if err := step(func() error { return conn.Rcpt(m.To) }); err != nil {
+	if err := step(func() error { return conn.Rcpt("<" + m.To + ">") }); err != nil {
 		return "", err
 	}
 	if err := before(); err != nil {

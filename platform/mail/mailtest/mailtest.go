@@ -4,6 +4,7 @@
 package mailtest
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 	"log"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,6 +77,15 @@ func Start(t testing.TB, o Options) *Server {
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
 	server.Domain = "localhost"
 	server.ErrorLog = log.New(io.Discard, "", 0)
+	heard := &grammar{}
+	server.Debug = heard
+	t.Cleanup(func() {
+		heard.mu.Lock()
+		defer heard.mu.Unlock()
+		for _, line := range heard.wrong {
+			t.Errorf("a strict server refuses %q", line)
+		}
+	})
 	if !o.NoTLS {
 		server.TLSConfig = s.certificate(t)
 	}
@@ -84,6 +95,32 @@ func Start(t testing.TB, o Options) *Server {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return s
+}
+
+// grammar keeps the commands that a strict server refuses and this one takes:
+// addresses of an envelope stand in angle brackets (RFC 5321, 4.1.1).
+type grammar struct {
+	mu    sync.Mutex
+	rest  []byte
+	wrong []string
+}
+
+func (g *grammar) Write(heard []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rest = append(g.rest, heard...)
+	for {
+		line, rest, whole := bytes.Cut(g.rest, []byte("\r\n"))
+		if !whole {
+			return len(heard), nil
+		}
+		for _, command := range []string{"MAIL FROM:", "RCPT TO:"} {
+			if path, is := strings.CutPrefix(string(line), command); is && !strings.HasPrefix(path, "<") {
+				g.wrong = append(g.wrong, string(line))
+			}
+		}
+		g.rest = append([]byte(nil), rest...)
+	}
 }
 
 // Taken are the messages so far.
