@@ -251,7 +251,11 @@ func TestUnreadableFileSaysWhyAndCanBeReadOtherwise(t *testing.T) {
 	b := s.as(t, "editor")
 	upload := b.send("/uploads", browserAccepts, "file", "empty.csv", "").leadsTo("").header.Get("Location")
 	s.work(t)
-	b.get(upload).want(http.StatusOK).shows(".notice-neg", "The file is empty.").shows(".notice-neg code", "files.empty").shows("details", "Kind")
+	b.get(upload).want(http.StatusOK).shows(".notice-neg", "The file is empty.").shows(".notice-neg code", "files.empty").
+		shows(".page-foot a", "Choose another file").lacks("details.reading")
+	upload = b.send("/uploads", browserAccepts, "file", "bad.json", `[{"a": 1`).leadsTo("").header.Get("Location")
+	s.work(t)
+	b.get(upload).want(http.StatusOK).shows(".notice-neg code", "files.bad_json").shows("details", "Kind")
 	b.post(upload + "/remove").leadsTo("/datasets")
 	b.get(upload).want(http.StatusNotFound)
 }

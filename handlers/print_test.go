@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -343,6 +344,24 @@ func TestPaperAndPictures(t *testing.T) {
 	svg, _ := s.render(t, s.board.ID, reports.Spec{Format: reports.SVG, Widgets: []string{"bars"}})
 	if !bytes.HasPrefix(svg, []byte("<svg")) || !bytes.Contains(svg, []byte(`xmlns="http://www.w3.org/2000/svg"`)) || !bytes.Contains(svg, []byte("web")) {
 		t.Errorf("svg: %.200s", svg)
+	}
+	// It stands by itself: it is XML, has the name of the widget, and no font that only this page knows.
+	words := &strings.Builder{}
+	for read := xml.NewDecoder(bytes.NewReader(svg)); ; {
+		token, err := read.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("svg: %v in %.2000s", err, svg)
+		}
+		if text, is := token.(xml.CharData); is {
+			words.Write(text)
+			words.WriteByte('\n')
+		}
+	}
+	if !strings.Contains(words.String(), "By channel") || bytes.Contains(svg, []byte("Inter Paper")) {
+		t.Errorf("svg says %s", words)
 	}
 	for name, spec := range map[string]reports.Spec{"a figure": {Format: reports.SVG, Widgets: []string{"sum"}}, "all": {Format: reports.SVG}, "nothing": {Format: "DOC"}} {
 		if _, err := s.Reports.Render(t.Context(), s.editor(), s.board.ID, spec, io.Discard); !errors.Is(err, reports.ErrSpec) {

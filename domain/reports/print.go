@@ -132,7 +132,7 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 		} else if d == nil || d.Chart == nil && d.Points == nil {
 			return ErrSpec.With("This widget is no chart that an SVG could show. Choose PNG.")
 		}
-		take = "#sheet df-chart svg, #sheet df-map svg"
+		take = "#sheet [data-widget]"
 	}
 	height := 1200
 	if spec.Format == PDF {

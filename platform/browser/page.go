@@ -21,7 +21,7 @@ type Format string
 const (
 	PDF Format = "pdf" // tagged, on the paper that the page's @page names
 	PNG Format = "png" // of the element that Take selects
-	SVG Format = "svg" // the markup of the element that Take selects
+	SVG Format = "svg" // the markup, as XML, of the element that Take selects, or what the page makes of it
 )
 
 // Page is one document to print.
@@ -156,7 +156,11 @@ func take(ctx context.Context, p Page) ([]byte, error) {
 	case PNG:
 		return chromedp.Run(ctx, chromedp.ScreenshotScale(chromedp.CSS(p.Take), max(p.Scale, 1)))
 	case SVG:
-		text, err := chromedp.Run(ctx, chromedp.OuterHTML(chromedp.CSS(p.Take)))
+		what, err := json.Marshal(p.Take)
+		if err != nil {
+			return nil, fmt.Errorf("encode selector: %w", err)
+		}
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("(window.dataflowPicture ?? (s => new XMLSerializer().serializeToString(document.querySelector(s))))("+string(what)+")"))
 		return []byte(text), err
 	}
 	yes := true

@@ -3,12 +3,16 @@
 // sheet (PrintPage) in, and once its fonts, images, charts and maps stand, the
 // browser that prints it is told by window.dataflowReady({failed}) which widgets
 // went wrong. Those show a sentence instead.
+import { pictureOf } from "./picture.ts";
+
 declare global {
   interface Window {
     /** Given by platform/browser: called once the stage is ready, and once the sheet is. */
     dataflowReady?: (said: string) => Promise<void>;
     /** Shows the sheet of a path, once. */
     dataflowShow?: (path: string) => Promise<void>;
+    /** The markup of an SVG of what a selector finds. */
+    dataflowPicture?: (selector: string) => string;
   }
 }
 
@@ -56,6 +60,7 @@ async function prepare(): Promise<void> {
   const maps = import("./papermap.ts").then(({ ready }) => ready).catch(() => undefined); // they say themselves what is wrong
   await Promise.all([fonts(), charts, maps]);
   window.dataflowShow = show;
+  window.dataflowPicture = pictureOf;
   await window.dataflowReady?.("");
 }
 
@@ -92,4 +97,3 @@ async function finish(): Promise<void> {
 
 void prepare();
 
-export {};
