@@ -316,7 +316,7 @@ func TestReportsGoToChannels(t *testing.T) {
 		t.Fatalf("%+v", run)
 	}
 	list, err := os.ReadDir(files.Dir)
-	if err != nil || len(list) != 1 || list[0].Name() != "Rows "+run.DueAt.UTC().Format("2006-01-02 1504")+".csv" {
+	if err != nil || len(list) != 1 || !strings.HasPrefix(list[0].Name(), f.Name+run.DueAt.UTC().Format(" 2006-01-02 1504 ")) || !strings.HasSuffix(list[0].Name(), ".csv") {
 		t.Fatalf("%v, %v", list, err)
 	}
 	body, err := os.ReadFile(filepath.Join(files.Dir, list[0].Name()))

@@ -2,6 +2,7 @@ package datasets_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"

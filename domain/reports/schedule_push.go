@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -79,7 +80,10 @@ func (s *Service) pushed(ctx context.Context, tenant ids.Tenant, row db.LedgerGe
 			return "", err
 		}
 		defer file.Close()
-		name := strings.TrimSuffix(row.FileName, path.Ext(row.FileName)) + due.Format(" 2006-01-02 1504") + path.Ext(row.FileName)
+		// Two schedules of a dashboard, or two runs in a minute, are two files; another
+		// attempt at one is the same file again.
+		run := strings.ReplaceAll(row.DeliveryID.String(), "-", "")
+		name := dashboards.FileName(row.Name) + due.Format(" 2006-01-02 1504 ") + run[len(run)-6:] + path.Ext(row.FileName)
 		answer, err := s.deps.Mail.PutFile(ctx, tenant, channel, name, mediaType, file)
 		return answer, err
 	}
