@@ -20,6 +20,8 @@ const (
 	// maxPrintedRows is how much of a table stands on paper; the page says
 	// where there is more.
 	maxPrintedRows = 10_000
+	// maxPicturedRows is the same of a picture, which nobody turns pages of.
+	maxPicturedRows = 50
 	// parallelWidgets bounds how many widgets of one report are asked at a time.
 	parallelWidgets = 4
 	// marginMM is left of and right of the content of a sheet.
@@ -150,6 +152,11 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 		failed[id] = true
 	}
 	stated.FailedWidgets = len(failed)
+	for _, tile := range sheet.Tiles {
+		if tile.Drawing != nil && tile.Drawing.Table != nil && (tile.Drawing.Table.More || tile.Drawing.Table.Total > tile.Drawing.Table.To) {
+			stated.CutWidgets++
+		}
+	}
 	if spec.Format == PDF {
 		body = withInfo(body, info{Title: v.Dashboard.Name, Author: sheet.Workspace, Maker: sheet.maker(), Subject: stated.subject(v), Created: sheet.At})
 	}

@@ -141,8 +141,9 @@ type Stated struct {
 	// DatasetVersions are the versions shown, by id of the dataset.
 	DatasetVersions map[string]int64 `json:"dataset_versions"`
 	Widgets         int              `json:"widgets"`
-	FailedWidgets   int              `json:"failed_widgets"` // shown as failed in the file
-	Rows            int64            `json:"rows,omitempty"` // of data, in files of rows
+	FailedWidgets   int              `json:"failed_widgets"`        // shown as failed in the file
+	CutWidgets      int              `json:"cut_widgets,omitempty"` // tables that go on beyond what a page holds, and say so
+	Rows            int64            `json:"rows,omitempty"`        // of data, in files of rows
 	Bytes           int64            `json:"bytes"`
 	SHA256          string           `json:"sha256"` // in hex
 	// Sees is what the person saw of the data (datasets.Dataset.Sees, JoinSees).
@@ -261,6 +262,9 @@ func (s *Service) bind(ctx context.Context, actor access.Actor, id ids.Dashboard
 	request := dashboards.OpenRequest{ID: id, State: state, Snapshot: spec.Snapshot, Now: now.Truncate(time.Minute), Words: s.deps.Words(ctx, actor.Locale)}
 	if spec.Format.printed() {
 		request.TableRows = maxPrintedRows
+	}
+	if spec.Format == PNG {
+		request.TableRows = maxPicturedRows
 	}
 	v, err := s.deps.Dashboards.Open(ctx, actor, request)
 	if err != nil {
