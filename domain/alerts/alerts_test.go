@@ -523,6 +523,27 @@ func TestATrialAgreesWithWhatHappens(t *testing.T) {
 	}
 }
 
+// A date knows no hours: gaps between days are counted from their end.
+func TestNoNewDataOfDates(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	dated, err := r.datasets.Create(t.Context(), r.bob, datasets.NewDataset{Name: "Dated", TimeColumn: "day", Columns: []datasets.NewColumn{{Name: "day", Type: warehouse.Date}}})
+	must(t, err)
+	rows := datasets.AppendRequest{Columns: []string{"day"}}
+	for _, ago := range []int{9, 8, 5, 4, 3} { // two days are missing
+		rows.Rows = append(rows.Rows, []any{time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly)})
+	}
+	_, err = r.datasets.AppendRows(t.Context(), r.bob, dated, rows)
+	must(t, err)
+	w := r.total()
+	w.Dataset, w.Time, w.Measure = dated, "day", warehouse.Measure{Fn: "count"}
+	trial, err := r.Try(t.Context(), r.bob, w, alerts.Condition{Kind: alerts.Stale, Value: 30 * 60}, alerts.Manner{})
+	must(t, err)
+	if trial.Fired != 1 || len(trial.Series) != 1 || trial.Series[0].Fired[0].To-trial.Series[0].Fired[0].From > 1 {
+		t.Errorf("%+v", trial)
+	}
+}
+
 func TestAnAlertWithoutItsOwnerPausesAndSaysSo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

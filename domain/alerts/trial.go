@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 const (
@@ -116,10 +118,16 @@ func periodsIn(grain string) int {
 	return max(n, 4)
 }
 
-// tryStale looks at the gaps between rows, hour by hour.
+// tryStale looks at the gaps between rows, hour by hour; day by day where the
+// column knows no hours.
 func (s *Service) tryStale(ctx context.Context, actor access.Actor, w Watch, c Condition) (Trial, error) {
 	w.Measure, w.Grain, w.Additive, w.Dimensions = maxOf(w.Time), "hour", false, nil
+	period := time.Hour
 	a, err := s.measureOnce(ctx, actor, &w, 24*TrialDays)
+	if errors.Is(err, warehouse.ErrGrain) {
+		w.Grain, period = "day", 24*time.Hour
+		a, err = s.measureOnce(ctx, actor, &w, TrialDays)
+	}
 	if err != nil {
 		return Trial{}, err
 	}
@@ -130,7 +138,7 @@ func (s *Service) tryStale(ctx context.Context, actor access.Actor, w Watch, c C
 	one := TrialSeries{}
 	newest := math.NaN()
 	for i, at := range a.at {
-		end := at.Add(time.Hour)
+		end := at.Add(period)
 		age := math.NaN()
 		if !math.IsNaN(newest) {
 			age = max(0, end.Sub(time.UnixMicro(int64(newest)).UTC()).Minutes())
