@@ -71,7 +71,7 @@ if ! have_node; then
   node_missing=yes
   have npm || need "npm" npm
 fi
-have_chromium || need "Chromium, which prints PDF" chromium chromium-sandbox fonts-liberation
+have_chromium || need "Chromium, which prints PDF" chromium chromium-sandbox fonts-liberation fonts-noto-color-emoji fonts-noto-core
 # The Chromium without windows prints in less time; not every system has it.
 if ! have chromium-headless-shell && have apt-get && apt-cache show chromium-headless-shell >/dev/null 2>&1; then
   need "Chromium without windows" chromium-headless-shell
