@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gorilla/sessions"
@@ -127,6 +128,11 @@ func requireSession(next http.Handler) http.Handler {
 		if scopeOf(r).identity.MustEnrol && !mayWithoutFactor(r.URL.Path) {
 			if wantsJSON(r) || r.Method == http.MethodPost && isPartial(r) {
 				fail(w, r, errEnrol)
+				return
+			}
+			if from, err := url.Parse(r.Header.Get("HX-Current-URL")); isHTMX(r) && err == nil && mayWithoutFactor(from.Path) {
+				// What that page asks for by itself must not lead to the page again.
+				w.WriteHeader(http.StatusNoContent)
 				return
 			}
 			_ = redirect(w, r, views.PathFactor)

@@ -11,7 +11,6 @@ import (
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/views/messages"
-	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // aspects are the properties of widgets, filters and settings that have a word.
@@ -60,7 +59,7 @@ func valueText(ctx context.Context, aspect string, raw json.RawMessage) string {
 	case "measures":
 		return listText(ctx, raw, measureText)
 	case "dimensions":
-		return listText(ctx, raw, func(_ context.Context, d warehouse.Dimension) string { return fieldText(d.Column) })
+		return listText(ctx, raw, func(_ context.Context, d dimensionOf) string { return fieldText(d.Column) })
 	case "columns":
 		return listText(ctx, raw, func(_ context.Context, column string) string { return fieldText(column) })
 	}
@@ -89,7 +88,13 @@ func fieldText(name string) string {
 	return charts.Humanise(name[strings.LastIndexByte(name, '.')+1:])
 }
 
-func measureText(ctx context.Context, m warehouse.Measure) string {
+// dimensionOf and measureOf are what of a dimension and a measure is said.
+type (
+	dimensionOf struct{ Column string }
+	measureOf   struct{ Fn, Column, Measure string }
+)
+
+func measureText(ctx context.Context, m measureOf) string {
 	switch m.Fn {
 	case "":
 		return fieldText(m.Measure)

@@ -106,8 +106,7 @@ func (r Realm) connection(ctx context.Context, tx *db.Tx, kind string) (db.Conne
 		return tx.ConnectionGet(ctx, r.tenant, kind)
 	}
 	row, err := tx.PortalConnectionGet(ctx, r.tenant, r.portal, kind)
-	return db.ConnectionGetRow{ConnectionID: row.ConnectionID, Kind: row.Kind, Enabled: row.Enabled, Settings: row.Settings, Secret: row.Secret,
-		Metadata: row.Metadata, RefreshedAt: row.RefreshedAt, RefreshError: row.RefreshError, LastTest: row.LastTest, UpdatedAt: row.UpdatedAt}, err
+	return db.ConnectionGetRow(row), err
 }
 
 // put keeps a connection. What a workspace's policy says of its ways in follows.
