@@ -243,15 +243,20 @@ func (q *Queries) LedgerCount(ctx context.Context, tenantID uuid.UUID, runID uui
 
 const ledgerGet = `-- name: LedgerGet :one
 SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
-       l.visiting, l.visitor_id,
+       l.attributes, l.remade, l.visiting, l.visitor_id, d.name AS dashboard_name,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
        COALESCE(u.name, '')::text AS user_name, COALESCE(u.locale, '')::text AS user_locale, (u.removed_at IS NOT NULL)::boolean AS removed,
-       (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed
+       (l.recipient_id IS NULL AND r.cause <> 'test')::boolean AS taken_out, (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed,
+       (q.portal_group_id IS NOT NULL AND NOT EXISTS (SELECT FROM report_recipients g
+            JOIN portal_group_visitors m ON m.tenant_id = g.tenant_id AND m.group_id = g.portal_group_id
+            WHERE g.tenant_id = q.tenant_id AND g.schedule_id = q.schedule_id AND g.visitor_address = '' AND m.visitor_id = q.visitor_id))::boolean AS left_group,
+       (q.recipient_id IS NOT NULL AND (q.only_rows <> l.only_rows OR q.attributes IS DISTINCT FROM l.attributes))::boolean AS other_rows
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
 LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
@@ -272,8 +277,11 @@ type LedgerGetRow struct {
 	CreatedAt      time.Time
 	ContentID      *uuid.UUID
 	OnlyRows       json.RawMessage
+	Attributes     json.RawMessage
+	Remade         int16
 	Visiting       bool
 	VisitorID      *uuid.UUID
+	DashboardName  string
 	ScheduleID     uuid.UUID
 	Cause          string
 	DueAt          time.Time
@@ -294,10 +302,16 @@ type LedgerGetRow struct {
 	UserName       string
 	UserLocale     string
 	Removed        bool
+	TakenOut       bool
 	Unsubscribed   bool
+	LeftGroup      bool
+	OtherRows      bool
 }
 
-// LedgerGet reads a line with all that its mail needs.
+// LedgerGet reads a line with all that its mail needs. taken_out tells that its
+// recipient is none any more, left_group that they got it as one of a group and are
+// in none of the schedule's now, other_rows that they are to get other rows, or an
+// address has other attributes, than the line was made with.
 func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (LedgerGetRow, error) {
 	row := q.db.QueryRow(ctx, ledgerGet, tenantID, deliveryID)
 	var i LedgerGetRow
@@ -315,8 +329,11 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.CreatedAt,
 		&i.ContentID,
 		&i.OnlyRows,
+		&i.Attributes,
+		&i.Remade,
 		&i.Visiting,
 		&i.VisitorID,
+		&i.DashboardName,
 		&i.ScheduleID,
 		&i.Cause,
 		&i.DueAt,
@@ -337,7 +354,10 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.UserName,
 		&i.UserLocale,
 		&i.Removed,
+		&i.TakenOut,
 		&i.Unsubscribed,
+		&i.LeftGroup,
+		&i.OtherRows,
 	)
 	return i, err
 }
@@ -460,22 +480,33 @@ func (q *Queries) LedgerList(ctx context.Context, tenantID uuid.UUID, runs []uui
 }
 
 const ledgerListDue = `-- name: LedgerListDue :many
-SELECT delivery_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id FROM report_deliveries
-WHERE tenant_id = $1 AND run_id = $2 AND state = 'due' ORDER BY created_at, delivery_id
+SELECT l.delivery_id, l.user_id, l.address, l.channel_id, l.only_rows, l.attributes, l.visiting, l.visitor_id,
+       (l.recipient_id IS NULL AND r.cause <> 'test')::boolean AS taken_out, (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed,
+       (q.portal_group_id IS NOT NULL AND NOT EXISTS (SELECT FROM report_recipients g
+            JOIN portal_group_visitors m ON m.tenant_id = g.tenant_id AND m.group_id = g.portal_group_id
+            WHERE g.tenant_id = q.tenant_id AND g.schedule_id = q.schedule_id AND g.visitor_address = '' AND m.visitor_id = q.visitor_id))::boolean AS left_group
+FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
+WHERE l.tenant_id = $1 AND l.run_id = $2 AND l.state = 'due' ORDER BY l.created_at, l.delivery_id
 `
 
 type LedgerListDueRow struct {
-	DeliveryID uuid.UUID
-	UserID     *uuid.UUID
-	Address    string
-	ChannelID  *uuid.UUID
-	OnlyRows   json.RawMessage
-	Attributes json.RawMessage
-	Visiting   bool
-	VisitorID  *uuid.UUID
+	DeliveryID   uuid.UUID
+	UserID       *uuid.UUID
+	Address      string
+	ChannelID    *uuid.UUID
+	OnlyRows     json.RawMessage
+	Attributes   json.RawMessage
+	Visiting     bool
+	VisitorID    *uuid.UUID
+	TakenOut     bool
+	Unsubscribed bool
+	LeftGroup    bool
 }
 
-// LedgerListDue reads the lines of a run that wait for their content.
+// LedgerListDue reads the lines of a run that wait for their content, with what
+// became of their recipient: see LedgerGet.
 func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID uuid.UUID) ([]LedgerListDueRow, error) {
 	rows, err := q.db.Query(ctx, ledgerListDue, tenantID, runID)
 	if err != nil {
@@ -494,6 +525,9 @@ func (q *Queries) LedgerListDue(ctx context.Context, tenantID uuid.UUID, runID u
 			&i.Attributes,
 			&i.Visiting,
 			&i.VisitorID,
+			&i.TakenOut,
+			&i.Unsubscribed,
+			&i.LeftGroup,
 		); err != nil {
 			return nil, err
 		}
@@ -567,7 +601,7 @@ func (q *Queries) LedgerPicture(ctx context.Context, tenantID uuid.UUID, schedul
 }
 
 const ledgerRetry = `-- name: LedgerRetry :one
-UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0,
+UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0, remade = 0,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
 WHERE l.tenant_id = $1 AND l.delivery_id = $2 AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state
@@ -627,6 +661,24 @@ WHERE tenant_id = $1 AND delivery_id = $2
 func (q *Queries) LedgerSetOpened(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, ledgerSetOpened, tenantID, deliveryID)
 	return err
+}
+
+const ledgerSetRemade = `-- name: LedgerSetRemade :execrows
+UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1,
+       only_rows = COALESCE(q.only_rows, l.only_rows), attributes = CASE WHEN q.recipient_id IS NULL THEN l.attributes ELSE q.attributes END
+FROM report_deliveries o LEFT JOIN report_recipients q ON q.tenant_id = o.tenant_id AND q.recipient_id = o.recipient_id
+WHERE l.tenant_id = $1 AND l.delivery_id = $2 AND l.state = 'rendered' AND (l.handed_at IS NULL OR l.channel_id IS NOT NULL)
+  AND o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id
+`
+
+// LedgerSetRemade has a line's content made again, for what its recipient is to get
+// now; 0 rows where it is over, or was handed to a mail server.
+func (q *Queries) LedgerSetRemade(ctx context.Context, tenantID uuid.UUID, deliveryID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, ledgerSetRemade, tenantID, deliveryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const ledgerSetRendered = `-- name: LedgerSetRendered :execrows
@@ -771,6 +823,101 @@ func (q *Queries) RecipientAddVisitor(ctx context.Context, arg RecipientAddVisit
 	return result.RowsAffected(), nil
 }
 
+const recipientFindGroups = `-- name: RecipientFindGroups :many
+SELECT DISTINCT g.group_id, lower(g.name)::text AS name
+FROM portal_groups g
+JOIN portals p ON p.tenant_id = g.tenant_id AND p.portal_id = g.portal_id AND p.downloads
+JOIN portal_dashboards d ON d.tenant_id = g.tenant_id AND d.portal_id = g.portal_id AND d.dashboard_id = $1
+WHERE g.tenant_id = $2 AND (g.group_id = ANY($3::uuid[]) OR lower(g.name) = ANY($4::text[]))
+`
+
+type RecipientFindGroupsParams struct {
+	DashboardID uuid.UUID
+	TenantID    uuid.UUID
+	Groups      []uuid.UUID
+	Names       []string
+}
+
+type RecipientFindGroupsRow struct {
+	GroupID uuid.UUID
+	Name    string
+}
+
+// RecipientFindGroups answers those of RecipientListGroups that have one of the ids
+// or exactly one of the names, which are in small letters.
+func (q *Queries) RecipientFindGroups(ctx context.Context, arg RecipientFindGroupsParams) ([]RecipientFindGroupsRow, error) {
+	rows, err := q.db.Query(ctx, recipientFindGroups,
+		arg.DashboardID,
+		arg.TenantID,
+		arg.Groups,
+		arg.Names,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientFindGroupsRow
+	for rows.Next() {
+		var i RecipientFindGroupsRow
+		if err := rows.Scan(&i.GroupID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recipientFindVisitors = `-- name: RecipientFindVisitors :many
+SELECT DISTINCT v.visitor_id, lower(v.email)::text AS email
+FROM portal_visitors v
+JOIN portals p ON p.tenant_id = v.tenant_id AND p.portal_id = v.portal_id AND p.downloads
+JOIN portal_dashboards d ON d.tenant_id = v.tenant_id AND d.portal_id = v.portal_id AND d.dashboard_id = $1
+WHERE v.tenant_id = $2 AND v.blocked_at IS NULL AND (v.visitor_id = ANY($3::uuid[]) OR lower(v.email) = ANY($4::text[]))
+  AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id))
+`
+
+type RecipientFindVisitorsParams struct {
+	DashboardID uuid.UUID
+	TenantID    uuid.UUID
+	Visitors    []uuid.UUID
+	Addresses   []string
+}
+
+type RecipientFindVisitorsRow struct {
+	VisitorID uuid.UUID
+	Email     string
+}
+
+// RecipientFindVisitors answers those of RecipientListVisitors that have one of the
+// ids or exactly one of the addresses, which are in small letters.
+func (q *Queries) RecipientFindVisitors(ctx context.Context, arg RecipientFindVisitorsParams) ([]RecipientFindVisitorsRow, error) {
+	rows, err := q.db.Query(ctx, recipientFindVisitors,
+		arg.DashboardID,
+		arg.TenantID,
+		arg.Visitors,
+		arg.Addresses,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientFindVisitorsRow
+	for rows.Next() {
+		var i RecipientFindVisitorsRow
+		if err := rows.Scan(&i.VisitorID, &i.Email); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recipientInsert = `-- name: RecipientInsert :exec
 INSERT INTO report_recipients (tenant_id, recipient_id, schedule_id, user_id, address, channel_id, portal_group_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
@@ -832,6 +979,38 @@ func (q *Queries) RecipientKeep(ctx context.Context, arg RecipientKeepParams) er
 		arg.Addresses,
 	)
 	return err
+}
+
+const recipientLeft = `-- name: RecipientLeft :many
+SELECT DISTINCT r.schedule_id FROM report_recipients r
+LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
+WHERE r.tenant_id = $1 AND r.schedule_id = ANY($2::uuid[]) AND r.unsubscribed_at IS NULL
+  AND CASE WHEN r.user_id IS NOT NULL THEN u.removed_at IS NULL
+      WHEN r.visitor_address <> '' THEN r.visitor_id IS NOT NULL AND r.portal_group_id IS NULL
+      ELSE true END
+`
+
+// RecipientLeft says of which of some schedules somebody is left who gets it: a
+// channel, an address, a group of visitors, a person or visitor who was not removed
+// and has not unsubscribed.
+func (q *Queries) RecipientLeft(ctx context.Context, tenantID uuid.UUID, schedules []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, recipientLeft, tenantID, schedules)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var schedule_id uuid.UUID
+		if err := rows.Scan(&schedule_id); err != nil {
+			return nil, err
+		}
+		items = append(items, schedule_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const recipientList = `-- name: RecipientList :many
@@ -910,7 +1089,7 @@ func (q *Queries) RecipientList(ctx context.Context, tenantID uuid.UUID, schedul
 const recipientListGroups = `-- name: RecipientListGroups :many
 SELECT g.group_id, g.name, p.name AS portal_name
 FROM portal_dashboards d
-JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id AND p.downloads
 JOIN portal_groups g ON g.tenant_id = d.tenant_id AND g.portal_id = d.portal_id
 WHERE d.tenant_id = $1 AND ($2::uuid IS NULL OR d.dashboard_id = $2)
 GROUP BY g.tenant_id, g.group_id, g.name, p.name
@@ -947,7 +1126,7 @@ func (q *Queries) RecipientListGroups(ctx context.Context, tenantID uuid.UUID, d
 const recipientListVisitors = `-- name: RecipientListVisitors :many
 SELECT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name
 FROM portal_dashboards d
-JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id AND p.downloads
 JOIN portal_visitors v ON v.tenant_id = d.tenant_id AND v.portal_id = d.portal_id AND v.blocked_at IS NULL
 WHERE d.tenant_id = $1 AND ($2::uuid IS NULL OR d.dashboard_id = $2)
   AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id))
@@ -963,8 +1142,8 @@ type RecipientListVisitorsRow struct {
 	PortalName string
 }
 
-// RecipientListVisitors are the visitors of the portals that show a dashboard:
-// whom a report of it can be sent to. Blocked ones are left out.
+// RecipientListVisitors are the visitors of the portals that show a dashboard and
+// let them take files: whom a report of it can be sent to. Blocked ones are left out.
 func (q *Queries) RecipientListVisitors(ctx context.Context, tenantID uuid.UUID, dashboardID *uuid.UUID, rowLimit int32) ([]RecipientListVisitorsRow, error) {
 	rows, err := q.db.Query(ctx, recipientListVisitors, tenantID, dashboardID, rowLimit)
 	if err != nil {
@@ -974,6 +1153,85 @@ func (q *Queries) RecipientListVisitors(ctx context.Context, tenantID uuid.UUID,
 	var items []RecipientListVisitorsRow
 	for rows.Next() {
 		var i RecipientListVisitorsRow
+		if err := rows.Scan(
+			&i.VisitorID,
+			&i.Email,
+			&i.Name,
+			&i.Company,
+			&i.PortalName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recipientNameGroups = `-- name: RecipientNameGroups :many
+SELECT g.group_id, g.name, p.name AS portal_name FROM report_recipients r
+JOIN portal_groups g ON g.tenant_id = r.tenant_id AND g.group_id = r.portal_group_id
+JOIN portals p ON p.tenant_id = g.tenant_id AND p.portal_id = g.portal_id
+WHERE r.tenant_id = $1 AND r.schedule_id = $2 AND r.visitor_address = ''
+ORDER BY p.name, g.name
+`
+
+type RecipientNameGroupsRow struct {
+	GroupID    uuid.UUID
+	Name       string
+	PortalName string
+}
+
+// RecipientNameGroups are the groups that a schedule has chosen already.
+func (q *Queries) RecipientNameGroups(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID) ([]RecipientNameGroupsRow, error) {
+	rows, err := q.db.Query(ctx, recipientNameGroups, tenantID, scheduleID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientNameGroupsRow
+	for rows.Next() {
+		var i RecipientNameGroupsRow
+		if err := rows.Scan(&i.GroupID, &i.Name, &i.PortalName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recipientNameVisitors = `-- name: RecipientNameVisitors :many
+SELECT DISTINCT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name FROM report_recipients r
+JOIN portal_visitors v ON v.tenant_id = r.tenant_id AND v.visitor_id = r.visitor_id
+JOIN portals p ON p.tenant_id = v.tenant_id AND p.portal_id = v.portal_id
+WHERE r.tenant_id = $1 AND r.schedule_id = $2 AND r.portal_group_id IS NULL
+ORDER BY p.name, v.email
+`
+
+type RecipientNameVisitorsRow struct {
+	VisitorID  uuid.UUID
+	Email      string
+	Name       string
+	Company    string
+	PortalName string
+}
+
+// RecipientNameVisitors names those whom a schedule has chosen already, whatever
+// they are shown.
+func (q *Queries) RecipientNameVisitors(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID) ([]RecipientNameVisitorsRow, error) {
+	rows, err := q.db.Query(ctx, recipientNameVisitors, tenantID, scheduleID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecipientNameVisitorsRow
+	for rows.Next() {
+		var i RecipientNameVisitorsRow
 		if err := rows.Scan(
 			&i.VisitorID,
 			&i.Email,
@@ -1383,17 +1641,24 @@ func (q *Queries) RunTakeLate(ctx context.Context, tenantID uuid.UUID, before ti
 }
 
 const scheduleCountOfVisitor = `-- name: ScheduleCountOfVisitor :one
-SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules
-FROM portal_visitors v WHERE v.tenant_id = $1 AND v.visitor_id = $2 FOR UPDATE
+SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules,
+       EXISTS (SELECT FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id
+               AND s.dashboard_id = $1 AND s.paused_by IS NOT NULL)::boolean AS paused_for_them
+FROM portal_visitors v WHERE v.tenant_id = $2 AND v.visitor_id = $3 FOR UPDATE
 `
 
-// ScheduleCountOfVisitor says how many a visitor has; it keeps them from making
-// others meanwhile.
-func (q *Queries) ScheduleCountOfVisitor(ctx context.Context, tenantID uuid.UUID, visitorID uuid.UUID) (int64, error) {
-	row := q.db.QueryRow(ctx, scheduleCountOfVisitor, tenantID, visitorID)
-	var schedules int64
-	err := row.Scan(&schedules)
-	return schedules, err
+type ScheduleCountOfVisitorRow struct {
+	Schedules     int64
+	PausedForThem bool
+}
+
+// ScheduleCountOfVisitor says how many a visitor has, and whether one of a
+// dashboard was paused for them; it keeps them from making others meanwhile.
+func (q *Queries) ScheduleCountOfVisitor(ctx context.Context, dashboardID uuid.UUID, tenantID uuid.UUID, visitorID uuid.UUID) (ScheduleCountOfVisitorRow, error) {
+	row := q.db.QueryRow(ctx, scheduleCountOfVisitor, dashboardID, tenantID, visitorID)
+	var i ScheduleCountOfVisitorRow
+	err := row.Scan(&i.Schedules, &i.PausedForThem)
+	return i, err
 }
 
 const scheduleDelete = `-- name: ScheduleDelete :execrows
@@ -1753,7 +2018,7 @@ func (q *Queries) ScheduleListOrphans(ctx context.Context, tenantID uuid.UUID) (
 }
 
 const scheduleLock = `-- name: ScheduleLock :one
-SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at, paused_by
 FROM report_schedules WHERE tenant_id = $1 AND schedule_id = $2 FOR UPDATE
 `
 
@@ -1769,6 +2034,7 @@ type ScheduleLockRow struct {
 	NextAt         *time.Time
 	Seen           string
 	PausedAt       *time.Time
+	PausedBy       *uuid.UUID
 }
 
 // ScheduleLock reads what its next run needs and keeps others from it.
@@ -1787,12 +2053,13 @@ func (q *Queries) ScheduleLock(ctx context.Context, tenantID uuid.UUID, schedule
 		&i.NextAt,
 		&i.Seen,
 		&i.PausedAt,
+		&i.PausedBy,
 	)
 	return i, err
 }
 
 const scheduleLockDue = `-- name: ScheduleLockDue :many
-SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at, paused_by
 FROM report_schedules
 WHERE tenant_id = $1 AND schedule_id = ANY($2::uuid[]) AND next_at = $3::timestamptz AND paused_at IS NULL
 ORDER BY schedule_id FOR UPDATE SKIP LOCKED
@@ -1810,6 +2077,7 @@ type ScheduleLockDueRow struct {
 	NextAt         *time.Time
 	Seen           string
 	PausedAt       *time.Time
+	PausedBy       *uuid.UUID
 }
 
 // ScheduleLockDue reads those of a list that are still due at a moment and that
@@ -1835,6 +2103,7 @@ func (q *Queries) ScheduleLockDue(ctx context.Context, tenantID uuid.UUID, sched
 			&i.NextAt,
 			&i.Seen,
 			&i.PausedAt,
+			&i.PausedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -1870,6 +2139,17 @@ func (q *Queries) SchedulePause(ctx context.Context, arg SchedulePauseParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const schedulePausedByVisitor = `-- name: SchedulePausedByVisitor :exec
+UPDATE report_schedules SET paused_by = NULL, paused_why = 'person'
+WHERE tenant_id = $1 AND schedule_id = $2 AND paused_at IS NOT NULL AND owner_visitor_id IS NOT NULL
+`
+
+// SchedulePausedByVisitor turns whatever pauses a visitor's own into their own choice.
+func (q *Queries) SchedulePausedByVisitor(ctx context.Context, tenantID uuid.UUID, scheduleID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, schedulePausedByVisitor, tenantID, scheduleID)
+	return err
 }
 
 const scheduleResume = `-- name: ScheduleResume :execrows

@@ -1704,6 +1704,7 @@ CREATE TABLE public.report_deliveries (
     visitor_id uuid,
     visiting boolean DEFAULT false NOT NULL,
     attributes jsonb,
+    remade smallint DEFAULT 0 NOT NULL,
     CONSTRAINT report_deliveries_state_check CHECK ((state = ANY (ARRAY['due'::text, 'rendered'::text, 'sent'::text, 'kept'::text, 'unknown'::text, 'bounced'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT report_deliveries_visiting_check CHECK (((visitor_id IS NULL) OR visiting))
 );
@@ -1776,7 +1777,7 @@ CREATE TABLE public.report_schedules (
     owner_visitor_id uuid,
     CONSTRAINT report_schedules_name_check CHECK (((length(name) >= 1) AND (length(name) <= 300))),
     CONSTRAINT report_schedules_owner_check CHECK (((owner_id IS NULL) OR (owner_visitor_id IS NULL))),
-    CONSTRAINT report_schedules_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text, 'dashboard_gone'::text, 'portal_off'::text])))
+    CONSTRAINT report_schedules_paused_why_check CHECK ((paused_why = ANY (ARRAY[''::text, 'person'::text, 'owner_left'::text, 'dashboard_gone'::text, 'portal_off'::text, 'nobody_left'::text])))
 );
 
 ALTER TABLE ONLY public.report_schedules FORCE ROW LEVEL SECURITY;

@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
@@ -121,21 +123,23 @@ func (h ownSchedules) act(w http.ResponseWriter, r *http.Request) error {
 }
 
 // outsiderOptions are the visitors and groups of visitors whom a form offers.
-func outsiderOptions(list []reports.Outsider, f reports.ScheduleForm) (visitors, groups []ui.CheckProps) {
+func outsiderOptions(ctx context.Context, list []reports.Outsider, f reports.ScheduleForm) (visitors, groups []ui.CheckProps) {
 	for _, o := range list {
 		if !o.Group.IsZero() {
-			box := ui.CheckProps{ID: "to-" + o.Group.String(), Name: "visitor_group", Value: o.Group.String(), Label: o.Name, Hint: o.Portal}
-			for _, id := range f.Groups {
-				box.Checked = box.Checked || id == o.Group
-			}
-			groups = append(groups, box)
+			box := ui.CheckProps{ID: "to-" + o.Group.String(), Name: "visitor_group", Value: o.Group.String(), Label: o.Name, Hint: o.Portal, Checked: slices.Contains(f.Groups, o.Group)}
+			groups = append(groups, hidden(ctx, o, box))
 			continue
 		}
-		box := ui.CheckProps{ID: "to-" + o.Visitor.String(), Name: "visitor", Value: o.Visitor.String(), Label: o.Name, Hint: o.Email + " · " + o.Portal}
-		for _, id := range f.Visitors {
-			box.Checked = box.Checked || id == o.Visitor
-		}
-		visitors = append(visitors, box)
+		box := ui.CheckProps{ID: "to-" + o.Visitor.String(), Name: "visitor", Value: o.Visitor.String(), Label: o.Name, Hint: o.Email + " · " + o.Portal, Checked: slices.Contains(f.Visitors, o.Visitor)}
+		visitors = append(visitors, hidden(ctx, o, box))
 	}
 	return visitors, groups
+}
+
+// hidden says of a recipient that nothing reaches them just now.
+func hidden(ctx context.Context, o reports.Outsider, box ui.CheckProps) ui.CheckProps {
+	if o.Hidden {
+		box.Label += " " + messages.T(ctx, "schedules.visitor_hidden")
+	}
+	return box
 }

@@ -235,6 +235,15 @@ func TestTwoFactorSignInInTheBrowser(t *testing.T) {
 		b.get(path).leadsTo(views.PathFactor)
 	}
 	b.get(views.PathFactor).shows("[role=status]", "needs two-factor")
+	// What that page asks for by itself leads nowhere; the same from another page leads there.
+	polls := map[string]string{"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": s.url + views.PathFactor}
+	if got := b.request(http.MethodGet, views.PathNoticesUnread, polls).want(http.StatusNoContent); got.header.Get("HX-Redirect") != "" {
+		t.Errorf("the page is led to %q", got.header.Get("HX-Redirect"))
+	}
+	polls["HX-Current-URL"] = s.url + views.PathHome
+	if got := b.request(http.MethodGet, views.PathNoticesUnread, polls); got.header.Get("HX-Redirect") != views.PathFactor {
+		t.Errorf("another page is led to %q", got.header.Get("HX-Redirect"))
+	}
 	b.follow(b.post(views.PathFactorStart).leadsTo(views.PathFactor)).shows("[data-secret]", " ")
 	page := b.get(views.PathFactor)
 	if src := page.page.Find("img.sso-qr").AttrOr("src", ""); !strings.HasPrefix(src, "data:image/png;base64,") {

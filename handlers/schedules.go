@@ -130,11 +130,13 @@ func (h schedules) answer(w http.ResponseWriter, r *http.Request, status int, pr
 		}
 	}
 	dashboard, _ := ids.Parse[ids.Dashboard](props.Dashboard) // none yet: visitors of all portals
-	outsiders, err := h.Reports.ListOutsiders(r.Context(), a, dashboard)
+	schedule, _ := ids.Parse[ids.Schedule](props.ID)          // none yet: nobody is chosen
+	outsiders, named, err := h.Reports.ListOutsiders(r.Context(), a, dashboard, schedule)
 	if err != nil {
 		return err
 	}
-	props.Visitors, props.Groups = outsiderOptions(outsiders, props.Form)
+	props.Visitors, props.Groups = outsiderOptions(r.Context(), outsiders, props.Form)
+	props.Names = named || len(props.Form.Named) > 0
 	props.Outside = access.Can(a, access.SendOutside) == nil
 	props.Zones = zoneOptions(props.Form.Zone, messages.T(r.Context(), "schedules.zone_workspace"))
 	for i := range props.Zones {
@@ -165,6 +167,7 @@ func (h schedules) read(r *http.Request) (f reports.ScheduleForm, err error) {
 		}
 		f.Users = append(f.Users, id)
 	}
+	f.Named = strings.FieldsFunc(r.PostFormValue("named"), func(c rune) bool { return c == '\n' || c == '\r' })
 	if f.Visitors, err = readIDs[ids.Visitor](r, "visitor"); err != nil {
 		return f, err
 	}

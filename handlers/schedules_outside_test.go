@@ -216,7 +216,7 @@ func TestWhatChangesBeforeTheMailCounts(t *testing.T) {
 	if _, err := m.Reports.CreateSchedule(t.Context(), editor, m.table("viewer")); err != nil {
 		t.Errorf("to a member: %v", err)
 	}
-	if list, err := m.Reports.ListOutsiders(t.Context(), editor, m.board.ID); err != nil || len(list) > 0 {
+	if list, named, err := m.Reports.ListOutsiders(t.Context(), editor, m.board.ID, ids.Schedule{}); err != nil || len(list) > 0 || named {
 		t.Errorf("%d visitors are told of (%v)", len(list), err)
 	}
 }
@@ -469,7 +469,7 @@ func TestVisitorsLinksAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	m := newMailingPortal(t)
 	visitor, other := m.at.invited(t, "mara@halden.example", "attributes", "channel: web"), m.at.invited(t, "ada@other.example", "attributes", "channel: web")
-	list, err := m.Reports.ListOutsiders(t.Context(), m.actor("admin"), m.board.ID)
+	list, _, err := m.Reports.ListOutsiders(t.Context(), m.actor("admin"), m.board.ID, ids.Schedule{})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%v, %+v", err, list)
 	}

@@ -43,10 +43,12 @@ WHERE s.tenant_id = @tenant_id AND (s.owner_id IS NOT NULL OR s.owner_visitor_id
       ELSE s.owner_visitor_id IS NOT NULL AND @of_visitors::boolean OR s.owner_id IS NOT NULL AND (sqlc.narg(only_owner)::uuid IS NULL OR s.owner_id = sqlc.narg(only_owner)) END
 ORDER BY lower(s.name), s.schedule_id LIMIT 1000;
 
--- ScheduleCountOfVisitor says how many a visitor has; it keeps them from making
--- others meanwhile.
+-- ScheduleCountOfVisitor says how many a visitor has, and whether one of a
+-- dashboard was paused for them; it keeps them from making others meanwhile.
 -- name: ScheduleCountOfVisitor :one
-SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules
+SELECT (SELECT count(*) FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id)::bigint AS schedules,
+       EXISTS (SELECT FROM report_schedules s WHERE s.tenant_id = v.tenant_id AND s.owner_visitor_id = v.visitor_id
+               AND s.dashboard_id = @dashboard_id AND s.paused_by IS NOT NULL)::boolean AS paused_for_them
 FROM portal_visitors v WHERE v.tenant_id = @tenant_id AND v.visitor_id = @visitor_id FOR UPDATE;
 
 -- ScheduleListOrphans names those whose visitor was removed.
@@ -55,8 +57,19 @@ SELECT s.schedule_id FROM report_schedules s WHERE s.tenant_id = @tenant_id AND 
 
 -- ScheduleLock reads what its next run needs and keeps others from it.
 -- name: ScheduleLock :one
-SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at, paused_by
 FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id FOR UPDATE;
+
+-- RecipientLeft says of which of some schedules somebody is left who gets it: a
+-- channel, an address, a group of visitors, a person or visitor who was not removed
+-- and has not unsubscribed.
+-- name: RecipientLeft :many
+SELECT DISTINCT r.schedule_id FROM report_recipients r
+LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = r.user_id
+WHERE r.tenant_id = @tenant_id AND r.schedule_id = ANY(@schedules::uuid[]) AND r.unsubscribed_at IS NULL
+  AND CASE WHEN r.user_id IS NOT NULL THEN u.removed_at IS NULL
+      WHEN r.visitor_address <> '' THEN r.visitor_id IS NOT NULL AND r.portal_group_id IS NULL
+      ELSE true END;
 
 -- ScheduleListDueBeside names those of members that are due at the moment of one, the ones
 -- after it first; uses report_schedules_due_idx.
@@ -68,7 +81,7 @@ ORDER BY s.schedule_id < @schedule_id, s.schedule_id LIMIT @row_limit;
 -- ScheduleLockDue reads those of a list that are still due at a moment and that
 -- nobody else has, and keeps others from them.
 -- name: ScheduleLockDue :many
-SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at
+SELECT schedule_id, dashboard_id, COALESCE(owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, name, rule, zone, on_data, next_at, seen, paused_at, paused_by
 FROM report_schedules
 WHERE tenant_id = @tenant_id AND schedule_id = ANY(@schedules::uuid[]) AND next_at = @due_at::timestamptz AND paused_at IS NULL
 ORDER BY schedule_id FOR UPDATE SKIP LOCKED;
@@ -100,6 +113,11 @@ UPDATE report_schedules SET seen = @seen WHERE tenant_id = @tenant_id AND schedu
 -- name: SchedulePause :execrows
 UPDATE report_schedules SET paused_at = now(), paused_by = sqlc.narg(paused_by), paused_why = @why, next_at = NULL
 WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND paused_at IS NULL;
+
+-- SchedulePausedByVisitor turns whatever pauses a visitor's own into their own choice.
+-- name: SchedulePausedByVisitor :exec
+UPDATE report_schedules SET paused_by = NULL, paused_why = 'person'
+WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id AND paused_at IS NOT NULL AND owner_visitor_id IS NOT NULL;
 
 -- ScheduleResume starts it again, under the person who does so where its owner has gone.
 -- name: ScheduleResume :execrows
@@ -184,27 +202,63 @@ LEFT JOIN portals o ON o.tenant_id = r.tenant_id AND o.portal_id = COALESCE(v.po
 WHERE r.tenant_id = @tenant_id AND r.schedule_id = ANY(@schedules::uuid[])
 ORDER BY r.created_at, r.recipient_id;
 
--- RecipientListVisitors are the visitors of the portals that show a dashboard:
--- whom a report of it can be sent to. Blocked ones are left out.
+-- RecipientListVisitors are the visitors of the portals that show a dashboard and
+-- let them take files: whom a report of it can be sent to. Blocked ones are left out.
 -- name: RecipientListVisitors :many
 SELECT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name
 FROM portal_dashboards d
-JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id AND p.downloads
 JOIN portal_visitors v ON v.tenant_id = d.tenant_id AND v.portal_id = d.portal_id AND v.blocked_at IS NULL
 WHERE d.tenant_id = @tenant_id AND (sqlc.narg(dashboard_id)::uuid IS NULL OR d.dashboard_id = sqlc.narg(dashboard_id))
   AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id))
 GROUP BY v.tenant_id, v.visitor_id, p.name
 ORDER BY lower(p.name), lower(v.company), lower(v.email) LIMIT @row_limit;
 
+-- RecipientFindVisitors answers those of RecipientListVisitors that have one of the
+-- ids or exactly one of the addresses, which are in small letters.
+-- name: RecipientFindVisitors :many
+SELECT DISTINCT v.visitor_id, lower(v.email)::text AS email
+FROM portal_visitors v
+JOIN portals p ON p.tenant_id = v.tenant_id AND p.portal_id = v.portal_id AND p.downloads
+JOIN portal_dashboards d ON d.tenant_id = v.tenant_id AND d.portal_id = v.portal_id AND d.dashboard_id = @dashboard_id
+WHERE v.tenant_id = @tenant_id AND v.blocked_at IS NULL AND (v.visitor_id = ANY(@visitors::uuid[]) OR lower(v.email) = ANY(@addresses::text[]))
+  AND (d.group_id IS NULL OR EXISTS (SELECT FROM portal_group_visitors m WHERE m.tenant_id = d.tenant_id AND m.group_id = d.group_id AND m.visitor_id = v.visitor_id));
+
 -- RecipientListGroups are the groups of visitors of those portals.
 -- name: RecipientListGroups :many
 SELECT g.group_id, g.name, p.name AS portal_name
 FROM portal_dashboards d
-JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id
+JOIN portals p ON p.tenant_id = d.tenant_id AND p.portal_id = d.portal_id AND p.downloads
 JOIN portal_groups g ON g.tenant_id = d.tenant_id AND g.portal_id = d.portal_id
 WHERE d.tenant_id = @tenant_id AND (sqlc.narg(dashboard_id)::uuid IS NULL OR d.dashboard_id = sqlc.narg(dashboard_id))
 GROUP BY g.tenant_id, g.group_id, g.name, p.name
 ORDER BY lower(p.name), lower(g.name) LIMIT @row_limit;
+
+-- RecipientFindGroups answers those of RecipientListGroups that have one of the ids
+-- or exactly one of the names, which are in small letters.
+-- name: RecipientFindGroups :many
+SELECT DISTINCT g.group_id, lower(g.name)::text AS name
+FROM portal_groups g
+JOIN portals p ON p.tenant_id = g.tenant_id AND p.portal_id = g.portal_id AND p.downloads
+JOIN portal_dashboards d ON d.tenant_id = g.tenant_id AND d.portal_id = g.portal_id AND d.dashboard_id = @dashboard_id
+WHERE g.tenant_id = @tenant_id AND (g.group_id = ANY(@groups::uuid[]) OR lower(g.name) = ANY(@names::text[]));
+
+-- RecipientNameVisitors names those whom a schedule has chosen already, whatever
+-- they are shown.
+-- name: RecipientNameVisitors :many
+SELECT DISTINCT v.visitor_id, v.email, v.name, v.company, p.name AS portal_name FROM report_recipients r
+JOIN portal_visitors v ON v.tenant_id = r.tenant_id AND v.visitor_id = r.visitor_id
+JOIN portals p ON p.tenant_id = v.tenant_id AND p.portal_id = v.portal_id
+WHERE r.tenant_id = @tenant_id AND r.schedule_id = @schedule_id AND r.portal_group_id IS NULL
+ORDER BY p.name, v.email;
+
+-- RecipientNameGroups are the groups that a schedule has chosen already.
+-- name: RecipientNameGroups :many
+SELECT g.group_id, g.name, p.name AS portal_name FROM report_recipients r
+JOIN portal_groups g ON g.tenant_id = r.tenant_id AND g.group_id = r.portal_group_id
+JOIN portals p ON p.tenant_id = g.tenant_id AND p.portal_id = g.portal_id
+WHERE r.tenant_id = @tenant_id AND r.schedule_id = @schedule_id AND r.visitor_address = ''
+ORDER BY p.name, g.name;
 
 -- RecipientUnsubscribe stops the mail to one. own tells that the schedule is the
 -- recipient's, a visitor's.
@@ -308,10 +362,27 @@ INSERT INTO report_deliveries (tenant_id, delivery_id, run_id, recipient_id, use
 VALUES (@tenant_id, @delivery_id, @run_id, sqlc.narg(recipient_id), sqlc.narg(user_id), @address, sqlc.narg(channel_id), @only_rows, @attributes, @visiting, sqlc.narg(visitor_id))
 ON CONFLICT DO NOTHING;
 
--- LedgerListDue reads the lines of a run that wait for their content.
+-- LedgerListDue reads the lines of a run that wait for their content, with what
+-- became of their recipient: see LedgerGet.
 -- name: LedgerListDue :many
-SELECT delivery_id, user_id, address, channel_id, only_rows, attributes, visiting, visitor_id FROM report_deliveries
-WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due' ORDER BY created_at, delivery_id;
+SELECT l.delivery_id, l.user_id, l.address, l.channel_id, l.only_rows, l.attributes, l.visiting, l.visitor_id,
+       (l.recipient_id IS NULL AND r.cause <> 'test')::boolean AS taken_out, (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed,
+       (q.portal_group_id IS NOT NULL AND NOT EXISTS (SELECT FROM report_recipients g
+            JOIN portal_group_visitors m ON m.tenant_id = g.tenant_id AND m.group_id = g.portal_group_id
+            WHERE g.tenant_id = q.tenant_id AND g.schedule_id = q.schedule_id AND g.visitor_address = '' AND m.visitor_id = q.visitor_id))::boolean AS left_group
+FROM report_deliveries l
+JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
+WHERE l.tenant_id = @tenant_id AND l.run_id = @run_id AND l.state = 'due' ORDER BY l.created_at, l.delivery_id;
+
+-- LedgerSetRemade has a line's content made again, for what its recipient is to get
+-- now; 0 rows where it is over, or was handed to a mail server.
+-- name: LedgerSetRemade :execrows
+UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1,
+       only_rows = COALESCE(q.only_rows, l.only_rows), attributes = CASE WHEN q.recipient_id IS NULL THEN l.attributes ELSE q.attributes END
+FROM report_deliveries o LEFT JOIN report_recipients q ON q.tenant_id = o.tenant_id AND q.recipient_id = o.recipient_id
+WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state = 'rendered' AND (l.handed_at IS NULL OR l.channel_id IS NOT NULL)
+  AND o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id;
 
 -- LedgerSetRendered gives a line its content; 0 rows where it has one.
 -- name: LedgerSetRendered :execrows
@@ -323,18 +394,26 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state = 'due';
 UPDATE report_deliveries SET state = CASE WHEN state = 'unknown' THEN 'unknown' ELSE @state::text END, again = false, error_code = @error_code, error_text = @error_text, handed_at = NULL
 WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due', 'rendered', 'unknown');
 
--- LedgerGet reads a line with all that its mail needs.
+-- LedgerGet reads a line with all that its mail needs. taken_out tells that its
+-- recipient is none any more, left_group that they got it as one of a group and are
+-- in none of the schedule's now, other_rows that they are to get other rows, or an
+-- address has other attributes, than the line was made with.
 -- name: LedgerGet :one
 SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
-       l.visiting, l.visitor_id,
+       l.attributes, l.remade, l.visiting, l.visitor_id, d.name AS dashboard_name,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
        COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.expires_at, now())::timestamptz AS expires_at,
        COALESCE(u.name, '')::text AS user_name, COALESCE(u.locale, '')::text AS user_locale, (u.removed_at IS NOT NULL)::boolean AS removed,
-       (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed
+       (l.recipient_id IS NULL AND r.cause <> 'test')::boolean AS taken_out, (q.unsubscribed_at IS NOT NULL)::boolean AS unsubscribed,
+       (q.portal_group_id IS NOT NULL AND NOT EXISTS (SELECT FROM report_recipients g
+            JOIN portal_group_visitors m ON m.tenant_id = g.tenant_id AND m.group_id = g.portal_group_id
+            WHERE g.tenant_id = q.tenant_id AND g.schedule_id = q.schedule_id AND g.visitor_address = '' AND m.visitor_id = q.visitor_id))::boolean AS left_group,
+       (q.recipient_id IS NOT NULL AND (q.only_rows <> l.only_rows OR q.attributes IS DISTINCT FROM l.attributes))::boolean AS other_rows
 FROM report_deliveries l
 JOIN report_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
 JOIN report_schedules s ON s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
+JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
 LEFT JOIN report_recipients q ON q.tenant_id = l.tenant_id AND q.recipient_id = l.recipient_id
@@ -368,7 +447,7 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('rende
 
 -- LedgerRetry opens a line again; it is rendered again where its file is gone.
 -- name: LedgerRetry :one
-UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0,
+UPDATE report_deliveries l SET error_code = '', error_text = '', resent = false, handed_at = NULL, bounced_at = NULL, attempts = 0, remade = 0,
        state = CASE WHEN EXISTS (SELECT 1 FROM report_contents c WHERE c.tenant_id = l.tenant_id AND c.content_id = l.content_id AND c.key <> '') THEN 'rendered' ELSE 'due' END
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state IN ('bounced', 'failed', 'unknown')
 RETURNING l.run_id, l.state;

@@ -120,6 +120,10 @@ func (p SchedulesProps) when(ctx context.Context, s reports.Schedule) string {
 // next is the next run on the viewer's clock.
 func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
 	switch {
+	case s.PausedWhy == "person" && !s.PausedByMember && !s.OwnerVisitor.IsZero() && len(s.Recipients) > 0 && s.Recipients[0].Unsubscribed:
+		return messages.T(ctx, "schedules.paused_unsubscribed", "Name", s.OwnerName)
+	case s.PausedWhy == "person" && s.PausedByMember && !s.OwnerVisitor.IsZero():
+		return messages.T(ctx, "schedules.paused_for_visitor", "Name", s.PausedBy)
 	case s.PausedWhy == "person" && !s.PausedByMember && !s.OwnerVisitor.IsZero():
 		return messages.T(ctx, "schedules.paused_by", "Name", s.OwnerName)
 	case s.PausedWhy == "person":
@@ -269,6 +273,7 @@ type ScheduleFormProps struct {
 	Members    []reports.Member
 	Visitors   []ui.CheckProps // of portals
 	Groups     []ui.CheckProps // of such visitors
+	Names      bool            // visitors and groups can be named
 	Outside    bool            // the person may send outside of the workspace
 	Channels   []delivery.Channel
 	Zones      []ui.Option

@@ -76,8 +76,9 @@ const (
 	RunDelayed    Trouble = "delayed" // mails wait for a server that takes none; it is tried again
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"
-	PortalOff     Trouble = "portal_off" // visitors have nothing mailed there any more
-	CameBack      Trouble = "came_back"  // mails that were sent could not be delivered
+	PortalOff     Trouble = "portal_off"  // visitors have nothing mailed there any more
+	NobodyLeft    Trouble = "nobody_left" // all recipients are gone
+	CameBack      Trouble = "came_back"   // mails that were sent could not be delivered
 )
 
 // TroubleLine is what became of one recipient's mail.

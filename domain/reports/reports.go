@@ -276,6 +276,16 @@ func (s *Service) bind(ctx context.Context, actor access.Actor, id ids.Dashboard
 			return nil, nil, dashboards.ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
 		}
 	}
+	if actor.Kind == access.Visitor && !actor.VisitorID.IsZero() && s.deps.Visitors != nil {
+		// The workspace's own name of the dashboard is nothing of the visitor's.
+		_, visit, err := s.deps.Visitors.VisitOf(ctx, actor.TenantID, actor.VisitorID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if name := nameOf(visit, id); name != "" {
+			v.Dashboard.Name = name
+		}
+	}
 	plans, err := chosen(v, spec.Widgets)
 	return v, plans, err
 }

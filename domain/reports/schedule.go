@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,16 @@ var (
 		"This person is no longer in the workspace, so nothing was sent.")
 	errUnsubscribed = apperr.Define(apperr.Conflict, "reports.unsubscribed",
 		"This person unsubscribed before the report was sent.")
+	errTakenOut = apperr.Define(apperr.Gone, "reports.taken_out",
+		"They were taken out of the schedule before the report was sent, so nothing was sent.")
+	errLeftGroup = apperr.Define(apperr.Gone, "reports.left_group",
+		"They left the group that gets this report before it was sent, so nothing was sent.")
+	errNotSeen = apperr.Define(apperr.Gone, "reports.not_seen",
+		"They may no longer see the dashboard, so nothing was sent.")
+	errSeesElse = apperr.Define(apperr.Gone, "reports.reader_sees_else",
+		"What they may see has changed since the file was made, so it was not sent. Send again makes another.")
+	errNobodyLeft = apperr.Define(apperr.Conflict, "reports.nobody_left",
+		"All recipients are gone or have unsubscribed. Edit the schedule and choose some.")
 	errRowsGone = apperr.Define(apperr.Gone, "reports.rows_gone",
 		"The rows for this recipient are chosen by a column that is gone, or whose values the owner may no longer see. Edit the schedule.")
 	errNoRows = apperr.Define(apperr.Conflict, "reports.no_rows",
@@ -65,6 +76,9 @@ type ScheduleForm struct {
 	Channels      []ids.Channel
 	Visitors      []ids.Visitor // of portals that show the dashboard; they get what they see there
 	Groups        []ids.Group   // of such visitors: all who are in one when it runs
+	// Named are further visitors of such portals by their exact e-mail address, and
+	// groups by their name: they are looked up, and added to Visitors and Groups.
+	Named []string
 	// Attributes are what rules on rows compare with for an address, an address a
 	// line: "ada@example.org: region = EMEA". Of what the owner sees it gets what the
 	// rules leave somebody with these attributes; an address without gets all of it.
@@ -75,6 +89,8 @@ type ScheduleForm struct {
 	// is not named gets all.
 	Rows string
 
+	wasVisitors    []ids.Visitor     // recipients already, and kept so
+	wasGroups      []ids.Group       // of these
 	rowsOfUser     map[ids.User]Rows // once they are checked
 	rowsOfAddress  map[string]Rows   // by address in small letters
 	fixedOfAddress map[string]Rows   // attributes, as those
@@ -91,7 +107,7 @@ type Schedule struct {
 	OwnerName     string
 	Next          time.Time // zero while it is paused or waits for data
 	PausedAt      time.Time // zero while it runs
-	PausedWhy     string    // "person", "owner_left", "dashboard_gone" or "portal_off"
+	PausedWhy     string    // "person", "owner_left", "dashboard_gone", "portal_off" or "nobody_left"
 	PausedBy      string    // name; of "person"
 	Recipients    []ScheduleRecipient
 	Runs          []ScheduleRun // newest first
@@ -116,7 +132,13 @@ type ScheduleRecipient struct {
 	Rows         Rows // all when empty
 	Unsubscribed bool
 	Left         bool // the workspace or the portal, or is blocked there
+	Gone         bool // removed from there, not only blocked
 	Fixed        Rows // attributes of an address
+}
+
+// anybody tells whether somebody is left to get it.
+func (s *Schedule) anybody() bool {
+	return slices.ContainsFunc(s.Recipients, func(r ScheduleRecipient) bool { return !r.Unsubscribed && !r.Gone })
 }
 
 // The states of a run.
@@ -355,7 +377,7 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		return fmt.Errorf("list recipients: %w", err)
 	}
 	for _, row := range recipients {
-		r := ScheduleRecipient{Name: row.Name, Address: row.Address, Unsubscribed: row.UnsubscribedAt != nil, Left: row.Removed}
+		r := ScheduleRecipient{Name: row.Name, Address: row.Address, Unsubscribed: row.UnsubscribedAt != nil, Left: row.Removed, Gone: row.Removed && row.VisitorID == nil}
 		one := at[row.ScheduleID]
 		if row.VisitorAddress != "" && row.PortalGroupID != nil {
 			continue // stands for what one of the group has chosen

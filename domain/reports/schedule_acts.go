@@ -53,10 +53,11 @@ func pause(ctx context.Context, tx *db.Tx, id ids.Schedule, by *ids.User, why st
 }
 
 // ResumeSchedule lets it run again; what was missed meanwhile is not made up
-// for. Where its owner left, it becomes the actor's.
+// for. Where its owner left, it becomes the actor's. One of a visitor who
+// unsubscribed is theirs to resume from then on, and stays paused until they do.
 //
-// Errors: access.forbidden, reports.schedule_not_found, those of opening the
-// dashboard.
+// Errors: access.forbidden, reports.schedule_not_found, reports.visitors_own,
+// reports.paused_for_them, reports.nobody_left, those of opening the dashboard.
 func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
 	old, err := s.schedule(ctx, actor, id)
 	if err != nil {
@@ -67,6 +68,18 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 	}
 	if actor.Kind != access.Visitor && !old.OwnerVisitor.IsZero() && old.PausedWhy == "person" && !old.PausedByMember {
 		return ErrVisitorsOwn // they wanted no more of it
+	}
+	if actor.Kind != access.Visitor && !old.OwnerVisitor.IsZero() && len(old.Recipients) > 0 && old.Recipients[0].Unsubscribed {
+		// Nobody starts again what they unsubscribed from: from now on it is theirs to resume.
+		return s.change(ctx, actor, id, "report.schedule_resumed", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+			if err := tx.SchedulePausedByVisitor(ctx, tx.TenantID, id.UUID()); err != nil {
+				return fmt.Errorf("leave pause to visitor: %w", err)
+			}
+			return nil
+		})
+	}
+	if old.OwnerVisitor.IsZero() && !old.anybody() {
+		return errNobodyLeft
 	}
 	owner, err := s.ownerOf(ctx, actor.TenantID, old.Owner.UUID(), old.OwnerVisitor.UUID())
 	if err != nil && (!errors.Is(err, errOwnerLeft) || !old.OwnerVisitor.IsZero()) {
@@ -106,12 +119,16 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 	})
 }
 
-// DeleteSchedule removes it with its history and files.
+// DeleteSchedule removes it with its history and files. A visitor does not delete
+// what was paused for them: made again, it would run.
 //
-// Errors: access.forbidden, reports.schedule_not_found.
+// Errors: access.forbidden, reports.schedule_not_found, reports.paused_for_them.
 func (s *Service) DeleteSchedule(ctx context.Context, actor access.Actor, id ids.Schedule) error {
 	var files []db.ContentListOfScheduleRow
-	err := s.change(ctx, actor, id, "report.schedule_deleted", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) (err error) {
+	err := s.change(ctx, actor, id, "report.schedule_deleted", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) (err error) {
+		if actor.Kind == access.Visitor && row.PausedBy != nil {
+			return errPausedForThem
+		}
 		if files, err = tx.ContentListOfSchedule(ctx, tx.TenantID, id.UUID()); err != nil {
 			return fmt.Errorf("list files: %w", err)
 		}
@@ -146,8 +163,8 @@ func (s *Service) removeFiles(ctx context.Context, keys ...string) error {
 // SendNow runs a schedule once more: for all its recipients, or as a test for
 // the actor alone, who then gets what they see themselves.
 //
-// Errors: access.forbidden, reports.schedule_not_found, reports.schedule_paused
-// unless it is a test.
+// Errors: access.forbidden, reports.schedule_not_found; reports.schedule_paused and
+// reports.nobody_left unless it is a test.
 func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedule, test bool) error {
 	if actor.UserID.IsZero() {
 		return access.ErrForbidden
@@ -155,6 +172,9 @@ func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedu
 	one, err := s.schedule(ctx, actor, id)
 	if err == nil && !one.OwnerVisitor.IsZero() {
 		err = ErrVisitorsOwn
+	}
+	if err == nil && !test && one.PausedAt.IsZero() && !one.anybody() {
+		err = errNobodyLeft
 	}
 	if err != nil {
 		return err
@@ -208,14 +228,13 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 		if err != nil {
 			return fmt.Errorf("retry delivery: %w", err)
 		}
-		state, job := RunSending, deliverJob(tx.TenantID, line)
 		if row.State == string(LineDue) {
-			state, job = RunDue, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(row.RunID)}, Queue: jobs.Bulk}
+			return s.reopen(ctx, tx, row.RunID)
 		}
-		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: state}); err != nil {
+		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunSending}); err != nil {
 			return fmt.Errorf("open run: %w", err)
 		}
-		_, err = jobs.Insert(ctx, tx, job)
+		_, err = jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line))
 		return err
 	})
 }

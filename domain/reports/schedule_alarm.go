@@ -17,7 +17,11 @@ import (
 // pauseAndTell pauses a schedule and writes to its owner, or where that one is
 // gone to the owners of the workspace.
 func (s *Service) pauseAndTell(ctx context.Context, tx *db.Tx, row db.ScheduleGetRow, why delivery.Trouble) error {
-	if err := pause(ctx, tx, ids.Schedule(row.ScheduleID), nil, string(why)); err != nil {
+	paused := string(why)
+	if why == delivery.NobodyLeft && row.OwnerVisitorID != uuid.Nil {
+		paused = "person" // they unsubscribed, and resume it themselves
+	}
+	if err := pause(ctx, tx, ids.Schedule(row.ScheduleID), nil, paused); err != nil {
 		return err
 	}
 	trouble := delivery.ReportTrouble{Name: row.Name, Trouble: why, Owner: row.OwnerName}

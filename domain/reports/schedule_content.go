@@ -24,7 +24,7 @@ import (
 // sees names all that a report shows: equal names, equal files. The key of a
 // widget's plan has what its viewer may see of the data, look the portal's.
 func sees(v *dashboards.View, plans []*dashboards.Plan, spec Spec, look string) string {
-	list := []any{look, v.Actor().Kind, v.Actor().TenantID, v.Actor().Role, v.Locked(), v.Dashboard.ID, v.Dashboard.ShownRev(), spec, v.Locale().Name, v.Zone.String(), v.Days}
+	list := []any{look, v.Actor().Kind, v.Actor().TenantID, v.Actor().Role, v.Locked(), v.Sees(), v.Dashboard.ID, v.Dashboard.Name, v.Dashboard.ShownRev(), spec, v.Locale().Name, v.Zone.String(), v.Days}
 	for _, p := range plans {
 		list = append(list, p.Key)
 	}

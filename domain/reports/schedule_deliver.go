@@ -64,10 +64,8 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 	if err != nil {
 		return err
 	}
-	if row.ChannelID != nil && row.State == string(LineRendered) {
-		return s.push(ctx, job, row)
-	}
-	if row.HandedAt != nil {
+	pushes := row.ChannelID != nil && row.State == string(LineRendered)
+	if row.HandedAt != nil && !pushes {
 		if err := s.setUnknown(ctx, job, mail.ErrUnknown, row.ResendUnknown && !row.Resent); err != nil {
 			return err
 		}
@@ -81,15 +79,18 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 		if apperr.Passes(err) {
 			return err
 		}
-		state, public := LineFailed, apperr.Describe(err)
-		if errors.Is(err, errUnsubscribed) {
-			state = LineSkipped
+		if errors.Is(err, errSeesElse) && row.State == string(LineRendered) && row.Remade < mostRemade {
+			return s.remake(ctx, job, row.RunID)
 		}
+		state, public := closedAs(err), apperr.Describe(err)
 		return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.LedgerClose(ctx, db.LedgerCloseParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, State: string(state),
 				ErrorCode: public.Code, ErrorText: public.Sentence})
 			return err
 		})
+	}
+	if pushes {
+		return s.push(ctx, job, row)
 	}
 	to, words, m, err := s.compose(ctx, job.TenantID, row)
 	if err != nil {
@@ -136,6 +137,40 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 		}
 		return recordSent(ctx, tx, row)
 	})
+}
+
+// mostRemade bounds how often a file is made again for one mail, where what its
+// reader sees never stops to change.
+const mostRemade = 3
+
+// remake has the file of a line made again, of what its reader sees now and at the
+// moment of the data that the run has, and the mail sent after.
+func (s *Service) remake(ctx context.Context, job jobs.Job[DeliverArgs], run uuid.UUID) error {
+	return s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.RunLock(ctx, tx.TenantID, run); err != nil {
+			return fmt.Errorf("read run: %w", err)
+		}
+		n, err := tx.LedgerSetRemade(ctx, tx.TenantID, job.Args.Delivery.UUID())
+		if err != nil {
+			return fmt.Errorf("open delivery again: %w", err)
+		}
+		if n == 0 {
+			return jobs.ErrLeaseLost // another attempt is at it
+		}
+		if err := s.reopen(ctx, tx, run); err != nil {
+			return err
+		}
+		return job.Complete(ctx, tx)
+	})
+}
+
+// reopen has the lines of a run served that are due.
+func (s *Service) reopen(ctx context.Context, tx *db.Tx, run uuid.UUID) error {
+	if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: run, State: RunDue}); err != nil {
+		return fmt.Errorf("open run: %w", err)
+	}
+	_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk})
+	return err
 }
 
 // recordSent keeps that a file has left, to whom.
@@ -281,7 +316,9 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 	to = delivery.Recipient{Address: row.Address, Name: e.name, Locale: e.actor.Locale}
 	letter := delivery.Report{Name: row.Name, Workspace: e.sender, File: row.FileName, Bytes: stated.Bytes, Rows: stated.Rows, Failed: stated.FailedWidgets,
 		Widgets: stated.Widgets, At: row.DueAt.In(e.actor.Location())}
-	letter.Dashboard = strings.TrimSuffix(row.FileName, formatOf(row.FileName).extension())
+	if letter.Dashboard = e.dashboard; letter.Dashboard == "" {
+		letter.Dashboard = row.DashboardName
+	}
 	if row.Visiting {
 		letter.Portal = e.base
 	}
@@ -326,6 +363,8 @@ type envelope struct {
 	sender string       // the workspace, or the portal
 	from   string       // its name in the header; empty for the usual one
 	base   string       // where links lead
+
+	dashboard string // as the portal calls it; empty for its own name
 }
 
 func (s *Service) envelope(ctx context.Context, tenant ids.Tenant, row db.LedgerGetRow) (e envelope, err error) {
@@ -334,7 +373,7 @@ func (s *Service) envelope(ctx context.Context, tenant ids.Tenant, row db.Ledger
 		if err != nil {
 			return e, err
 		}
-		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address())}
+		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address()), dashboard: nameOf(visit, ids.Dashboard(row.DashboardID))}
 		if row.OwnerVisitorID != uuid.Nil {
 			e.actor.Zone, err = s.zone(ctx, e.actor, row.Zone)
 		}
@@ -428,7 +467,8 @@ func (s *Service) OpenDashboard(ctx context.Context, viewer access.Actor, id ids
 // person is for that person alone; one that was sent to an address for whoever
 // has the link. viewer is who is signed in, the zero Actor for nobody.
 //
-// Errors: reports.link_invalid, reports.expired, access.forbidden.
+// Errors: reports.link_invalid, reports.expired, access.forbidden, and
+// reports.portal_off where a portal lets its visitors take no files any more.
 func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.Tenant, id ids.Delivery, until, signature string) (*File, error) {
 	seconds, err := strconv.ParseInt(until, 10, 64)
 	if err != nil || !s.signed(signature, "sent", tenant.UUID(), id.UUID(), until) {
@@ -458,6 +498,11 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		return nil, fmt.Errorf("read content: %w", err)
 	}
 	if row.UserID != nil || row.Visiting {
+		if row.Visiting {
+			if err := s.takesFiles(ctx, tenant, viewer.VisitorID); err != nil {
+				return nil, err
+			}
+		}
 		if err := s.stillSent(ctx, viewer, ids.Dashboard(row.DashboardID), row.OnlyRows, r.Stated.Sees); err != nil {
 			return nil, err
 		}

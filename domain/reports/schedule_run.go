@@ -58,6 +58,13 @@ func (s *Service) RunRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 		if _, err := tx.RunLock(ctx, tx.TenantID, r.RunID); err != nil {
 			return fmt.Errorf("read run: %w", err)
 		}
+		open, err := tx.LedgerListDue(ctx, tx.TenantID, r.RunID)
+		if err != nil {
+			return fmt.Errorf("read ledger: %w", err)
+		}
+		if len(open) > 0 { // opened again meanwhile, with a job of its own
+			return job.Complete(ctx, tx)
+		}
 		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: r.RunID, State: RunSending}); err != nil {
 			return fmt.Errorf("end run: %w", err)
 		}
@@ -84,7 +91,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 			if apperr.Passes(err) {
 				return err
 			}
-			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, LineFailed, err); err != nil {
+			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, closedAs(err), err); err != nil {
 				return err
 			}
 			continue
@@ -245,8 +252,12 @@ func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line d
 
 // reader is whose eyes a line is rendered for.
 //
-// Errors: reports.recipient_left, reports.outside_forbidden, those of visitorOf.
+// Errors: those of standing.stays, reports.recipient_left,
+// reports.outside_forbidden, those of visitorOf.
 func (s *Service) reader(ctx context.Context, tenant ids.Tenant, r *run, line db.LedgerListDueRow) (actor access.Actor, look string, err error) {
+	if err := (standing{line.TakenOut, line.Unsubscribed, line.LeftGroup}).stays(); err != nil {
+		return actor, "", err
+	}
 	switch {
 	case line.UserID != nil:
 		actor, err = s.deps.Tenants.GetActor(ctx, tenant, ids.User(*line.UserID))
@@ -257,11 +268,11 @@ func (s *Service) reader(ctx context.Context, tenant ids.Tenant, r *run, line db
 	case line.ChannelID != nil:
 		return r.owner, "", nil
 	}
-	if err := mayLeave(r.owner); err != nil {
-		return actor, "", err
-	}
 	if line.Visiting {
 		p, visit, err := s.visitorOf(ctx, tenant, line.VisitorID, r.schedule.DashboardID)
+		if err == nil {
+			err = mayLeave(r.owner)
+		}
 		if err != nil {
 			return actor, "", err
 		}
@@ -272,6 +283,9 @@ func (s *Service) reader(ctx context.Context, tenant ids.Tenant, r *run, line db
 			}
 		}
 		return actor, p.ID.String() + p.UpdatedAt.String(), nil
+	}
+	if err := mayLeave(r.owner); err != nil {
+		return actor, "", err
 	}
 	actor = r.owner
 	if len(line.Attributes) > 0 {

@@ -77,7 +77,7 @@ func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids
 	if !old.OwnerVisitor.IsZero() {
 		return ErrVisitorsOwn
 	}
-	f.Dashboard = old.Dashboard
+	f.Dashboard, f.wasVisitors, f.wasGroups = old.Dashboard, old.Visitors, old.Groups
 	owner := actor
 	if old.Owner != actor.UserID {
 		// What is sent is what the owner sees, whoever changes it.

@@ -154,6 +154,18 @@ func (s *Service) dueBeside(ctx context.Context, job jobs.Job[StartArgs]) (besid
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
+	keys := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		keys[i] = row.ScheduleID
+	}
+	left, err := s.withRecipients(ctx, ids.Tenant(job.TenantID), keys)
+	if err != nil {
+		return nil, err
+	}
+	sent := make(map[uuid.UUID]bool, len(left))
+	for _, id := range left {
+		sent[id] = true
+	}
 	type seen struct{ owner, dashboard uuid.UUID }
 	type clock struct {
 		owner uuid.UUID
@@ -186,7 +198,7 @@ func (s *Service) dueBeside(ctx context.Context, job jobs.Job[StartArgs]) (besid
 			}
 			zones[at] = zone
 		}
-		if there && zone != nil {
+		if there && zone != nil && sent[row.ScheduleID] {
 			found[row.ScheduleID] = zone
 		}
 	}
@@ -256,6 +268,13 @@ func (s *Service) stopped(ctx context.Context, tenant ids.Tenant, row db.Schedul
 	if err != nil {
 		return "", owner, err
 	}
+	left, err := s.withRecipients(ctx, tenant, []uuid.UUID{row.ScheduleID})
+	if err != nil {
+		return "", owner, err
+	}
+	if len(left) == 0 {
+		return delivery.NobodyLeft, owner, nil
+	}
 	var spec Spec
 	if err := json.Unmarshal(row.Spec, &spec); err != nil {
 		return "", owner, jobs.Permanent(fmt.Errorf("read schedule: %w", err))
@@ -264,6 +283,17 @@ func (s *Service) stopped(ctx context.Context, tenant ids.Tenant, row db.Schedul
 		return delivery.DashboardGone, owner, nil
 	}
 	return "", owner, nil // what else is wrong with it is the run's to say
+}
+
+// withRecipients answers those of some schedules that somebody is left to get.
+func (s *Service) withRecipients(ctx context.Context, tenant ids.Tenant, schedules []uuid.UUID) (left []uuid.UUID, err error) {
+	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		if left, err = tx.RecipientLeft(ctx, tx.TenantID, schedules); err != nil {
+			return fmt.Errorf("find recipients: %w", err)
+		}
+		return nil
+	})
+	return left, err
 }
 
 // startAt asks for the run that is due then. One that is no longer wanted when

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/jobs"
 )
 
 // What can go wrong with reports that leave the workspace.
@@ -36,6 +38,8 @@ var (
 		"The portal does not show this dashboard to this visitor any more, so nothing was sent.")
 	errNoAddress = apperr.Define(apperr.Conflict, "reports.portal_no_host",
 		"No host name leads to the visitor's portal, so links in the mail would lead nowhere and nothing was sent. Give the portal one at Settings, Portals.")
+	errNoFiles = apperr.Define(apperr.Forbidden, "reports.portal_no_files",
+		"The portal lets its visitors take no files, so nothing was sent. Allow downloads at Settings, Portals, or take its visitors out of the schedule.")
 	errOutside = apperr.Define(apperr.Forbidden, "reports.outside_forbidden",
 		"The schedule's owner may no longer send reports outside of the workspace, so nothing was sent. Ask an admin for the permission, or somebody who has it to take the schedule over.")
 )
@@ -43,7 +47,7 @@ var (
 const (
 	// maxOwn bounds what one visitor has mailed to themselves.
 	maxOwn = 20
-	// outsidersListed bounds the visitors that a form offers; groups reach more.
+	// outsidersListed bounds the visitors that a form offers; the others are named.
 	outsidersListed = 500
 )
 
@@ -66,7 +70,8 @@ type OwnForm struct {
 // MailMe has a dashboard of a portal mailed to its visitor, again and again. What
 // they get is what they see there at that time.
 //
-// Errors: reports.portal_off, reports.too_many_own, reports.schedule_invalid with
+// Errors: reports.portal_off, reports.too_many_own, reports.paused_for_them where
+// the workspace has paused one of the dashboard, reports.schedule_invalid with
 // fields, those of opening the dashboard.
 func (s *Service) MailMe(ctx context.Context, actor access.Actor, own OwnForm) (ids.Schedule, error) {
 	id := ids.New[ids.Schedule]()
@@ -76,11 +81,7 @@ func (s *Service) MailMe(ctx context.Context, actor access.Actor, own OwnForm) (
 	}
 	f := ScheduleForm{Dashboard: own.Dashboard, Spec: Spec{Format: own.Format, Filters: own.Filters, Paper: own.Paper},
 		When: fmt.Sprintf("%s at %d:00", own.Often, own.Hour), Zone: own.Zone, ResendUnknown: true, Visitors: []ids.Visitor{actor.VisitorID}}
-	for _, e := range visit.Entries {
-		if e.ID == own.Dashboard {
-			f.Name = e.Name // as it is called there
-		}
-	}
+	f.Name = nameOf(visit, own.Dashboard)
 	fields := map[string]string{}
 	if own.Format != PDF && own.Format != CSV {
 		fields["format"] = "Choose PDF or CSV."
@@ -102,11 +103,14 @@ func (s *Service) MailMe(ctx context.Context, actor access.Actor, own OwnForm) (
 		return id, err
 	}
 	return id, s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		n, err := tx.ScheduleCountOfVisitor(ctx, tx.TenantID, actor.VisitorID.UUID())
+		n, err := tx.ScheduleCountOfVisitor(ctx, own.Dashboard.UUID(), tx.TenantID, actor.VisitorID.UUID())
 		if err != nil {
 			return fmt.Errorf("count schedules: %w", err)
 		}
-		if n >= maxOwn {
+		if n.PausedForThem {
+			return errPausedForThem
+		}
+		if n.Schedules >= maxOwn {
 			return errTooManyOwn
 		}
 		return s.insertSchedule(ctx, tx, actor, id, f, checked)
@@ -158,50 +162,150 @@ type Outsider struct {
 	Name    string
 	Email   string // of a visitor
 	Portal  string
+	Hidden  bool // is a recipient, and not shown the dashboard just now, or may take no files
 }
 
-// ListOutsiders reads the visitors of portals, and their groups, who see a
-// dashboard, or with a zero id any at all; nobody for who may not send outside.
+// ListOutsiders answers whom a form offers: those whom a schedule, which may be zero,
+// has chosen already, whatever they are shown; and for who manages portals, the
+// visitors, and their groups, who see a dashboard in one that lets them take files,
+// or with a zero id any dashboard. Who visits portals is nobody else's to list:
+// others name visitors exactly (ScheduleForm.Named). named tells that there is
+// somebody whom the actor can name.
 //
-// Errors: access.forbidden.
-func (s *Service) ListOutsiders(ctx context.Context, actor access.Actor, id ids.Dashboard) ([]Outsider, error) {
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) ListOutsiders(ctx context.Context, actor access.Actor, id ids.Dashboard, schedule ids.Schedule) (list []Outsider, named bool, err error) {
 	if err := access.Can(actor, access.EditContent); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if access.Can(actor, access.SendOutside) != nil {
-		return nil, nil
+	if !schedule.IsZero() {
+		one, err := s.schedule(ctx, actor, schedule)
+		if err != nil {
+			return nil, false, err
+		}
+		id = one.Dashboard
 	}
-	var list []Outsider
-	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		groups, err := tx.RecipientListGroups(ctx, tx.TenantID, optional(id), outsidersListed)
+	limit := int32(0)
+	if access.Can(actor, access.SendOutside) == nil {
+		limit = 1 // whether there is any
+		if access.Can(actor, access.ManagePortals) == nil {
+			limit = outsidersListed
+		}
+	}
+	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		if !schedule.IsZero() {
+			if list, err = chosenOutsiders(ctx, tx, id, schedule); err != nil {
+				return err
+			}
+		}
+		if limit == 0 {
+			return nil
+		}
+		groups, err := tx.RecipientListGroups(ctx, tx.TenantID, optional(id), limit)
 		if err != nil {
 			return fmt.Errorf("list groups of visitors: %w", err)
 		}
-		for _, row := range groups {
-			list = append(list, Outsider{Group: ids.Group(row.GroupID), Name: row.Name, Portal: row.PortalName})
-		}
-		visitors, err := tx.RecipientListVisitors(ctx, tx.TenantID, optional(id), outsidersListed)
+		visitors, err := tx.RecipientListVisitors(ctx, tx.TenantID, optional(id), limit)
 		if err != nil {
 			return fmt.Errorf("list visitors: %w", err)
 		}
-		for _, row := range visitors {
-			o := Outsider{Visitor: ids.Visitor(row.VisitorID), Name: row.Name, Email: row.Email, Portal: row.PortalName}
-			if o.Name == "" {
-				o.Name = orElse(row.Company, row.Email)
-			} else if row.Company != "" {
-				o.Name += ", " + row.Company
+		if named = len(groups)+len(visitors) > 0; limit == 1 {
+			return nil
+		}
+		for _, row := range groups {
+			if !slices.ContainsFunc(list, func(o Outsider) bool { return o.Group == ids.Group(row.GroupID) }) {
+				list = append(list, Outsider{Group: ids.Group(row.GroupID), Name: row.Name, Portal: row.PortalName})
 			}
-			list = append(list, o)
+		}
+		for _, row := range visitors {
+			if !slices.ContainsFunc(list, func(o Outsider) bool { return o.Visitor == ids.Visitor(row.VisitorID) }) {
+				list = append(list, outsiderOf(db.RecipientNameVisitorsRow(row)))
+			}
 		}
 		return nil
 	})
-	return list, err
+	return list, named, err
+}
+
+func outsiderOf(row db.RecipientNameVisitorsRow) Outsider {
+	o := Outsider{Visitor: ids.Visitor(row.VisitorID), Name: row.Name, Email: row.Email, Portal: row.PortalName}
+	if o.Name == "" {
+		o.Name = orElse(row.Company, row.Email)
+	} else if row.Company != "" {
+		o.Name += ", " + row.Company
+	}
+	return o
+}
+
+// chosenOutsiders are those whom a schedule has chosen.
+func chosenOutsiders(ctx context.Context, tx *db.Tx, id ids.Dashboard, schedule ids.Schedule) (list []Outsider, err error) {
+	groups, err := tx.RecipientNameGroups(ctx, tx.TenantID, schedule.UUID())
+	if err != nil {
+		return nil, fmt.Errorf("list groups of schedule: %w", err)
+	}
+	visitors, err := tx.RecipientNameVisitors(ctx, tx.TenantID, schedule.UUID())
+	if err != nil {
+		return nil, fmt.Errorf("list visitors of schedule: %w", err)
+	}
+	f := ScheduleForm{Dashboard: id}
+	for _, row := range groups {
+		list = append(list, Outsider{Group: ids.Group(row.GroupID), Name: row.Name, Portal: row.PortalName})
+		f.Groups = append(f.Groups, ids.Group(row.GroupID))
+	}
+	for _, row := range visitors {
+		list = append(list, outsiderOf(row))
+		f.Visitors = append(f.Visitors, ids.Visitor(row.VisitorID))
+	}
+	shown, err := findOutsiders(ctx, tx, &f)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range list {
+		list[i].Hidden = !shown.has(o)
+	}
+	return list, nil
+}
+
+// outsiders are visitors and groups to whom a report of a dashboard can be sent.
+type outsiders struct {
+	visitors []db.RecipientFindVisitorsRow
+	groups   []db.RecipientFindGroupsRow
+}
+
+func (f outsiders) has(o Outsider) bool {
+	return !o.Visitor.IsZero() && slices.ContainsFunc(f.visitors, func(row db.RecipientFindVisitorsRow) bool { return row.VisitorID == o.Visitor.UUID() }) ||
+		!o.Group.IsZero() && slices.ContainsFunc(f.groups, func(row db.RecipientFindGroupsRow) bool { return row.GroupID == o.Group.UUID() })
+}
+
+// findOutsiders asks the database who of those that a form has chosen or names sees
+// its dashboard.
+func findOutsiders(ctx context.Context, tx *db.Tx, f *ScheduleForm) (found outsiders, err error) {
+	visitors, groups, names := []uuid.UUID{}, []uuid.UUID{}, []string{}
+	for _, id := range f.Visitors {
+		visitors = append(visitors, id.UUID())
+	}
+	for _, id := range f.Groups {
+		groups = append(groups, id.UUID())
+	}
+	for _, text := range f.Named {
+		names = append(names, strings.ToLower(text))
+	}
+	if found.visitors, err = tx.RecipientFindVisitors(ctx, db.RecipientFindVisitorsParams{TenantID: tx.TenantID, DashboardID: f.Dashboard.UUID(),
+		Visitors: visitors, Addresses: names}); err != nil {
+		return found, fmt.Errorf("find visitors: %w", err)
+	}
+	if found.groups, err = tx.RecipientFindGroups(ctx, db.RecipientFindGroupsParams{TenantID: tx.TenantID, DashboardID: f.Dashboard.UUID(),
+		Groups: groups, Names: names}); err != nil {
+		return found, fmt.Errorf("find groups of visitors: %w", err)
+	}
+	return found, nil
 }
 
 // checkOutside says of each field what is wrong with the recipients outside of
-// the workspace.
+// the workspace, and adds those that are named. Who is a recipient already stays one,
+// whatever they are shown just now.
 func (s *Service) checkOutside(ctx context.Context, actor, owner access.Actor, f *ScheduleForm, fields map[string]string) error {
-	if len(f.Addresses)+len(f.Visitors)+len(f.Groups) == 0 || actor.Kind == access.Visitor { // who mails themselves
+	f.Named = cleanAddresses(f.Named)
+	if len(f.Addresses)+len(f.Visitors)+len(f.Groups)+len(f.Named) == 0 || actor.Kind == access.Visitor { // who mails themselves
 		return nil
 	}
 	if access.Can(actor, access.SendOutside) != nil || access.Can(owner, access.SendOutside) != nil {
@@ -212,21 +316,50 @@ func (s *Service) checkOutside(ctx context.Context, actor, owner access.Actor, f
 		fields[field] = "Whose role does not allow to send reports outside of the workspace can't have addresses and visitors here. Take them out, or ask an admin."
 		return nil
 	}
-	if len(f.Visitors)+len(f.Groups) == 0 {
+	if len(f.Visitors)+len(f.Groups)+len(f.Named) == 0 {
 		return nil
 	}
-	known, err := s.ListOutsiders(ctx, actor, f.Dashboard)
+	if len(f.Named) > maxRecipients {
+		fields["named"] = fmt.Sprintf("A schedule has at most %d recipients.", maxRecipients)
+		return nil
+	}
+	var known outsiders
+	err := s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		known, err = findOutsiders(ctx, tx, f)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	for _, id := range f.Visitors {
-		if !slices.ContainsFunc(known, func(o Outsider) bool { return o.Visitor == id }) {
-			fields["users"] = "One of these visitors does not see the dashboard in a portal."
+		if !slices.Contains(f.wasVisitors, id) && !known.has(Outsider{Visitor: id}) {
+			fields["users"] = "One of these visitors does not see the dashboard in a portal, or may take no files there."
 		}
 	}
 	for _, id := range f.Groups {
-		if !slices.ContainsFunc(known, func(o Outsider) bool { return o.Group == id }) {
-			fields["users"] = "One of these groups does not see the dashboard in a portal."
+		if !slices.Contains(f.wasGroups, id) && !known.has(Outsider{Group: id}) {
+			fields["users"] = "One of these groups does not see the dashboard in a portal, or may take no files there."
+		}
+	}
+	f.Visitors, f.Groups = slices.Clip(f.Visitors), slices.Clip(f.Groups)
+	for _, text := range f.Named {
+		there := false
+		for _, row := range known.visitors {
+			if row.Email == strings.ToLower(text) {
+				if there = true; !slices.Contains(f.Visitors, ids.Visitor(row.VisitorID)) {
+					f.Visitors = append(f.Visitors, ids.Visitor(row.VisitorID))
+				}
+			}
+		}
+		for _, row := range known.groups {
+			if row.Name == strings.ToLower(text) {
+				if there = true; !slices.Contains(f.Groups, ids.Group(row.GroupID)) {
+					f.Groups = append(f.Groups, ids.Group(row.GroupID))
+				}
+			}
+		}
+		if !there {
+			fields["named"] = fmt.Sprintf("No visitor with this address, and no group of this name, sees the dashboard in a portal that lets them take files: %.80s", text)
 		}
 	}
 	return nil
@@ -234,7 +367,8 @@ func (s *Service) checkOutside(ctx context.Context, actor, owner access.Actor, f
 
 // visitorOf is a visitor who gets a report of a dashboard, as they are now.
 //
-// Errors: reports.visitor_left, reports.not_shown, reports.portal_no_host.
+// Errors: reports.visitor_left, reports.not_shown, reports.portal_no_files,
+// reports.portal_no_host.
 func (s *Service) visitorOf(ctx context.Context, tenant ids.Tenant, id *uuid.UUID, dashboard uuid.UUID) (portals.Portal, portals.Visit, error) {
 	if id == nil || s.deps.Visitors == nil {
 		return portals.Portal{}, portals.Visit{}, errVisitorLeft
@@ -245,10 +379,33 @@ func (s *Service) visitorOf(ctx context.Context, tenant ids.Tenant, id *uuid.UUI
 		err = errVisitorLeft.Wrap(err)
 	case err == nil && !visit.Shows(ids.Dashboard(dashboard)):
 		err = errNotShown
+	case err == nil && !p.Downloads:
+		err = errNoFiles
 	case err == nil && p.Address(s.deps.Address()) == "":
 		err = errNoAddress
 	}
 	return p, visit, err
+}
+
+// takesFiles tells whether a visitor may take files at all.
+//
+// Errors: reports.portal_off, portals.visitor_not_found.
+func (s *Service) takesFiles(ctx context.Context, tenant ids.Tenant, visitor ids.Visitor) error {
+	p, _, err := s.deps.Visitors.VisitOf(ctx, tenant, visitor)
+	if err == nil && !p.Downloads {
+		err = ErrPortalOff.With("Files can't be taken here at the moment.")
+	}
+	return err
+}
+
+// nameOf is how a visitor's portal calls a dashboard; empty where it shows none such.
+func nameOf(visit portals.Visit, id ids.Dashboard) string {
+	for _, e := range visit.Entries {
+		if e.ID == id {
+			return e.Name
+		}
+	}
+	return ""
 }
 
 // mayLeave tells whether the owner of a schedule may still send outside of the
@@ -262,29 +419,78 @@ func mayLeave(owner access.Actor) error {
 	return nil
 }
 
-// stillGets tells whether the mail of a line may be sent now: much may have
-// happened since its file was made.
+// standing is what became of a line's recipient.
+type standing struct {
+	takenOut, unsubscribed, leftGroup bool
+}
+
+// stays tells whether they are still one.
 //
-// Errors: reports.unsubscribed, reports.recipient_left, reports.owner_left,
-// reports.outside_forbidden, those of visitorOf.
-func (s *Service) stillGets(ctx context.Context, tenant ids.Tenant, row db.LedgerGetRow) error {
+// Errors: reports.taken_out, reports.unsubscribed, reports.left_group.
+func (s standing) stays() error {
 	switch {
-	case row.Unsubscribed:
+	case s.takenOut:
+		return errTakenOut
+	case s.unsubscribed:
 		return errUnsubscribed
-	case row.Removed:
+	case s.leftGroup:
+		return errLeftGroup
+	}
+	return nil
+}
+
+// closedAs is the state of a line that nothing is sent for: skipped where its
+// recipient is none any more.
+func closedAs(cause error) LineState {
+	if errors.Is(cause, errTakenOut) || errors.Is(cause, errUnsubscribed) || errors.Is(cause, errLeftGroup) {
+		return LineSkipped
+	}
+	return LineFailed
+}
+
+// stillGets tells whether the file of a line may be sent now: much may have
+// happened since it was made. errSeesElse asks for another file.
+//
+// Errors: reports.taken_out, reports.unsubscribed, reports.left_group,
+// reports.recipient_left, reports.owner_left, reports.outside_forbidden,
+// reports.not_seen, reports.reader_sees_else, those of visitorOf.
+func (s *Service) stillGets(ctx context.Context, tenant ids.Tenant, row db.LedgerGetRow) error {
+	if row.Removed || row.Cause == "test" && row.UserID == nil {
 		return errRecipientLeft
-	case row.UserID != nil || row.ChannelID != nil:
-		return nil
-	case row.Visiting:
-		if _, _, err := s.visitorOf(ctx, tenant, row.VisitorID, row.DashboardID); err != nil {
+	}
+	r := &run{schedule: db.ScheduleGetRow{DashboardID: row.DashboardID, Zone: row.Zone}}
+	line := db.LedgerListDueRow{UserID: row.UserID, ChannelID: row.ChannelID, Visiting: row.Visiting, VisitorID: row.VisitorID, Attributes: row.Attributes}
+	if err := (standing{row.TakenOut, row.Unsubscribed, row.LeftGroup}).stays(); err != nil {
+		return err
+	}
+	if row.UserID == nil {
+		var err error
+		if r.owner, err = s.ownerOf(ctx, tenant, row.OwnerID, row.OwnerVisitorID); err != nil {
 			return err
 		}
 	}
-	owner, err := s.ownerOf(ctx, tenant, row.OwnerID, row.OwnerVisitorID)
+	actor, _, err := s.reader(ctx, tenant, r, line)
 	if err != nil {
 		return err
 	}
-	return mayLeave(owner)
+	if row.OtherRows {
+		return errSeesElse
+	}
+	if row.Key == "" {
+		return nil // which is said when it is looked for
+	}
+	var stated Stated
+	if err := json.Unmarshal(row.Stated, &stated); err != nil {
+		return jobs.Permanent(fmt.Errorf("read content: %w", err))
+	}
+	switch err := s.stillSent(ctx, actor, ids.Dashboard(row.DashboardID), row.OnlyRows, stated.Sees); {
+	case errors.Is(err, ErrNotFound):
+		return errNotSeen.Wrap(err)
+	case err != nil && !apperr.Passes(err):
+		return errSeesElse.Wrap(err)
+	default:
+		return err
+	}
 }
 
 // deleteOrphans deletes the schedules of visitors who were removed, with their files.
@@ -330,6 +536,9 @@ func (f *ScheduleForm) checkFixed() string {
 		clean, err := cleanAttributes(attributes)
 		if err != nil {
 			return apperr.Describe(err).Sentence
+		}
+		if len(clean) == 0 {
+			return fmt.Sprintf("For %.80s no attribute has a value. Write column = value, or take the line out: then it gets all that the owner sees.", who)
 		}
 		f.fixedOfAddress[who] = clean
 	}
