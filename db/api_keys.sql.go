@@ -13,6 +13,17 @@ import (
 	"github.com/google/uuid"
 )
 
+const apiKeyCount = `-- name: ApiKeyCount :one
+SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND revoked_at IS NULL
+`
+
+func (q *Queries) ApiKeyCount(ctx context.Context, tenantID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, apiKeyCount, tenantID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const apiKeyGet = `-- name: ApiKeyGet :one
 SELECT k.name, k.secret_hash, k.role, k.custom_role_id, COALESCE(r.name, '')::text AS custom_name, COALESCE(r.permissions, '{}')::text[] AS custom_permissions,
        k.attributes, k.used_at, k.expires_at, k.revoked_at, t.zone, t.locale, t.api_keys_with_sso
@@ -101,7 +112,10 @@ SELECT k.key_id, k.name, k.role, k.custom_role_id, COALESCE(r.name, '')::text AS
 FROM api_keys k
 LEFT JOIN custom_roles r ON r.tenant_id = k.tenant_id AND r.role_id = k.custom_role_id
 LEFT JOIN users u ON u.tenant_id = k.tenant_id AND u.user_id = k.created_by
-WHERE k.tenant_id = $1 ORDER BY k.revoked_at IS NOT NULL, k.created_at DESC LIMIT $2
+WHERE k.tenant_id = $1
+  AND (k.revoked_at IS NULL
+       OR k.key_id IN (SELECT g.key_id FROM api_keys g WHERE g.tenant_id = $1 AND g.revoked_at IS NOT NULL ORDER BY g.revoked_at DESC LIMIT $2))
+ORDER BY k.revoked_at IS NOT NULL, k.created_at DESC
 `
 
 type ApiKeyListRow struct {
@@ -120,9 +134,10 @@ type ApiKeyListRow struct {
 }
 
 // Keys with which programs use the API.
-// ApiKeyList are all keys, those that work first, the newest first.
-func (q *Queries) ApiKeyList(ctx context.Context, tenantID uuid.UUID, rowLimit int32) ([]ApiKeyListRow, error) {
-	rows, err := q.db.Query(ctx, apiKeyList, tenantID, rowLimit)
+// ApiKeyList are all keys that were not revoked, the newest first, then the last of
+// those that were.
+func (q *Queries) ApiKeyList(ctx context.Context, tenantID uuid.UUID, goneLimit int32) ([]ApiKeyListRow, error) {
+	rows, err := q.db.Query(ctx, apiKeyList, tenantID, goneLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +169,16 @@ func (q *Queries) ApiKeyList(ctx context.Context, tenantID uuid.UUID, rowLimit i
 	return items, nil
 }
 
+const apiKeyLock = `-- name: ApiKeyLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('api keys ' || current_setting('app.tenant_id'), 0))
+`
+
+// ApiKeyLock makes who counts keys wait for who is making one.
+func (q *Queries) ApiKeyLock(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, apiKeyLock)
+	return err
+}
+
 const apiKeyRevoke = `-- name: ApiKeyRevoke :exec
 UPDATE api_keys SET revoked_at = $1::timestamptz, custom_role_id = NULL WHERE tenant_id = $2 AND key_id = $3
 `
@@ -179,6 +204,30 @@ func (q *Queries) ApiKeyRole(ctx context.Context, tenantID uuid.UUID, keyID uuid
 	var i ApiKeyRoleRow
 	err := row.Scan(&i.Name, &i.Role, &i.CustomRoleID)
 	return i, err
+}
+
+const apiKeyRoleRelease = `-- name: ApiKeyRoleRelease :exec
+UPDATE api_keys SET custom_role_id = NULL, revoked_at = COALESCE(revoked_at, $1::timestamptz)
+WHERE tenant_id = $2 AND custom_role_id = $3 AND (revoked_at IS NOT NULL OR expires_at <= $1::timestamptz)
+`
+
+// ApiKeyRoleRelease takes a role that is going from keys that ended: they open
+// nothing, whatever they were.
+func (q *Queries) ApiKeyRoleRelease(ctx context.Context, now time.Time, tenantID uuid.UUID, roleID *uuid.UUID) error {
+	_, err := q.db.Exec(ctx, apiKeyRoleRelease, now, tenantID, roleID)
+	return err
+}
+
+const apiKeyRoleUsed = `-- name: ApiKeyRoleUsed :one
+SELECT EXISTS (SELECT FROM api_keys WHERE tenant_id = $1 AND custom_role_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3::timestamptz))
+`
+
+// ApiKeyRoleUsed tells whether a key that works, or could, has the role.
+func (q *Queries) ApiKeyRoleUsed(ctx context.Context, tenantID uuid.UUID, roleID *uuid.UUID, now time.Time) (bool, error) {
+	row := q.db.QueryRow(ctx, apiKeyRoleUsed, tenantID, roleID, now)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const apiKeyUsed = `-- name: ApiKeyUsed :exec

@@ -78,7 +78,8 @@ const connectionPut = `-- name: ConnectionPut :exec
 INSERT INTO sso_connections (tenant_id, connection_id, kind, enabled, settings, secret, metadata, refreshed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (tenant_id, kind) DO UPDATE SET enabled = EXCLUDED.enabled, settings = EXCLUDED.settings, secret = EXCLUDED.secret,
-    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '', updated_at = now()
+    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '',
+    updated_at = CASE WHEN $9::boolean THEN sso_connections.updated_at ELSE now() END
 `
 
 type ConnectionPutParams struct {
@@ -90,8 +91,11 @@ type ConnectionPutParams struct {
 	Secret       []byte
 	Metadata     string
 	RefreshedAt  *time.Time
+	Unchanged    bool
 }
 
+// ConnectionPut keeps the moment of the last change where a test would pass as
+// before: where only enabled has changed.
 func (q *Queries) ConnectionPut(ctx context.Context, arg ConnectionPutParams) error {
 	_, err := q.db.Exec(ctx, connectionPut,
 		arg.TenantID,
@@ -102,6 +106,7 @@ func (q *Queries) ConnectionPut(ctx context.Context, arg ConnectionPutParams) er
 		arg.Secret,
 		arg.Metadata,
 		arg.RefreshedAt,
+		arg.Unchanged,
 	)
 	return err
 }

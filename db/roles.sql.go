@@ -134,6 +134,18 @@ func (q *Queries) RoleMapped(ctx context.Context, tenantID uuid.UUID, role strin
 	return exists, err
 }
 
+const rolePeople = `-- name: RolePeople :one
+SELECT count(*) FROM users WHERE tenant_id = $1 AND custom_role_id = $2
+`
+
+// RolePeople counts who has the role, open invitations included.
+func (q *Queries) RolePeople(ctx context.Context, tenantID uuid.UUID, roleID *uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, rolePeople, tenantID, roleID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const roleUpdate = `-- name: RoleUpdate :exec
 UPDATE custom_roles SET name = $1, permissions = $2::text[], updated_at = now() WHERE tenant_id = $3 AND role_id = $4
 `

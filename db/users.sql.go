@@ -241,13 +241,16 @@ FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id
 WHERE u.tenant_id = $1 AND u.removed_at IS NULL
   AND ($2::text = '' OR u.name ILIKE $2 OR u.email ILIKE $2)
   AND ($3::text = '' OR COALESCE(u.custom_role_id::text, u.role::text) = $3)
-ORDER BY lower(COALESCE(NULLIF(u.name, ''), u.email)), u.user_id LIMIT $5 OFFSET $4
+  AND ($4::text = '' OR $4 = CASE WHEN u.invited_at IS NOT NULL THEN 'invited'
+      WHEN EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id) THEN 'sso' ELSE 'password' END)
+ORDER BY lower(COALESCE(NULLIF(u.name, ''), u.email)), u.user_id LIMIT $6 OFFSET $5
 `
 
 type UserListParams struct {
 	TenantID  uuid.UUID
 	Pattern   string
 	Role      string
+	Way       string
 	RowOffset int32
 	RowLimit  int32
 }
@@ -266,13 +269,14 @@ type UserListRow struct {
 	Total             int64
 }
 
-// UserList is one page of the members by name. An empty pattern or role is no
+// UserList is one page of the members by name. An empty pattern, role or way is no
 // filter; total counts what they leave.
 func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListRow, error) {
 	rows, err := q.db.Query(ctx, userList,
 		arg.TenantID,
 		arg.Pattern,
 		arg.Role,
+		arg.Way,
 		arg.RowOffset,
 		arg.RowLimit,
 	)
@@ -295,6 +299,54 @@ func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListR
 			&i.InvitedAt,
 			&i.SeenAt,
 			&i.Total,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const userListActors = `-- name: UserListActors :many
+SELECT u.user_id, u.role,
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes,
+    u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
+FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
+WHERE u.tenant_id = $1 AND u.user_id = ANY ($2::uuid[]) AND u.removed_at IS NULL
+`
+
+type UserListActorsRow struct {
+	UserID            uuid.UUID
+	Role              UserRole
+	GroupIds          []uuid.UUID
+	Attributes        json.RawMessage
+	CustomRoleID      *uuid.UUID
+	CustomName        string
+	CustomPermissions []string
+}
+
+// UserListActors are whom members act as, open invitations included.
+func (q *Queries) UserListActors(ctx context.Context, tenantID uuid.UUID, userIds []uuid.UUID) ([]UserListActorsRow, error) {
+	rows, err := q.db.Query(ctx, userListActors, tenantID, userIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UserListActorsRow
+	for rows.Next() {
+		var i UserListActorsRow
+		if err := rows.Scan(
+			&i.UserID,
+			&i.Role,
+			&i.GroupIds,
+			&i.Attributes,
+			&i.CustomRoleID,
+			&i.CustomName,
+			&i.CustomPermissions,
 		); err != nil {
 			return nil, err
 		}

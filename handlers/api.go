@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +40,7 @@ func (h api) routes(r chi.Router) {
 			r.Post("/query", handle(h.query))
 			r.Get("/dashboards", handle(h.dashboards))
 			r.Get("/dashboards/{id}", handle(h.noted("dashboard.file_downloaded", "dashboard", "id", editor{h.boards}.file)))
-			r.Get("/dashboards/{id}/widgets/{widget}", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.boards.csv)))
+			r.Get("/dashboards/{id}/widgets/{widget}", handle(h.noted("dashboard.downloaded", "dashboard", "id", h.rows)))
 		})
 	})
 }
@@ -51,6 +53,9 @@ func (h api) byKey(next http.Handler) http.Handler {
 		key, _ := bearer(r)
 		a, err := h.Auth.IdentifyAPIKey(r.Context(), key, client(r))
 		if err != nil {
+			if apperr.Describe(err).Class == apperr.Unauthenticated {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
 			if h.Audit != nil && !a.TenantID.IsZero() && apperr.Describe(err).Class != apperr.RateLimited {
 				h.Audit.Note(r.Context(), a, audit.Entry{Action: "keys.refused", Target: "api_key", ID: a.KeyID.String(), Denied: true,
 					Detail: map[string]any{"name": a.KeyName, "code": apperr.Describe(err).Code}})
@@ -66,12 +71,19 @@ func (h api) byKey(next http.Handler) http.Handler {
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 type apiDataset struct {
-	ID          string                `json:"id"`
-	Name        string                `json:"name"`
-	Description string                `json:"description,omitempty"`
-	Version     int64                 `json:"version"`
-	UpdatedAt   string                `json:"updated_at"`
-	Columns     []datasets.SeenColumn `json:"columns,omitempty"`
+	ID          string      `json:"id"`
+	Name        string      `json:"name"`
+	Description string      `json:"description,omitempty"`
+	Version     int64       `json:"version"`
+	UpdatedAt   string      `json:"updated_at"`
+	Columns     []apiColumn `json:"columns,omitempty"`
+}
+
+// apiColumn is a column as the key sees it: a masked one has the type of what is
+// left of it.
+type apiColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 func (h api) datasets(w http.ResponseWriter, r *http.Request) error {
@@ -95,11 +107,11 @@ func (h api) dataset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	columns, err := h.Datasets.ListSeen(r.Context(), actor(r), id)
-	if err != nil {
-		return err
+	out := apiDataset{ID: d.ID.String(), Name: d.Name, Description: d.Description, Version: d.Version, UpdatedAt: moment(d.UpdatedAt)}
+	for _, c := range d.Columns {
+		out.Columns = append(out.Columns, apiColumn{c.Name, string(c.Type)})
 	}
-	return renderJSON(w, http.StatusOK, apiDataset{ID: d.ID.String(), Name: d.Name, Description: d.Description, Version: d.Version, UpdatedAt: moment(d.UpdatedAt), Columns: columns})
+	return renderJSON(w, http.StatusOK, out)
 }
 
 // query answers a query spec under the role and the attributes of the key.
@@ -113,7 +125,7 @@ func (h api) query(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if h.Audit != nil {
-		h.Audit.Note(r.Context(), actor(r), audit.Entry{Action: "dataset.queried", Target: "dataset", ID: asked.String()})
+		h.Audit.Note(r.Context(), actor(r), audit.Entry{Action: "datasets.queried", Target: "dataset", ID: asked.String()})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(answer, '\n')) // somebody who went away gets nothing
@@ -138,9 +150,9 @@ type apiWidget struct {
 // dashboards lists what the key sees by name, 100 at a time.
 func (h api) dashboards(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	offset, err := strconv.Atoi(query.Get("offset"))
+	offset, err := offsetOf(query)
 	if err != nil {
-		offset = 0
+		return err
 	}
 	listing, err := h.Dashboards.List(r.Context(), actor(r), dashboards.ListQuery{Search: query.Get("q"), Sort: dashboards.ByName, Limit: 100, Offset: offset})
 	if err != nil {
@@ -156,4 +168,41 @@ func (h api) dashboards(w http.ResponseWriter, r *http.Request) error {
 		out = append(out, one)
 	}
 	return renderJSON(w, http.StatusOK, map[string]any{"dashboards": out, "total": listing.Matches})
+}
+
+// mostOffset bounds how far into a list somebody asks.
+const mostOffset = 1_000_000
+
+var errOffset = apperr.Define(apperr.Invalid, "http.offset", fmt.Sprintf("“offset” is a whole number from 0 to %d.", mostOffset))
+
+// offsetOf is how many entries of a list are left out, 0 where nothing is said.
+//
+// Errors: http.offset.
+func offsetOf(query url.Values) (int, error) {
+	if !query.Has("offset") {
+		return 0, nil
+	}
+	offset, err := strconv.Atoi(query.Get("offset"))
+	if err != nil || offset < 0 || offset > mostOffset {
+		return 0, errOffset
+	}
+	return offset, nil
+}
+
+// rows are those behind a widget. To a program an answer without its filter would
+// be one that is silently wrong.
+func (h api) rows(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.boards.open(r)
+	if err != nil {
+		return err
+	}
+	if err := v.CheckPicks(); err != nil {
+		return err
+	}
+	for name := range r.URL.Query() {
+		if !dashboards.KnownParameter(name) {
+			return dashboards.ErrControlNotFound.With("There is no parameter %q. A filter is “f.” and its id or the name of a column.", name)
+		}
+	}
+	return h.boards.rows(w, r, v)
 }

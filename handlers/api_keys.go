@@ -46,14 +46,28 @@ func (h apiKeys) page(w http.ResponseWriter, r *http.Request, status int, with f
 			p.Roles = append(p.Roles, ui.Option{Value: o.Value, Label: o.Label})
 		}
 	}
-	now := time.Now()
+	var whose []access.Actor
+	var places []int
+	now, gone := time.Now(), 0
 	for _, k := range list {
 		row := views.APIKeyRow{ID: k.ID.String(), Name: k.Name, By: k.CreatedBy, Attributes: strings.FieldsFunc(k.Attributes.Lines(), func(r rune) bool { return r == '\n' }), State: stateOf(k.ExpiresAt, k.RevokedAt, now),
 			CanRevoke: a.Covers(k.Role.Standing, k.Role.Custom), Created: when(r, k.CreatedAt), Used: when(r, k.UsedAt), Ends: when(r, k.ExpiresAt)}
 		if row.State != views.GrantRevoked {
 			row.Role = titleOf(r, k.Role)
+		} else if gone++; gone == auth.GoneAPIKeys {
+			p.Gone = gone
 		}
 		p.Keys = append(p.Keys, row)
+		if row.State != views.GrantRevoked && row.CanRevoke {
+			whose, places = append(whose, k.Actor(a.TenantID)), append(places, len(p.Keys)-1)
+		}
+	}
+	sights, err := h.sights(r, whose)
+	if err != nil {
+		return err
+	}
+	for n, at := range places {
+		p.Keys[at].Sight = &sights[n]
 	}
 	with(&p)
 	s, err := shell(w, r)
@@ -75,7 +89,11 @@ func (h apiKeys) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return again(map[string]string{"attributes": apperr.Describe(err).Sentence})
 	}
-	text, err := h.Auth.CreateAPIKey(r.Context(), actor(r), auth.NewAPIKey{Name: form.Name, Role: access.Role(form.Role), Attributes: attributes, ExpiresAt: endOf(r)})
+	ends, wrong := endOf(r)
+	if wrong != nil {
+		return again(wrong)
+	}
+	text, err := h.Auth.CreateAPIKey(r.Context(), actor(r), auth.NewAPIKey{Name: form.Name, Role: access.Role(form.Role), Attributes: attributes, ExpiresAt: ends})
 	if fields, invalid := apperr.Fields(err); invalid {
 		return again(fields)
 	}

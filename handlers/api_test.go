@@ -90,7 +90,7 @@ func TestAProgramSeesWhatItsKeyMay(t *testing.T) {
 			seen[l.Action]++
 		}
 	}
-	for _, action := range []string{"dataset.queried", "dashboard.downloaded", "dashboard.file_downloaded"} {
+	for _, action := range []string{"datasets.queried", "dashboard.downloaded", "dashboard.file_downloaded"} {
 		if seen[action] == 0 {
 			t.Errorf("%s is not in the audit log with the key: %v", action, seen)
 		}

@@ -144,8 +144,13 @@ func (h auditPages) page(w http.ResponseWriter, r *http.Request, verified *ui.No
 	for _, person := range people {
 		props.People = append(props.People, ui.Option{Value: person.ID.String(), Label: person.Name})
 	}
+	day := ""
 	for _, line := range page.Lines {
-		props.Lines = append(props.Lines, auditLine(r, line, l, zone))
+		shown := auditLine(r, line, l, zone)
+		if at := l.Date(line.At.In(zone)); at != day {
+			shown.Day, day = at, at
+		}
+		props.Lines = append(props.Lines, shown)
 	}
 	if !f.query.After.At.IsZero() {
 		props.Newest = f.address(views.PathAudit)
@@ -191,8 +196,8 @@ func auditSpan(r *http.Request, f auditFilter, l *locale.Locale, zone *time.Loca
 func auditLine(r *http.Request, line audit.Line, l *locale.Locale, zone *time.Location) views.AuditLine {
 	at := line.At.In(zone)
 	name, icon := views.AuditWho(r.Context(), line)
-	v := views.AuditLine{Href: views.PathAuditEntries + line.ID.String(), Time: l.ShortDate(at) + ", " + at.Format("15:04:05"), ISO: at.Format(time.RFC3339), Name: name, Icon: icon,
-		Action: views.AuditAction(r.Context(), line.Action), Object: views.AuditObject(r.Context(), line), Address: line.Who.Address, Denied: line.Denied}
+	v := views.AuditLine{Href: views.PathAuditEntries + line.ID.String(), Time: at.Format("15:04:05"), ISO: at.Format(time.RFC3339), Name: name, Icon: icon,
+		Action: views.AuditAction(r.Context(), line.Action), Mark: views.AuditMark(line.Action), Object: views.AuditObject(r.Context(), line), Address: line.Who.Address, Denied: line.Denied}
 	if !line.User.IsZero() {
 		v.UserID = line.User.String()
 	}

@@ -586,6 +586,10 @@ func (h boards) csv(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.rows(w, r, v)
+}
+
+func (h boards) rows(w http.ResponseWriter, r *http.Request, v *dashboards.View) error {
 	rows, err := h.Dashboards.OpenRows(r.Context(), v, chi.URLParam(r, "widget"))
 	if err != nil {
 		return err

@@ -117,7 +117,8 @@ func (h embedPages) byToken(next http.Handler) http.Handler {
 }
 
 func bearer(r *http.Request) (string, bool) {
-	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, text, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(text), found && strings.EqualFold(scheme, "Bearer")
 }
 
 // enter finds out who looks with a token, and has the request be theirs. A

@@ -111,13 +111,21 @@ func endOptions(r *http.Request) []ui.Option {
 	return list
 }
 
-// endOf is when something ends that a form makes.
-func endOf(r *http.Request) time.Time {
-	days, err := strconv.Atoi(r.PostForm.Get("days"))
-	if err != nil || days <= 0 || days > 3650 {
-		return time.Time{}
+// mostDays is how many days a key or a link can be made for.
+const mostDays = 3650
+
+// endOf is when something ends that a form makes, zero for never. What is wrong
+// with it stands in the fields: nothing lasts for ever by mistake.
+func endOf(r *http.Request) (ends time.Time, fields map[string]string) {
+	text := r.PostForm.Get("days")
+	days, err := strconv.Atoi(text)
+	switch {
+	case text == "0":
+		return time.Time{}, nil
+	case err != nil || days <= 0 || days > mostDays:
+		return time.Time{}, map[string]string{"expires": messages.T(r.Context(), "embed.bad_days", "Most", mostDays)}
 	}
-	return time.Now().Add(time.Duration(days) * 24 * time.Hour)
+	return time.Now().Add(time.Duration(days) * 24 * time.Hour), nil
 }
 
 func (h embedSettings) createKey(w http.ResponseWriter, r *http.Request) error {
@@ -125,7 +133,14 @@ func (h embedSettings) createKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := views.EmbedKeyForm{Name: r.PostForm.Get("name"), Origins: r.PostForm.Get("origins"), Days: r.PostForm.Get("days"), Dashboards: r.PostForm["dashboard"]}
-	key := embed.Key{Name: form.Name, Origins: strings.Fields(strings.ReplaceAll(form.Origins, ",", " ")), ExpiresAt: endOf(r)}
+	key := embed.Key{Name: form.Name, Origins: strings.Fields(strings.ReplaceAll(form.Origins, ",", " "))}
+	again := func(fields map[string]string) error {
+		return h.page(w, r, http.StatusUnprocessableEntity, func(p *views.EmbeddingProps) { p.Key, p.KeyErrors = form, fields })
+	}
+	var wrong map[string]string
+	if key.ExpiresAt, wrong = endOf(r); wrong != nil {
+		return again(wrong)
+	}
 	for _, text := range form.Dashboards {
 		id, err := ids.Parse[ids.Dashboard](text)
 		if err != nil {
@@ -135,7 +150,7 @@ func (h embedSettings) createKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	text, err := h.Embed.CreateKey(r.Context(), actor(r), key)
 	if fields, invalid := apperr.Fields(err); invalid {
-		return h.page(w, r, http.StatusUnprocessableEntity, func(p *views.EmbeddingProps) { p.Key, p.KeyErrors = form, fields })
+		return again(fields)
 	}
 	if err != nil {
 		return err
@@ -191,9 +206,16 @@ func (h embedSettings) createLink(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return dashboards.ErrNotFound.Wrap(err)
 	}
-	secret, err := h.Embed.CreateLink(r.Context(), actor(r), embed.Link{Name: form.Name, Dashboard: board, Downloads: form.Downloads, ExpiresAt: endOf(r)}, r.PostForm.Get("password"))
-	if fields, invalid := apperr.Fields(err); invalid {
+	again := func(fields map[string]string) error {
 		return h.page(w, r, http.StatusUnprocessableEntity, func(p *views.EmbeddingProps) { p.Link, p.LinkErrors = form, fields })
+	}
+	ends, wrong := endOf(r)
+	if wrong != nil {
+		return again(wrong)
+	}
+	secret, err := h.Embed.CreateLink(r.Context(), actor(r), embed.Link{Name: form.Name, Dashboard: board, Downloads: form.Downloads, ExpiresAt: ends}, r.PostForm.Get("password"))
+	if fields, invalid := apperr.Fields(err); invalid {
+		return again(fields)
 	}
 	if err != nil {
 		return err

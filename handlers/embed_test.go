@@ -164,7 +164,7 @@ func TestKeysMintAndNothingElse(t *testing.T) {
 	s.api(t, views.PathEmbedToken, narrow, map[string]any{"dashboards": []string{s.id.String()}}).refuses("embed.dashboard_not_found")
 	foreign := s.newKey(t, s.as(t, "foreign"), "origins", hostSite)
 	s.api(t, views.PathEmbedToken, foreign, map[string]any{"dashboards": []string{s.id.String()}}).refuses("embed.dashboard_not_found")
-	s.as(t, "foreign").post(views.PathEmbedding+"/keys", "name", "Theirs", "dashboard", s.id.String()).want(http.StatusNotFound)
+	s.as(t, "foreign").post(views.PathEmbedding+"/keys", "name", "Theirs", "days", "30", "dashboard", s.id.String()).want(http.StatusNotFound)
 
 	// Revoked, neither it nor what it minted opens anything.
 	m := s.mint(t, nil)

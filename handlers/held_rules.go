@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -21,6 +22,7 @@ type heldRules struct{ *core }
 
 func (h heldRules) routes(r chi.Router) {
 	r.Get(views.PathMembers+"/{id}/rules", handle(h.ofMember))
+	r.Get(views.PathAPIKeys+"/{id}/rules", handle(h.ofKey))
 	r.Post(views.PathTokenRules, handle(h.ofToken))
 }
 
@@ -37,12 +39,35 @@ func (h heldRules) ofMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.ofSomebody(w, r, seen, views.HeldRulesProps{Title: messages.T(r.Context(), "held.title", "Name", name), Path: views.PathMemberRules(user.String()), Back: views.PathMembers,
+		Tab: views.SettingsMembers})
+}
+
+func (h heldRules) ofKey(w http.ResponseWriter, r *http.Request) error {
+	id, err := ids.Parse[ids.APIKey](chi.URLParam(r, "id"))
+	if err != nil {
+		return auth.ErrAPIKeyNotFound.Wrap(err)
+	}
+	seen, err := h.Auth.InspectAPIKey(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	return h.ofSomebody(w, r, seen, views.HeldRulesProps{Title: messages.T(r.Context(), "held.title", "Name", seen.KeyName), Path: views.PathAPIKeyRules(id.String()),
+		Back: views.PathAPIKeys, Tab: views.SettingsAPIKeys})
+}
+
+// ofSomebody shows one of the dashboards that somebody sees, to choose from.
+func (h heldRules) ofSomebody(w http.ResponseWriter, r *http.Request, seen access.Actor, p views.HeldRulesProps) error {
 	boards, err := h.Dashboards.List(r.Context(), seen, dashboards.ListQuery{Sort: dashboards.ByName, Limit: 500})
 	if err != nil {
 		return err
 	}
-	p := views.HeldRulesProps{Title: messages.T(r.Context(), "held.title", "Name", name), Path: views.PathMemberRules(user.String()), Back: views.PathMembers,
-		Tab: views.SettingsMembers, Attributes: tenants.Attributes(seen.Attributes).Lines()}
+	p.Attributes = tenants.Attributes(seen.Attributes).Lines()
+	sights, err := h.sights(r, []access.Actor{seen})
+	if err != nil {
+		return err
+	}
+	p.Sight = &sights[0]
 	chosen := r.URL.Query().Get("dashboard")
 	for _, d := range boards.Entries {
 		p.Dashboards = append(p.Dashboards, ui.Option{Value: d.ID.String(), Label: d.Name, Selected: d.ID.String() == chosen})

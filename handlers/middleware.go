@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -147,9 +148,15 @@ func (c *core) log(w middleware.WrapResponseWriter, r *http.Request, s *scope, t
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("address", clientAddress(r)))
 	if s.identity != nil {
 		attrs = append(attrs, slog.String("tenant", s.identity.Actor.TenantID.String()), slog.String("user", s.identity.Actor.UserID.String()))
+		if key := s.identity.Actor.KeyID; !key.IsZero() {
+			attrs = append(attrs, slog.String("key", key.String()))
+		}
 	}
 	slog.LogAttrs(r.Context(), level, "request", attrs...)
 }
+
+// secretInPath is a key or a token that stands in a path by mistake.
+var secretInPath = regexp.MustCompile(`\b(api_key_|embed_key_|embed_token_)[^/]*`)
 
 // loggedPath is the path of a request as it may be kept: that of a public link is
 // what opens it.
@@ -157,7 +164,7 @@ func loggedPath(r *http.Request) string {
 	if strings.HasPrefix(r.URL.Path, views.PathPublic+"/") {
 		return views.PathPublic + "/…"
 	}
-	return r.URL.Path
+	return secretInPath.ReplaceAllString(r.URL.Path, "${1}…")
 }
 
 // reachedSecurely tells whether the browser used https: by itself, by what the

@@ -150,7 +150,7 @@ func (h customRoles) delete(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = h.Tenants.DeleteRole(r.Context(), actor(r), id)
-	if errors.Is(err, tenants.ErrRoleUsed) || errors.Is(err, tenants.ErrRoleMapped) {
+	if errors.Is(err, tenants.ErrRoleUsed) || errors.Is(err, tenants.ErrRoleOfKey) || errors.Is(err, tenants.ErrRoleMapped) {
 		public := apperr.Describe(err)
 		return h.page(w, r, public.Class.Status(), func(p *views.RolesProps) { p.Error, p.Code = public.Sentence, public.Code })
 	}

@@ -130,8 +130,9 @@ func requireSession(next http.Handler) http.Handler {
 				fail(w, r, errEnrol)
 				return
 			}
-			if from, err := url.Parse(r.Header.Get("HX-Current-URL")); isHTMX(r) && err == nil && mayWithoutFactor(from.Path) {
-				// What that page asks for by itself must not lead to the page again.
+			// A part of the page where it is set up has nothing to say: led there, it
+			// would load that page again, which asks for the part again.
+			if current, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && isPartial(r) && mayWithoutFactor(current.Path) {
 				w.WriteHeader(http.StatusNoContent)
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,6 +33,7 @@ func (h settings) routes(r chi.Router) {
 	r.Get(views.PathSettings, handle(h.show))
 	r.Post(views.PathSettings, handle(h.save))
 	r.Get(views.PathMembers, handle(h.members))
+	r.Get(views.PathMembersExport, handle(h.exportMembers))
 	r.Post(views.PathMembersInvite, handle(h.invite))
 	r.Post(views.PathMembersRole, handle(h.setRole))
 	r.Post(views.PathMembersRemove, handle(h.remove))
@@ -87,12 +89,7 @@ func (h settings) members(w http.ResponseWriter, r *http.Request) error {
 
 func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int, with func(*views.MembersProps)) error {
 	i := identity(r)
-	query := r.URL.Query()
-	number, _ := strconv.Atoi(query.Get("page")) // nonsense is the first page
-	q := tenants.MemberQuery{Search: query.Get("q"), Role: access.Role(query.Get("role")), Page: min(max(number, 1), 100_000), PageSize: membersOnPage}
-	if !tenants.ValidRole(q.Role) {
-		q.Role = ""
-	}
+	q := memberQuery(r)
 	list, err := h.Tenants.ListMembers(r.Context(), i.Actor, q)
 	if err != nil {
 		return err
@@ -107,7 +104,7 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 	}
 	l, now := locale.For(i.Locale), time.Now().In(i.Actor.Location())
 	props := views.MembersProps{
-		Count: list.All, Search: q.Search, Role: string(q.Role), Roles: all, Given: given, SeatsUsed: list.All, Seats: list.Seats,
+		Count: list.All, Search: q.Search, Role: string(q.Role), Way: string(q.SignIn), Ways: wayOptions(r), Export: memberFilter(views.PathMembersExport, q, 0), Roles: all, Given: given, SeatsUsed: list.All, Seats: list.Seats,
 		Page: q.Page, Pages: (list.Found + membersOnPage - 1) / membersOnPage, CanManage: true,
 		Invite: views.InviteForm{Role: string(access.Viewer)},
 	}
@@ -119,8 +116,15 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	sights, err := h.memberSights(r, list.Members)
+	if err != nil {
+		return err
+	}
 	for _, m := range list.Members {
 		row := memberRow(r, i, m, given, l, now)
+		if sight, there := sights[m.UserID]; there {
+			row.Sight = &sight
+		}
 		row.SSO, row.Factor = ways[m.UserID].SSO, ways[m.UserID].SecondFactor
 		props.People = append(props.People, row)
 	}
@@ -145,7 +149,36 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 	return render(w, r, status, views.MembersPage(s, props))
 }
 
+// memberQuery reads the filters of the list; nonsense is none.
+func memberQuery(r *http.Request) tenants.MemberQuery {
+	query := r.URL.Query()
+	number, _ := strconv.Atoi(query.Get("page")) // nonsense is the first page
+	q := tenants.MemberQuery{Search: query.Get("q"), Role: access.Role(query.Get("role")), SignIn: tenants.SignInWay(query.Get("way")),
+		Page: min(max(number, 1), 100_000), PageSize: membersOnPage}
+	if !tenants.ValidRole(q.Role) {
+		q.Role = ""
+	}
+	if !slices.Contains(tenants.SignInWays, q.SignIn) {
+		q.SignIn = ""
+	}
+	return q
+}
+
+func wayOptions(r *http.Request) []ui.Option {
+	var list []ui.Option
+	for _, way := range tenants.SignInWays {
+		list = append(list, ui.Option{Value: string(way), Label: messages.T(r.Context(), "members.way_"+string(way))})
+	}
+	return list
+}
+
 func membersPath(q tenants.MemberQuery, page int) string {
+	return memberFilter(views.PathMembers, q, page)
+}
+
+// memberFilter is a path with the filters of the list, and the page where it is
+// above 0.
+func memberFilter(path string, q tenants.MemberQuery, page int) string {
 	v := url.Values{}
 	if q.Search != "" {
 		v.Set("q", q.Search)
@@ -153,8 +186,16 @@ func membersPath(q tenants.MemberQuery, page int) string {
 	if q.Role != "" {
 		v.Set("role", string(q.Role))
 	}
-	v.Set("page", strconv.Itoa(page))
-	return views.PathMembers + "?" + v.Encode()
+	if q.SignIn != "" {
+		v.Set("way", string(q.SignIn))
+	}
+	if page > 0 {
+		v.Set("page", strconv.Itoa(page))
+	}
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
 }
 
 func memberRow(r *http.Request, i auth.Identity, m tenants.Member, given []ui.Option, l *locale.Locale, now time.Time) views.MemberRow {

@@ -1,13 +1,34 @@
 -- Keys with which programs use the API.
 
--- ApiKeyList are all keys, those that work first, the newest first.
+-- ApiKeyList are all keys that were not revoked, the newest first, then the last of
+-- those that were.
 -- name: ApiKeyList :many
 SELECT k.key_id, k.name, k.role, k.custom_role_id, COALESCE(r.name, '')::text AS custom_name, COALESCE(r.permissions, '{}')::text[] AS custom_permissions,
        k.attributes, k.created_at, k.used_at, k.expires_at, k.revoked_at, COALESCE(u.name, '')::text AS created_by
 FROM api_keys k
 LEFT JOIN custom_roles r ON r.tenant_id = k.tenant_id AND r.role_id = k.custom_role_id
 LEFT JOIN users u ON u.tenant_id = k.tenant_id AND u.user_id = k.created_by
-WHERE k.tenant_id = @tenant_id ORDER BY k.revoked_at IS NOT NULL, k.created_at DESC LIMIT @row_limit;
+WHERE k.tenant_id = @tenant_id
+  AND (k.revoked_at IS NULL
+       OR k.key_id IN (SELECT g.key_id FROM api_keys g WHERE g.tenant_id = @tenant_id AND g.revoked_at IS NOT NULL ORDER BY g.revoked_at DESC LIMIT @gone_limit))
+ORDER BY k.revoked_at IS NOT NULL, k.created_at DESC;
+
+-- ApiKeyLock makes who counts keys wait for who is making one.
+-- name: ApiKeyLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('api keys ' || current_setting('app.tenant_id'), 0));
+
+-- name: ApiKeyCount :one
+SELECT count(*) FROM api_keys WHERE tenant_id = @tenant_id AND revoked_at IS NULL;
+
+-- ApiKeyRoleUsed tells whether a key that works, or could, has the role.
+-- name: ApiKeyRoleUsed :one
+SELECT EXISTS (SELECT FROM api_keys WHERE tenant_id = @tenant_id AND custom_role_id = @role_id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > @now::timestamptz));
+
+-- ApiKeyRoleRelease takes a role that is going from keys that ended: they open
+-- nothing, whatever they were.
+-- name: ApiKeyRoleRelease :exec
+UPDATE api_keys SET custom_role_id = NULL, revoked_at = COALESCE(revoked_at, @now::timestamptz)
+WHERE tenant_id = @tenant_id AND custom_role_id = @role_id AND (revoked_at IS NOT NULL OR expires_at <= @now::timestamptz);
 
 -- name: ApiKeyInsert :exec
 INSERT INTO api_keys (tenant_id, key_id, name, secret_hash, role, custom_role_id, attributes, created_by, created_at, expires_at)

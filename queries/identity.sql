@@ -96,11 +96,14 @@ DELETE FROM control.pending_sign_ins WHERE expires_at < now();
 SELECT connection_id, kind, enabled, settings, secret, metadata, refreshed_at, refresh_error, last_test, updated_at
 FROM sso_connections WHERE tenant_id = @tenant_id AND kind = @kind;
 
+-- ConnectionPut keeps the moment of the last change where a test would pass as
+-- before: where only enabled has changed.
 -- name: ConnectionPut :exec
 INSERT INTO sso_connections (tenant_id, connection_id, kind, enabled, settings, secret, metadata, refreshed_at)
 VALUES (@tenant_id, @connection_id, @kind, @enabled, @settings, @secret, @metadata, sqlc.narg(refreshed_at))
 ON CONFLICT (tenant_id, kind) DO UPDATE SET enabled = EXCLUDED.enabled, settings = EXCLUDED.settings, secret = EXCLUDED.secret,
-    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '', updated_at = now();
+    metadata = EXCLUDED.metadata, refreshed_at = EXCLUDED.refreshed_at, refresh_error = '',
+    updated_at = CASE WHEN @unchanged::boolean THEN sso_connections.updated_at ELSE now() END;
 
 -- ConnectionRefreshed keeps fetched metadata, unless somebody saved another address meanwhile.
 -- name: ConnectionRefreshed :execrows

@@ -13,6 +13,10 @@ SELECT role_id, name, permissions FROM custom_roles WHERE tenant_id = @tenant_id
 -- name: RoleLock :exec
 SELECT role_id FROM custom_roles WHERE tenant_id = @tenant_id AND role_id = @role_id FOR UPDATE;
 
+-- RolePeople counts who has the role, open invitations included.
+-- name: RolePeople :one
+SELECT count(*) FROM users WHERE tenant_id = @tenant_id AND custom_role_id = @role_id;
+
 -- name: RoleInsert :exec
 INSERT INTO custom_roles (tenant_id, role_id, name, permissions) VALUES (@tenant_id, @role_id, @name, @permissions::text[]);
 

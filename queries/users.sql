@@ -16,7 +16,7 @@ WHERE tenant_id = @tenant_id AND user_id = @user_id AND removed_at IS NOT NULL;
 SELECT user_id, tenant_id, person_id, email, name, role, custom_role_id, plan_type, zone, locale, theme, shortcuts, created_at, invited_at, removed_at
 FROM users WHERE tenant_id = @tenant_id AND user_id = @user_id;
 
--- UserList is one page of the members by name. An empty pattern or role is no
+-- UserList is one page of the members by name. An empty pattern, role or way is no
 -- filter; total counts what they leave.
 -- name: UserList :many
 SELECT u.user_id, u.email, u.name, u.role, u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions,
@@ -25,6 +25,8 @@ FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id
 WHERE u.tenant_id = @tenant_id AND u.removed_at IS NULL
   AND (@pattern::text = '' OR u.name ILIKE @pattern OR u.email ILIKE @pattern)
   AND (@role::text = '' OR COALESCE(u.custom_role_id::text, u.role::text) = @role)
+  AND (@way::text = '' OR @way = CASE WHEN u.invited_at IS NOT NULL THEN 'invited'
+      WHEN EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id) THEN 'sso' ELSE 'password' END)
 ORDER BY lower(COALESCE(NULLIF(u.name, ''), u.email)), u.user_id LIMIT @row_limit OFFSET @row_offset;
 
 -- name: UserCount :one
@@ -81,3 +83,12 @@ SELECT u.user_id, u.role, u.zone, u.locale,
     u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
 FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
 WHERE u.tenant_id = @tenant_id AND u.user_id = @user_id AND u.removed_at IS NULL;
+
+-- UserListActors are whom members act as, open invitations included.
+-- name: UserListActors :many
+SELECT u.user_id, u.role,
+    ARRAY(SELECT m.group_id FROM user_group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id ORDER BY m.group_id)::uuid[] AS group_ids,
+    person_attributes(u.user_id)::jsonb AS attributes,
+    u.custom_role_id, COALESCE(c.name, '')::text AS custom_name, COALESCE(c.permissions, '{}')::text[] AS custom_permissions
+FROM users u LEFT JOIN custom_roles c ON c.tenant_id = u.tenant_id AND c.role_id = u.custom_role_id
+WHERE u.tenant_id = @tenant_id AND u.user_id = ANY (@user_ids::uuid[]) AND u.removed_at IS NULL;

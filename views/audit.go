@@ -27,7 +27,7 @@ const (
 // AuditFeatures are what actions can be filtered by: what stands before the
 // full stop of an action, in the order shown.
 var AuditFeatures = []string{"auth", "access", "members", "group", "workspace", "sharing", "dashboard", "folder", "view", "comment", "template",
-	"datasets", "report", "alert", "channel", "mail", "portals", "roles", "embed", "sso", "domains", "security", "groups", "audit"}
+	"datasets", "report", "alert", "channel", "mail", "portals", "roles", "keys", "embed", "sso", "domains", "security", "groups", "audit"}
 
 // AuditAction says an action in words. One without words of its own is said by
 // its code.
@@ -85,15 +85,31 @@ type AuditProps struct {
 // AuditLine is one entry of the list.
 type AuditLine struct {
 	Href    string
+	Day     string // where it is another than that of the line above
 	Time    string
 	ISO     string
 	UserID  string // empty for no person
 	Name    string
 	Icon    string // in place of initials
 	Action  string
+	Mark    string // icon of the action
 	Object  string
 	Address string
 	Denied  bool
+}
+
+// auditMarks are the icons of actions: by the whole action, else by its feature.
+var auditMarks = map[string]string{
+	"auth": "lock", "sso": "shield-check", "security": "shield-check", "access": "circle-x", "members": "users-round", "groups": "users-round", "group": "users-round",
+	"roles": "shield-check", "keys": "key-round", "embed": "code-xml", "dashboard": "layout-dashboard", "datasets": "database", "dataset": "database",
+	"report": "mail", "mail": "mail", "alert": "bell", "audit": "list", "workspace": "settings", "portals": "globe", "comment": "message-square",
+	"dashboard.downloaded": "download", "dashboard.file_downloaded": "download", "members.exported": "download", "audit.exported": "download",
+}
+
+// AuditMark is the icon of an action.
+func AuditMark(action string) string {
+	feature, _, _ := strings.Cut(action, ".")
+	return orElse(orElse(auditMarks[action], auditMarks[feature]), "circle-dot")
 }
 
 // AuditWho names who acted, and the icon for one that is no person.

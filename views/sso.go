@@ -119,12 +119,18 @@ type SignInSettingsProps struct {
 	ProviderUntil, Refreshed          string
 }
 
-// test is the result that is shown: of a pasted answer, else the last one.
+// test is the result whose values stand beside the mapping: of a pasted answer,
+// else the last one.
 func (p SignInSettingsProps) test() *auth.Test {
-	switch {
-	case p.Diagnosis != nil:
+	if p.Diagnosis != nil {
 		return p.Diagnosis
-	case p.OIDCView:
+	}
+	return p.lastTest()
+}
+
+// lastTest is the last real one.
+func (p SignInSettingsProps) lastTest() *auth.Test {
+	if p.OIDCView {
 		return p.OIDC.LastTest
 	}
 	return p.SAML.LastTest
@@ -160,11 +166,7 @@ func checkIcon(s saml.State) string {
 	return "triangle-alert"
 }
 
-func testTitle(ctx context.Context, p SignInSettingsProps, t auth.Test) string {
-	key := "sso.test_"
-	if p.Diagnosis != nil {
-		key = "sso.pasted_"
-	}
+func testTitle(ctx context.Context, key string, t auth.Test) string {
 	if t.Passed {
 		return messages.T(ctx, key+"passed")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
@@ -25,3 +26,8 @@ const (
 	NotesMost  = notesMost
 	DeniedFree = deniedFree
 )
+
+// Alike tells whether entries of two actors become one.
+func Alike(a, b access.Actor) bool {
+	return (&note{actor: a}).key() == (&note{actor: b}).key()
+}

@@ -31,8 +31,8 @@ const (
 	notesMost  = 4096            // that wait; about 2 MB
 	notesEvery = time.Second     // how long one waits at most
 	notesLimit = 5 * time.Second // for one transaction of them
-	// deniedFree is how many refusals of one person in a minute have an entry
-	// each; what is beyond is counted in one, so that nobody fills the log by
+	// deniedFree is how many refusals of one person, visitor or key in a minute
+	// have an entry each; what is beyond is counted in one, so that nobody fills the log by
 	// guessing ids.
 	deniedFree = 60
 )
@@ -48,7 +48,7 @@ type notes struct {
 	mu      sync.Mutex
 	waiting map[string]*note // by what makes two equal
 	order   []*note
-	denied  map[string]int // by person, in this minute
+	denied  map[string]int // by whom, in this minute
 	minute  time.Time
 
 	writing       sync.Mutex // one writer at a time
@@ -139,24 +139,43 @@ func (n *notes) add(ctx context.Context, actor access.Actor, e Entry) {
 	}
 }
 
-// boundDenied makes an entry one of many where its person was refused often.
+// boundDenied makes an entry one of many where the same was refused often. Who
+// has no name is told apart by the address, so that nobody hides another's
+// refusals behind their own.
 func (n *notes) boundDenied(one *note) {
 	if minute := one.entry.At.Truncate(time.Minute); !minute.Equal(n.minute) {
 		n.minute = minute
 		clear(n.denied)
 	}
-	person := one.actor.TenantID.String() + one.actor.UserID.String()
-	if n.denied[person]++; n.denied[person] > deniedFree {
+	who := one.who()
+	if one.nameless() {
+		who += one.from.Address
+	}
+	if n.denied[who]++; n.denied[who] > deniedFree {
 		one.entry.Action, one.entry.Target, one.entry.ID, one.entry.Detail = "access.denied_often", "", "", nil
 		one.from.RequestID = ""
 		one.entry.At = n.minute.Add(time.Minute - time.Millisecond)
 	}
 }
 
+// who tells apart all who can act, a key and a visitor from each other too: two
+// of them never share an entry.
+func (o *note) who() string {
+	a := o.actor
+	return string(a.Kind) + "\x00" + a.TenantID.String() + a.UserID.String() + a.VisitorID.String() + a.KeyID.String() + o.from.ViewedBy.String()
+}
+
+// nameless tells whether only the address says who it was.
+func (o *note) nameless() bool {
+	return o.actor.UserID.IsZero() && o.actor.VisitorID.IsZero() && o.actor.KeyID.IsZero()
+}
+
+// key is what makes two entries equal: all that is written of them but for the
+// time, the request and the browser.
 func (o *note) key() string {
-	detail, _ := json.Marshal(o.entry.Detail) // of strings and numbers
-	return o.actor.TenantID.String() + o.actor.UserID.String() + string(o.actor.Kind) + "\x00" + o.entry.Action + "\x00" + o.entry.Target + "\x00" +
-		o.entry.ID + "\x00" + o.from.Address + "\x00" + o.from.Session + "\x00" + outcome(o.entry.Denied) + "\x00" + string(detail)
+	said, _ := json.Marshal([]any{o.actor.KeyName, o.entry.Action, o.entry.Target, o.entry.ID, outcome(o.entry.Denied), o.from.Address, o.from.Session,
+		o.entry.Detail, o.entry.Before, o.entry.After}) // of strings and numbers
+	return o.who() + "\x00" + string(said)
 }
 
 // flush writes all that waits. What can't be written waits on.

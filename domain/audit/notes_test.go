@@ -6,7 +6,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/ids"
 )
 
 func (r *rig) flush() {
@@ -110,5 +112,55 @@ func TestNotesOutliveTheirRequest(t *testing.T) {
 	r.Note(t.Context(), r.actor, audit.Entry{Action: "dashboard.downloaded"})
 	if err := r.Close(t.Context()); err == nil {
 		t.Error("nobody is told")
+	}
+}
+
+// Two keys, or two visitors of a portal, behind one address never share an entry,
+// nor does one hide the refusals of another behind its own.
+func TestNotesTellKeysAndVisitorsApart(t *testing.T) {
+	r := setup(t)
+	ctx := audit.WithOrigin(t.Context(), &audit.Origin{Address: "92.40.18.7"})
+	one, two := access.Actor{Kind: access.Key, TenantID: r.actor.TenantID, KeyID: ids.New[ids.APIKey](), KeyName: "One"}, access.Actor{Kind: access.Key, TenantID: r.actor.TenantID, KeyID: ids.New[ids.APIKey](), KeyName: "Two"}
+	for range 3 {
+		r.Note(ctx, one, audit.Entry{Action: "datasets.queried"})
+		r.Note(ctx, two, audit.Entry{Action: "datasets.queried"})
+	}
+	for i := range 2 * audit.DeniedFree {
+		r.Note(ctx, one, audit.Entry{Action: "keys.refused", ID: fmt.Sprint(i), Denied: true})
+	}
+	r.Note(ctx, two, audit.Entry{Action: "access.not_found", ID: "x", Denied: true})
+	for _, guest := range []string{"10.0.0.1", "10.0.0.2"} {
+		from := audit.WithOrigin(t.Context(), &audit.Origin{Address: guest})
+		for i := range map[string]int{"10.0.0.1": 2 * audit.DeniedFree, "10.0.0.2": 1}[guest] {
+			r.Note(from, access.Actor{Kind: access.Visitor, TenantID: r.actor.TenantID}, audit.Entry{Action: "embed.refused", ID: guest + fmt.Sprint(i), Denied: true})
+		}
+	}
+	r.flush()
+	asked := map[any]float64{}
+	found := false
+	for _, line := range r.list(audit.Query{Limit: 500}) {
+		times, ok := line.What.Detail["times"].(float64)
+		if !ok {
+			times = 1
+		}
+		key := line.What.Detail["key"]
+		switch {
+		case line.Action == "datasets.queried":
+			asked[key] += times
+		case line.Action == "access.denied_often" && key == "Two":
+			t.Errorf("another's refusals are hers: %+v", line)
+		case line.Action == "access.not_found" && key == "Two":
+			found = true
+		case line.Action == "access.denied_often" && line.Who.Address == "10.0.0.2":
+			t.Errorf("another guest's refusals are hers: %+v", line)
+		}
+	}
+	if asked["One"] != 3 || asked["Two"] != 3 || !found {
+		t.Errorf("the questions are %v, the refusal of the second key is there: %t", asked, found)
+	}
+
+	ana, bob := access.Actor{Kind: access.Visitor, TenantID: r.actor.TenantID, VisitorID: ids.New[ids.Visitor]()}, access.Actor{Kind: access.Visitor, TenantID: r.actor.TenantID, VisitorID: ids.New[ids.Visitor]()}
+	if audit.Alike(ana, bob) || !audit.Alike(ana, ana) {
+		t.Error("two visitors share an entry, or one has two")
 	}
 }

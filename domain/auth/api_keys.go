@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,18 +33,23 @@ var (
 		"There is no such key, or it was revoked.")
 	ErrAPIKeyInvalid = apperr.Define(apperr.Invalid, "auth.key_invalid",
 		"The key can't be made like this.")
+	ErrAPIKeyMany = apperr.Define(apperr.Conflict, "auth.key_many",
+		fmt.Sprintf("A workspace has at most %d keys. Revoke those that nobody uses any more.", mostAPIKeys))
 )
 
 // APIKeyPrefix begins every key, so that one that got out is recognised.
 const APIKeyPrefix = "api_key_"
 
+// GoneAPIKeys is how many revoked keys a list shows, the last.
+const GoneAPIKeys = 200
+
 // Limits of keys.
 const (
-	mostAPIKeys  = 200 // of a workspace, as far as a list shows them
+	mostAPIKeys  = 200 // of a workspace that are not revoked
 	apiKeyUsed   = time.Minute
 	apiKeyEvery  = 100 * time.Millisecond // a request, in the long run
 	apiKeyBurst  = 60                     // requests at once
-	apiKeyMisses = 20                     // of an address, before it has to wait
+	apiKeyMisses = 20                     // of an address, or with a key that ended, before it has to wait
 	knownAPIKeys = 10_000                 // whose requests a process counts
 )
 
@@ -76,8 +82,8 @@ func (s *Service) manageKeys(ctx context.Context, actor access.Actor, work db.Wo
 	return s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), work)
 }
 
-// ListAPIKeys lists the workspace's keys, those in use first, and tells whether
-// they work while single sign-on is required.
+// ListAPIKeys lists the workspace's keys, those in use first, of revoked ones the
+// last two hundred, and tells whether they work while single sign-on is required.
 //
 // Errors: access.forbidden.
 func (s *Service) ListAPIKeys(ctx context.Context, actor access.Actor) (list []APIKey, withSSO bool, err error) {
@@ -85,7 +91,7 @@ func (s *Service) ListAPIKeys(ctx context.Context, actor access.Actor) (list []A
 		if withSSO, err = tx.ApiKeysWithSso(ctx, tx.TenantID); err != nil {
 			return fmt.Errorf("read setting of keys: %w", err)
 		}
-		rows, err := tx.ApiKeyList(ctx, tx.TenantID, mostAPIKeys)
+		rows, err := tx.ApiKeyList(ctx, tx.TenantID, GoneAPIKeys)
 		if err != nil {
 			return fmt.Errorf("list keys: %w", err)
 		}
@@ -110,7 +116,7 @@ func timeOf(t *time.Time) time.Time {
 // of the key is answered once and not kept.
 //
 // Errors: auth.key_invalid with fields name, role, attributes, expires;
-// tenants.beyond, access.forbidden.
+// auth.key_many, tenants.beyond, access.forbidden.
 func (s *Service) CreateAPIKey(ctx context.Context, actor access.Actor, n NewAPIKey) (text string, err error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	fields := map[string]string{}
@@ -153,6 +159,16 @@ func (s *Service) CreateAPIKey(ctx context.Context, actor access.Actor, n NewAPI
 			return err
 		}
 		p.Role, p.CustomRoleID = role.Stored(), role.CustomID()
+		if err := tx.ApiKeyLock(ctx); err != nil {
+			return fmt.Errorf("lock keys: %w", err)
+		}
+		count, err := tx.ApiKeyCount(ctx, tx.TenantID)
+		if err != nil {
+			return fmt.Errorf("count keys: %w", err)
+		}
+		if count >= mostAPIKeys {
+			return ErrAPIKeyMany
+		}
 		if err := tx.ApiKeyInsert(ctx, p); err != nil {
 			return fmt.Errorf("insert key: %w", err)
 		}
@@ -186,6 +202,34 @@ func (s *Service) RevokeAPIKey(ctx context.Context, actor access.Actor, id ids.A
 			return fmt.Errorf("revoke key: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "keys.revoked", Target: "api_key", ID: id.String(), Detail: map[string]any{"name": row.Name, "role": role.Title()}})
+	})
+}
+
+// Actor is whom a program with the key acts as.
+func (k APIKey) Actor(tenant ids.Tenant) access.Actor {
+	return access.Actor{Kind: access.Key, TenantID: tenant, KeyID: k.ID, KeyName: k.Name, Role: k.Role.Standing, Custom: k.Role.Custom, Attributes: k.Attributes}
+}
+
+// InspectAPIKey answers whom a program with the key acts as, for one look at what
+// rules hold for it. It must not be beyond the actor's own role.
+//
+// Errors: auth.key_not_found, tenants.beyond, access.forbidden.
+func (s *Service) InspectAPIKey(ctx context.Context, actor access.Actor, id ids.APIKey) (access.Actor, error) {
+	list, _, err := s.ListAPIKeys(ctx, actor)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	at := slices.IndexFunc(list, func(k APIKey) bool { return k.ID == id && k.RevokedAt.IsZero() })
+	if at < 0 {
+		return access.Actor{}, ErrAPIKeyNotFound
+	}
+	if err := tenants.CheckGrant(actor, list[at].Role); err != nil {
+		return access.Actor{}, err
+	}
+	seen := list[at].Actor(actor.TenantID)
+	seen.Zone, seen.Locale = actor.Zone, actor.Locale
+	return seen, s.manageKeys(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "keys.rules_viewed", Target: "api_key", ID: id.String(), Detail: map[string]any{"name": list[at].Name}})
 	})
 }
 
@@ -242,10 +286,10 @@ func (s *Service) IdentifyAPIKey(ctx context.Context, text string, from Client) 
 	}
 	actor.KeyName = row.Name
 	if !apiKeyWorks(row, now) {
-		return actor, ErrAPIKey
+		return actor, s.ended(ctx, secret.ID, ErrAPIKey)
 	}
 	if enforced && !row.ApiKeysWithSso {
-		return actor, ErrAPIKeySSO
+		return actor, s.ended(ctx, secret.ID, ErrAPIKeySSO)
 	}
 	if wait := s.keyWait(secret.ID, now); wait > 0 {
 		seconds := int(math.Ceil(wait.Seconds()))
@@ -269,6 +313,15 @@ func (s *Service) missed(ctx context.Context, from Client) error {
 		return err
 	}
 	return ErrAPIKey
+}
+
+// ended counts what is asked with a key that opens nothing, and answers why: who
+// has it still has to wait as who guesses does.
+func (s *Service) ended(ctx context.Context, id uuid.UUID, why error) error {
+	if err := s.take(ctx, []limit{{key: throttleKey("ended api key", id.String()), free: apiKeyMisses, longest: 60}}); err != nil {
+		return err
+	}
+	return why
 }
 
 // keyWait is how long a key has to wait before its next request, as far as this

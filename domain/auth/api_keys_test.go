@@ -64,7 +64,7 @@ func TestAKeyActsWithItsRoleUntilItIsRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	roleID, _ := role.AsCustom()
-	if err := f.tenants.DeleteRole(t.Context(), owner.Actor, roleID); !errors.Is(err, tenants.ErrRoleUsed) {
+	if err := f.tenants.DeleteRole(t.Context(), owner.Actor, roleID); !errors.Is(err, tenants.ErrRoleOfKey) {
 		t.Errorf("a role that a key has: got %v", err)
 	}
 	if err := f.tenants.SaveRole(t.Context(), owner.Actor, roleID, "Authors", []access.Permission{access.EditContent}); err != nil {
@@ -222,5 +222,56 @@ func TestKeysUnderRequiredSingleSignOn(t *testing.T) {
 	}
 	if got := f.audited(t, f.one); got[0] != "keys.with_sso" {
 		t.Errorf("got entries %v", got[:2])
+	}
+}
+
+// TestKeysThatEndedAreListedAndWait makes as many keys as there can be, which are
+// all listed; a role of expired ones can go; and who asks with a dead key waits.
+func TestKeysThatEndedAreListedAndWait(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.user(t, f.one, "owner@one.example", access.Owner)
+	_, owner := f.signIn(t, "owner@one.example", password)
+	role := f.ownRole(t, owner.Actor, "Robots")
+	soon := time.Now().Add(200 * time.Millisecond)
+	dead, first := f.newKey(t, owner.Actor, auth.NewAPIKey{Name: "first", Role: role, ExpiresAt: soon})
+	err := f.db.InTenantTx(t.Context(), f.one.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		for range 199 {
+			if err := tx.ApiKeyInsert(ctx, db.ApiKeyInsertParams{TenantID: tx.TenantID, KeyID: ids.New[ids.APIKey]().UUID(), Name: "x", SecretHash: make([]byte, 32), Role: db.UserRoleViewer, Attributes: []byte("{}"), CreatedAt: time.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := f.ListAPIKeys(t.Context(), owner.Actor)
+	if err != nil || len(list) != 200 || list[199].ID != first {
+		t.Fatalf("%d keys are listed, %v", len(list), err)
+	}
+	if _, err := f.CreateAPIKey(t.Context(), owner.Actor, auth.NewAPIKey{Name: "one more", Role: access.Viewer}); !errors.Is(err, auth.ErrAPIKeyMany) {
+		t.Errorf("the 201st key: got %v", err)
+	}
+	for time.Now().Before(soon) {
+		if _, err := f.GetSSO(t.Context(), owner.Actor); err != nil { // something else to do
+			t.Fatal(err)
+		}
+	}
+	for n := 0; ; n++ {
+		_, err := f.IdentifyAPIKey(t.Context(), dead, client)
+		if errors.Is(err, auth.ErrThrottled) {
+			break
+		}
+		if !errors.Is(err, auth.ErrAPIKey) || n > 60 {
+			t.Fatalf("request %d with an expired key: got %v", n+1, err)
+		}
+	}
+	roleID, _ := role.AsCustom()
+	if err := f.tenants.DeleteRole(t.Context(), owner.Actor, roleID); err != nil {
+		t.Errorf("a role of an expired key: got %v", err)
+	}
+	if _, err := f.CreateAPIKey(t.Context(), owner.Actor, auth.NewAPIKey{Name: "one more", Role: access.Viewer}); err != nil {
+		t.Errorf("in the place of one that ended: got %v", err)
 	}
 }

@@ -48,7 +48,8 @@ var (
 	// ErrNotMember also covers workspaces that do not exist.
 	ErrNotMember = apperr.Define(apperr.NotFound, "auth.not_member",
 		"You do not belong to this workspace.")
-	// ErrSSORequired is said only to who has given the right password or link.
+	// ErrSSORequired is said whatever the password, which is not looked at: it tells
+	// nobody whether that is right.
 	ErrSSORequired = apperr.Define(apperr.Forbidden, "auth.sso_required",
 		"Your workspace signs in with single sign-on. Use “Sign in with SSO”.")
 	// ErrConfined keeps who signed in at a provider in that provider's workspace.

@@ -347,7 +347,7 @@ func (s *Service) EnterCode(ctx context.Context, token, code string, client Clie
 func (s *Service) recordWrongCode(ctx context.Context, row db.PendingGetRow, cause error, client Client) error {
 	actor := personActor(ids.Tenant(row.TenantID), ids.User(row.UserID))
 	err := s.deps.DB.InTenantTx(ctx, row.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.code_refused", Target: "user", ID: actor.UserID.String(),
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.code_refused", Target: "user", ID: actor.UserID.String(), Denied: true,
 			Detail: map[string]any{"address": client.Address}})
 	})
 	if err != nil {

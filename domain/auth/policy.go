@@ -128,7 +128,7 @@ func (s *Service) mayEnforce(ctx context.Context, tx *db.Tx, tenant uuid.UUID) e
 		if err != nil {
 			return fmt.Errorf("read connection: %w", err)
 		}
-		if test := readTest(row.LastTest); row.Enabled && test != nil && test.Passed && !test.At.Before(row.UpdatedAt.Truncate(time.Second)) {
+		if passed := readTest(row.LastTest).passedAt(); row.Enabled && !passed.IsZero() && !passed.Before(row.UpdatedAt.Truncate(time.Second)) {
 			return nil
 		}
 	}

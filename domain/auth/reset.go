@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -109,10 +110,31 @@ func (s *Service) RequestReset(ctx context.Context, email string, client Client)
 		return err
 	}
 	_, _, err := s.newReset(ctx, email, true)
-	if errors.Is(err, tenants.ErrMemberNotFound) || errors.Is(err, ErrSSORequired) {
+	if errors.Is(err, tenants.ErrMemberNotFound) {
 		err = nil
 	}
+	if errors.Is(err, ErrSSORequired) {
+		err = s.recordNoReset(ctx, email)
+	}
 	return errors.Join(err, even(ctx, began))
+}
+
+// recordNoReset tells a workspace that somebody has asked for a password that
+// would open nothing.
+func (s *Service) recordNoReset(ctx context.Context, email string) error {
+	person, places, err := s.findPerson(ctx, email)
+	if err != nil {
+		return err
+	}
+	place, _, belongs := choosePlace(places, person.LastTenantID)
+	if !belongs {
+		return nil
+	}
+	actor := access.Actor{Kind: access.Person, TenantID: ids.Tenant(place.TenantID)}
+	return s.deps.DB.InTenantTx(ctx, place.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.reset_requested", Target: "user", ID: place.UserID.String(), Denied: true,
+			Detail: map[string]any{"code": ErrSSORequired.Code()}})
+	})
 }
 
 // ResetLink makes a reset link for the operator's console.

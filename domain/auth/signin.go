@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
 // Opened is a session that was just opened, or given another token.
@@ -34,6 +35,8 @@ type Opened struct {
 // have to wait, each time longer, but no account is ever locked for good.
 //
 // Workspaces that sign in elsewhere are left out, but for their break-glass owner.
+// Who belongs to no others, and whose address is of the domain of one, is told so
+// whatever the password: it is not looked at, so that nobody tries it here.
 //
 // Errors: auth.wrong_password, auth.throttled, auth.no_workspace, auth.sso_required.
 func (s *Service) SignIn(ctx context.Context, email, password string, keep bool, client Client) (Opened, error) {
@@ -47,13 +50,18 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	if err != nil {
 		return Opened{}, err
 	}
+	if closed, at, err := s.signsInElsewhere(ctx, email, places, person.LastTenantID); err != nil {
+		return Opened{}, err
+	} else if closed {
+		return Opened{}, errors.Join(s.recordRefused(ctx, at, ErrSSORequired), even(ctx, began))
+	}
 	match, renew, err := s.hasher.verify(ctx, password, value(person.PasswordHash))
 	if err != nil {
 		return Opened{}, err
 	}
 	if !match {
-		place, _, belongs := choosePlace(places, person.LastTenantID)
-		return Opened{}, errors.Join(s.recordFailure(ctx, place, belongs), even(ctx, began))
+		place, _, _ := choosePlace(places, person.LastTenantID)
+		return Opened{}, errors.Join(s.recordRefused(ctx, place, ErrWrongPassword), even(ctx, began))
 	}
 	place, several, err := openPlace(places, person.LastTenantID)
 	if err != nil {
@@ -147,21 +155,50 @@ func openPlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place db
 	return place, several, nil
 }
 
-// recordFailure answers ErrWrongPassword. Workspaces see failed attempts on
+// signsInElsewhere tells whether no password opens anything for somebody: they
+// belong to workspaces, all of which sign in elsewhere, or to none, and the domain
+// of their address is that of one. At is where they belong, zero for nowhere.
+func (s *Service) signsInElsewhere(ctx context.Context, email string, places []db.MembershipListByPersonRow, last *uuid.UUID) (closed bool, at db.MembershipListByPersonRow, err error) {
+	if len(places) > 0 {
+		at, _, _ = choosePlace(places, last)
+		return !slices.ContainsFunc(places, func(p db.MembershipListByPersonRow) bool { return !p.Closed }), at, nil
+	}
+	if !strings.Contains(email, "@") {
+		return false, at, nil
+	}
+	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		owner, err := tx.DomainOwner(ctx, strings.ToLower(domainOf(strings.ToValidUTF8(strings.ReplaceAll(email, "\x00", ""), ""))))
+		if db.IsNoRows(err) {
+			return nil
+		}
+		closed = owner.SsoOnly
+		return err
+	})
+	if err != nil {
+		return false, at, fmt.Errorf("find workspace of domain: %w", err)
+	}
+	return closed, at, nil
+}
+
+// recordRefused answers why a password was refused. Workspaces see the attempts on
 // the accounts of their members.
-func (s *Service) recordFailure(ctx context.Context, place db.MembershipListByPersonRow, belongs bool) error {
-	if !belongs {
-		return ErrWrongPassword
+func (s *Service) recordRefused(ctx context.Context, place db.MembershipListByPersonRow, why *apperr.Kind) error {
+	if place.UserID == uuid.Nil {
+		return why
 	}
 	// Whoever it was, it is not known to be the member.
 	actor := access.Actor{Kind: access.Person, TenantID: ids.Tenant(place.TenantID)}
 	err := s.deps.DB.InTenantTx(ctx, place.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.sign_in_failed", Target: "user", ID: place.UserID.String(), Denied: true})
+		e := audit.Entry{Action: "auth.sign_in_failed", Target: "user", ID: place.UserID.String(), Denied: true}
+		if why != ErrWrongPassword {
+			e.Detail = map[string]any{"code": why.Code()}
+		}
+		return audit.Record(ctx, tx, actor, e)
 	})
 	if err != nil {
 		return err
 	}
-	return ErrWrongPassword
+	return why
 }
 
 // admit opens a session by password, unless a code is asked for first.

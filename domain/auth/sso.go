@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -263,6 +264,21 @@ type samlRow struct {
 	known    bool
 }
 
+// answersAs tells whether a test that passed with the other would pass with this
+// one: all that counts is the same.
+func (c samlRow) answersAs(other samlRow) bool {
+	own, his := c.Provider, other.Provider
+	own.Until, his.Until = time.Time{}, time.Time{}
+	settings, err := json.Marshal(c.settings)
+	return err == nil && sameJSON(settings, other.row.Settings) && reflect.DeepEqual(c.Keys, other.Keys) && reflect.DeepEqual(own, his)
+}
+
+// sameJSON tells whether two texts say the same, whatever their spaces and order.
+func sameJSON(a, b []byte) bool {
+	var one, other any
+	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil && reflect.DeepEqual(one, other)
+}
+
 func (c samlRow) shown() SAMLConnection {
 	shown := SAMLConnection{Set: c.known, Enabled: c.row.Enabled, Settings: c.settings, EntityID: c.EntityID, Consume: c.Consume, LogOut: c.LogOut,
 		Provider: c.Provider, RefreshError: c.row.RefreshError, LastTest: readTest(c.row.LastTest)}
@@ -342,6 +358,8 @@ func (s *Service) editSAML(ctx context.Context, i Identity, r Realm, action stri
 		} else if err != nil {
 			return err
 		}
+		before := c
+		before.Keys.Pairs = slices.Clone(c.Keys.Pairs)
 		if err := edit(&c, box); err != nil {
 			return err
 		}
@@ -361,7 +379,7 @@ func (s *Service) editSAML(ctx context.Context, i Identity, r Realm, action stri
 			return fmt.Errorf("write connection's settings: %w", err)
 		}
 		if err := r.put(ctx, tx, db.ConnectionPutParams{TenantID: r.tenant, ConnectionID: c.row.ConnectionID, Kind: kindSAML, Enabled: c.row.Enabled,
-			Settings: settings, Secret: sealed, Metadata: c.row.Metadata, RefreshedAt: c.row.RefreshedAt}); err != nil {
+			Settings: settings, Secret: sealed, Metadata: c.row.Metadata, RefreshedAt: c.row.RefreshedAt, Unchanged: c.answersAs(before)}); err != nil {
 			return err
 		}
 		return r.record(ctx, tx, i.Actor, action, c.row.ConnectionID.String(),
@@ -595,14 +613,28 @@ func sameProvider(before string, metadata []byte) error {
 // Test is how a test sign-in, or a pasted answer, looked.
 type Test struct {
 	At     time.Time     `json:"at"`
-	Took   time.Duration `json:"took"` // from the question to the answer; zero for a pasted one
+	Took   time.Duration `json:"took"` // by the checks of the answer, without what the person did at the provider; zero for a pasted one
 	Passed bool          `json:"passed"`
-	Checks []saml.Check  `json:"checks"`
+	// PassedAt is when a test has passed last, this one or one before it.
+	PassedAt time.Time    `json:"passed_at,omitzero"`
+	Checks   []saml.Check `json:"checks"`
 	// Values are what the answer says, by attribute.
 	Values  map[string][]string `json:"values,omitempty"`
 	Subject string              `json:"subject,omitempty"`
 	Email   string              `json:"email,omitempty"`
 	Role    access.Role         `json:"role,omitempty"`
+}
+
+// passedAt is when a test has passed last, zero for never. Those of before
+// PassedAt was kept tell of themselves alone.
+func (t *Test) passedAt() time.Time {
+	if t != nil && t.Passed {
+		return t.At
+	}
+	if t != nil {
+		return t.PassedAt
+	}
+	return time.Time{}
 }
 
 func readTest(stored json.RawMessage) *Test {

@@ -23,22 +23,34 @@ import (
 
 // finishTest looks at the answer to a test and keeps what was seen.
 func (s *Service) finishTest(ctx context.Context, c samlRow, in Entrance, encoded string, waiting []string, request db.RequestTakeRow) error {
-	now := time.Now()
-	test := s.diagnose(ctx, c, in, encoded, waiting, now)
-	test.Took = now.Sub(request.CreatedAt)
+	began := time.Now()
+	test := s.diagnose(ctx, c, in, encoded, waiting, began)
 	// An answer to a test is used up like any other.
 	if _, err := c.Accept(encoded, waiting, s.consume(ctx, c.realm.tenant)); err != nil && test.Passed {
 		test.Passed = false
 	}
+	test.Took = time.Since(began)
 	return s.keepTest(ctx, c.realm, kindSAML, *request.TestUserID, test)
 }
 
+// keepTest keeps what was seen last, and when a test has passed last: one that
+// fails later takes nothing back.
 func (s *Service) keepTest(ctx context.Context, r Realm, kind string, userID uuid.UUID, test Test) error {
-	stored, err := json.Marshal(test)
-	if err != nil {
-		return fmt.Errorf("write test: %w", err)
-	}
 	return s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		row, err := r.connection(ctx, tx, kind)
+		if db.IsNoRows(err) {
+			return ErrNoSSO.Wrap(err) // it was removed meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("read connection: %w", err)
+		}
+		if test.PassedAt = test.At; !test.Passed {
+			test.PassedAt = readTest(row.LastTest).passedAt()
+		}
+		stored, err := json.Marshal(test)
+		if err != nil {
+			return fmt.Errorf("write test: %w", err)
+		}
 		var id uuid.UUID
 		if r.visitors() {
 			id, err = tx.PortalConnectionSetTest(ctx, db.PortalConnectionSetTestParams{LastTest: stored, TenantID: r.tenant, PortalID: r.portal, Kind: kind})

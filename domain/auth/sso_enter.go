@@ -263,17 +263,18 @@ func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, 
 	}
 	answer, err := c.Accept(encoded, waiting, s.consume(ctx, r.tenant))
 	if err != nil {
-		return Entered{}, s.refuse(ctx, r, kindSAML, err, client)
+		return Entered{}, s.refuse(ctx, r, kindSAML, err, client, c.claimed(encoded, waiting))
 	}
 	next := request.Next
 	if answer.Unsolicited {
 		next = cut(relayState, maxNext)
 	}
+	email := pick(answer.Attributes, c.settings.Mapping.Email)
 	opened, err := in.Enter(ctx, Proven{tenant: r.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject,
 		Format: answer.Format, Index: answer.SessionIndex, Until: answer.Until, Attributes: answer.Attributes,
-		Email: pick(answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}, request)
+		Email: email, Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}, request)
 	if err != nil {
-		return Entered{}, s.refuse(ctx, r, kindSAML, err, client)
+		return Entered{}, s.refuse(ctx, r, kindSAML, err, client, about{answer.Subject, email, true})
 	}
 	return Entered{Opened: opened, Next: next}, s.forgive(ctx, append(limits, beginLimit(client)))
 }
@@ -299,16 +300,35 @@ func (s *Service) consume(ctx context.Context, tenantID uuid.UUID) saml.Consume 
 	}
 }
 
+// about is whom an answer is about, as far as it could be read. Unless proven it
+// is what the answer says, whoever wrote it.
+type about struct {
+	subject, email string
+	proven         bool
+}
+
+// claimed is whom a refused answer says that it is about.
+func (c samlRow) claimed(encoded string, waiting []string) about {
+	d := c.Diagnose(encoded, waiting, func(string) bool { return false }, time.Now())
+	return about{d.Answer.Subject, pick(d.Answer.Attributes, c.settings.Mapping.Email), d.Verified}
+}
+
 // refuse records a refused sign-in for the workspace, and answers why. Faults
 // of our own are no refusal.
-func (s *Service) refuse(ctx context.Context, r Realm, kind string, cause error, client Client) error {
+func (s *Service) refuse(ctx context.Context, r Realm, kind string, cause error, client Client, who about) error {
 	public := apperr.Describe(cause)
 	if public.Class == apperr.Internal || ctx.Err() != nil {
 		return cause
 	}
 	actor := access.Actor{Kind: access.System, TenantID: ids.Tenant(r.tenant)}
 	err := s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
-		return r.record(ctx, tx, actor, "auth.sso_refused", kind, map[string]any{"code": public.Code, "address": client.Address})
+		detail := map[string]any{"code": public.Code, "address": client.Address}
+		for name, value := range map[string]string{"email": who.email, "subject": who.subject} {
+			if value != "" {
+				detail[name], detail["proven"] = cut(value, 300), who.proven
+			}
+		}
+		return r.refused(ctx, tx, actor, "auth.sso_refused", kind, detail)
 	})
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func (s *Service) logOut(ctx context.Context, r Realm, request *http.Request, br
 	}
 	asked, err := c.ReadLogOut(request, s.consume(ctx, c.realm.tenant))
 	if err != nil {
-		return saml.Message{}, s.refuse(ctx, c.realm, kindLogOut, err, client)
+		return saml.Message{}, s.refuse(ctx, c.realm, kindLogOut, err, client, about{})
 	}
 	leaver := Leaver{Connection: c.row.ConnectionID, Issuer: asked.Issuer, Subject: asked.Subject, Sessions: asked.Sessions}
 	if leaver.Sessions == nil {
@@ -150,7 +150,7 @@ func (s *Service) loggedOut(ctx context.Context, c samlRow, r *http.Request, bro
 		err = c.ReadLogOutAnswer(r, waiting)
 	}
 	if err != nil {
-		return s.refuse(ctx, c.realm, kindLogOut, err, client)
+		return s.refuse(ctx, c.realm, kindLogOut, err, client, about{})
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, r Realm, enabled boo
 			return fmt.Errorf("write connection's settings: %w", err)
 		}
 		if err := r.put(ctx, tx, db.ConnectionPutParams{TenantID: r.tenant, ConnectionID: row.ConnectionID, Kind: kindOIDC, Enabled: enabled,
-			Settings: settings, Secret: row.Secret}); err != nil {
+			Settings: settings, Secret: row.Secret, Unchanged: n.Secret == "" && sameJSON(row.Settings, settings)}); err != nil {
 			return err
 		}
 		return r.record(ctx, tx, i.Actor, "sso.changed", row.ConnectionID.String(), map[string]any{"kind": kindOIDC, "enabled": enabled, "settings": n})
@@ -209,6 +209,7 @@ func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser
 	if err := s.take(ctx, limits); err != nil {
 		return Entered{}, err
 	}
+	began := time.Now()
 	c, client, provider, err := s.openedOIDC(ctx, r)
 	if err != nil {
 		return Entered{}, err
@@ -219,7 +220,7 @@ func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser
 		return Entered{}, err
 	}
 	if !known {
-		return Entered{}, s.refuse(ctx, r, kindOIDC, saml.ErrRequest, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, saml.ErrRequest, from, about{})
 	}
 	test := request.TestUserID != nil
 	if !c.row.Enabled && !test {
@@ -234,23 +235,22 @@ func (s *Service) finishOIDC(ctx context.Context, r Realm, a OIDCAnswer, browser
 	p := Proven{tenant: r.tenant, Kind: kindOIDC, Connection: c.row.ConnectionID, Issuer: answer.Issuer, Subject: answer.Subject, Attributes: answer.Claims,
 		Email: answer.Email, Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
 	if test {
-		return Entered{Test: true, Next: request.Next}, s.finishOIDCTest(ctx, r, in, p, err, request)
+		return Entered{Test: true, Next: request.Next}, s.finishOIDCTest(ctx, r, in, p, err, *request.TestUserID, began)
 	}
 	if err != nil {
-		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from, about{p.Subject, p.Email, false})
 	}
 	opened, err := in.Enter(ctx, p, request)
 	if err != nil {
-		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from)
+		return Entered{}, s.refuse(ctx, r, kindOIDC, err, from, about{p.Subject, p.Email, true})
 	}
 	return Entered{Opened: opened, Next: request.Next}, s.forgive(ctx, append(limits, beginLimit(from)))
 }
 
 // finishOIDCTest keeps what a test has shown. The checks are those that the
 // answer went through, in order; it stops at the first that fails.
-func (s *Service) finishOIDCTest(ctx context.Context, r Realm, in Entrance, p Proven, fault error, request db.RequestTakeRow) error {
-	now := time.Now()
-	test := Test{At: now, Took: now.Sub(request.CreatedAt), Passed: fault == nil, Subject: p.Subject, Email: p.Email}
+func (s *Service) finishOIDCTest(ctx context.Context, r Realm, in Entrance, p Proven, fault error, tester uuid.UUID, began time.Time) error {
+	test := Test{At: time.Now(), Passed: fault == nil, Subject: p.Subject, Email: p.Email}
 	for _, step := range []struct {
 		name, text string
 		fails      []error
@@ -275,5 +275,5 @@ func (s *Service) finishOIDCTest(ctx context.Context, r Realm, in Entrance, p Pr
 	} else if apperr.Describe(fault).Class == apperr.Internal {
 		return fault
 	}
-	return s.keepTest(ctx, r, kindOIDC, *request.TestUserID, test)
+	return s.keepTest(ctx, r, kindOIDC, tester, test)
 }

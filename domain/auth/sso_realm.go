@@ -149,16 +149,25 @@ func (r Realm) stayOpen(ctx context.Context, tx *db.Tx) error {
 
 // record adds an entry about a connection of the realm.
 func (r Realm) record(ctx context.Context, tx *db.Tx, actor access.Actor, action, id string, detail map[string]any) error {
+	return r.recordAs(ctx, tx, actor, audit.Entry{Action: action, Target: "connection", ID: id, Detail: detail})
+}
+
+// refused is record of what was asked for and refused.
+func (r Realm) refused(ctx context.Context, tx *db.Tx, actor access.Actor, action, id string, detail map[string]any) error {
+	return r.recordAs(ctx, tx, actor, audit.Entry{Action: action, Target: "connection", ID: id, Detail: detail, Denied: true})
+}
+
+func (r Realm) recordAs(ctx context.Context, tx *db.Tx, actor access.Actor, e audit.Entry) error {
 	if r.visitors() {
-		detail["portal"] = r.portal.String()
+		e.Detail["portal"] = r.portal.String()
 	}
 	if r.name == "" {
 		if err := r.named(ctx, tx); err != nil {
 			return err
 		}
 	}
-	detail["name"] = r.name // a connection has none of its own
-	return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "connection", ID: id, Detail: detail})
+	e.Detail["name"] = r.name // a connection has none of its own
+	return audit.Record(ctx, tx, actor, e)
 }
 
 // named finds out how the realm is called.

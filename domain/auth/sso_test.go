@@ -791,13 +791,33 @@ func TestEnforcedSingleSignOnClosesEverythingElse(t *testing.T) {
 		if _, err := f.SignIn(t.Context(), email, password, false, client); !errors.Is(err, auth.ErrSSORequired) {
 			t.Errorf("%s by password: got %v", email, err)
 		}
-		if _, err := f.SignIn(t.Context(), email, "not the password", false, client); !errors.Is(err, auth.ErrWrongPassword) {
+		if _, err := f.SignIn(t.Context(), email, "not the password", false, client); !errors.Is(err, auth.ErrSSORequired) {
 			t.Errorf("%s by a wrong password: got %v", email, err)
+		}
+		if list := f.audited(t, f.one); list[0] != "auth.sign_in_failed auth.sso_required" || list[1] != list[0] {
+			t.Errorf("the log has %v", list[:2])
 		}
 	}
 	letters := len(f.mail.letters)
 	if err := f.RequestReset(t.Context(), "ada@one.example", client); err != nil || len(f.mail.letters) != letters {
 		t.Errorf("reset: got %v, %d letters", err, len(f.mail.letters)-letters)
+	}
+	if list := f.audited(t, f.one); list[0] != "auth.reset_requested auth.sso_required" {
+		t.Errorf("the log has %v", list[:1])
+	}
+	// Of the workspace's own domain nobody learns who has an account; the one owner
+	// signs in as ever, and others have to wait as ever.
+	if _, err := f.SignIn(t.Context(), "owner@one.example", "not the password", false, client); !errors.Is(err, auth.ErrWrongPassword) {
+		t.Errorf("the break-glass owner by a wrong password: got %v", err)
+	}
+	for n := 0; ; n++ {
+		_, err := f.SignIn(t.Context(), "nobody@one.example", password, false, client)
+		if errors.Is(err, auth.ErrThrottled) {
+			break
+		}
+		if !errors.Is(err, auth.ErrSSORequired) || n > 20 {
+			t.Fatalf("attempt %d of nobody: got %v", n+1, err)
+		}
 	}
 	if _, _, err := f.ResetLink(t.Context(), "ada@one.example"); !errors.Is(err, auth.ErrSSORequired) {
 		t.Errorf("reset by the console: got %v", err)
@@ -1027,5 +1047,60 @@ func TestBeginningSignInsIsBounded(t *testing.T) {
 		if entered, err := f.finish(t, f.Response(t, says(f.askFrom(t, client), "mara"))); err != nil || entered.Token == "" {
 			t.Fatalf("%d: %v", n, err)
 		}
+	}
+}
+
+// TestAPassedTestStaysPassed has a test pass: what is pasted into the diagnosis, a
+// test that fails later and a save of the same take nothing back; a change does.
+func TestAPassedTestStaysPassed(t *testing.T) {
+	t.Parallel()
+	f := federate(t)
+	realm := auth.Members("one")
+	passed := f.test(t)
+	if passed.Took > 10*time.Second || passed.PassedAt.IsZero() {
+		t.Errorf("got %+v", passed)
+	}
+	if _, err := f.DiagnoseSAML(t.Context(), f.owner, realm, "nonsense"); err != nil {
+		t.Fatal(err)
+	}
+	if failed := f.test(t, func(s *samltest.Says) { s.Audience = "https://somebody.else.example" }); failed.Passed || !failed.PassedAt.Equal(passed.PassedAt) {
+		t.Fatalf("got %+v", failed)
+	}
+	found, err := f.GetSSO(t.Context(), f.owner.Actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, enabled := range []bool{false, true} {
+		if err := f.SaveSAML(t.Context(), f.owner, realm, enabled, found.SAML.Settings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.SetSSOOnly(t.Context(), f.owner, true, f.owner.Actor.UserID); err != nil {
+		t.Errorf("after a test that has passed: got %v", err)
+	}
+	if err := f.SetSSOOnly(t.Context(), f.owner, false, ids.User{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRefusedSingleSignOnIsDenied looks at the entry of a refused answer.
+func TestRefusedSingleSignOnIsDenied(t *testing.T) {
+	t.Parallel()
+	f := federate(t)
+	s := says(f.ask(t), "mara", "bi-editors")
+	s.Audience = "https://somebody.else.example"
+	if _, err := f.finish(t, f.Response(t, s)); err == nil {
+		t.Fatal("somebody came in")
+	}
+	err := f.db.InTenantTx(t.Context(), f.one.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: f.one.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), BeforeID: uuid.Max,
+			Actions: []string{}, Patterns: []string{}, FoundActions: []string{}, RowLimit: 1})
+		if err == nil && (rows[0].Action != "auth.sso_refused" || rows[0].Outcome != "denied" || !strings.Contains(string(rows[0].What), "mara@one.example")) {
+			t.Errorf("got %s %s: %s", rows[0].Action, rows[0].Outcome, rows[0].What)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

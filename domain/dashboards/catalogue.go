@@ -3,6 +3,7 @@ package dashboards
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -66,11 +67,22 @@ func (s *Service) List(ctx context.Context, actor access.Actor, q ListQuery) (Li
 	var l Listing
 	drafts := access.Can(actor, access.EditContent) == nil
 	err := s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.DashboardList(ctx, db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
+		p := db.DashboardListParams{TenantID: tx.TenantID, ViewerID: actor.UserID.UUID(),
 			FolderID: optional(q.Folder), OwnerID: optional(q.Owner), Tag: q.Tag, Starred: q.Starred, Opened: q.Opened,
-			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: drafts, RowLimit: int32(limit), RowOffset: int32(max(q.Offset, 0))})
+			Patterns: db.LikePatterns(q.Search), Sort: string(q.Sort), Drafts: drafts, RowLimit: int32(limit), RowOffset: int32(min(max(q.Offset, 0), math.MaxInt32))}
+		rows, err := tx.DashboardList(ctx, p)
 		if err != nil {
 			return fmt.Errorf("list dashboards: %w", err)
+		}
+		if len(rows) == 0 && p.RowOffset > 0 { // behind the last page; how many there are stands in every row
+			p.RowOffset, p.RowLimit = 0, 1
+			first, err := tx.DashboardList(ctx, p)
+			if err != nil {
+				return fmt.Errorf("count dashboards: %w", err)
+			}
+			for _, row := range first {
+				l.Matches = int(row.Matches)
+			}
 		}
 		for _, row := range rows {
 			config, err := ParseConfig(row.Config)

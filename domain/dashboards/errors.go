@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -45,6 +46,9 @@ var (
 		"A folder's name has 1 to 80 characters.")
 	ErrFolderTaken = apperr.Define(apperr.Conflict, "dashboards.folder_name_taken",
 		"A folder with this name exists already.")
+	// ErrFileWithheld names no column, nor how many there are.
+	ErrFileWithheld = apperr.Define(apperr.Forbidden, "dashboards.file_withheld",
+		"This dashboard uses columns that you can't see, so its file is not for you. Ask an admin of the workspace.")
 	ErrFolderInside = apperr.Define(apperr.Invalid, "dashboards.folder_inside_itself",
 		"A folder can't be moved into itself or into a folder below it.")
 	ErrFolderDeep = apperr.Define(apperr.Invalid, "dashboards.folder_too_deep",
@@ -67,5 +71,18 @@ var (
 
 // sentence is what a person may see of err.
 func sentence(err error) string { return apperr.Describe(err).Sentence }
+
+// discreet takes the names out of an error of a question that the viewer did not
+// write: what a rule hides from them is in the dashboard's config, and looks like
+// what was removed.
+func (v *View) discreet(err error) error {
+	if err == nil || v.Draft || v.Sees() == "" {
+		return err
+	}
+	if errors.Is(err, warehouse.ErrUnknownColumn) || errors.Is(err, warehouse.ErrUnknownLookup) || strings.HasPrefix(apperr.Describe(err).Code, "expression.") {
+		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(err)
+	}
+	return err
+}
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"go.yaml.in/yaml/v3"
@@ -46,7 +48,10 @@ func (s *Service) names(ctx context.Context, actor access.Actor) (map[ids.Datase
 
 // ExportFile writes a dashboard as a file: its draft, or what is published.
 //
-// Errors: dashboards.not_found, access.forbidden.
+// Who may not see a column that it names gets none: a file without it would be
+// another dashboard.
+//
+// Errors: dashboards.not_found, dashboards.file_withheld, access.forbidden.
 func (s *Service) ExportFile(ctx context.Context, actor access.Actor, id ids.Dashboard, draft bool) (name string, file []byte, err error) {
 	get := s.Get
 	if draft {
@@ -60,8 +65,38 @@ func (s *Service) ExportFile(ctx context.Context, actor access.Actor, id ids.Das
 	if err != nil {
 		return "", nil, err
 	}
-	file, err = writeFile(d.Name, d.Tags, &d.Config, names)
-	return d.Name, file, err
+	// Of datasets that are not shared with the actor there is nothing to ask.
+	shared := slices.DeleteFunc(d.Config.Datasets(), func(id ids.Dataset) bool { return names[id] == "" })
+	hidden, err := s.datasets.HiddenColumns(ctx, actor, shared)
+	if err != nil {
+		return "", nil, err
+	}
+	if file, err = writeFile(d.Name, d.Tags, &d.Config, names); err != nil {
+		return "", nil, err
+	}
+	if slices.ContainsFunc(hidden, func(name string) bool { return namesIt(file, name) }) {
+		return "", nil, ErrFileWithheld
+	}
+	return d.Name, file, nil
+}
+
+// namesIt tells whether a file has a name, in a list of columns as well as in an
+// expression: "amount" is in "[amount] * 2", and not in "amounts".
+func namesIt(file []byte, name string) bool {
+	inWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for rest, word := string(file), name; word != ""; {
+		before, after, found := strings.Cut(rest, word)
+		if !found {
+			return false
+		}
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		if !inWord(last) && !inWord(next) {
+			return true
+		}
+		rest = after
+	}
+	return false
 }
 
 // writeFile is the file of a config.

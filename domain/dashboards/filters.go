@@ -311,7 +311,7 @@ func (s *Service) resolveTops(ctx context.Context, v *View) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			c.err = err
+			c.err = v.discreet(err)
 			continue
 		}
 		c.top = charts.Values(result, 0)

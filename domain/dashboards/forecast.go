@@ -113,7 +113,7 @@ func (s *Service) ends(ctx context.Context, v *View, p *Plan, column string) (ol
 		Spec: warehouse.Spec{Dataset: p.dataset.String(), Timezone: v.Zone.String(),
 			Measures: []warehouse.Measure{{Fn: "min", Column: column, As: "first"}, {Fn: "max", Column: column, As: "last"}}}})
 	if err != nil || r.Rows == 0 || r.Columns[0].IsNull(0) || r.Columns[1].IsNull(0) {
-		return time.Time{}, time.Time{}, err
+		return time.Time{}, time.Time{}, v.discreet(err)
 	}
 	return wall(&r.Columns[0], v.Zone), wall(&r.Columns[1], v.Zone), nil
 }

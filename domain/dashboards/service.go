@@ -44,6 +44,7 @@ type Datasets interface {
 	ListVersions(ctx context.Context, actor access.Actor, id ids.Dataset, limit int) ([]datasets.Version, error)
 	OnlyGrew(ctx context.Context, actor access.Actor, id ids.Dataset, since int64) (bool, error)
 	Sees(ctx context.Context, actor access.Actor, list []ids.Dataset) (string, error)
+	HiddenColumns(ctx context.Context, actor access.Actor, list []ids.Dataset) ([]string, error)
 	HeldRules(ctx context.Context, actor access.Actor, id ids.Dataset) ([]datasets.HeldRule, error)
 	Hold(ctx context.Context, actor access.Actor, snapshot datasets.Snapshot, purpose string, work func(context.Context) error) error
 }

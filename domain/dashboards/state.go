@@ -100,6 +100,37 @@ func ParseState(query url.Values) (State, error) {
 	return s, nil
 }
 
+// KnownParameter tells whether a parameter of a query is one of a dashboard's
+// links, as docs/dashboard-links.md lists them.
+func KnownParameter(name string) bool {
+	letter, id, dotted := strings.Cut(name, ".")
+	if dotted && letter != paramRange {
+		return id != "" && slices.Contains([]string{"f", "x", "l", "s", "p", "t", "lo", "hi"}, letter)
+	}
+	return slices.Contains([]string{paramRange, paramFrom, paramTo, paramIs, paramDays, paramCompare, paramExact, paramTab, paramToggled, paramFromBoard, "at"}, name)
+}
+
+// CheckPicks refuses choices of filters and of widgets that the dashboard does not
+// have, for whom an answer without them would be silently wrong. Pages leave them
+// out instead.
+//
+// Errors: dashboards.filter_not_found, dashboards.widget_not_found.
+func (v *View) CheckPicks() error {
+	for _, name := range sortedKeys(v.wanted.Picks) {
+		if len(v.wanted.Picks[name]) > 0 && !slices.ContainsFunc(v.Controls, func(c ControlView) bool { return c.ID == name && !c.Gone }) {
+			return ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
+		}
+	}
+	for _, widgets := range [][]string{sortedKeys(v.wanted.Cross), sortedKeys(v.wanted.Levels), sortedKeys(v.wanted.Sort)} {
+		for _, id := range widgets {
+			if _, there := v.Plan(id); !there {
+				return ErrWidgetNotFound.With("The dashboard has no widget %q.", id)
+			}
+		}
+	}
+	return nil
+}
+
 // idList reads ids separated by commas: sorted, each once.
 func idList(lists []string) []string {
 	var found []string

@@ -271,7 +271,7 @@ func (s *Service) palette(ctx context.Context, v *View, p *Plan) ([]string, erro
 			Dimensions: []warehouse.Dimension{*p.colours},
 			Measures:   []warehouse.Measure{{Fn: "count", As: "rows"}},
 			Order:      []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, Limit: maxColoured}})
-	if err != nil {
+	if err = v.discreet(err); err != nil {
 		return nil, fmt.Errorf("read the values of %s: %w", p.colours.Column, err)
 	}
 	return charts.Values(result, 0), nil
@@ -425,7 +425,8 @@ func (s *Service) searchValues(ctx context.Context, v *View, c *ControlView, typ
 	request := v.valuesRequest(c, filters)
 	request.Search = search
 	if warehouse.HasValueIndex(typ) {
-		return s.datasets.SearchValues(ctx, v.actor, request)
+		found, err := s.datasets.SearchValues(ctx, v.actor, request)
+		return found, v.discreet(err)
 	}
 	spec := &request.Spec
 	spec.Dimensions = []warehouse.Dimension{{Column: c.Column, As: "value"}}
@@ -433,7 +434,7 @@ func (s *Service) searchValues(ctx context.Context, v *View, c *ControlView, typ
 	spec.Order, spec.Limit = []warehouse.Order{{By: "rows", Desc: true}, {By: "value"}}, maxValues
 	result, err := s.datasets.Query(ctx, v.actor, request.QueryRequest)
 	if err != nil {
-		return warehouse.FoundValues{}, err
+		return warehouse.FoundValues{}, v.discreet(err)
 	}
 	found := warehouse.FoundValues{More: result.More}
 	for i, value := range charts.Values(result, 0) {

@@ -140,7 +140,8 @@ func (s *Service) ask(ctx context.Context, v *View, p *Plan, spec warehouse.Spec
 		}
 		// What is wrong with one widget is no reason for the others to fail.
 	}
-	return s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
+	answer, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
+	return answer, v.discreet(err)
 }
 
 // pick takes the answer to one of the questions out of the answer to all.

@@ -56,6 +56,7 @@ type View struct {
 	Dashboard Dashboard
 	Draft     bool // what is edited, not what is published
 	State     State
+	wanted    State // as it was asked for, with what is left out of State
 	Snapshot  datasets.Snapshot
 	// Datasets are the names of the datasets asked, by id.
 	Datasets map[ids.Dataset]string
@@ -200,7 +201,7 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, r OpenRequest) (
 }
 
 func (s *Service) open(ctx context.Context, actor access.Actor, d Dashboard, r OpenRequest) (*View, error) {
-	v := &View{Dashboard: d, Draft: r.Draft, State: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
+	v := &View{Dashboard: d, Draft: r.Draft, State: r.State, wanted: r.State, Datasets: map[ids.Dataset]string{}, actor: actor,
 		locale: locale.For(actor.Locale), words: r.Words, now: r.Now, Zone: actor.Location(), tableRows: r.TableRows}
 	if zone := d.Config.Settings.Zone; zone != "" {
 		loaded, err := time.LoadLocation(zone)

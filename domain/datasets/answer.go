@@ -33,25 +33,3 @@ func (s *Service) Answer(ctx context.Context, actor access.Actor, text []byte) (
 	}
 	return asked, result.AppendJSON(nil), nil
 }
-
-// SeenColumn is a column as somebody sees it: masked ones have the type of what is
-// left, hidden ones are not there.
-type SeenColumn struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-}
-
-// ListSeen lists the columns of a dataset that the actor sees.
-//
-// Errors: datasets.not_found.
-func (s *Service) ListSeen(ctx context.Context, actor access.Actor, id ids.Dataset) ([]SeenColumn, error) {
-	result, err := s.Preview(ctx, actor, id, 1)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]SeenColumn, len(result.Columns))
-	for i, c := range result.Columns {
-		list[i] = SeenColumn{c.Name, string(c.Type)}
-	}
-	return list, nil
-}

@@ -93,7 +93,6 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, _, err := r.Answer(ctx, a, fmt.Appendf(nil, `{"dataset":%q,"measures":[{"fn":"count","as":"n"}]}`, id))
 			return err
 		}, datasets.ErrNotFound},
-		"ListSeen":     {func(ctx context.Context, a access.Actor) error { _, err := r.ListSeen(ctx, a, id); return err }, datasets.ErrNotFound},
 		"Profile":      {func(ctx context.Context, a access.Actor) error { _, err := r.Profile(ctx, a, id); return err }, datasets.ErrNotFound},
 		"ListVersions": {func(ctx context.Context, a access.Actor) error { _, err := r.ListVersions(ctx, a, id, 5); return err }, datasets.ErrNotFound},
 		"OnlyGrew":     {func(ctx context.Context, a access.Actor) error { _, err := r.OnlyGrew(ctx, a, id, 1); return err }, datasets.ErrNotFound},

@@ -484,6 +484,34 @@ func (s *Service) Sees(ctx context.Context, actor access.Actor, list []ids.Datas
 	return JoinSees(all), nil
 }
 
+// HiddenColumns are the names of columns that rules hide from the actor, former
+// names included, in some datasets and in those that they look up in.
+func (s *Service) HiddenColumns(ctx context.Context, actor access.Actor, list []ids.Dataset) ([]string, error) {
+	if err := access.Can(actor, access.ViewContent); err != nil {
+		return nil, err
+	}
+	if len(actor.Identities()) == 0 || len(list) == 0 {
+		return nil, nil
+	}
+	snapshot, err := s.Snapshot(ctx, actor, list)
+	if err != nil {
+		return nil, err
+	}
+	var hidden []string
+	for _, p := range snapshot.parts {
+		d, err := s.definition(ctx, snapshot.tenant, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range d.columns {
+			if hides(actor, d.rules, c.ID) {
+				hidden = append(append(hidden, c.Name), c.FormerNames...)
+			}
+		}
+	}
+	return hidden, nil
+}
+
 // JoinSees names what somebody sees of several datasets, out of Dataset.Sees of
 // each: empty for all of them.
 func JoinSees(each map[ids.Dataset]string) string {

@@ -49,9 +49,23 @@ type Member struct {
 type MemberQuery struct {
 	Search   string      // in name or e-mail
 	Role     access.Role // or the Value of one of the workspace's own
-	Page     int         // from 1
+	SignIn   SignInWay
+	Page     int // from 1
 	PageSize int
 }
+
+// SignInWay is how somebody signs in.
+type SignInWay string
+
+// The ways, as a list can be filtered by them: Invited is for who has not yet.
+const (
+	BySSO      SignInWay = "sso"
+	ByPassword SignInWay = "password"
+	Invited    SignInWay = "invited"
+)
+
+// SignInWays lists them.
+var SignInWays = []SignInWay{BySSO, ByPassword, Invited}
 
 // MemberPage is one page of members by name.
 type MemberPage struct {
@@ -74,7 +88,7 @@ func (s *Service) ListMembers(ctx context.Context, actor access.Actor, q MemberQ
 	q.Page = max(q.Page, 1)
 	var page MemberPage
 	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.UserList(ctx, db.UserListParams{TenantID: actor.TenantID.UUID(), Pattern: pattern(q.Search), Role: string(q.Role),
+		rows, err := tx.UserList(ctx, db.UserListParams{TenantID: actor.TenantID.UUID(), Pattern: pattern(q.Search), Role: string(q.Role), Way: string(q.SignIn),
 			RowLimit: int32(q.PageSize), RowOffset: int32((q.Page - 1) * q.PageSize)})
 		if err != nil {
 			return fmt.Errorf("list users: %w", err)
@@ -89,6 +103,37 @@ func (s *Service) ListMembers(ctx context.Context, actor access.Actor, q MemberQ
 		return err
 	})
 	return page, err
+}
+
+// ListMemberActors are whom members act as, by their id, open invitations
+// included: for what can be said of them, not to act.
+//
+// Errors: access.forbidden.
+func (s *Service) ListMemberActors(ctx context.Context, actor access.Actor, users []ids.User) (map[ids.User]access.Actor, error) {
+	if err := access.Can(actor, access.ManageMembers); err != nil {
+		return nil, err
+	}
+	list := make([]uuid.UUID, len(users))
+	for n, id := range users {
+		list[n] = id.UUID()
+	}
+	all := map[ids.User]access.Actor{}
+	err := s.inTx(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.UserListActors(ctx, tx.TenantID, list)
+		if err != nil {
+			return fmt.Errorf("list members: %w", err)
+		}
+		for _, row := range rows {
+			one := access.Actor{Kind: access.Person, TenantID: actor.TenantID, UserID: ids.User(row.UserID), Role: access.Role(row.Role),
+				Custom: CustomOf(row.CustomRoleID, row.CustomName, row.CustomPermissions), Attributes: AttributesOf(row.Attributes)}
+			for _, group := range row.GroupIds {
+				one.Groups = append(one.Groups, ids.Group(group))
+			}
+			all[one.UserID] = one
+		}
+		return nil
+	})
+	return all, err
 }
 
 // CheckSeat answers ErrNoSeat when the plan has no room for one more. It is

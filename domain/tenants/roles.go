@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -26,6 +27,8 @@ var (
 		"The role can't be saved like this.")
 	ErrRoleUsed = apperr.Define(apperr.Conflict, "tenants.role_used",
 		"Somebody has this role. Give them another one first.")
+	ErrRoleOfKey = apperr.Define(apperr.Conflict, "tenants.role_of_key",
+		"A key of the API has this role. Revoke it under API keys first.")
 	ErrRoleMapped = apperr.Define(apperr.Conflict, "tenants.role_mapped",
 		"Single sign-on gives this role to people. Change that first.")
 )
@@ -269,10 +272,11 @@ func (s *Service) SaveRole(ctx context.Context, actor access.Actor, id ids.Role,
 	})
 }
 
-// DeleteRole removes a role that nobody has and no provider's group is given.
+// DeleteRole removes a role that nobody has, no key that works, and no provider's
+// group is given. Keys that ended and had it are revoked.
 //
-// Errors: tenants.role_not_found, tenants.role_used, tenants.role_mapped,
-// tenants.beyond, access.forbidden.
+// Errors: tenants.role_not_found, tenants.role_used, tenants.role_of_key,
+// tenants.role_mapped, tenants.beyond, access.forbidden.
 func (s *Service) DeleteRole(ctx context.Context, actor access.Actor, id ids.Role) error {
 	return s.manageRoles(ctx, actor, func(ctx context.Context, tx *db.Tx) error {
 		if err := tx.RoleLock(ctx, tx.TenantID, id.UUID()); err != nil {
@@ -294,6 +298,21 @@ func (s *Service) DeleteRole(ctx context.Context, actor access.Actor, id ids.Rol
 		}
 		if err := tx.RoleForget(ctx, string(role.Value()), tx.TenantID); err != nil {
 			return fmt.Errorf("take role from sign-in settings: %w", err)
+		}
+		now, roleID := time.Now(), id.UUID()
+		if err := tx.ApiKeyRoleRelease(ctx, now, tx.TenantID, &roleID); err != nil {
+			return fmt.Errorf("take role from keys that ended: %w", err)
+		}
+		ofKey, err := tx.ApiKeyRoleUsed(ctx, tx.TenantID, &roleID, now)
+		if err != nil {
+			return fmt.Errorf("look for keys with the role: %w", err)
+		}
+		people, err := tx.RolePeople(ctx, tx.TenantID, &roleID)
+		if err != nil {
+			return fmt.Errorf("count people with the role: %w", err)
+		}
+		if people == 0 && ofKey {
+			return ErrRoleOfKey
 		}
 		err = tx.RoleDelete(ctx, tx.TenantID, id.UUID())
 		if db.IsForeignKeyViolation(err) {
