@@ -40,8 +40,12 @@ func (c *core) byHost(site, portal http.Handler) http.Handler {
 		}
 		p, err := c.Portals.ByHost(r.Context(), host)
 		switch {
-		case errors.Is(err, portals.ErrNotFound):
+		case errors.Is(err, portals.ErrNotFound) && (c.BaseURL == "" || isProbe(r.URL.Path)):
 			site.ServeHTTP(w, r)
+		case errors.Is(err, portals.ErrNotFound):
+			// A host that was a portal's, or was never anybody's: it must not show
+			// whose product this is.
+			http.Error(w, "Nothing is here.", http.StatusMisdirectedRequest)
 		case err != nil:
 			slog.ErrorContext(r.Context(), "find portal", "host", host, "error", err)
 			http.Error(w, "This page can't be shown at the moment. Try again in a minute.", http.StatusServiceUnavailable)
@@ -50,6 +54,9 @@ func (c *core) byHost(site, portal http.Handler) http.Handler {
 		}
 	})
 }
+
+// isProbe tells what machines ask, by whatever name they know this server.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" || path == "/metrics" }
 
 // isOwnHost tells whether a host is the site's own, whatever a portal claims.
 func (c *core) isOwnHost(host string) bool {

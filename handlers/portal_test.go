@@ -254,6 +254,17 @@ func TestOtherHostsLeadToTheSite(t *testing.T) {
 		b.host = host
 		b.get(views.PathSignIn).want(http.StatusOK).shows("title", want)
 	}
+	// Where the site has a name, others that are no portal's show nothing of it.
+	v = newVisited(t, func(s *boardSite) { s.BaseURL = "https://bi.example" })
+	b = v.browser(t)
+	for host, want := range map[string]int{"unknown.example.com": http.StatusMisdirectedRequest, "bi.example": http.StatusOK, "": http.StatusOK, portalHost: http.StatusOK} {
+		b.host = host
+		if got := b.get(views.PathSignIn).want(want); want != http.StatusOK && strings.Contains(got.body, "DataFlow") {
+			t.Errorf("%s shows %s", host, got.body)
+		}
+	}
+	b.host = "unknown.example.com"
+	b.get("/healthz").want(http.StatusOK)
 }
 
 // A workspace has the visitors of its portal sign in at their company's provider:

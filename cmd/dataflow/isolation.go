@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -43,9 +44,11 @@ type isolationReport struct {
 	Objects map[string]int       `json:"objects"` // how many of each kind were tried
 	Pages   []handlers.Attempt   `json:"requests"`
 	Jobs    []workers.JobAttempt `json:"jobs"`
-	// Changed are tables of the attacked workspace that are not as they were. On a
-	// server where people work these may be their changes.
+	// Changed are tables of the attacked workspace that are not as they were. InUse
+	// are those that went on changing after the attack, by people or streams at work:
+	// they show neither that the walls held nor that they did not.
 	Changed []string `json:"changed"`
+	InUse   []string `json:"in_use,omitempty"`
 	Broken  int      `json:"broken"` // attempts that did not hold
 }
 
@@ -124,6 +127,7 @@ func (a *app) attack(ctx context.Context, s *services, victim ids.Tenant, attack
 	for key, list := range inventory.Keys {
 		report.Objects[key] = len(list)
 	}
+	began := time.Now()
 	before, err := a.db.Fingerprint(ctx, victim.UUID())
 	if err != nil {
 		return report, err
@@ -175,12 +179,28 @@ func (a *app) attack(ctx context.Context, s *services, victim ids.Tenant, attack
 	if err != nil {
 		return report, err
 	}
+	// People and streams go on meanwhile. What changes as well while nobody attacks
+	// says nothing about the attack.
+	select {
+	case <-ctx.Done():
+		return report, ctx.Err()
+	case <-time.After(min(max(time.Since(began), 3*time.Second), 15*time.Second)):
+	}
+	later, err := a.db.Fingerprint(ctx, victim.UUID())
+	if err != nil {
+		return report, err
+	}
 	for table, sum := range after {
-		if before[table] != sum {
+		switch {
+		case before[table] == sum:
+		case later[table] != sum:
+			report.InUse = append(report.InUse, table)
+		default:
 			report.Changed = append(report.Changed, table)
 		}
 	}
 	slices.Sort(report.Changed)
+	slices.Sort(report.InUse)
 	report.Held = report.Broken == 0 && len(report.Changed) == 0
 	return report, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,14 @@ func TestOtherWorkspacesFindNothing(t *testing.T) {
 			_, _, err := r.Answer(ctx, a, fmt.Appendf(nil, `{"dataset":%q,"measures":[{"fn":"count","as":"n"}]}`, id))
 			return err
 		}, datasets.ErrNotFound},
+		"HiddenColumns": {func(ctx context.Context, a access.Actor) error {
+			list, err := r.HiddenColumns(ctx, a, []ids.Dataset{id})
+			return empty(t, len(list), err)
+		}, nil},
+		"ListSights": {func(ctx context.Context, a access.Actor) error {
+			list, err := r.ListSights(ctx, a, []access.Actor{r.actor})
+			return empty(t, len(slices.Concat(list...)), err)
+		}, nil},
 		"Profile":      {func(ctx context.Context, a access.Actor) error { _, err := r.Profile(ctx, a, id); return err }, datasets.ErrNotFound},
 		"ListVersions": {func(ctx context.Context, a access.Actor) error { _, err := r.ListVersions(ctx, a, id, 5); return err }, datasets.ErrNotFound},
 		"OnlyGrew":     {func(ctx context.Context, a access.Actor) error { _, err := r.OnlyGrew(ctx, a, id, 1); return err }, datasets.ErrNotFound},
