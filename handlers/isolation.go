@@ -60,6 +60,7 @@ var objectOf = []struct{ prefix, part, key string }{
 	{views.PathNotices + "/", "{id}", "notifications.notification_id"},
 	{views.PathAuditEntries, "{entry}", "audit_events.audit_id"},
 	{views.PathMembers + "/", "{id}", "users.user_id"},
+	{views.PathAPIKeys + "/", "{id}", "api_keys.key_id"},
 	{views.PathPortals + "/", "{portal}", "portals.portal_id"},
 	{"/alerts/", "{alert}", "alerts.alert_id"},
 	{"/channels/", "{channel}", "channels.channel_id"},
