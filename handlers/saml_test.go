@@ -223,7 +223,7 @@ func TestSignInSettingsByRole(t *testing.T) {
 	owner.post(views.PathSaveSAML, connection(provider.Metadata())...).leadsTo(views.PathSignInSettings)
 	owner.get(views.PathAudit).shows("tr:contains('Changed single sign-on')", "One")
 	owner.post(views.PathDiagnose, "response", provider.Response(t, samltest.Says{NameID: "m", Audience: "urn:other"})).want(http.StatusOK).
-		shows("#test", "would be refused").shows("[data-check=signature][data-state=passed]", "SHA-256").shows("[data-check=audience][data-state=failed]", "urn:other")
+		shows("#diagnosis", "would be refused").shows("[data-check=signature][data-state=passed]", "SHA-256").shows("[data-check=audience][data-state=failed]", "urn:other")
 }
 
 func TestTwoFactorSignInInTheBrowser(t *testing.T) {

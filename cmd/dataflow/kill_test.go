@@ -387,7 +387,7 @@ func said(answer *http.Response, err error) string {
 func (k *killing) ends(what, path string) bool {
 	last := ""
 	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); <-time.After(20 * poll) {
-		answer, err := k.do(http.MethodGet, path, "", nil)
+		answer, err := k.do(http.MethodGet, path+"?ended", "", nil) // as the page does when it was told so
 		if err == nil && answer.StatusCode == http.StatusOK && answer.Header.Get("HX-Redirect") != "" {
 			return true
 		}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -215,6 +216,7 @@ func serve(ctx context.Context, e *env, cfg *config.Config, log *slog.Logger, s 
 	// Streams end at once when the process stops; everything else may finish.
 	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	a.metrics = prometheus.DefaultRegisterer
 	parts, err := a.openServices()
 	if err != nil {
 		return err

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"path/filepath"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
@@ -80,7 +78,7 @@ func (a *app) openServices() (*services, error) {
 		CacheBytes:  int64(limits.ResultCache),
 		Second:      rediscache.New(a.redis, "dataflow:answer:"),
 		SampleAbove: limits.SampleRows,
-		Metrics:     prometheus.DefaultRegisterer,
+		Metrics:     a.metrics,
 
 		SampleSlowerThan: limits.SampleTime,
 	})

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/dataflowhq/dataflow/db"
@@ -35,6 +36,9 @@ type app struct {
 	baseURL                         string // how people reach the pages
 	sample                          string // address of the sample site, in a demo
 	demo                            bool   // a demo shows what others must not see: mail with links that open accounts
+
+	// metrics are those of a process that shows them; nil for commands.
+	metrics prometheus.Registerer
 
 	closers []func(context.Context) error // last opened, first closed
 }

@@ -122,7 +122,11 @@ func drawLine(d *drawing) error {
 	if err := d.annotate(option, y, s.at, nil, true); err != nil {
 		return err
 	}
-	d.sayLine(s, y, cut)
+	if by, err := d.splitter(x); err == nil && by != nil {
+		d.sayLines(s, y, by, lines, cut)
+	} else {
+		d.sayLine(s, y, cut)
+	}
 	if ahead != nil {
 		d.sayForecast(ahead, s.grain, d.format(y))
 	}
@@ -236,17 +240,23 @@ func (l line) option(t Type) obj {
 	return o
 }
 
+// splitter is what parts a line into several; nil for nothing.
+func (d *drawing) splitter(x *warehouse.ResultColumn) (*warehouse.ResultColumn, error) {
+	by, err := d.column(d.Config.Encode.Series)
+	if err != nil || by != nil || len(d.dims) < 2 {
+		return by, err
+	}
+	if d.dims[1] == x {
+		return d.dims[0], nil
+	}
+	return d.dims[1], nil
+}
+
 // lines are what is drawn, from the back to the front.
 func (d *drawing) lines(s series, x, y *warehouse.ResultColumn) ([]line, error) {
-	by, err := d.column(d.Config.Encode.Series)
+	by, err := d.splitter(x)
 	if err != nil {
 		return nil, err
-	}
-	if by == nil && len(d.dims) > 1 {
-		by = d.dims[1]
-		if by == x {
-			by = d.dims[0]
-		}
 	}
 	if by != nil {
 		also, err := d.column(d.Config.Encode.Also)
@@ -385,6 +395,39 @@ func orNull(v float64) any {
 		return nil
 	}
 	return short(v)
+}
+
+// sayLines describes several lines by the least and the largest value of those that
+// are drawn.
+func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line, cut []bool) {
+	type point struct{ line, at int }
+	low, high := point{-1, 0}, point{-1, 0}
+	if !slices.Contains(cut, false) {
+		cut = nil
+	}
+	value := func(p point) float64 { return lines[p.line].values[p.at] }
+	for n := range lines {
+		for i, v := range lines[n].values {
+			if math.IsNaN(v) || cut != nil && cut[i] {
+				continue
+			}
+			if low.line < 0 || v < value(low) {
+				low = point{n, i}
+			}
+			if high.line < 0 || v > value(high) {
+				high = point{n, i}
+			}
+		}
+	}
+	if low.line < 0 {
+		d.say("line_empty")
+		return
+	}
+	f, grain := d.format(y), bucketGrain(s.grain)
+	d.say("lines", "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
+		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
+		"Low", d.Locale.KPI(value(low), f), "LowName", lines[low.line].name, "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
+		"High", d.Locale.KPI(value(high), f), "HighName", lines[high.line].name, "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
 }
 
 // sayLine describes a line. What the range cuts is neither lowest nor highest.

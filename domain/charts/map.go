@@ -100,7 +100,7 @@ func drawMap(d *drawing) error {
 	}
 	if d.Result.Rows > MaxPoints || layer == LayerLines && d.Result.Rows > maxLines {
 		if layer == LayerLines {
-			d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", 500, "Field", d.name(v)}}
+			d.out.Fit = Message{Key: "charts.fit.lines", Args: []any{"Count", 500}}
 		}
 		return d.tooMuch(d.Result.Rows)
 	}
