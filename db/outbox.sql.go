@@ -63,7 +63,7 @@ func (q *Queries) OutboxMarkTold(ctx context.Context, seqs []int64) error {
 
 const outboxPrune = `-- name: OutboxPrune :execrows
 DELETE FROM control.outbox
-WHERE published_at < now() - make_interval(secs => $1::float8) AND (told_at IS NOT NULL OR kind <> 'dataset.changed' OR tell_tries >= 40)
+WHERE published_at < now() - make_interval(secs => $1::float8) AND (told_at IS NOT NULL OR kind NOT IN ('dataset.changed', 'dashboard.deleted', 'member.changed') OR tell_tries >= 40)
 `
 
 // OutboxPrune removes what went out long ago.
@@ -131,7 +131,7 @@ func (q *Queries) OutboxTake(ctx context.Context, rowLimit int32) ([]OutboxTakeR
 const outboxTakeUntold = `-- name: OutboxTakeUntold :many
 SELECT seq, tenant_id, kind, entity_id, version, created_at
 FROM control.outbox
-WHERE told_at IS NULL AND kind = 'dataset.changed' AND tell_after <= now() AND tell_tries < 40
+WHERE told_at IS NULL AND kind IN ('dataset.changed', 'dashboard.deleted', 'member.changed') AND tell_after <= now() AND tell_tries < 40
 ORDER BY seq LIMIT $1
 FOR UPDATE SKIP LOCKED
 `
@@ -145,8 +145,7 @@ type OutboxTakeUntoldRow struct {
 	CreatedAt time.Time
 }
 
-// OutboxTakeUntold takes events of changed datasets that features have not heard
-// of, oldest first; several processes take different ones. One that could not be
+// OutboxTakeUntold takes events that features act on and have not heard of, oldest first; several processes take different ones. One that could not be
 // told 40 times, which takes more than a day, is given up.
 func (q *Queries) OutboxTakeUntold(ctx context.Context, rowLimit int32) ([]OutboxTakeUntoldRow, error) {
 	rows, err := q.db.Query(ctx, outboxTakeUntold, rowLimit)

@@ -416,30 +416,32 @@ func (q *Queries) LedgerInsert(ctx context.Context, arg LedgerInsertParams) erro
 
 const ledgerList = `-- name: LedgerList :many
 SELECT l.delivery_id, l.run_id, l.user_id, l.address, l.state, l.answer, l.error_code, l.error_text, l.attempts, l.resent, l.sent_at, l.opened_at,
-       COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
+       COALESCE(k.kind, CASE WHEN l.channel_id IS NOT NULL THEN 'gone' END, '')::text AS channel_kind, COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
 FROM report_deliveries l
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
 LEFT JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
+LEFT JOIN channels k ON k.tenant_id = l.tenant_id AND k.channel_id = l.channel_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 WHERE l.tenant_id = $1 AND l.run_id = ANY($2::uuid[]) ORDER BY l.created_at, l.delivery_id
 `
 
 type LedgerListRow struct {
-	DeliveryID uuid.UUID
-	RunID      uuid.UUID
-	UserID     *uuid.UUID
-	Address    string
-	State      string
-	Answer     string
-	ErrorCode  string
-	ErrorText  string
-	Attempts   int32
-	Resent     bool
-	SentAt     *time.Time
-	OpenedAt   *time.Time
-	Name       string
-	Stated     json.RawMessage
-	FileName   string
+	DeliveryID  uuid.UUID
+	RunID       uuid.UUID
+	UserID      *uuid.UUID
+	Address     string
+	State       string
+	Answer      string
+	ErrorCode   string
+	ErrorText   string
+	Attempts    int32
+	Resent      bool
+	SentAt      *time.Time
+	OpenedAt    *time.Time
+	ChannelKind string
+	Name        string
+	Stated      json.RawMessage
+	FileName    string
 }
 
 // LedgerList reads the lines of some runs.
@@ -465,6 +467,7 @@ func (q *Queries) LedgerList(ctx context.Context, tenantID uuid.UUID, runs []uui
 			&i.Resent,
 			&i.SentAt,
 			&i.OpenedAt,
+			&i.ChannelKind,
 			&i.Name,
 			&i.Stated,
 			&i.FileName,
@@ -1892,6 +1895,40 @@ func (q *Queries) ScheduleList(ctx context.Context, arg ScheduleListParams) ([]S
 			&i.PausedByName,
 			&i.PortalName,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scheduleListActive = `-- name: ScheduleListActive :many
+SELECT s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone
+FROM report_schedules s JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+WHERE s.tenant_id = $1 AND s.paused_at IS NULL AND (s.owner_id IS NOT NULL OR s.owner_visitor_id IS NOT NULL)
+ORDER BY s.schedule_id LIMIT 10000
+`
+
+type ScheduleListActiveRow struct {
+	ScheduleID    uuid.UUID
+	OwnerID       uuid.UUID
+	DashboardGone bool
+}
+
+// ScheduleListActive reads what may have to pause: all that are not paused.
+func (q *Queries) ScheduleListActive(ctx context.Context, tenantID uuid.UUID) ([]ScheduleListActiveRow, error) {
+	rows, err := q.db.Query(ctx, scheduleListActive, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ScheduleListActiveRow
+	for rows.Next() {
+		var i ScheduleListActiveRow
+		if err := rows.Scan(&i.ScheduleID, &i.OwnerID, &i.DashboardGone); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

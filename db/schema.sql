@@ -2313,6 +2313,8 @@ CREATE INDEX one_time_links_person_idx ON control.one_time_links USING btree (pe
 
 CREATE INDEX outbox_published_idx ON control.outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
 
+CREATE INDEX outbox_unheard_idx ON control.outbox USING btree (tell_after, seq) WHERE ((told_at IS NULL) AND (kind = ANY (ARRAY['dataset.changed'::text, 'dashboard.deleted'::text, 'member.changed'::text])));
+
 CREATE INDEX outbox_unpublished_idx ON control.outbox USING btree (seq) WHERE (published_at IS NULL);
 
 CREATE INDEX outbox_untold_idx ON control.outbox USING btree (tell_after, seq) WHERE ((told_at IS NULL) AND (kind = 'dataset.changed'::text));

@@ -73,7 +73,7 @@ func TestAWidgetIsWatched(t *testing.T) {
 	s.evaluate(t)
 	b.get(path).shows("td", "web").shows(".tag", "Firing").shows(".alert-history", "Firing").shows(".alert-notices", "Editor")
 	b.get(views.PathAlerts).shows("td a", "By channel").shows(".tag", "Firing")
-	b.get(views.PathNotices).shows("main", "Alert By channel")
+	b.get(views.PathNotices).shows("main", "Alert: By channel is firing")
 	b.post(path+"/acknowledge", "group", `["web"]`).want(http.StatusSeeOther)
 	b.get(path).shows(".alert-history", "Acknowledged").lacks("form[action$='/acknowledge']")
 	for _, act := range []string{"snooze", "wake", "pause", "resume"} {

@@ -82,7 +82,7 @@ func newBoardSite(t testing.TB, change ...func(*boardSite)) *boardSite {
 	s.Sharing = sharing.New(s.pool, s.Notify)
 	s.Comments = comments.New(comments.Deps{DB: s.pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.Alerts = alerts.New(alerts.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
-		Address: func() string { return s.url }, Say: views.AlertWords})
+		Address: func() string { return s.url }, Title: views.AlertTitle, Say: views.AlertWords})
 	s.Embed = embed.NewService(embed.Deps{DB: s.pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})
 	s.blobs = blobs
 	s.Reports = reports.New(reports.Deps{DB: s.pool, Blobs: blobs, Tenants: s.Tenants, Dashboards: s.Dashboards, Visitors: s.Portals, Words: ReportWords, Key: s.SessionKey})

@@ -96,7 +96,7 @@ func newSite(t testing.TB, change ...func(*Deps)) *site {
 	s.Sharing = sharing.New(pool, s.Notify)
 	s.Comments = comments.New(comments.Deps{DB: pool, Dashboards: s.Dashboards, Notify: s.Notify})
 	s.Alerts = alerts.New(alerts.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Dashboards: s.Dashboards, Delivery: s.Delivery, Notify: s.Notify,
-		Address: address, Say: views.AlertWords})
+		Address: address, Title: views.AlertTitle, Say: views.AlertWords})
 	s.Portals = portals.NewService(portals.Deps{DB: pool, Tenants: s.Tenants, Passwords: s.Auth, SSO: s.Auth, Mailer: s.Delivery, Prover: proven{}})
 	s.Audit = audit.New(audit.Deps{DB: pool, Boxes: s.Tenants})
 	s.Embed = embed.NewService(embed.Deps{DB: pool, Tenants: s.Tenants, Datasets: s.Datasets, Passwords: s.Auth, Notes: s.Audit})

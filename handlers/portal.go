@@ -107,7 +107,6 @@ func (c *core) portalRouter() (chi.Router, error) {
 				h.boards.visitorRoutes(r)
 				ownSchedules{c}.routes(r)
 				openedReports{c}.routes(r)
-				sentReports{c}.files(r) // of visitors: links for others lead elsewhere
 				files := r.With(requireDownloads)
 				files.Post("/dashboards/{id}/reports", handle(reportPages{c}.request))
 				files.Get("/reports/{report}", handle(reportPages{c}.show))
@@ -116,6 +115,7 @@ func (c *core) portalRouter() (chi.Router, error) {
 		r.Group(func(r chi.Router) {
 			r.Use(requireSession)
 			h.boards.visitorStreams(r)
+			sentReports{c}.files(r) // of visitors: links for others lead elsewhere
 			reportPages{c}.streams(r.With(requireDownloads))
 		})
 	})

@@ -252,12 +252,20 @@ func (h reportPages) file(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	sendFile(w, r, file)
+	return nil
+}
+
+// sendFile sends a file of a report, or the part of it that a resumed download
+// asks for.
+func sendFile(w http.ResponseWriter, r *http.Request, file *reports.File) {
 	stated := file.Report.Stated
 	header := w.Header()
 	header.Set("Content-Type", file.Report.Format.MediaType())
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Report.Name}))
 	header.Set("ETag", `"`+stated.SHA256+`"`)
 	header.Set("Df-Sha256", stated.SHA256)
+	header.Set("Cache-Control", "private, no-cache") // asked for again each time, so that it may be resumed
 	if stated.Rows > 0 {
 		header.Set("Df-Rows", strconv.FormatInt(stated.Rows, 10))
 	}
@@ -268,10 +276,9 @@ func (h reportPages) file(w http.ResponseWriter, r *http.Request) error {
 	defer body.close()
 	http.ServeContent(w, r, "", file.Report.CompletedAt, body)
 	if body.err != nil && r.Context().Err() == nil {
-		slog.WarnContext(r.Context(), "download broke off", "report", id, "error", body.err)
+		slog.WarnContext(r.Context(), "download broke off", "file", file.Report.Name, "error", body.err)
 		panic(http.ErrAbortHandler)
 	}
-	return nil
 }
 
 // seeker reads an object from where http.ServeContent wants it.

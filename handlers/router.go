@@ -237,6 +237,7 @@ func (c *core) router() (chi.Router, error) {
 				}
 			})
 		})
+		sentReports{c}.files(r)
 		r.Group(func(r chi.Router) {
 			r.Use(requireSession)
 			for _, f := range signedIn {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ func (h schedules) list(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		props.Chosen = &one
+		if v, err := h.filtered(r, one.Dashboard, one.Spec.Filters); err == nil {
+			props.Filters = views.ShownFilters(r.Context(), v)
+		}
 	}
 	if isPartial(r) {
 		return render(w, r, http.StatusOK, views.SchedulesContent(props))
@@ -106,8 +110,31 @@ func (h schedules) form(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		props.Form.Name = d.Name
+		all, err := h.Reports.ListSchedules(r.Context(), a)
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			if one.Dashboard == id && one.OwnerVisitor.IsZero() {
+				props.Others = append(props.Others, one)
+			}
+		}
 	}
 	return h.answer(w, r, http.StatusOK, props)
+}
+
+// filtered opens a dashboard to say what its filters are, asking no widget.
+func (h schedules) filtered(r *http.Request, id ids.Dashboard, filters string) (*dashboards.View, error) {
+	query, err := url.ParseQuery(filters)
+	if err != nil {
+		return nil, dashboards.ErrFilters.Wrap(err)
+	}
+	state, err := dashboards.ParseState(query)
+	if err != nil {
+		return nil, err
+	}
+	state.Tab = dashboards.AllTabs
+	return h.Dashboards.Open(r.Context(), actor(r), dashboards.OpenRequest{ID: id, State: state, Now: time.Now().Truncate(time.Minute), Words: words(r.Context())})
 }
 
 // answer shows the form with what belongs around it.
@@ -131,6 +158,9 @@ func (h schedules) answer(w http.ResponseWriter, r *http.Request, status int, pr
 	}
 	dashboard, _ := ids.Parse[ids.Dashboard](props.Dashboard) // none yet: visitors of all portals
 	schedule, _ := ids.Parse[ids.Schedule](props.ID)          // none yet: nobody is chosen
+	if v, err := h.filtered(r, dashboard, props.Form.Spec.Filters); err == nil {
+		props.Filters = views.ShownFilters(r.Context(), v)
+	}
 	outsiders, named, err := h.Reports.ListOutsiders(r.Context(), a, dashboard, schedule)
 	if err != nil {
 		return err
@@ -160,6 +190,9 @@ func (h schedules) read(r *http.Request) (f reports.ScheduleForm, err error) {
 		LinkAbove: limit, Addresses: strings.FieldsFunc(r.PostFormValue("addresses"), func(c rune) bool { return c == '\n' || c == '\r' || c == ',' || c == ';' }),
 		Spec: reports.Spec{Format: reports.Format(strings.ToUpper(r.PostFormValue("format"))), Paper: reports.Paper(paper), Landscape: side == "landscape",
 			Filters: r.PostFormValue("filters")}, Rows: r.PostFormValue("rows"), Attributes: r.PostFormValue("attributes")}
+	if r.PostFormValue("no_filters") != "" {
+		f.Spec.Filters = ""
+	}
 	for _, text := range r.PostForm["user"] {
 		id, err := ids.Parse[ids.User](text)
 		if err != nil {
@@ -207,6 +240,17 @@ func (h schedules) edit(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !one.OwnerVisitor.IsZero() {
 		return reports.ErrVisitorsOwn
+	}
+	if query := r.URL.Query(); query.Has("filters") { // of the dashboard, where somebody chose others
+		chosen, err := url.ParseQuery(query.Get("filters"))
+		if err != nil {
+			return dashboards.ErrFilters.Wrap(err)
+		}
+		state, err := dashboards.ParseState(chosen)
+		if err != nil {
+			return err
+		}
+		one.Spec.Filters = state.Encode()
 	}
 	return h.answer(w, r, http.StatusOK, views.ScheduleFormProps{ID: id.String(), Dashboard: one.Dashboard.String(), Form: one.ScheduleForm})
 }
@@ -308,11 +352,9 @@ func (h schedules) act(w http.ResponseWriter, r *http.Request) error {
 // unsubscribes. Who follows them need not be signed in.
 type sentReports struct{ *core }
 
-func (h sentReports) routes(r chi.Router) {
-	h.files(r)
-	h.unsubscribing(r)
-}
+func (h sentReports) routes(r chi.Router) { h.unsubscribing(r) }
 
+// files are sent as they are, with no compression in their way.
 func (h sentReports) files(r chi.Router) {
 	r.Get(reports.PathSent+"{tenant}/{delivery}", handle(h.file))
 }
@@ -340,20 +382,7 @@ func (h sentReports) file(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := file.OpenRange(r.Context(), 0, file.Report.Stated.Bytes)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	header := w.Header()
-	header.Set("Content-Type", file.Report.Format.MediaType())
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Report.Name}))
-	header.Set("Df-Sha256", file.Report.Stated.SHA256)
-	header.Set("Cache-Control", "private, no-store")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a download may take longer than a page
-	if n, err := io.Copy(w, body); err != nil || n != file.Report.Stated.Bytes {
-		panic(http.ErrAbortHandler) // never a part that looks whole
-	}
+	sendFile(w, r, file)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -58,7 +59,14 @@ func TestLargeFilesAreLinked(t *testing.T) {
 	s.as(t, "viewer").get(own).want(http.StatusOK)
 	s.as(t, "editor").get(own).want(http.StatusForbidden)
 	s.as(t, "foreign").get(own).want(http.StatusForbidden)
-	s.browser(t).get(own).want(http.StatusForbidden)
+	s.browser(t).get(own).leadsTo(views.PathSignIn + "?next=" + url.QueryEscape(own))
+	s.as(t, "editor").get(own).shows("main", "sent to somebody else")
+	whole := s.browser(t).get(open)
+	part := s.browser(t).request(http.MethodGet, open, map[string]string{"Range": "bytes=10-29", "If-Range": whole.header.Get("ETag"), "Accept-Encoding": "gzip"}).want(http.StatusPartialContent)
+	if part.body != whole.body[10:30] || part.header.Get("Content-Range") != fmt.Sprintf("bytes 10-29/%d", len(whole.body)) || part.header.Get("Content-Length") != "20" ||
+		part.header.Get("Content-Encoding") != "" || part.header.Get("Accept-Ranges") != "bytes" || part.header.Get("Df-Rows") != "120" || part.header.Get("Df-Sha256") == "" {
+		t.Errorf("resumed: %q with %v", part.body, part.header)
+	}
 	s.browser(t).get(strings.Replace(open, "until=1", "until=2", 1)).want(http.StatusForbidden)
 	s.browser(t).get(strings.Replace(open, s.one.ID.String(), s.two.ID.String(), 1)).want(http.StatusForbidden)
 	if _, lines := s.states(t, id); lines["a@example.org"].OpenedAt.IsZero() {
@@ -340,6 +348,10 @@ func TestReportsGoToChannels(t *testing.T) {
 	}
 	if _, lines = s.states(t, id); lines["webhook"].OpenedAt.IsZero() {
 		t.Error("nobody knows that the link was followed")
+	}
+	panel := s.as(t, "admin").get(views.PathSchedule(id.String())).shows(".schedule-lines", "put into the folder").shows(".schedule-lines", "webhook was told of it")
+	if strings.Contains(panel.page.Find(".schedule-lines").Text(), "mail server") {
+		t.Errorf("a mail server is named: %s", panel.page.Find(".schedule-lines").Text())
 	}
 	// A channel that is gone gets nothing, and is said to.
 	if err := s.Delivery.DeleteChannel(t.Context(), s.actor("admin"), channels[0]); err != nil {

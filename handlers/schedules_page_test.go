@@ -25,7 +25,7 @@ func TestSchedulingAsAPersonDoes(t *testing.T) {
 	b := s.as(t, "editor")
 	b.get(s.path("?f.channel=web")).shows("#dash-menu a", "Schedule by mail")
 	form := b.get(views.PathNewSchedule + "?dashboard=" + s.board.ID.String() + "&f.channel=web").want(http.StatusOK)
-	form.shows("dialog", "Schedule a report")
+	form.shows("dialog", "Schedule a report").shows("#schedule-filters", "web").lacks("dialog a[href*='/edit?filters=']")
 	if form.page.Find(`input[name=filters][value="f.channel=web"]`).Length() != 1 || form.page.Find(`input[name=user][checked]`).Length() != 1 {
 		t.Errorf("%.500s", form.body)
 	}
@@ -36,10 +36,17 @@ func TestSchedulingAsAPersonDoes(t *testing.T) {
 	fields[9], fields[17] = "weekdays at 8:00", "a@example.org\r\nb@example.org"
 	made := b.post(views.PathSchedules, fields...).want(http.StatusSeeOther)
 	page := b.get(made.header.Get("Location")).want(http.StatusOK)
-	page.shows(".schedule-panel h2", "Trading <b>").shows(".schedule-facts", "Weekdays at 8:00").shows("tr.row-chosen", "CSV · Trading <b>").shows(".nav, nav", "Reports")
+	page.shows(".schedule-panel h2", "Trading <b>").shows(".schedule-facts", "Weekdays at 8:00").shows(".schedule-facts", "Channel: web").shows("tr.row-chosen", "CSV · Trading <b>").shows(".nav, nav", "Reports")
 	id := strings.TrimPrefix(made.header.Get("Location"), views.PathSchedules+"/")
 	b.get(views.PathSchedule(id)+"/edit").want(http.StatusOK).shows("textarea[name=addresses]", "b@example.org")
 	fields[5] = "Renamed"
+	b.post(views.PathSchedule(id), fields...).want(http.StatusSeeOther)
+	// Other filters are chosen on the dashboard, and taken off in the form.
+	offered := b.get(views.PathNewSchedule+"?dashboard="+s.board.ID.String()+"&f.channel=phone").want(http.StatusOK).shows("dialog a[href*='/edit?filters=']", "Renamed")
+	b.get(offered.page.Find("dialog a[href*='/edit?filters=']").AttrOr("href", "")).want(http.StatusOK).shows("dialog", "Edit schedule").shows("#schedule-filters", "phone").
+		shows(`#schedule-filters a[href$="f.channel=phone"]`, "choose other filters")
+	b.post(views.PathSchedule(id), append(fields, "no_filters", "on")...).want(http.StatusSeeOther)
+	b.get(views.PathSchedule(id) + "/edit").lacks("[name=no_filters]").lacks(`input[name=filters][value*="channel"]`)
 	b.post(views.PathSchedule(id), fields...).want(http.StatusSeeOther)
 	b.post(views.PathSchedule(id) + "/pause").want(http.StatusSeeOther)
 	b.get(views.PathSchedules+"?show=paused&q=RENAM").want(http.StatusOK).shows("tbody", "Renamed").shows("tbody", "Paused by Editor")

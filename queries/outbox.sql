@@ -23,13 +23,12 @@ ORDER BY seq LIMIT @row_limit;
 -- name: OutboxMarkPublished :exec
 UPDATE control.outbox SET published_at = now() WHERE seq = ANY(@seqs::bigint[]);
 
--- OutboxTakeUntold takes events of changed datasets that features have not heard
--- of, oldest first; several processes take different ones. One that could not be
+-- OutboxTakeUntold takes events that features act on and have not heard of, oldest first; several processes take different ones. One that could not be
 -- told 40 times, which takes more than a day, is given up.
 -- name: OutboxTakeUntold :many
 SELECT seq, tenant_id, kind, entity_id, version, created_at
 FROM control.outbox
-WHERE told_at IS NULL AND kind = 'dataset.changed' AND tell_after <= now() AND tell_tries < 40
+WHERE told_at IS NULL AND kind IN ('dataset.changed', 'dashboard.deleted', 'member.changed') AND tell_after <= now() AND tell_tries < 40
 ORDER BY seq LIMIT @row_limit
 FOR UPDATE SKIP LOCKED;
 
@@ -46,4 +45,4 @@ WHERE seq = ANY(@seqs::bigint[]);
 -- OutboxPrune removes what went out long ago.
 -- name: OutboxPrune :execrows
 DELETE FROM control.outbox
-WHERE published_at < now() - make_interval(secs => @age_s::float8) AND (told_at IS NOT NULL OR kind <> 'dataset.changed' OR tell_tries >= 40);
+WHERE published_at < now() - make_interval(secs => @age_s::float8) AND (told_at IS NOT NULL OR kind NOT IN ('dataset.changed', 'dashboard.deleted', 'member.changed') OR tell_tries >= 40);

@@ -129,6 +129,13 @@ WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
 -- name: ScheduleDelete :execrows
 DELETE FROM report_schedules WHERE tenant_id = @tenant_id AND schedule_id = @schedule_id;
 
+-- ScheduleListActive reads what may have to pause: all that are not paused.
+-- name: ScheduleListActive :many
+SELECT s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, (d.deleted_at IS NOT NULL)::boolean AS dashboard_gone
+FROM report_schedules s JOIN dashboards d ON d.tenant_id = s.tenant_id AND d.dashboard_id = s.dashboard_id
+WHERE s.tenant_id = @tenant_id AND s.paused_at IS NULL AND (s.owner_id IS NOT NULL OR s.owner_visitor_id IS NOT NULL)
+ORDER BY s.schedule_id LIMIT 10000;
+
 -- ScheduleListOnData reads those that wait for new data.
 -- name: ScheduleListOnData :many
 SELECT schedule_id, dashboard_id, seen, spec FROM report_schedules
@@ -507,9 +514,10 @@ SELECT state, again, count(*) AS lines FROM report_deliveries WHERE tenant_id = 
 -- LedgerList reads the lines of some runs.
 -- name: LedgerList :many
 SELECT l.delivery_id, l.run_id, l.user_id, l.address, l.state, l.answer, l.error_code, l.error_text, l.attempts, l.resent, l.sent_at, l.opened_at,
-       COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
+       COALESCE(k.kind, CASE WHEN l.channel_id IS NOT NULL THEN 'gone' END, '')::text AS channel_kind, COALESCE(u.name, v.name, '')::text AS name, COALESCE(c.stated, '{}')::jsonb AS stated, COALESCE(c.name, '')::text AS file_name
 FROM report_deliveries l
 LEFT JOIN users u ON u.tenant_id = l.tenant_id AND u.user_id = l.user_id
 LEFT JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
+LEFT JOIN channels k ON k.tenant_id = l.tenant_id AND k.channel_id = l.channel_id
 LEFT JOIN report_contents c ON c.tenant_id = l.tenant_id AND c.content_id = l.content_id
 WHERE l.tenant_id = @tenant_id AND l.run_id = ANY(@runs::uuid[]) ORDER BY l.created_at, l.delivery_id;

@@ -126,6 +126,19 @@ func against(ctx context.Context, grain string, back int) string {
 	return messages.T(ctx, "alerts.against", "Count", back, "Grain", messages.T(ctx, "alerts.grain_"+grain))
 }
 
+// longestTitled is how much of an alert's name a title has: what happened stands
+// after it.
+const longestTitled = 120
+
+// AlertTitle says what happened, in a few words.
+func AlertTitle(ctx context.Context, tag string, n alerts.Notice) string {
+	name := n.Name
+	if runes := []rune(name); len(runes) > longestTitled {
+		name = string(runes[:longestTitled]) + "…"
+	}
+	return messages.T(messages.WithLanguage(ctx, tag), "alerts.title_"+string(n.Cause), "Name", name)
+}
+
 // AlertWords says what a notice tells, in a sentence or two.
 func AlertWords(ctx context.Context, tag string, n alerts.Notice) string {
 	ctx = messages.WithLanguage(ctx, tag)

@@ -43,6 +43,11 @@ func TestLetters(t *testing.T) {
 				Lines: []delivery.TroubleLine{{Address: "ada@example.org", Text: "There is no such mailbox."}}},
 			"“Daily” came back from some recipients", []string{"ada@example.org", "There is no such mailbox.", "could not be delivered"}, "https://bi.example.com/schedules/1",
 		},
+		"reports of which nobody knows": {
+			delivery.ReportTrouble{Name: "Daily", Trouble: delivery.RunUnknown, At: until, Link: "https://bi.example.com/schedules/1",
+				Lines: []delivery.TroubleLine{{Address: "ada@example.org", Text: "The line dropped."}}},
+			"“Daily” may not have reached everybody", []string{"ada@example.org", "nobody can know"}, "https://bi.example.com/schedules/1",
+		},
 		"mention": {
 			delivery.Notice{Kind: "mention", Name: "Ada", By: "Grace", Subject: "Trading", Excerpt: "<b>Look</b> at this", Link: "https://bi.example.com/dashboards/1"},
 			"Grace mentioned you on Trading", []string{"Grace mentioned you on Trading", "<b>Look</b> at this"}, "https://bi.example.com/dashboards/1",

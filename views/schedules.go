@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -51,9 +52,11 @@ type SchedulesProps struct {
 	Chosen *reports.Schedule // beside the list; nil for none
 	Show   string            // "", "active" or "paused"
 	Search string
-	Zone   *time.Location // of the viewer
-	Zones  map[string]string
-	Locale *locale.Locale
+	// Filters are those of Chosen; nil where its dashboard can't be opened.
+	Filters []ShownFilter
+	Zone    *time.Location // of the viewer
+	Zones   map[string]string
+	Locale  *locale.Locale
 }
 
 func (p SchedulesProps) isChosen(s reports.Schedule) bool {
@@ -172,7 +175,10 @@ func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
 		return ui.TagProps{Label: messages.T(ctx, "schedules.running"), Icon: "clock"}
 	case r.State == reports.RunFailed || bad > 0 && good == 0 && bad == counts[reports.LineFailed]:
 		return ui.TagProps{Label: messages.T(ctx, "schedules.failed"), Icon: "x", Tone: ui.Negative, Title: r.ErrorText}
+	case bad > 0 && bad == counts[reports.LineUnknown]:
+		return ui.TagProps{Label: messages.T(ctx, "schedules.some_unknown", "Count", bad), Icon: "circle-help", Tone: ui.Warning}
 	case bad > 0:
+		bad -= counts[reports.LineUnknown]
 		return ui.TagProps{Label: messages.T(ctx, "schedules.some_bad", "Count", bad), Icon: "triangle-alert", Tone: ui.Warning}
 	case good == 0:
 		return ui.TagProps{Label: messages.T(ctx, "schedules.nothing"), Icon: "minus"}
@@ -201,13 +207,41 @@ func lineTag(ctx context.Context, l reports.Line) ui.TagProps {
 	return tag
 }
 
+// by says in a key who took a report: a mail server where it says nothing.
+func by(kind delivery.ChannelKind) string {
+	switch kind {
+	case "":
+		return ""
+	case delivery.S3, delivery.SFTP:
+		return "_folder"
+	case delivery.Webhook, delivery.Slack:
+		return "_" + string(kind)
+	}
+	return "_channel"
+}
+
+// stopped ends what may be a server's own words like a sentence, since another
+// one follows.
+func stopped(text string) string {
+	if last, _ := utf8.DecodeLastRuneInString(text); text == "" || strings.ContainsRune(".!?…", last) {
+		return text
+	}
+	return text + "."
+}
+
+// unsure tells whether nobody knows what became of mails of a run, and nothing
+// worse happened to it.
+func unsure(r reports.ScheduleRun) bool {
+	return r.State != reports.RunFailed && !slices.ContainsFunc(r.Lines, func(l reports.Line) bool { return l.Bad() && l.State != reports.LineUnknown })
+}
+
 // why says what became of a line, in plain words.
 func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 	var parts []string
 	switch l.State {
 	case reports.LineSent:
 		if l.Answer != "" { // none of a line that was unknown until somebody opened it
-			parts = append(parts, messages.T(ctx, "schedules.why_sent", "At", p.Locale.DateTime(l.SentAt.In(p.Zone)), "Answer", l.Answer))
+			parts = append(parts, messages.T(ctx, "schedules.why_sent"+by(l.Channel), "At", p.Locale.DateTime(l.SentAt.In(p.Zone)), "Answer", l.Answer))
 		}
 	case reports.LineKept:
 		parts = append(parts, messages.T(ctx, "schedules.why_kept"))
@@ -215,12 +249,16 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 		parts = append(parts, messages.T(ctx, "schedules.why_due"))
 	case reports.LineRendered:
 		if l.ErrorText == "" {
-			parts = append(parts, messages.T(ctx, "schedules.why_rendered"))
+			key := "schedules.why_rendered"
+			if l.Channel != "" {
+				key += "_channel"
+			}
+			parts = append(parts, messages.T(ctx, key))
 		} else {
-			parts = append(parts, l.ErrorText, messages.T(ctx, "schedules.why_again", "Count", l.Attempts))
+			parts = append(parts, stopped(l.ErrorText), messages.T(ctx, "schedules.why_again", "Count", l.Attempts))
 		}
 	default:
-		parts = append(parts, l.ErrorText)
+		parts = append(parts, stopped(l.ErrorText))
 	}
 	if l.Resent {
 		parts = append(parts, messages.T(ctx, "schedules.why_resent"))
@@ -253,11 +291,21 @@ func reason(r reports.ScheduleRun) string {
 // waiting is why mail of a run has not left yet; empty where nothing is in its way.
 func waiting(r reports.ScheduleRun) string { return lineText(r, reports.Line.Waits) }
 
+// waits is the key of what a run waits for.
+func waits(r reports.ScheduleRun) string {
+	for _, l := range r.Lines {
+		if l.Waits() && l.Channel == "" {
+			return "schedules.waits"
+		}
+	}
+	return "schedules.waits_channel"
+}
+
 // lineText is what is said of the first line of a kind.
 func lineText(r reports.ScheduleRun, is func(reports.Line) bool) string {
 	for _, l := range r.Lines {
 		if is(l) {
-			return l.Address + ": " + l.ErrorText
+			return l.Address + ": " + stopped(l.ErrorText)
 		}
 	}
 	return ""
@@ -278,6 +326,47 @@ type ScheduleFormProps struct {
 	Channels   []delivery.Channel
 	Zones      []ui.Option
 	Errors     map[string]string
+	Filters    []ShownFilter      // of the dashboard, with what is chosen; none where it is chosen here
+	Others     []reports.Schedule // of the dashboard, that could have the filters
+}
+
+// ShownFilter is a filter with what is chosen, in words.
+type ShownFilter struct {
+	Label, Text string
+	Chosen      bool // something is
+}
+
+// ShownFilters are the filters of a dashboard, its dates first.
+func ShownFilters(ctx context.Context, v *dashboards.View) []ShownFilter {
+	list := []ShownFilter{}
+	if v.HasDates {
+		text, _ := DashboardProps{View: v, Locale: v.Locale()}.rangeText(ctx)
+		if v.Range.Kind == "last" {
+			text = messages.T(ctx, "dashboard.range_last", "Count", v.Range.N)
+		}
+		for _, o := range namedRanges(ctx, true) {
+			if o.Value == v.Range.String() {
+				text = o.Label
+			}
+		}
+		list = append(list, ShownFilter{Label: messages.T(ctx, "dashboard.dates"), Text: text, Chosen: true})
+	}
+	for _, c := range v.Controls {
+		shown := ShownFilter{Label: c.Label, Text: shownSummary(ctx, c), Chosen: c.Summary != "" || len(c.Values) > 0}
+		if len(c.Values) > 0 {
+			shown.Text = printedValues(ctx, c.Values)
+		}
+		list = append(list, shown)
+	}
+	for _, x := range v.Cross {
+		list = append(list, ShownFilter{Label: x.Field, Text: x.Text, Chosen: true})
+	}
+	return list
+}
+
+// pathEditFiltered is the form of a schedule with other filters in it.
+func pathEditFiltered(id, filters string) string {
+	return pathEditSchedule(id) + "?" + url.Values{"filters": {filters}}.Encode()
 }
 
 func (p ScheduleFormProps) action() string {

@@ -8,7 +8,7 @@ import (
 	"github.com/dataflowhq/dataflow/platform/events"
 )
 
-// told has features of this process hear of changed data; nil where there are
+// told has features of this process hear of what they act on; nil where there are
 // none.
 func (d Deps) told() func(context.Context, events.Event) error {
 	if d.Reports == nil {
@@ -16,6 +16,9 @@ func (d Deps) told() func(context.Context, events.Event) error {
 	}
 	return func(ctx context.Context, e events.Event) error {
 		tenant := ids.Tenant(e.TenantID)
+		if e.Kind != events.DatasetChanged {
+			return d.Reports.WatchSoon(ctx, tenant)
+		}
 		return errors.Join(d.Alerts.DataChanged(ctx, tenant, ids.Dataset(e.ID)), d.Reports.DataChanged(ctx, tenant))
 	}
 }

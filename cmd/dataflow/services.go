@@ -100,7 +100,7 @@ func (a *app) openServices() (*services, error) {
 	s.dashboards = dashboards.New(dashboards.Deps{DB: a.db, Datasets: s.datasets, Sharing: s.sharing, Log: a.log})
 	s.comments = comments.New(comments.Deps{DB: a.db, Dashboards: s.dashboards, Notify: s.notify})
 	s.alerts = alerts.New(alerts.Deps{DB: a.db, Tenants: s.tenants, Datasets: s.datasets, Dashboards: s.dashboards, Delivery: s.delivery, Notify: s.notify,
-		Address: func() string { return a.baseURL }, Say: views.AlertWords, Log: a.log})
+		Address: func() string { return a.baseURL }, Title: views.AlertTitle, Say: views.AlertWords, Log: a.log})
 	s.openPrinting = func() error { return a.openReports(s, true) }
 	return s, a.openReports(s, false)
 }

@@ -65,7 +65,9 @@ type Deps struct {
 	Delivery   *delivery.Service
 	Notify     *notify.Service
 	Address    func() string // of this installation, "https://bi.example.com"
-	// Say puts what is told into words of a locale.
+	// Title says what happened in a few words, Say what is told in a sentence or two,
+	// both in words of a locale. Without Title it is the alert's name.
+	Title func(ctx context.Context, locale string, n Notice) string
 	Say   func(ctx context.Context, locale string, n Notice) string
 	Log   *slog.Logger     // slog.Default() when nil
 	Clock func() time.Time // time.Now when nil

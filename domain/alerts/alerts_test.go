@@ -692,7 +692,7 @@ func TestChannelsAreSpokenToAsTheyExpect(t *testing.T) {
 	r.pass(24 * time.Hour)
 	r.sell(0, map[string]int{"north": 150, "south": 50})
 	r.work()
-	if len(slack.bodies) != 1 || !strings.Contains(slack.bodies[0]["text"].(string), "Sales &lt;b&gt; &amp; co") || slack.bodies[0]["blocks"] == nil {
+	if len(slack.bodies) != 1 || !strings.Contains(slack.bodies[0]["text"].(string), "Sales &lt;b&gt; &amp; co") || !strings.Contains(fmt.Sprint(slack.bodies[0]["blocks"]), "|Sales &lt;b&gt; &amp; co>") {
 		t.Errorf("%v", slack.bodies)
 	}
 	// An incident for each group, and the end of one under the same key, though

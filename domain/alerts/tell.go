@@ -230,8 +230,12 @@ func (s *Service) tellPerson(ctx context.Context, tx *db.Tx, o *one, user uuid.U
 		}
 		language = settings.Locale
 	}
+	subject := o.name
+	if s.deps.Title != nil {
+		subject = s.deps.Title(ctx, language, n)
+	}
 	return s.deps.Notify.Tell(ctx, tx, notify.Event{ID: id.UUID(), Kind: notify.Alert, To: []ids.User{ids.User(user)}, Object: notify.Object{Dataset: o.dataset},
-		Subject: o.name, Excerpt: s.deps.Say(ctx, language, n), Path: path(o.id)})
+		Subject: subject, Excerpt: s.deps.Say(ctx, language, n), Path: path(o.id)})
 }
 
 // tellOwners tells the owners of the workspace that an alert has nobody.

@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/events"
 )
 
 // The workspace has a log of its own: what people did to dashboards and
@@ -60,7 +61,11 @@ func (k deedKind) isAs(ctx context.Context, tx *db.Tx, id uuid.UUID, left json.R
 var deedKinds = map[string]deedKind{
 	"dashboard": {put: func(ctx context.Context, s *Service, tx *db.Tx, id uuid.UUID, value json.RawMessage) (int64, error) {
 		if len(value) == 0 {
-			return tx.DashboardDelete(ctx, ptr(s.clock()), tx.TenantID, id)
+			n, err := tx.DashboardDelete(ctx, ptr(s.clock()), tx.TenantID, id)
+			if err != nil || n == 0 {
+				return n, err
+			}
+			return n, tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.DashboardDeleted, ID: id})
 		}
 		return tx.DashboardUndelete(ctx, tx.TenantID, id)
 	}},

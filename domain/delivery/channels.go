@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -279,6 +280,7 @@ type Signal struct {
 	Title  string
 	Text   string
 	Link   string
+	Label  string         // of the link; Title when empty
 	Key    string         // what it is about, the same from beginning to end
 	Severe bool           // somebody has to look at it
 	Over   bool           // what began is over
@@ -340,7 +342,7 @@ func slackMessage(m Signal) map[string]any {
 	}
 	text := mark + "*" + escape(m.Title) + "*\n" + escape(m.Text)
 	if m.Link != "" {
-		text += "\n<" + m.Link + "|" + "DataFlow" + ">"
+		text += "\n<" + m.Link + "|" + escape(cmp.Or(m.Label, m.Title)) + ">"
 	}
 	return map[string]any{"text": escape(m.Title) + ": " + escape(m.Text),
 		"blocks": []any{map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": text}}}}

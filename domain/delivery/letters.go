@@ -73,6 +73,7 @@ const (
 	RunMissed     Trouble = "missed"  // nothing happened when it was due
 	RunLate       Trouble = "late"    // it began and did not end
 	RunFailed     Trouble = "failed"  // it ended, and not all was sent
+	RunUnknown    Trouble = "unknown" // it ended, and nobody can know whether all arrived
 	RunDelayed    Trouble = "delayed" // mails wait for a server that takes none; it is tried again
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"

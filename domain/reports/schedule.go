@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
@@ -28,6 +29,14 @@ var (
 		"Some fields of the schedule need another value.")
 	ErrSchedulePaused = apperr.Define(apperr.Conflict, "reports.schedule_paused",
 		"This scheduled report is paused. Resume it first.")
+	errStoppedOwner = apperr.Define(apperr.Conflict, "reports.stopped_owner",
+		"Nothing was sent: the person who owns this scheduled report left, or may no longer schedule reports. It is paused; whoever resumes it becomes its owner.")
+	errStoppedDashboard = apperr.Define(apperr.Conflict, "reports.stopped_dashboard",
+		"Nothing was sent: the dashboard of this scheduled report was deleted, or its owner may no longer see it. It is paused; restore the dashboard, then resume it.")
+	errNotTheirs = apperr.Define(apperr.Forbidden, "reports.not_theirs",
+		"This file was sent to somebody else and opens for them alone. If it was sent to another account of yours, sign in with that one.")
+	errSentSignIn = apperr.Define(apperr.Unauthenticated, "reports.sent_sign_in",
+		"This file opens for the person that it was sent to. Sign in to open it.")
 	errRecipientLeft = apperr.Define(apperr.Gone, "reports.recipient_left",
 		"This person is no longer in the workspace, so nothing was sent.")
 	errUnsubscribed = apperr.Define(apperr.Conflict, "reports.unsubscribed",
@@ -180,6 +189,7 @@ type Line struct {
 	ID        ids.Delivery
 	Name      string
 	Address   string
+	Channel   delivery.ChannelKind // empty for mail, "gone" for one that was removed
 	State     LineState
 	Answer    string
 	ErrorCode string
@@ -438,7 +448,7 @@ func fill(ctx context.Context, tx *db.Tx, list []Schedule, runs int) error {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
 	for _, row := range lines {
-		l := Line{ID: ids.Delivery(row.DeliveryID), Name: row.Name, Address: row.Address, State: LineState(row.State), Answer: row.Answer,
+		l := Line{ID: ids.Delivery(row.DeliveryID), Name: row.Name, Address: row.Address, Channel: delivery.ChannelKind(row.ChannelKind), State: LineState(row.State), Answer: row.Answer,
 			ErrorCode: row.ErrorCode, ErrorText: row.ErrorText, Attempts: int(row.Attempts), Resent: row.Resent, SentAt: orZero(row.SentAt), OpenedAt: orZero(row.OpenedAt)}
 		if err := json.Unmarshal(row.Stated, &l.Stated); err != nil {
 			return fmt.Errorf("read content: %w", err)

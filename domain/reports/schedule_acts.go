@@ -10,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
@@ -163,8 +164,9 @@ func (s *Service) removeFiles(ctx context.Context, keys ...string) error {
 // SendNow runs a schedule once more: for all its recipients, or as a test for
 // the actor alone, who then gets what they see themselves.
 //
-// Errors: access.forbidden, reports.schedule_not_found; reports.schedule_paused and
-// reports.nobody_left unless it is a test.
+// Errors: access.forbidden, reports.schedule_not_found, reports.stopped_owner,
+// reports.stopped_dashboard; reports.schedule_paused and reports.nobody_left unless
+// it is a test.
 func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedule, test bool) error {
 	if actor.UserID.IsZero() {
 		return access.ErrForbidden
@@ -178,6 +180,19 @@ func (s *Service) SendNow(ctx context.Context, actor access.Actor, id ids.Schedu
 	}
 	if err != nil {
 		return err
+	}
+	if one.PausedAt.IsZero() {
+		// What can't go on pauses and is told of, here as when it is due.
+		stops, _, err := s.pauseStopped(ctx, actor.TenantID.UUID(), id.UUID())
+		if err != nil {
+			return err
+		}
+		if stops == delivery.OwnerLeft {
+			return errStoppedOwner
+		}
+		if stops == delivery.DashboardGone {
+			return errStoppedDashboard
+		}
 	}
 	return s.change(ctx, actor, id, "report.sent_now", func(ctx context.Context, tx *db.Tx, row db.ScheduleLockRow) error {
 		if row.PausedAt != nil && !test {

@@ -8,14 +8,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
-	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/notify"
 )
 
 // pauseAndTell pauses a schedule and writes to its owner, or where that one is
-// gone to the owners of the workspace.
+// gone to who looks after the workspace.
 func (s *Service) pauseAndTell(ctx context.Context, tx *db.Tx, row db.ScheduleGetRow, why delivery.Trouble) error {
 	paused := string(why)
 	if why == delivery.NobodyLeft && row.OwnerVisitorID != uuid.Nil {
@@ -31,7 +30,7 @@ func (s *Service) pauseAndTell(ctx context.Context, tx *db.Tx, row db.ScheduleGe
 	return s.tell(ctx, tx, row.OwnerID, row.ScheduleID, trouble)
 }
 
-// tell tells the owner of a schedule, or the workspace's owners: by mail, and
+// tell tells the owner of a schedule, or the workspace's owners and admins: by mail, and
 // in the app, where it is seen when it is the mail that is broken. Of one that a
 // visitor has mailed to themselves only that nothing happened is told.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, owner, schedule uuid.UUID, trouble delivery.ReportTrouble) error {
@@ -42,13 +41,9 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, owner, schedule uuid.UUID
 	trouble.Link = s.deps.Address() + path
 	people := []uuid.UUID{owner}
 	if trouble.Trouble == delivery.OwnerLeft || owner == uuid.Nil {
-		rows, err := tx.UserList(ctx, db.UserListParams{TenantID: tx.TenantID, Role: string(access.Owner), RowLimit: 20})
-		if err != nil {
-			return fmt.Errorf("list owners: %w", err)
-		}
-		people = nil
-		for _, row := range rows {
-			people = append(people, row.UserID)
+		var err error
+		if people, err = tx.AdminList(ctx, tx.TenantID); err != nil {
+			return fmt.Errorf("list admins: %w", err)
 		}
 	}
 	settings, err := tx.TenantSettingsGet(ctx, tx.TenantID)

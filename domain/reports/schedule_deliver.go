@@ -483,7 +483,10 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 			return err
 		}
 		if (row.UserID != nil || row.Visiting) && (viewer.TenantID != tenant || !isReader(viewer, row.UserID, row.VisitorID)) {
-			return access.ErrForbidden
+			if viewer.TenantID.IsZero() && !row.Visiting { // a visitor signs in at their portal
+				return errSentSignIn
+			}
+			return errNotTheirs
 		}
 		return nil
 	})
@@ -493,7 +496,7 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 	if err != nil {
 		return nil, err
 	}
-	r := Report{Name: row.FileName, Format: formatOf(row.FileName), Status: Completed, CompletedAt: row.DueAt, ExpiresAt: row.ExpiresAt, key: row.Key}
+	r := Report{Name: row.FileName, Format: formatOf(row.FileName), Status: Completed, ExpiresAt: row.ExpiresAt, key: row.Key}
 	if err := json.Unmarshal(row.Stated, &r.Stated); err != nil {
 		return nil, fmt.Errorf("read content: %w", err)
 	}

@@ -88,7 +88,7 @@ func (s *Service) pushed(ctx context.Context, tenant ids.Tenant, row db.LedgerGe
 		return answer, err
 	}
 	link := s.sentLink(s.deps.Address(), tenant.UUID(), row.DeliveryID, row.ExpiresAt)
-	m := delivery.Signal{ID: row.DeliveryID.String(), At: row.DueAt, Title: row.Name, Text: row.FileName, Link: link, Key: row.ScheduleID.String()}
+	m := delivery.Signal{ID: row.DeliveryID.String(), At: row.DueAt, Title: row.Name, Text: row.FileName, Link: link, Label: row.FileName, Key: row.ScheduleID.String()}
 	m.Body = map[string]any{"id": m.ID, "event": "report.ready", "at": row.DueAt.UTC().Format(time.RFC3339),
 		"schedule": map[string]any{"id": row.ScheduleID.String(), "name": row.Name},
 		"file": map[string]any{"name": row.FileName, "media_type": mediaType, "bytes": stated.Bytes, "sha256": stated.SHA256, "rows": stated.Rows,

@@ -350,7 +350,7 @@ func (s *Service) settle(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("count deliveries: %w", err)
 	}
-	bad := false
+	bad, trouble := false, delivery.ReportTrouble{Trouble: delivery.RunUnknown}
 	for _, c := range counts {
 		if c.Again {
 			return nil
@@ -358,8 +358,10 @@ func (s *Service) settle(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 		switch LineState(c.State) {
 		case LineDue, LineRendered:
 			return nil
-		case LineUnknown, LineBounced, LineFailed:
+		case LineUnknown:
 			bad = true
+		case LineBounced, LineFailed:
+			bad, trouble.Trouble = true, delivery.RunFailed
 		}
 	}
 	now := s.deps.Clock()
@@ -376,7 +378,6 @@ func (s *Service) settle(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}
-	trouble := delivery.ReportTrouble{Trouble: delivery.RunFailed}
 	for _, l := range lines {
 		if (Line{State: LineState(l.State)}).Bad() {
 			trouble.Lines = append(trouble.Lines, delivery.TroubleLine{Address: l.Address, Text: l.ErrorText})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -25,8 +26,9 @@ const (
 	keepRuns  = 90 * 24 * time.Hour
 )
 
-// WatchArgs looks after the schedules of the job's tenant: runs that did not
-// happen or did not end, data that is new, and files kept no longer.
+// WatchArgs looks after the schedules of the job's tenant: such that can't go on,
+// runs that did not happen or did not end, data that is new, and files kept no
+// longer.
 type WatchArgs struct{}
 
 // Kind names the job.
@@ -38,6 +40,9 @@ var WatchOptions = jobs.Options{Timeout: 10 * time.Minute, MaxAttempts: 3, Backo
 // RunWatch does it. What it finds was not noticed by anything else: it looks
 // for what is absent.
 func (s *Service) RunWatch(ctx context.Context, job jobs.Job[WatchArgs]) error {
+	if err := s.watchStopped(ctx, job.TenantID); err != nil {
+		return err
+	}
 	if err := s.watchAbsence(ctx, job.TenantID); err != nil {
 		return err
 	}
@@ -48,6 +53,73 @@ func (s *Service) RunWatch(ctx context.Context, job jobs.Job[WatchArgs]) error {
 		return err
 	}
 	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error { return job.Complete(ctx, tx) })
+}
+
+// WatchSoon has the schedules looked at once somebody left, or may do less, or a
+// dashboard was deleted: what can't go on says so at once, not when it is due.
+func (s *Service) WatchSoon(ctx context.Context, tenant ids.Tenant) error {
+	return s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: WatchArgs{}, UniqueKey: "stopped"})
+		return err
+	})
+}
+
+// watchStopped pauses the schedules of members whose owner left or may no longer
+// schedule, and all whose dashboard was deleted. What else stops one is found when
+// it is due.
+func (s *Service) watchStopped(ctx context.Context, tenant uuid.UUID) error {
+	var rows []db.ScheduleListActiveRow
+	err := s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+		rows, err = tx.ScheduleListActive(ctx, tx.TenantID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list schedules: %w", err)
+	}
+	left := map[uuid.UUID]bool{}
+	for _, row := range rows {
+		if row.OwnerID != uuid.Nil {
+			if _, known := left[row.OwnerID]; !known {
+				_, err := s.ownerOf(ctx, ids.Tenant(tenant), row.OwnerID, uuid.Nil)
+				if err != nil && !errors.Is(err, errOwnerLeft) {
+					return err
+				}
+				left[row.OwnerID] = err != nil
+			}
+		}
+		if !row.DashboardGone && !left[row.OwnerID] {
+			continue
+		}
+		if _, _, err := s.pauseStopped(ctx, tenant, row.ScheduleID); err != nil {
+			// What is wrong with one must not stop the others.
+			s.deps.Log.WarnContext(ctx, "look after a schedule", "schedule", row.ScheduleID, "error", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// pauseStopped pauses a schedule that can't go on, tells of it, and answers why;
+// where it can go on, as whom.
+func (s *Service) pauseStopped(ctx context.Context, tenant, id uuid.UUID) (stops delivery.Trouble, owner access.Actor, err error) {
+	var full db.ScheduleGetRow
+	err = s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+		full, err = tx.ScheduleGet(ctx, tx.TenantID, id)
+		return err
+	})
+	if err != nil {
+		return "", owner, gone(err)
+	}
+	stops, owner, err = s.stopped(ctx, ids.Tenant(tenant), full)
+	if err != nil || stops == "" {
+		return stops, owner, err
+	}
+	return stops, owner, s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
+		locked, err := tx.ScheduleLock(ctx, tx.TenantID, id)
+		if db.IsNoRows(err) || err == nil && locked.PausedAt != nil {
+			return nil
+		}
+		return errors.Join(err, s.pauseAndTell(ctx, tx, full, stops))
+	})
 }
 
 // watchAbsence tells owners of runs that did not begin, which it asks for
@@ -116,29 +188,12 @@ func (s *Service) watchData(ctx context.Context, tenant uuid.UUID) error {
 }
 
 func (s *Service) watchOne(ctx context.Context, tenant uuid.UUID, row db.ScheduleListOnDataRow) error {
-	var full db.ScheduleGetRow
-	err := s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) (err error) {
-		full, err = tx.ScheduleGet(ctx, tx.TenantID, row.ScheduleID)
-		return err
-	})
-	if db.IsNoRows(err) {
+	stops, owner, err := s.pauseStopped(ctx, tenant, row.ScheduleID)
+	if errors.Is(err, ErrScheduleNotFound) || err == nil && stops != "" {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read schedule: %w", err)
-	}
-	stops, owner, err := s.stopped(ctx, ids.Tenant(tenant), full)
-	if err != nil {
 		return err
-	}
-	if stops != "" {
-		return s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
-			locked, err := tx.ScheduleLock(ctx, tx.TenantID, row.ScheduleID)
-			if db.IsNoRows(err) || err == nil && locked.PausedAt != nil {
-				return nil
-			}
-			return errors.Join(err, s.pauseAndTell(ctx, tx, full, stops))
-		})
 	}
 	var spec Spec
 	if err := json.Unmarshal(row.Spec, &spec); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/plans"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/events"
 )
 
 // What can go wrong with members.
@@ -194,6 +195,9 @@ func (s *Service) SetRole(ctx context.Context, actor access.Actor, userID ids.Us
 		if err := given.Set(ctx, tx, userID.UUID()); err != nil {
 			return err
 		}
+		if err := memberChanged(ctx, tx, userID); err != nil {
+			return err
+		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.role_changed", Target: "user", ID: userID.String(),
 			Before: map[string]any{"role": before.Title()}, After: map[string]any{"role": given.Title()}})
 	})
@@ -230,12 +234,23 @@ func (s *Service) RemoveMember(ctx context.Context, actor access.Actor, userID i
 		if _, err := tx.UserRemove(ctx, tenant, user); err != nil {
 			return fmt.Errorf("remove user: %w", err)
 		}
+		if err := memberChanged(ctx, tx, userID); err != nil {
+			return err
+		}
 		if err := tx.PersonForget(ctx, member.PersonID); err != nil {
 			return fmt.Errorf("forget person: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "members.removed", Target: "user", ID: userID.String(),
 			Before: map[string]any{"role": before.Title()}})
 	})
+}
+
+// memberChanged tells what runs by itself in the person's name.
+func memberChanged(ctx context.Context, tx *db.Tx, userID ids.User) error {
+	if err := tx.InsertOutboxEvent(ctx, events.Event{TenantID: tx.TenantID, Kind: events.MemberChanged, ID: userID.UUID()}); err != nil {
+		return fmt.Errorf("tell of member: %w", err)
+	}
+	return nil
 }
 
 // changeable checks that actor may give the member another role, or with the zero

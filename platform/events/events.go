@@ -23,8 +23,10 @@ const (
 	DashboardEdited  Kind = "dashboard.edited"  // its draft
 	CommentsChanged  Kind = "comments.changed"  // ID is the dashboard
 	Notified         Kind = "notified"          // ID is the person
-	PeopleChanged    Kind = "people.changed"    // what somebody may see; ID is a person or a group
-	JobProgress      Kind = "job.progress"      // also for a job that started or ended
+	DashboardDeleted Kind = "dashboard.deleted"
+	MemberChanged    Kind = "member.changed" // another role, or none: ID is the person
+	PeopleChanged    Kind = "people.changed" // what somebody may see; ID is a person or a group
+	JobProgress      Kind = "job.progress"   // also for a job that started or ended
 	Resync           Kind = "resync"
 )
 
@@ -52,7 +54,8 @@ type Stored struct {
 // Outbox is where events wait. PublishOutbox hands up to limit unpublished
 // events to publish, oldest first, and marks them when it answers nil. Several
 // processes may call it at once; they take turns. TellOutbox hands up to limit
-// events of changed datasets to tell, each by itself; one that it has an error
+// events that features of the server act on (changed datasets and members, deleted
+// dashboards) to tell, each by itself; one that it has an error
 // for is told again later, and keeps no other waiting.
 type Outbox interface {
 	PublishOutbox(ctx context.Context, limit int, publish func(context.Context, []Stored) error) (int, error)
