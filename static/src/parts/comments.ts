@@ -36,6 +36,9 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
       // Not on the button that closes: a space while one begins to write would.
       dialog.focus();
     }
+    // What was said elsewhere is not shown meanwhile; what is being written here stays.
+    if (panel.dataset["of"] !== widget) panel.replaceChildren();
+    panel.dataset["of"] = widget;
     void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" }).then(() => {
       if (document.activeElement === dialog) panel.querySelector<HTMLElement>("textarea")?.focus();
     });
@@ -51,7 +54,7 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
   let putBack: (() => void) | undefined;
   document.addEventListener("htmx:before:swap", (event) => {
     const { target, sourceElement } = (event as CustomEvent<{ ctx: { target?: Element; sourceElement?: Element } }>).detail.ctx;
-    putBack = target === panel ? written(panel, sourceElement) : undefined;
+    putBack = target === panel ? written(panel, sourceElement === panel ? undefined : sourceElement) : undefined;
   }, { signal });
   document.addEventListener("htmx:after:swap", () => {
     putBack?.();
