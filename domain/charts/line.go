@@ -397,66 +397,61 @@ func orNull(v float64) any {
 	return short(v)
 }
 
-// sayLines describes several lines by the least and the largest value of those that
-// are drawn.
-func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line, cut []bool) {
-	type point struct{ line, at int }
-	low, high := point{-1, 0}, point{-1, 0}
+// spot is a value of one of several lines.
+type spot struct{ line, at int }
+
+// spots are the least and the largest value of lines; ok is false without one. What
+// the range cuts is neither, unless it cuts all.
+func spots(lines [][]float64, cut []bool) (low, high spot, ok bool) {
 	if !slices.Contains(cut, false) {
 		cut = nil
 	}
-	value := func(p point) float64 { return lines[p.line].values[p.at] }
-	for n := range lines {
-		for i, v := range lines[n].values {
+	for n, values := range lines {
+		for i, v := range values {
 			if math.IsNaN(v) || cut != nil && cut[i] {
 				continue
 			}
-			if low.line < 0 || v < value(low) {
-				low = point{n, i}
+			if !ok || v < lines[low.line][low.at] {
+				low = spot{n, i}
 			}
-			if high.line < 0 || v > value(high) {
-				high = point{n, i}
+			if !ok || v > lines[high.line][high.at] {
+				high = spot{n, i}
 			}
+			ok = true
 		}
 	}
-	if low.line < 0 {
+	return low, high, ok
+}
+
+// sayLines describes several lines by the least and the largest value of those that
+// are drawn.
+func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line, cut []bool) {
+	values := make([][]float64, len(lines))
+	for n := range lines {
+		values[n] = lines[n].values
+	}
+	low, high, ok := spots(values, cut)
+	if !ok {
 		d.say("line_empty")
 		return
 	}
 	f, grain := d.format(y), bucketGrain(s.grain)
 	d.say("lines", "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
 		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
-		"Low", d.Locale.KPI(value(low), f), "LowName", lines[low.line].name, "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
-		"High", d.Locale.KPI(value(high), f), "HighName", lines[high.line].name, "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
+		"Low", d.Locale.KPI(values[low.line][low.at], f), "LowName", lines[low.line].name, "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
+		"High", d.Locale.KPI(values[high.line][high.at], f), "HighName", lines[high.line].name, "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
 }
 
-// sayLine describes a line. What the range cuts is neither lowest nor highest.
+// sayLine describes a line.
 func (d *drawing) sayLine(s series, y *warehouse.ResultColumn, cut []bool) {
-	f := d.format(y)
-	low, high := -1, -1
-	values := s.values[0]
-	if !slices.Contains(cut, false) {
-		cut = nil
-	}
-	for i, v := range values {
-		if math.IsNaN(v) || cut != nil && cut[i] {
-			continue
-		}
-		if low < 0 || v < values[low] {
-			low = i
-		}
-		if high < 0 || v > values[high] {
-			high = i
-		}
-	}
-	if low < 0 {
+	low, high, ok := spots(s.values[:1], cut)
+	if !ok {
 		d.say("line_empty")
 		return
 	}
-	first, last := s.at[0], s.at[len(s.at)-1]
-	grain := bucketGrain(s.grain)
+	f, grain, values := d.format(y), bucketGrain(s.grain), s.values[0]
 	d.say("line", "Measure", d.name(y),
-		"From", d.Locale.Bucket(first, grain, true), "To", d.Locale.Bucket(last, grain, true),
-		"Low", d.Locale.KPI(values[low], f), "LowAt", d.Locale.Bucket(s.at[low], grain, false),
-		"High", d.Locale.KPI(values[high], f), "HighAt", d.Locale.Bucket(s.at[high], grain, false))
+		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
+		"Low", d.Locale.KPI(values[low.at], f), "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
+		"High", d.Locale.KPI(values[high.at], f), "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
 }
