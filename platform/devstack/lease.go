@@ -135,19 +135,18 @@ func (l *Lease) reacquire(ctx context.Context) (*wire, error) {
 func acquire(ctx context.Context, o Options) (*wire, reply, error) {
 	for range 10 {
 		w, err := connect(ctx, o)
-		if err != nil {
-			return nil, reply{}, err
-		}
-		ready, err := await(ctx, w, o)
 		if err == nil {
-			return w, ready, nil
+			var ready reply
+			if ready, err = await(ctx, w, o); err == nil {
+				return w, ready, nil
+			}
+			_ = w.send(request{Release: true}) // what can't be told is noticed from the closed connection
+			_ = w.conn.Close()
 		}
-		_ = w.send(request{Release: true}) // what can't be told is noticed from the closed connection
-		_ = w.conn.Close()
 		if !errors.Is(err, errGone) {
 			return nil, reply{}, err
 		}
-		// It was just stopping, or was killed: start anew.
+		// It was just stopping, or was killed, or another one came first: anew.
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return nil, reply{}, err
 		}
@@ -212,6 +211,8 @@ func connect(ctx context.Context, o Options) (*wire, error) {
 	switch {
 	case err == nil && r.State == stateListening:
 		return w, nil
+	case err == nil && r.State == stateTaken:
+		err = errGone
 	case err == nil:
 		err = failed(r, o)
 	case errors.Is(err, errGone):
@@ -245,11 +246,7 @@ func failed(r reply, o Options) error {
 
 // dial answers nil where no supervisor listens.
 func dial(o Options) *wire {
-	r, err := readRecord(o.DataDir)
-	if err != nil {
-		return nil
-	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: filepath.Join(r.RunDir, controlName), Net: "unix"})
+	conn, err := dialControl(o.DataDir)
 	if err != nil {
 		return nil
 	}
@@ -259,6 +256,14 @@ func dial(o Options) *wire {
 		return nil
 	}
 	return newWire(conn)
+}
+
+func dialControl(dataDir string) (*net.UnixConn, error) {
+	r, err := readRecord(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	return net.DialUnix("unix", nil, &net.UnixAddr{Name: filepath.Join(r.RunDir, controlName), Net: "unix"})
 }
 
 // spawn starts a supervisor whose first lease is ours: it inherits one end of

@@ -39,6 +39,7 @@ type reply struct {
 
 const (
 	stateListening = "listening" // to the user that started it, once others can join
+	stateTaken     = "taken"     // to the same: another supervisor listens already
 	stateStarting  = "starting"  // Sentence is for people
 	stateReady     = "ready"
 	stateFailed    = "failed"

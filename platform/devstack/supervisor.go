@@ -32,7 +32,13 @@ func superviseMain(args []string) int {
 		return 2
 	}
 	first := newWire(conn)
-	if err := supervise(*dataDir, first, log); err != nil {
+	err = supervise(*dataDir, first, log)
+	if errors.Is(err, errTaken) {
+		log.Info("another supervisor listens, this one is not needed")
+		_ = first.send(reply{State: stateTaken})
+		return 0
+	}
+	if err != nil {
 		log.Error("supervise", "error", err)
 		_ = first.send(failure(err)) // the user may be gone, too
 		return 1
@@ -140,12 +146,20 @@ func supervise(dataDir string, first *wire, log *slog.Logger) error {
 	return nil
 }
 
-// waitForLock waits for a supervisor that is stopping.
+// errTaken tells that another supervisor runs, and takes users.
+var errTaken = errors.New("another supervisor listens")
+
+// waitForLock waits for a supervisor that is stopping. One that was still
+// starting when we were started goes on: a user that gives up while it starts
+// its supervisor leaves one that others can't find yet.
 func waitForLock(dataDir string) (*os.File, error) {
 	for deadline := time.Now().Add(3 * stopTimeout); ; {
 		lock, err := flock(filepath.Join(dataDir, lockName))
 		if lock != nil || err != nil {
 			return lock, err
+		}
+		if listens(dataDir) {
+			return nil, errTaken
 		}
 		if time.Now().After(deadline) {
 			return nil, ErrStart.With("Another process holds %s. If no DataFlow runs on this machine, another machine may use the same directory.", filepath.Join(dataDir, lockName))
@@ -154,6 +168,16 @@ func waitForLock(dataDir string) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// listens tells whether a supervisor takes users. A stopping one does not.
+func listens(dataDir string) bool {
+	conn, err := dialControl(dataDir)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // without a release, as of a user that died: it does not end what others use
+	return true
 }
 
 // untilUnused blocks while somebody has a lease.

@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestServersLiveAsLongAsTheirUsers(t *testing.T) {
@@ -188,5 +191,62 @@ func TestCancelledUse(t *testing.T) {
 	lease := use(t, dir)
 	if got := mustQuery(t, lease.AdminURL, "SELECT 1"); got != "1" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A user that gives up while it starts a supervisor leaves one that nobody can
+// find yet, so that the next user starts another. Only one of them stays, and
+// the other keeps nobody waiting.
+func TestOfTwoSupervisorsOneStepsBack(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	first := use(t, dir)
+	killed := first.supervisor.Load()
+	both := func(when string, want ...string) {
+		t.Helper()
+		o := Options{DataDir: dir, Logger: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		var states []string
+		var wires []*wire
+		for range want {
+			w, err := spawn(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = w.conn.Close() }()
+			wires = append(wires, w)
+		}
+		for _, w := range wires {
+			r, err := receive(ctx, w)
+			if err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+			states = append(states, r.State)
+		}
+		slices.Sort(states)
+		if !slices.Equal(states, want) {
+			t.Errorf("%s: the supervisors say %q, want %q", when, states, want)
+		}
+	}
+	both("beside one that runs", stateTaken, stateTaken)
+	lock, err := flock(filepath.Join(dir, spawnLockName)) // others start none meanwhile
+	if lock == nil {
+		t.Fatalf("lock: %v", err)
+	}
+	if err := syscall.Kill(int(killed), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the killed one is gone", func() bool { return syscall.Kill(int(killed), 0) != nil })
+	both("at the same time", stateListening, stateTaken)
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the first user has its servers again", func() bool {
+		answer, err := query(t, first.AdminURL, "SELECT 1")
+		return err == nil && answer == "1" && first.supervisor.Load() != killed
+	})
+	if pid := use(t, dir).supervisor.Load(); pid != first.supervisor.Load() {
+		t.Errorf("another user has supervisor %d, the first %d", pid, first.supervisor.Load())
 	}
 }
