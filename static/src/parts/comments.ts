@@ -21,12 +21,14 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     marks.innerHTML = await answer.text();
     show(root, marks.content);
   };
-  const askAnew = (): void => {
-    ask().catch((error: unknown) => {
-      // Without an answer the page has no numbers; a later event asks again.
-      if (!signal.aborted) console.warn(error);
-    });
+  // Without an answer the page has no numbers, or older threads; a later event asks again.
+  const failed = (error: unknown): void => {
+    if (!signal.aborted) console.warn(error);
   };
+  const askAnew = (): void => {
+    ask().catch(failed);
+  };
+  let missed = false; // something was said while the panel was on its way
   const open = (widget: string): void => {
     const query = new URLSearchParams(location.search);
     query.delete("comments");
@@ -51,15 +53,18 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     link.closest<HTMLElement>("[popover]")?.hidePopover();
     open(link.dataset["comments"] ?? "");
   }, { signal, capture: true });
-  let putBack: (() => void) | undefined;
+  const putBack = new WeakMap<Swap, () => void>();
   document.addEventListener("htmx:before:swap", (event) => {
-    const { target, sourceElement } = (event as CustomEvent<{ ctx: { target?: Element; sourceElement?: Element } }>).detail.ctx;
-    putBack = target === panel ? written(panel, sourceElement === panel ? undefined : sourceElement) : undefined;
+    const { ctx } = (event as CustomEvent<{ ctx: Swap }>).detail;
+    if (ctx.target === panel) putBack.set(ctx, written(panel, ctx.sourceElement === panel ? undefined : ctx.sourceElement));
   }, { signal });
-  document.addEventListener("htmx:after:swap", () => {
-    putBack?.();
-    putBack = undefined;
+  document.addEventListener("htmx:after:swap", (event) => {
+    putBack.get((event as CustomEvent<{ ctx: Swap }>).detail.ctx)?.();
     show(root, marks.content);
+    if (missed && panel.firstElementChild) {
+      missed = false;
+      refresh(panel, signal).catch(failed);
+    }
     const shown = panel.querySelector<HTMLElement>("[data-said]");
     const said = shown?.dataset["said"];
     if (!shown || !said) return;
@@ -69,8 +74,8 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
   }, { signal });
   root.addEventListener("df:comments", () => {
     askAnew();
-    const href = panel.querySelector<HTMLElement>("[data-panel-href]")?.dataset["panelHref"];
-    if (href && dialog.open) void refresh(panel, href);
+    missed = dialog.open && !panel.firstElementChild;
+    if (dialog.open && !missed) refresh(panel, signal).catch(failed);
   }, { signal });
   mentions(panel, signal);
 
@@ -101,15 +106,30 @@ function show(root: HTMLElement, marks: DocumentFragment): void {
   count.hidden = all === 0;
 }
 
-/** Asks for the panel again. */
-async function refresh(panel: HTMLElement, href: string): Promise<void> {
-  const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
-  if (!answer.ok) return;
-  const text = await answer.text();
-  const putBack = written(panel);
-  panel.innerHTML = text;
-  htmx.process(panel);
-  putBack();
+/** What htmx tells of a swap, the same object before and after it. */
+interface Swap {
+  target?: Element;
+  sourceElement?: Element;
+}
+
+/** Asks for what the panel shows again. When something else came into it
+ * meanwhile, as after a click, the answer is of another view or older than
+ * that: it is left, and asked for once more. */
+async function refresh(panel: HTMLElement, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const shown = panel.querySelector<HTMLElement>("[data-panel-href]");
+    const href = shown?.dataset["panelHref"];
+    if (!href) return;
+    const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" }, signal });
+    if (!answer.ok) return;
+    const text = await answer.text();
+    if (!shown.isConnected) continue;
+    const putBack = written(panel);
+    panel.innerHTML = text;
+    htmx.process(panel);
+    putBack();
+    return;
+  }
 }
 
 /** Notes what is being written, and answers what puts it and the focus back
