@@ -437,6 +437,16 @@ func TestChangesOfflineAreKept(t *testing.T) {
 	v.must(v.tab.Locator(title).Click())
 	v.see("#inspector .inspector-title", "Written on a train")
 
+	// Nor is what was still being typed as the page went lost.
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Written while leaving"))
+	v.open("about:blank")
+	v.edit(path)
+	v.becomes(title, "Written while leaving")
+	v.saved()
+	v.must(v.tab.Locator(title).Click())
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+
 	// What could not be sent goes with the person who signs out.
 	v.must(v.tab.Route("**/operations", func(r playwright.Route) { _ = r.Abort() }))
 	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("Never sent"))

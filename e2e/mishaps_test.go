@@ -54,6 +54,11 @@ func TestALostConnectionShowsAsPausedAndCatchesUp(t *testing.T) {
 	v.openDashboard("Departures, live replay")
 	v.see(".live-status", "Live")
 	v.until("the page is live", `() => document.body.dataset.live === "on"`, nil)
+	// Scripts that are still on their way would fail as well.
+	v.until("the page is drawn, its map too", `() => {
+		const drawn = document.querySelectorAll("df-chart canvas, df-chart svg, df-map [data-state=ready]").length;
+		return drawn > 0 && drawn >= document.querySelectorAll("df-chart, df-map").length;
+	}`, nil)
 	// What was on its way fails, and the browser logs that.
 	v.expect("Failed to fetch")
 	// The stream ends for this tab as it does when a network goes away.

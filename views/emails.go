@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -19,12 +20,24 @@ type Letters struct {
 	Address func() string // of this installation, as people reach it
 }
 
+// productMail are the colours of mails that are no portal's.
+var productMail = brand.Brand{}.Mail()
+
+func coloursOf(portal brand.Mail) brand.Mail {
+	if portal == (brand.Mail{}) { // a letter that was written before it had colours
+		return productMail
+	}
+	return portal
+}
+
 // email is one letter in words, in parts that text and HTML share.
 type email struct {
 	Brand, Subject, Greeting, Text, Button, Link, Until, Hint, Foot string
 
 	Quote string                 // what somebody said, after Text
 	Lines []delivery.TroubleLine // between Text and Button
+
+	Colours brand.Mail
 }
 
 // RenderLetter writes a letter in the language of the locale.
@@ -32,20 +45,21 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 	ctx = messages.WithLanguage(ctx, tag)
 	t := func(key string, args ...any) string { return messages.T(ctx, key, args...) }
 	until := func(at time.Time) string { return locale.For(tag).DateTimeZone(at) }
-	brand := orElse(l.Brand, "DataFlow")
-	e := email{Brand: brand, Greeting: t("email.greeting_plain"), Hint: t("email.link_hint"),
-		Foot: t("email.sent_by", "Brand", brand, "Address", l.Address())}
+	name := orElse(l.Brand, "DataFlow")
+	e := email{Brand: name, Colours: productMail, Greeting: t("email.greeting_plain"), Hint: t("email.link_hint"),
+		Foot: t("email.sent_by", "Brand", name, "Address", l.Address())}
 	switch m := letter.(type) {
 	case delivery.PasswordReset:
 		if m.Name != "" {
 			e.Greeting = t("email.greeting", "Name", m.Name)
 		}
-		e.Subject = t("email.reset.subject", "Brand", brand)
+		e.Subject = t("email.reset.subject", "Brand", name)
 		e.Text = t("email.reset.text")
 		e.Button = t("email.reset.button")
 		e.Until = t("email.reset.until", "Until", until(m.Until))
 		e.Link = m.Link
 	case delivery.PortalLink:
+		e.Colours = coloursOf(m.Colours)
 		e.Brand, e.Foot = m.Portal, t("email.sent_by", "Brand", m.Portal, "Address", m.Address)
 		if m.Name != "" {
 			e.Greeting = t("email.greeting", "Name", m.Name)
@@ -56,7 +70,7 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		}
 		e.Subject = t(which+"subject", "Brand", m.Portal)
 		e.Text = t(which+"text", "Brand", m.Portal)
-		e.Button = t("email.reset.button")
+		e.Button = t(which + "button")
 		e.Until = t(which+"until", "Until", until(m.Until))
 		e.Link = m.Link
 	case delivery.Report:
@@ -65,7 +79,7 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Subject = t("email.trouble.subject_"+string(m.Trouble), "Name", m.Name)
 		e.Text = t("email.trouble.text_"+string(m.Trouble), "Name", m.Name, "At", until(m.At), "Owner", m.Owner)
 		e.Lines, e.Greeting = m.Lines, ""
-		e.Foot = t("email.trouble.foot", "Brand", brand, "Address", l.Address())
+		e.Foot = t("email.trouble.foot", "Brand", name, "Address", l.Address())
 		e.Button = t("email.trouble.button")
 		e.Until = t("email.trouble.until")
 		e.Link = m.Link
@@ -94,7 +108,7 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Quote = m.Excerpt // the heading says the rest
 		e.Button = t("email.notice.button")
 		e.Until = t("email.notice.settings")
-		e.Foot = t("email.notice.foot", "Brand", brand, "Address", l.Address())
+		e.Foot = t("email.notice.foot", "Brand", name, "Address", l.Address())
 		e.Link = m.Link
 	default:
 		return delivery.Words{}, fmt.Errorf("no words for a letter of type %T", letter)
@@ -124,17 +138,18 @@ func (e email) text() string {
 // reportMail is the mail that carries a scheduled report.
 type reportMail struct {
 	delivery.Report
-	Brand, Subject, Text, Failed, Until, Foot string
-	Format, Size                              string // of the file: "PDF", "1.2 MB · 40 rows"
+	Subject, Text, Failed, Until, Foot string
+	Format, Size                       string // of the file: "PDF", "1.2 MB · 40 rows"
 }
 
 func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (delivery.Words, error) {
 	t := func(key string, args ...any) string { return messages.T(ctx, key, args...) }
 	loc := locale.For(tag)
-	brand := orElse(l.Brand, "DataFlow")
-	r := reportMail{Report: m, Brand: brand, Subject: t("email.report.subject", "Name", m.Name, "Date", loc.Date(m.At)),
+	name := orElse(l.Brand, "DataFlow")
+	m.Colours = coloursOf(m.Colours)
+	r := reportMail{Report: m, Subject: t("email.report.subject", "Name", m.Name, "Date", loc.Date(m.At)),
 		Text: t("email.report.text", "Dashboard", m.Dashboard, "Workspace", m.Workspace, "At", loc.DateTimeZone(m.At)),
-		Foot: t("email.report.foot", "Brand", brand, "Workspace", m.Workspace, "Address", l.Address())}
+		Foot: t("email.report.foot", "Brand", name, "Workspace", m.Workspace, "Address", l.Address())}
 	if m.Portal != "" {
 		r.Foot = t("email.report.foot_portal", "Brand", m.Workspace, "Address", m.Portal)
 	}
@@ -166,4 +181,11 @@ func (l Letters) report(ctx context.Context, tag string, m delivery.Report) (del
 		return delivery.Words{}, err
 	}
 	return delivery.Words{Subject: r.Subject, Text: strings.Join(append(parts, r.Foot), "\n\n") + "\n", HTML: html.String()}, nil
+}
+
+// mailDark is the style sheet of the brand's colours for programs that know of
+// dark.
+func mailDark(c brand.MailTheme) string {
+	return "<style>@media (prefers-color-scheme: dark) { .df-link { color: " + c.Link + " !important; } " +
+		".df-button { background: " + c.Fill + " !important; color: " + c.OnFill + " !important; } }</style>"
 }

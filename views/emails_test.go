@@ -7,6 +7,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -79,6 +80,43 @@ func TestLetters(t *testing.T) {
 			}
 			if strings.Contains(words.Text, "email.") || strings.Contains(words.HTML, "email.") {
 				t.Errorf("a text is missing from the catalogue: %q", words.Text)
+			}
+		})
+	}
+}
+
+// A portal's mails have its colours, and none of the product's.
+func TestMailsOfAPortalHaveItsColours(t *testing.T) {
+	t.Parallel()
+	const product = "#2257C5"
+	colours := brand.Brand{Colour: "#B3261E"}.Mail()
+	letters := views.Letters{Address: func() string { return "https://bi.example.com" }}
+	for name, letter := range map[string]delivery.Letter{
+		"invitation": delivery.PortalLink{Portal: "Acme", Address: "https://acme.example", Invited: true, Link: "https://acme.example/reset?token=a", Colours: colours},
+		"report": delivery.Report{Name: "Weekly", Workspace: "Acme", Portal: "https://acme.example", File: "weekly.pdf", Link: "https://acme.example/opened/1",
+			FileLink: "https://acme.example/files/1", Unsubscribe: "https://acme.example/stop/1", Colours: colours},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			words, err := letters.RenderLetter(t.Context(), "en-GB", letter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := goquery.NewDocumentFromReader(strings.NewReader(words.HTML))
+			if err != nil {
+				t.Fatal(err)
+			}
+			style, _ := page.Find(".df-button").Attr("style")
+			for _, want := range []string{"background:" + colours.Light.Fill, "color:" + colours.Light.OnFill} {
+				if !strings.Contains(style, want) {
+					t.Errorf("the button is %q, want %q", style, want)
+				}
+			}
+			if dark := page.Find("style").Text(); !strings.Contains(dark, colours.Dark.Fill) || !strings.Contains(dark, colours.Dark.Link) {
+				t.Errorf("dark is %q", dark)
+			}
+			if strings.Contains(strings.ToUpper(words.HTML), product) || strings.Contains(words.HTML, "DataFlow") {
+				t.Error("the product shows through")
 			}
 		})
 	}

@@ -43,6 +43,27 @@ func (b Brand) Tokens(dark bool) map[string]string {
 	return t
 }
 
+// Mail are the colours of the brand's mails, #RRGGBB: on white and, for programs
+// that know of dark, on the dark surface. Programs that show mail know no custom
+// properties.
+type Mail struct{ Light, Dark MailTheme }
+
+// MailTheme has the ground of a button, the ink on it, and that of links.
+type MailTheme struct{ Fill, OnFill, Link string }
+
+// Mail are the brand's colours as a mail has them, as readable as Tokens.
+func (b Brand) Mail() Mail {
+	of := func(dark bool) MailTheme {
+		surfaces := tones[Neutral].light // a mail has the product's own surfaces
+		if dark {
+			surfaces = tones[Neutral].dark
+		}
+		fill, ink := fillOf(b.colour(), surfaces, dark)
+		return MailTheme{Fill: fill.hex(), OnFill: ink.hex(), Link: linkOf(b.colour(), fill, surfaces, dark).hex()}
+	}
+	return Mail{Light: of(false), Dark: of(true)}
+}
+
 // head is the ground of a portal's header and its ink: the same in both themes.
 func (b Brand) head() (ground, ink colour) {
 	return fillOf(b.colour(), tones[b.tone()].light, false)

@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"time"
+
+	"github.com/dataflowhq/dataflow/domain/brand"
 )
 
 // Letter is what a message says, before somebody has put it into words.
@@ -25,6 +27,7 @@ type PortalLink struct {
 	Invited bool   // it is the first password
 	Link    string // works once
 	Until   time.Time
+	Colours brand.Mail // of the portal
 }
 
 // Invitation asks a person into a workspace.
@@ -50,9 +53,10 @@ type Report struct {
 	Rows        int64 // of data; 0 where the file is none of rows
 	Failed      int   // widgets that could not be drawn
 	Widgets     int
-	At          time.Time // with the zone in which it is to be shown
-	Picture     string    // name of the inline picture; empty for none
-	Unsubscribe string    // page; empty for a test
+	At          time.Time  // with the zone in which it is to be shown
+	Picture     string     // name of the inline picture; empty for none
+	Colours     brand.Mail // of the portal; zero for those of the product
+	Unsubscribe string     // page; empty for a test
 }
 
 // ReportTrouble tells what became of a schedule that its owner has to see to.

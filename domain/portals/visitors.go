@@ -192,7 +192,7 @@ func (s *Service) sendLink(ctx context.Context, tx *db.Tx, p Portal, base string
 		return fmt.Errorf("insert link: %w", err)
 	}
 	to := delivery.Recipient{Address: v.Email, Name: v.Name, Locale: p.Brand.Locale}
-	letter := delivery.PortalLink{Portal: p.Title(), Sender: p.Brand.SenderName, Address: base, Name: v.Name, Invited: invited,
+	letter := delivery.PortalLink{Portal: p.Title(), Sender: p.Brand.SenderName, Address: base, Name: v.Name, Invited: invited, Colours: p.Brand.Mail(),
 		Link: base + "/reset?token=" + token, Until: until.In(p.location())}
 	if _, err := s.deps.Mailer.Queue(ctx, tx, to, letter); err != nil {
 		return fmt.Errorf("send link: %w", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/brand"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -320,7 +321,7 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 		letter.Dashboard = row.DashboardName
 	}
 	if row.Visiting {
-		letter.Portal = e.base
+		letter.Portal, letter.Colours = e.base, e.colours
 	}
 	if row.Visiting || row.UserID != nil {
 		letter.Link = e.base + PathOpened + row.DeliveryID.String()
@@ -364,6 +365,8 @@ type envelope struct {
 	from   string       // its name in the header; empty for the usual one
 	base   string       // where links lead
 
+	colours brand.Mail // of the portal
+
 	dashboard string // as the portal calls it; empty for its own name
 }
 
@@ -373,7 +376,7 @@ func (s *Service) envelope(ctx context.Context, tenant ids.Tenant, row db.Ledger
 		if err != nil {
 			return e, err
 		}
-		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address()), dashboard: nameOf(visit, ids.Dashboard(row.DashboardID))}
+		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address()), colours: p.Brand.Mail(), dashboard: nameOf(visit, ids.Dashboard(row.DashboardID))}
 		if row.OwnerVisitorID != uuid.Nil {
 			e.actor.Zone, err = s.zone(ctx, e.actor, row.Zone)
 		}

@@ -194,6 +194,10 @@ class Editor extends HTMLElement implements Desk {
     addEventListener("beforeunload", (event) => {
       if (this.#sync.atRisk) event.preventDefault();
     }, { signal });
+    // What is still being typed is part of the queue that outlives the page.
+    addEventListener("pagehide", () => {
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    }, { signal });
     this.#grid.addEventListener("df:grid-move", (event) => this.#marks.size((event as CustomEvent<{ at: Item["at"] }>).detail.at), { signal });
     this.#grid.addEventListener("df:grid-done", (event) => {
       const { id, layouts } = (event as CustomEvent<{ id: string; layouts: Layouts }>).detail;

@@ -1,0 +1,84 @@
+// Lists people while "@name" is being typed in a comment. Loaded once somebody
+// opens the comments.
+//
+//   textarea[data-mentions]    where the people come from
+//   .mention-list > li         one of them; data-handle is what it writes
+export function listen(panel: HTMLElement, signal: AbortSignal): void {
+  let people: Promise<string> | undefined;
+  let list: HTMLElement | undefined;
+
+  const close = (): void => {
+    list?.remove();
+    list = undefined;
+    for (const field of panel.querySelectorAll("[aria-activedescendant]")) field.removeAttribute("aria-activedescendant");
+  };
+  const select = (field: HTMLTextAreaElement, option: Element | undefined): void => {
+    if (!list || !option) return;
+    for (const each of list.children) each.setAttribute("aria-selected", String(each === option));
+    option.scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", option.id);
+  };
+  const begun = (field: HTMLTextAreaElement): string | undefined =>
+    /(?:^|[^\p{L}\p{N}])@([^@\n]{0,60})$/u.exec(field.value.slice(0, field.selectionStart))?.[1];
+  const take = (field: HTMLTextAreaElement, option: HTMLElement): void => {
+    const typed = begun(field);
+    if (typed === undefined) return;
+    const at = field.selectionStart;
+    field.setRangeText(`${option.dataset["handle"] ?? ""} `, at - typed.length, at, "end");
+    close();
+    field.focus();
+  };
+  const suggest = async (field: HTMLTextAreaElement): Promise<void> => {
+    if (begun(field) === undefined) {
+      close();
+      return;
+    }
+    people ??= fetch(field.dataset["mentions"] ?? "", { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } })
+      .then((answer) => (answer.ok ? answer.text() : ""));
+    const text = await people;
+    const typed = begun(field)?.toLowerCase();
+    close();
+    if (typed === undefined || !field.isConnected) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = text;
+    const found = holder.content.querySelector<HTMLElement>(".mention-list");
+    for (const [i, option] of [...(found?.children ?? [])].entries()) {
+      option.id = `mention-${String(i)}`;
+      const fits = (option.textContent ?? "").toLowerCase().split(/[\s·]+/).some((_, n, words) => words.slice(n).join(" ").startsWith(typed));
+      if (!fits) option.remove();
+    }
+    if (!found?.firstElementChild) return;
+    list = found;
+    field.closest(".field")?.after(found);
+    found.style.top = `${String(field.offsetTop + field.offsetHeight)}px`;
+    field.setAttribute("aria-controls", found.id);
+    select(field, found.firstElementChild);
+  };
+
+  panel.addEventListener("input", (event) => {
+    if (event.target instanceof HTMLTextAreaElement && event.target.dataset["mentions"]) void suggest(event.target);
+  }, { signal });
+  panel.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLTextAreaElement) || !list || event.ctrlKey || event.metaKey) return;
+    const options = [...list.children] as HTMLElement[];
+    const at = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown") select(field, options[(at + 1) % options.length]);
+    else if (event.key === "ArrowUp") select(field, options[(at - 1 + options.length) % options.length]);
+    else if ((event.key === "Enter" || event.key === "Tab") && options[at]) take(field, options[at]);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, { signal });
+  panel.addEventListener("pointerdown", (event) => {
+    const option = event.target instanceof Element ? event.target.closest<HTMLElement>(".mention-list > li") : null;
+    const field = option?.closest("form")?.querySelector("textarea");
+    if (!option || !field) return;
+    event.preventDefault();
+    take(field, option);
+  }, { signal });
+  // What was typed before this was there.
+  const field = document.activeElement;
+  if (field instanceof HTMLTextAreaElement && panel.contains(field) && field.dataset["mentions"]) void suggest(field);
+}
