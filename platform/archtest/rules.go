@@ -89,9 +89,10 @@ func platformLeaves(pkg, imported string) string {
 }
 
 // domains is the order of the domain packages: each may import those to its
-// left. plans stands before tenants, whose rows have a plan.
-var domains = []string{"ids", "access", "audit", "plans", "tenants", "delivery", "notify", "auth", "sources", "datasets",
-	"pipelines", "forecast", "charts", "dashboards", "sharing", "comments", "brand", "portals", "embed", "reports", "alerts", "search"}
+// left. plans stands before tenants, whose rows have a plan; brand before
+// delivery, whose letters have its colours.
+var domains = []string{"ids", "access", "audit", "plans", "tenants", "brand", "delivery", "notify", "auth", "sources", "datasets",
+	"pipelines", "forecast", "charts", "dashboards", "sharing", "comments", "portals", "embed", "reports", "alerts", "search"}
 
 func domainOrder(pkg, imported string) string {
 	if layer(imported) != "domain" {
