@@ -480,3 +480,26 @@ func TestReferenceLines(t *testing.T) {
 		}
 	}
 }
+
+// Weeks of a column "day" are not called "Day", in a head as in a title.
+func TestNamesOfGrains(t *testing.T) {
+	t.Parallel()
+	sc := &schema{}
+	for _, tc := range []struct{ column, grain, label, within string }{
+		{"day", "day", "Day", "day"},
+		{"day", "week", "Week", "week"},
+		{"Date", "month", "Month", "month"},
+		{"week", "week", "Week", "week"},
+		{"order_date", "week", "Order date", "order date"},
+		{"day", "weekday", "Day of the week", "day of the week"},
+		{"day", AutoGrain, "Day", "day"},
+	} {
+		d := warehouse.Dimension{Column: tc.column, Grain: tc.grain, As: "d"}
+		if label, within := dimensionLabel(d), sc.dimensionWithin(d); label != tc.label || within != tc.within {
+			t.Errorf("%+v: %q and %q, want %q and %q", d, label, within, tc.label, tc.within)
+		}
+		if got := sc.names(&Query{Dimensions: []warehouse.Dimension{d}})["d"]; got != tc.label {
+			t.Errorf("%+v: the head is %q, want %q", d, got, tc.label)
+		}
+	}
+}

@@ -144,7 +144,7 @@ func typeName(t charts.Type) string {
 	return strings.ReplaceAll(string(t), "_", " ") + " chart"
 }
 
-func (sc *schema) dimensionLabel(d warehouse.Dimension) string {
+func dimensionLabel(d warehouse.Dimension) string {
 	switch d.Grain {
 	case "weekday":
 		return "Day of the week"
@@ -153,13 +153,24 @@ func (sc *schema) dimensionLabel(d warehouse.Dimension) string {
 	case "month_of_year":
 		return "Month"
 	}
+	if namedAsGrain(d) {
+		return charts.Humanise(d.Grain)
+	}
 	return charts.Humanise(lastPart(d.Column))
+}
+
+// namedAsGrain tells of a column that is named as another grain than it is
+// grouped by: weeks of "day" are not to be called "Day".
+func namedAsGrain(d warehouse.Dimension) bool {
+	calendar := []string{"minute", "hour", "day", "date", "week", "month", "quarter", "year"}
+	return slices.Contains(calendar, d.Grain) && slices.Contains(calendar, strings.ToLower(lastPart(d.Column))) &&
+		d.Grain != "day" && !strings.EqualFold(d.Grain, lastPart(d.Column))
 }
 
 // dimensionWithin is dimensionLabel within a sentence.
 func (sc *schema) dimensionWithin(d warehouse.Dimension) string {
-	if cyclic(d.Grain) {
-		return lower(sc.dimensionLabel(d))
+	if cyclic(d.Grain) || namedAsGrain(d) {
+		return lower(dimensionLabel(d))
 	}
 	return charts.Spaced(lastPart(d.Column))
 }

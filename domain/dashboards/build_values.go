@@ -197,7 +197,7 @@ func (s *Service) Grouping(ctx context.Context, v *View, widget string, at Spot,
 	column, _ := sc.find(dim.Column)
 	out := GroupingView{Widget: widget, At: at, Label: w.Format[in.name()].Label, Other: dim.Other, Stays: column.Type == warehouse.Text}
 	if out.Label == "" {
-		out.Label = sc.dimensionLabel(dim)
+		out.Label = dimensionLabel(dim)
 	}
 	choice := func(value string, rows int64) Value {
 		return Value{Word: charts.EscapeValue(value), Rows: rows, Text: v.valueText(dataset, warehouse.Dimension{Column: dim.Column}, value)}

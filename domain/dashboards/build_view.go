@@ -129,7 +129,7 @@ func (d *drafter) chip(sc *schema, w *Widget, well string, s slot, i int) Chip {
 		chip.Grain, chip.Bin, chip.Grains = s.dimension.Grain, s.dimension.Bin, field.Grains()
 		chip.Groupable, chip.Groups = d.groupable(sc, w, well, s.dimension), len(s.dimension.Groups)
 		if chip.Label == "" {
-			chip.Label = sc.dimensionLabel(*s.dimension)
+			chip.Label = dimensionLabel(*s.dimension)
 		}
 		if field.Numeric() && field.Role == "" {
 			c, _ := sc.find(field.Name)

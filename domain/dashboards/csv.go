@@ -50,6 +50,7 @@ type Rows struct {
 type RowColumn struct {
 	Name   string // for people
 	Type   warehouse.Type
+	Scale  int // places of a decimal
 	Format charts.Format
 }
 
@@ -155,7 +156,7 @@ func (s *Service) OpenDataset(ctx context.Context, actor access.Actor, id ids.Da
 		known: whole.Rows, streamed: true}
 	for _, column := range whole.Columns {
 		f := column.Format
-		c.Columns = append(c.Columns, RowColumn{Name: column.Name, Type: column.Type,
+		c.Columns = append(c.Columns, RowColumn{Name: column.Name, Type: column.Type, Scale: int(column.Scale),
 			Format: charts.Format{Style: f.Style, Currency: f.Currency, Unit: f.Unit, Decimals: f.Decimals}})
 	}
 	return c, nil
@@ -266,7 +267,7 @@ func (p *Plan) rowColumn(col *warehouse.ResultColumn) RowColumn {
 	case strings.HasSuffix(col.Name, warehouse.ToDateSuffix):
 		name += " (" + p.input.Words.ToDate + ")"
 	}
-	return RowColumn{Name: name, Type: col.Type, Format: format}
+	return RowColumn{Name: name, Type: col.Type, Scale: int(col.Scale), Format: format}
 }
 
 // Text is a value as programs read it: ISO 8601 in the page's zone, all digits.

@@ -276,16 +276,8 @@ func (s *schema) measureFormat(m warehouse.Measure) datasets.Format {
 func (s *schema) names(q *Query) map[string]string {
 	names := map[string]string{}
 	for _, d := range q.Dimensions {
-		name := charts.Humanise(lastPart(d.Column))
-		switch d.Grain {
-		case "weekday":
-			name = "Day of the week"
-		case "hour_of_day":
-			name = "Hour"
-		case "month_of_year":
-			name = "Month"
-		}
-		if f := s.own[d.Column]; f.label != "" && !isCyclic(d.Grain) {
+		name := dimensionLabel(d)
+		if f := s.own[d.Column]; f.label != "" && !cyclic(d.Grain) {
 			name = f.label
 		}
 		names[dimensionName(d)] = name
@@ -308,9 +300,6 @@ func (s *schema) names(q *Query) map[string]string {
 	return names
 }
 
-func isCyclic(grain string) bool {
-	return grain == "weekday" || grain == "hour_of_day" || grain == "month_of_year"
-}
 
 // lastPart leaves the lookup out of "origin_airport.state".
 func lastPart(column string) string {

@@ -121,7 +121,7 @@ func (s *Service) Subject(v *View, widget string) (Subject, error) {
 			}
 			continue
 		}
-		own = append(own, SubjectDimension{Label: sc.dimensionLabel(d), Dimension: d, Own: true})
+		own = append(own, SubjectDimension{Label: dimensionLabel(d), Dimension: d, Own: true})
 	}
 	for _, d := range sub.Dimensions {
 		if !slices.ContainsFunc(own, func(o SubjectDimension) bool { return o.Dimension.Column == d.Dimension.Column }) {
@@ -173,7 +173,7 @@ func (s *schema) subject(zone string) Subject {
 			add(warehouse.Measure{Fn: "avg", Column: c.Name})
 		case warehouse.Text, warehouse.Boolean:
 			d := warehouse.Dimension{Column: c.Name}
-			sub.Dimensions = append(sub.Dimensions, SubjectDimension{Label: s.dimensionLabel(d), Dimension: d})
+			sub.Dimensions = append(sub.Dimensions, SubjectDimension{Label: dimensionLabel(d), Dimension: d})
 		}
 	}
 	return sub

@@ -394,7 +394,7 @@ func keepDigits(r rune) rune {
 }
 
 // numberFormat is how cells of a column are written, in Excel's terms; nil for
-// the usual way.
+// texts.
 func numberFormat(c dashboards.RowColumn) *string {
 	f := ""
 	decimals := func(usual int) string {
@@ -418,14 +418,16 @@ func numberFormat(c dashboards.RowColumn) *string {
 		f = "0" + decimals(1) + "%"
 	case c.Format.Style == "currency" && c.Format.Currency != "":
 		f = `[$` + charts.CurrencySign(c.Format.Currency) + `]#,##0` + decimals(2)
-	case c.Format.Unit != "":
-		f = "#,##0" + decimals(0) + `" ` + strings.ReplaceAll(c.Format.Unit, `"`, "") + `"`
-	case c.Type == warehouse.Integer:
-		f = "#,##0" + decimals(0)
-	case c.Format.Decimals != nil:
-		f = "#,##0" + decimals(0)
 	default:
-		return nil
+		// Unless somebody chose the places none of them is hidden: a decimal has
+		// its own, and those of floating point differ from cell to cell.
+		f = "#,##0" + decimals(c.Scale)
+		if c.Type == warehouse.Float && c.Format.Decimals == nil {
+			f = "General"
+		}
+		if c.Format.Unit != "" {
+			f += `" ` + strings.ReplaceAll(c.Format.Unit, `"`, "") + `"`
+		}
 	}
 	return &f
 }
