@@ -8,6 +8,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -96,6 +97,17 @@ func TestSendNowOfWhatCannotGoOn(t *testing.T) {
 			s.work(t)
 			if one := s.read(t, id); one.PausedWhy != why || len(one.Runs) != 0 {
 				t.Errorf("%+v", one)
+			}
+			// Nor can it be changed as it stands, which says what to do.
+			code := map[string]string{"owner_left": "reports.unowned", "dashboard_gone": "reports.dashboard_gone"}[why]
+			err := s.Reports.UpdateSchedule(t.Context(), s.actor("admin"), id, s.table("a@example.org"))
+			if public := apperr.Describe(err); public.Code != code || public.Class != apperr.Conflict {
+				t.Errorf("changed: %+v, want %s", public, code)
+			}
+			if why == "dashboard_gone" {
+				if public := apperr.Describe(s.Reports.ResumeSchedule(t.Context(), s.actor("admin"), id)); public.Code != code {
+					t.Errorf("resumed: %+v, want %s", public, code)
+				}
 			}
 			if got, letters := s.mails(t); len(got) != 0 || len(letters[tc.to]) != 1 {
 				t.Errorf("sent %v, told %v", got, letters)

@@ -300,7 +300,6 @@ func (s *schema) names(q *Query) map[string]string {
 	return names
 }
 
-
 // lastPart leaves the lookup out of "origin_airport.state".
 func lastPart(column string) string {
 	if _, rest, ok := strings.Cut(column, "."); ok {

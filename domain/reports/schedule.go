@@ -33,6 +33,10 @@ var (
 		"Nothing was sent: the person who owns this scheduled report left, or may no longer schedule reports. It is paused; whoever resumes it becomes its owner.")
 	errStoppedDashboard = apperr.Define(apperr.Conflict, "reports.stopped_dashboard",
 		"Nothing was sent: the dashboard of this scheduled report was deleted, or its owner may no longer see it. It is paused; restore the dashboard, then resume it.")
+	errUnowned = apperr.Define(apperr.Conflict, "reports.unowned",
+		"The person who owns this scheduled report left, or may no longer schedule reports. Nothing was changed. Resume it first: it is yours then.")
+	errDashboardGone = apperr.Define(apperr.Conflict, "reports.dashboard_gone",
+		"The dashboard of this scheduled report was deleted, or its owner may no longer see it. Nothing was changed. Restore the dashboard first, or delete the schedule.")
 	errNotTheirs = apperr.Define(apperr.Forbidden, "reports.not_theirs",
 		"This file was sent to somebody else and opens for them alone. If it was sent to another account of yours, sign in with that one.")
 	errSentSignIn = apperr.Define(apperr.Unauthenticated, "reports.sent_sign_in",

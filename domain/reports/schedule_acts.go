@@ -10,6 +10,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -93,6 +94,9 @@ func (s *Service) ResumeSchedule(ctx context.Context, actor access.Actor, id ids
 		owner = actor
 	}
 	v, _, err := s.bind(ctx, owner, old.Dashboard, &old.Spec)
+	if errors.Is(err, dashboards.ErrNotFound) && actor.Kind != access.Visitor {
+		return errDashboardGone.Wrap(err)
+	}
 	if err != nil {
 		return err
 	}

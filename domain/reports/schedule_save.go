@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,11 +82,16 @@ func (s *Service) UpdateSchedule(ctx context.Context, actor access.Actor, id ids
 	owner := actor
 	if old.Owner != actor.UserID {
 		// What is sent is what the owner sees, whoever changes it.
-		if owner, err = s.deps.Tenants.GetActor(ctx, actor.TenantID, old.Owner); err != nil {
+		if owner, err = s.ownerOf(ctx, actor.TenantID, old.Owner.UUID(), uuid.Nil); errors.Is(err, errOwnerLeft) {
+			return errUnowned.Wrap(err)
+		} else if err != nil {
 			return err
 		}
 	}
 	checked, err := s.check(ctx, actor, owner, &f)
+	if errors.Is(err, dashboards.ErrNotFound) {
+		return errDashboardGone.Wrap(err)
+	}
 	if err != nil {
 		return err
 	}
