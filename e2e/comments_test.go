@@ -91,6 +91,22 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	owner.see(".w-comments", "1")
 	nora.accessible()
 
+	// What is being written outlives a look at other threads, and the end of its own.
+	const draft = `#comments textarea[id^=reply]`
+	nora.must(nora.tab.Locator("#comments .thread-foot summary").Click())
+	nora.must(nora.tab.Locator(draft).Fill("but what about"))
+	nora.must(nora.tab.Locator("#comments a", playwright.PageLocatorOptions{HasText: "Resolved"}).Click())
+	nora.see("#comments", "Nothing was resolved here yet.")
+	nora.must(nora.tab.Locator("#comments a", playwright.PageLocatorOptions{HasText: "Open"}).Click())
+	nora.until("both drafts are back", `draft => document.querySelector(draft)?.value === "but what about" && document.querySelector("#comment-new")?.value === "one more thing"`, draft)
+	nora.must(nora.tab.Locator(draft).Focus())
+	owner.must(owner.tab.Locator("#comments a", playwright.PageLocatorOptions{HasText: "Open"}).Click())
+	press(owner, "Resolve")
+	nora.see("#toasts", "Your text is kept")
+	owner.must(owner.tab.Locator("#comments a", playwright.PageLocatorOptions{HasText: "Resolved"}).Click())
+	press(owner, "Reopen")
+	nora.until("the reply goes on", `draft => document.querySelector(draft)?.value === "but what about"`, draft)
+
 	// The editor has them too, of widgets that only the draft has as well.
 	owner.edit(path)
 	owner.see("df-grid .w-comments", "1")

@@ -196,13 +196,8 @@ func (h api) rows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := v.CheckPicks(); err != nil {
+	if err := v.CheckLink(r.URL.Query()); err != nil {
 		return err
-	}
-	for name := range r.URL.Query() {
-		if !dashboards.KnownParameter(name) {
-			return dashboards.ErrControlNotFound.With("There is no parameter %q. A filter is “f.” and its id or the name of a column.", name)
-		}
 	}
 	return h.boards.rows(w, r, v)
 }

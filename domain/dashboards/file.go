@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"go.yaml.in/yaml/v3"
@@ -71,32 +69,15 @@ func (s *Service) ExportFile(ctx context.Context, actor access.Actor, id ids.Das
 	if err != nil {
 		return "", nil, err
 	}
-	if file, err = writeFile(d.Name, d.Tags, &d.Config, names); err != nil {
+	withheld, err := d.Config.namesOneOf(hidden)
+	if err != nil {
 		return "", nil, err
 	}
-	if slices.ContainsFunc(hidden, func(name string) bool { return namesIt(file, name) }) {
+	if withheld {
 		return "", nil, ErrFileWithheld
 	}
-	return d.Name, file, nil
-}
-
-// namesIt tells whether a file has a name, in a list of columns as well as in an
-// expression: "amount" is in "[amount] * 2", and not in "amounts".
-func namesIt(file []byte, name string) bool {
-	inWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
-	for rest, word := string(file), name; word != ""; {
-		before, after, found := strings.Cut(rest, word)
-		if !found {
-			return false
-		}
-		last, _ := utf8.DecodeLastRuneInString(before)
-		next, _ := utf8.DecodeRuneInString(after)
-		if !inWord(last) && !inWord(next) {
-			return true
-		}
-		rest = after
-	}
-	return false
+	file, err = writeFile(d.Name, d.Tags, &d.Config, names)
+	return d.Name, file, err
 }
 
 // writeFile is the file of a config.
@@ -141,6 +122,13 @@ func writeFile(name string, tags []string, c *Config, names map[ids.Dataset]stri
 		}
 		return nil // so nothing can go wrong
 	})
+	if filters := entry(root, "filters"); filters != nil {
+		for i := 1; i < len(filters.Content); i += 2 {
+			if columns := entry(filters.Content[i], "columns"); columns != nil {
+				inOrder(columns, sortedKeysOf(columns)) // by names, which are the same everywhere
+			}
+		}
+	}
 	flow(root, 0)
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
@@ -215,8 +203,17 @@ func inOrder(node *yaml.Node, order []string) {
 	node.Content = content
 }
 
+func sortedKeysOf(node *yaml.Node) []string {
+	var keys []string
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		keys = append(keys, node.Content[i].Value)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // eachDataset visits what names a dataset: "dataset" of the dashboard, of a
-// query, a filter and a field.
+// query, a filter and a field, and the keys of a filter's "columns".
 func eachDataset(root *yaml.Node, visit func(*yaml.Node) error) error {
 	one := func(node *yaml.Node) error {
 		if value := entry(node, "dataset"); value != nil && value.Kind == yaml.ScalarNode {
@@ -239,6 +236,15 @@ func eachDataset(root *yaml.Node, visit func(*yaml.Node) error) error {
 			}
 			if err := one(node); err != nil {
 				return err
+			}
+			columns := entry(node, "columns")
+			if part != "filters" || columns == nil || columns.Kind != yaml.MappingNode {
+				continue
+			}
+			for i := 0; i < len(columns.Content); i += 2 {
+				if err := visit(columns.Content[i]); err != nil {
+					return err
+				}
 			}
 		}
 	}

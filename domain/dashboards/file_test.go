@@ -166,3 +166,35 @@ func TestFilesStayInTheirWorkspace(t *testing.T) {
 		t.Error("another workspace finds the dashboard by name")
 	}
 }
+
+// A filter that another dataset calls otherwise says so by that dataset's name.
+func TestAFileNamesTheDatasetsOfAMappedFilter(t *testing.T) {
+	r := newRig(t)
+	visits := r.visits(t, r.actor)
+	d := r.boardWith(t, func(c *dashboards.Config) {
+		c.Filters["way"] = control("channel", dashboards.KindValues, func(f *dashboards.Control) {
+			f.Columns = map[string]string{visits.String(): "sales_channel"}
+		})
+	})
+	file := r.export(t, d)
+	if !strings.Contains(file, "columns: {Visits: sales_channel}") {
+		t.Fatalf("the file is\n%s", file)
+	}
+	applied, err := r.ApplyFile(t.Context(), r.actor, []byte(file), dashboards.ApplyOptions{To: d.ID})
+	must(t, err)
+	if len(applied.Diff) > 0 {
+		t.Errorf("applied as it is, it did %+v", applied)
+	}
+	applied, err = r.ApplyFile(t.Context(), r.actor, []byte(strings.Replace(file, "sales_channel", "country", 1)), dashboards.ApplyOptions{To: d.ID})
+	must(t, err)
+	now, err := r.Get(t.Context(), r.actor, d.ID)
+	must(t, err)
+	if got := now.Config.Filters["way"].Columns[visits.String()]; got != "country" || len(applied.Diff) == 0 {
+		t.Errorf("it maps to %q after %+v", got, applied)
+	}
+	_, err = r.ApplyFile(t.Context(), r.actor, []byte(strings.Replace(file, "{Visits:", "{Visitors:", 1)), dashboards.ApplyOptions{To: d.ID})
+	wantError(t, err, dashboards.ErrFile)
+	if !strings.Contains(err.Error(), `There is no dataset named "Visitors"`) {
+		t.Errorf("a dataset that is none: %v", err)
+	}
+}

@@ -100,33 +100,35 @@ func ParseState(query url.Values) (State, error) {
 	return s, nil
 }
 
-// KnownParameter tells whether a parameter of a query is one of a dashboard's
-// links, as docs/dashboard-links.md lists them.
-func KnownParameter(name string) bool {
-	letter, id, dotted := strings.Cut(name, ".")
-	if dotted && letter != paramRange {
-		return id != "" && slices.Contains([]string{"f", "x", "l", "s", "p", "t", "lo", "hi"}, letter)
-	}
-	return slices.Contains([]string{paramRange, paramFrom, paramTo, paramIs, paramDays, paramCompare, paramExact, paramTab, paramToggled, paramFromBoard, "at"}, name)
-}
-
-// CheckPicks refuses choices of filters and of widgets that the dashboard does not
-// have, for whom an answer without them would be silently wrong. Pages leave them
-// out instead.
+// CheckLink refuses parameters that change nothing about what a widget asks: of
+// filters and widgets that the dashboard does not have, half a range, and names
+// of nothing. For a program an answer without them would be silently wrong;
+// pages leave them out instead. The query is the one that v was opened with.
 //
-// Errors: dashboards.filter_not_found, dashboards.widget_not_found.
-func (v *View) CheckPicks() error {
-	for _, name := range sortedKeys(v.wanted.Picks) {
-		if len(v.wanted.Picks[name]) > 0 && !slices.ContainsFunc(v.Controls, func(c ControlView) bool { return c.ID == name && !c.Gone }) {
-			return ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
+// Errors: dashboards.filter_not_found, dashboards.widget_not_found,
+// dashboards.filters_invalid.
+func (v *View) CheckLink(query url.Values) error {
+	for _, name := range sortedKeys(query) {
+		letter, id, dotted := strings.Cut(name, ".")
+		if letter == paramRange {
+			dotted = false
 		}
-	}
-	for _, widgets := range [][]string{sortedKeys(v.wanted.Cross), sortedKeys(v.wanted.Levels), sortedKeys(v.wanted.Sort)} {
-		for _, id := range widgets {
+		switch {
+		case dotted && slices.Contains([]string{"f", "t", "lo", "hi"}, letter):
+			if !slices.ContainsFunc(v.Controls, func(c ControlView) bool { return c.ID == id && !c.Gone }) {
+				return ErrControlNotFound.With("The dashboard has no filter and no column %q.", id)
+			}
+		case dotted && slices.Contains([]string{"x", "l", "s", "p"}, letter):
 			if _, there := v.Plan(id); !there {
 				return ErrWidgetNotFound.With("The dashboard has no widget %q.", id)
 			}
+		case dotted || !slices.Contains([]string{paramRange, paramFrom, paramTo, paramIs, paramDays, paramCompare, paramExact, paramTab, paramToggled, paramFromBoard, "at"}, name):
+			return ErrControlNotFound.With("There is no parameter %q. A filter is “f.” and its id or the name of a column.", name)
 		}
+	}
+	days, named := (query.Get(paramFrom) != "") && (query.Get(paramTo) != ""), query.Get(paramRange) != ""
+	if halves := query.Has(paramFrom) || query.Has(paramTo) || query.Has(paramIs) || query.Has(paramDays); halves && days == named {
+		return ErrFilters.With("A range of days has both “d.from” and “d.to”, and no “d” beside them.")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -75,6 +76,46 @@ func (c *Config) asks(dataset ids.Dataset, field string) bool {
 		return name
 	})
 	return found
+}
+
+// namesOneOf tells whether the config names a column of a list, in whatever
+// dataset, also as one of a lookup: "salary" is in "[staff.salary] * 2" and not
+// in "salaries", nor is "type" in every widget.
+func (c *Config) namesOneOf(columns []string) (bool, error) {
+	if len(columns) == 0 {
+		return false, nil
+	}
+	copied, err := c.clone()
+	if err != nil {
+		return false, err
+	}
+	found := false
+	check := func(name string) {
+		found = found || slices.ContainsFunc(columns, func(column string) bool {
+			return name == column || strings.HasSuffix(name, "."+column)
+		})
+	}
+	for _, f := range copied.Fields {
+		if _, err := expr.Parse(f.Expression); err != nil { // what it means is not known: any mention counts
+			found = found || slices.ContainsFunc(columns, func(column string) bool {
+				return strings.Contains(f.Expression, strings.ReplaceAll(column, "]", "]]")) || strings.Contains(f.Expression, column)
+			})
+		}
+	}
+	for _, w := range copied.Widgets { // what hangs on columns that were taken out since
+		check(w.Encode.Group)
+		for _, one := range w.Encode.Columns {
+			check(one.Column)
+		}
+		for name := range w.Format {
+			check(name)
+		}
+	}
+	copied.mapFields(func(_ ids.Dataset, name string, _ use) string {
+		check(name)
+		return name
+	})
+	return found, nil
 }
 
 // name is what stands for a field; calculated fields of the dashboard stand for

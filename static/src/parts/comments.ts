@@ -9,11 +9,13 @@
 //                              being written stays
 import htmx from "htmx.org";
 import { announce } from "../page.ts";
+import { toast } from "../toast.ts";
 
 export function listen(root: HTMLElement, signal: AbortSignal): void {
   const panel = document.getElementById("comments");
   const dialog = document.getElementById("comments-dialog");
   if (!panel || !(dialog instanceof HTMLDialogElement)) return;
+  const drafts = new Drafts(panel);
   const marks = document.createElement("template");
   const ask = async (): Promise<void> => {
     const answer = await fetch(panel.dataset["marks"] ?? "", { headers: { "HX-Request": "true", "HX-Request-Type": "partial" }, signal });
@@ -41,7 +43,10 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
       dialog.focus();
     }
     // What was said elsewhere is not shown meanwhile; what is being written here stays.
-    if (panel.dataset["of"] !== widget) panel.replaceChildren();
+    if (panel.dataset["of"] !== widget) {
+      drafts.hold();
+      panel.replaceChildren();
+    }
     panel.dataset["of"] = widget;
     void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" }).then(() => {
       if (document.activeElement === dialog) panel.querySelector<HTMLElement>("textarea")?.focus();
@@ -55,17 +60,18 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     link.closest<HTMLElement>("[popover]")?.hidePopover();
     open(link.dataset["comments"] ?? "");
   }, { signal, capture: true });
-  const putBack = new WeakMap<Swap, () => void>();
+  const focused = new WeakMap<Swap, ReturnType<Drafts["hold"]>>();
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = (event as CustomEvent<{ ctx: Swap }>).detail;
-    if (ctx.target === panel) putBack.set(ctx, written(panel, ctx.sourceElement === panel ? undefined : ctx.sourceElement));
+    if (ctx.target === panel) focused.set(ctx, drafts.hold(ctx.sourceElement instanceof HTMLFormElement ? ctx.sourceElement : undefined));
   }, { signal });
   document.addEventListener("htmx:after:swap", (event) => {
-    putBack.get((event as CustomEvent<{ ctx: Swap }>).detail.ctx)?.();
+    const { ctx } = (event as CustomEvent<{ ctx: Swap }>).detail;
+    if (ctx.target === panel) drafts.putBack(focused.get(ctx));
     show(root, marks.content);
     if (missed && panel.firstElementChild) {
       missed = false;
-      refresh(panel, signal).catch(failed);
+      refresh(panel, drafts, signal).catch(failed);
     }
     const shown = panel.querySelector<HTMLElement>("[data-said]");
     const said = shown?.dataset["said"];
@@ -77,7 +83,7 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
   root.addEventListener("df:comments", () => {
     askAnew();
     missed = dialog.open && !panel.firstElementChild;
-    if (dialog.open && !missed) refresh(panel, signal).catch(failed);
+    if (dialog.open && !missed) refresh(panel, drafts, signal).catch(failed);
   }, { signal });
   panel.addEventListener("keydown", (event) => {
     if (!(event.target instanceof HTMLTextAreaElement) || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -121,7 +127,7 @@ interface Swap {
 /** Asks for what the panel shows again. When something else came into it
  * meanwhile, as after a click, the answer is of another view or older than
  * that: it is left, and asked for once more. */
-async function refresh(panel: HTMLElement, signal: AbortSignal): Promise<void> {
+async function refresh(panel: HTMLElement, drafts: Drafts, signal: AbortSignal): Promise<void> {
   for (;;) {
     const shown = panel.querySelector<HTMLElement>("[data-panel-href]");
     const href = shown?.dataset["panelHref"];
@@ -130,32 +136,65 @@ async function refresh(panel: HTMLElement, signal: AbortSignal): Promise<void> {
     if (!answer.ok) return;
     const text = await answer.text();
     if (!shown.isConnected) continue;
-    const putBack = written(panel);
+    const focus = drafts.hold();
     panel.innerHTML = text;
     htmx.process(panel);
-    putBack();
+    const said = panel.dataset["kept"];
+    if (drafts.putBack(focus) && said) toast(said);
     return;
   }
 }
 
-/** Notes what is being written, and answers what puts it and the focus back
- * once the panel is another. What was just sent, within sent, is done with. */
-function written(panel: HTMLElement, sent?: Element): () => void {
-  const fields = [...panel.querySelectorAll<HTMLTextAreaElement>("textarea")]
-    .filter((field) => !sent?.contains(field))
-    .filter((field) => field.value !== field.defaultValue || field === document.activeElement || field.closest("details")?.open)
-    .map((field) => ({ id: field.id, value: field.value, focus: field === document.activeElement, at: field.selectionStart }));
-  return () => {
-    for (const { id, value, focus, at } of fields) {
-      const field = panel.querySelector<HTMLTextAreaElement>(`#${CSS.escape(id)}`);
-      if (!field) continue;
-      field.value = value;
-      const details = field.closest("details");
-      if (details) details.open = true;
-      if (focus) {
-        field.focus();
-        field.setSelectionRange(at, at);
-      }
+/** What is being written, by field, while the page is there: panels come and go
+ * with each answer, and a thread that somebody resolved takes its reply along. */
+class Drafts {
+  readonly #panel: HTMLElement;
+  readonly #kept = new Map<string, { value: string; open: boolean }>();
+
+  constructor(panel: HTMLElement) {
+    this.#panel = panel;
+  }
+
+  get #fields(): HTMLTextAreaElement[] {
+    return [...this.#panel.querySelectorAll<HTMLTextAreaElement>("textarea")];
+  }
+
+  /** Notes what stands in the panel, and answers where the focus is. What was
+   * just sent, the form, is done with; the panel may have another one by now. */
+  hold(sent?: HTMLFormElement): { key: string; at: number } | undefined {
+    let focus: { key: string; at: number } | undefined;
+    const done = new Set([...(sent?.querySelectorAll("textarea") ?? [])].map(keyOf));
+    for (const field of this.#fields) {
+      const key = keyOf(field);
+      const open = field.closest("details")?.open ?? false;
+      if (done.has(key) || (field.value === field.defaultValue && !open)) this.#kept.delete(key);
+      else this.#kept.set(key, { value: field.value, open });
+      if (field === document.activeElement && !done.has(key)) focus = { key, at: field.selectionStart };
     }
-  };
+    return focus;
+  }
+
+  /** Writes it into the fields that are there now, and tells whether something
+   * that was written last has none any more. */
+  putBack(focus?: { key: string; at: number }): boolean {
+    for (const field of this.#fields) {
+      const key = keyOf(field);
+      const draft = this.#kept.get(key);
+      if (draft) {
+        field.value = draft.value;
+        const details = field.closest("details");
+        if (details) details.open = true;
+      }
+      if (key !== focus?.key) continue;
+      field.focus();
+      field.setSelectionRange(focus.at, focus.at);
+    }
+    return focus !== undefined && Boolean(this.#kept.get(focus.key)?.value) && !this.#fields.some((field) => keyOf(field) === focus.key);
+  }
+}
+
+/** A new comment is of the widget whose panel it was begun in. */
+function keyOf(field: HTMLTextAreaElement): string {
+  const widget = field.form?.elements.namedItem("widget");
+  return field.id === "comment-new" && widget instanceof HTMLInputElement ? `${field.id} ${widget.value}` : field.id;
 }

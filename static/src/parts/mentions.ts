@@ -60,9 +60,13 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
   }, { signal });
   panel.addEventListener("keydown", (event) => {
     const field = event.target;
-    if (!(field instanceof HTMLTextAreaElement) || !list || event.ctrlKey || event.metaKey) return;
+    if (!(field instanceof HTMLTextAreaElement) || !list) return;
     const options = [...list.children] as HTMLElement[];
     const at = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && options[at]) {
+      take(field, options[at]); // and it is sent with that
+      return;
+    }
     if (event.key === "ArrowDown") select(field, options[(at + 1) % options.length]);
     else if (event.key === "ArrowUp") select(field, options[(at - 1 + options.length) % options.length]);
     else if ((event.key === "Enter" || event.key === "Tab") && options[at]) take(field, options[at]);
@@ -70,7 +74,7 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
     else return;
     event.preventDefault();
     event.stopPropagation();
-  }, { signal });
+  }, { signal, capture: true });
   panel.addEventListener("pointerdown", (event) => {
     const option = event.target instanceof Element ? event.target.closest<HTMLElement>(".mention-list > li") : null;
     const field = option?.closest("form")?.querySelector("textarea");
