@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dataflowhq/dataflow/warehouse/segments"
+	"github.com/dataflowhq/dataflow/warehouse/workdir"
 )
 
 // ByteCache is a second cache tier shared by processes. It may lose any entry
@@ -125,7 +127,7 @@ type Engine struct {
 	closing    context.Context
 	stop       context.CancelFunc
 	opening    sync.Mutex // guards work until it is there
-	work       *workDir
+	work       *workdir.Dir
 	background sync.WaitGroup
 }
 
@@ -187,7 +189,7 @@ func (e *Engine) Close() error {
 	if work == nil {
 		return nil
 	}
-	return work.remove()
+	return work.Remove()
 }
 
 // Run answers q: from the cache, from an identical query that is running, or
@@ -388,7 +390,7 @@ func (e *Engine) prepare() error {
 	if e.work != nil {
 		return nil
 	}
-	work, err := openWorkDir(e.cfg.Dir)
+	work, err := e.openWorkDir()
 	if err != nil {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			return ErrDiskFull.Wrap(err)
@@ -402,6 +404,23 @@ func (e *Engine) prepare() error {
 		e.makeKept()
 	}()
 	return nil
+}
+
+// openWorkDir makes the engine's directory, with what is always in it.
+func (e *Engine) openWorkDir() (*workdir.Dir, error) {
+	work, err := workdir.Open(e.cfg.Dir, "engine")
+	if err != nil {
+		return nil, err
+	}
+	err = os.WriteFile(work.Join("empty.parquet"), emptyFile, 0o600)
+	if err == nil {
+		err = os.Mkdir(work.Join("kept"), 0o700)
+	}
+	if err != nil {
+		_ = work.Remove()
+		return nil, err
+	}
+	return work, nil
 }
 
 // queryError gives failures of DuckDB that a person can do something about

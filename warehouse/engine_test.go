@@ -545,36 +545,6 @@ func TestEngineReachesSegmentsOnly(t *testing.T) {
 	}
 }
 
-func TestWorkDirOfAKilledEngineIsRemoved(t *testing.T) {
-	parent := t.TempDir()
-	alive, err := openWorkDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed, err := openWorkDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.lock.Close(); err != nil { // as the system does
-		t.Fatal(err)
-	}
-	third, err := openWorkDir(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(killed.path); !os.IsNotExist(err) {
-		t.Errorf("leftover stays: %v", err)
-	}
-	for _, w := range []*workDir{alive, third} {
-		if _, err := os.Stat(w.join("empty.parquet")); err != nil {
-			t.Error(err)
-		}
-		if err := w.remove(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestMetrics(t *testing.T) {
 	f := newFixture(t)
 	reg := prometheus.NewRegistry()

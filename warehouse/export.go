@@ -191,7 +191,7 @@ func (e *Engine) copyOut(ctx context.Context, q Query, write func(*exportSQL) (c
 // throughPipe runs a COPY into a pipe and has sink read it. A sink that fails
 // ends the statement.
 func (e *Engine) throughPipe(ctx context.Context, cancel context.CancelFunc, conn *connection, statement func(path string) string, sink func(io.Reader) error) (int64, error) {
-	dir, err := os.MkdirTemp(e.work.path, "export-")
+	dir, err := os.MkdirTemp(e.work.Path(), "export-")
 	if err != nil {
 		return 0, fmt.Errorf("open pipe: %w", err)
 	}

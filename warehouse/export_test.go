@@ -277,7 +277,7 @@ func TestExportEndsEarlyAndGoesOn(t *testing.T) {
 	if err != nil || next != 300_001 {
 		t.Errorf("%d rows, %v", next, err)
 	}
-	if left, err := filepath.Glob(filepath.Join(e.work.path, "export-*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(e.work.Path(), "export-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 	if err := e.Close(); err != nil {

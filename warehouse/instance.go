@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/dataflowhq/dataflow/warehouse/workdir"
 )
 
 // instances keeps one DuckDB instance per active tenant. The least recently
@@ -16,7 +18,7 @@ type instances struct {
 	cfg   Config
 	limit int // bytes of memory one instance may use
 
-	work *workDir // set before the first instance is opened
+	work *workdir.Dir // set before the first instance is opened
 
 	mu     sync.Mutex
 	open   map[string]*instance
@@ -169,7 +171,7 @@ func (s *instances) count() int {
 // start opens an instance that can read segments, spill, and nothing else.
 func (s *instances) start() (*database, error) {
 	// Instances must not share it: DuckDB names spilled files by number.
-	spill, err := os.MkdirTemp(s.work.path, "spill-")
+	spill, err := os.MkdirTemp(s.work.Path(), "spill-")
 	if err != nil {
 		return nil, fmt.Errorf("create spill directory: %w", err)
 	}
@@ -198,7 +200,7 @@ func (s *instances) start() (*database, error) {
 	}
 	defer conn.close()
 	dirs := make([]string, 0, len(s.cfg.DataDirs)+1)
-	for _, dir := range append([]string{s.work.path}, s.cfg.DataDirs...) {
+	for _, dir := range append([]string{s.work.Path()}, s.cfg.DataDirs...) {
 		dirs = append(dirs, quoteText(strings.TrimSuffix(dir, "/")+"/"))
 	}
 	for _, sql := range []string{

@@ -219,7 +219,7 @@ func (e *Engine) makeOne(job keptJob) error {
 		return err
 	}
 	defer e.instances.release(in, conn)
-	path := e.work.join("kept/" + job.key + ".parquet")
+	path := e.work.Join("kept/" + job.key + ".parquet")
 	f, err := job.write(ctx, conn, path)
 	if err != nil {
 		_ = os.Remove(path)

@@ -87,7 +87,7 @@ func TestPagesFromTheFront(t *testing.T) {
 		t.Errorf("%v pages from %d hot copies", hot, made())
 	}
 	// Copies may go at any moment.
-	if err := os.RemoveAll(e.work.join("kept")); err != nil {
+	if err := os.RemoveAll(e.work.Join("kept")); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 {

@@ -98,7 +98,7 @@ func (c *compiler) scanned() int64 {
 }
 
 func (e *Engine) source(ctx context.Context, conn *connection, ds *Dataset, where []predicate) (*source, error) {
-	s := &source{ds: ds, segs: prune(ds.Segments, where), empty: e.work.join("empty.parquet")}
+	s := &source{ds: ds, segs: prune(ds.Segments, where), empty: e.work.Join("empty.parquet")}
 	var err error
 	s.foot, err = e.footers.load(ctx, conn, s.segs)
 	return s, err

@@ -102,17 +102,17 @@ func TestSummariesAnswerOtherSpans(t *testing.T) {
 	}
 
 	// Those that somebody asked for a moment ago stay, the others go.
-	files, _ := os.ReadDir(e.work.join("kept"))
+	files, _ := os.ReadDir(e.work.Join("kept"))
 	e.kept.expire(time.Now().Add(-time.Minute))
-	if left, err := os.ReadDir(e.work.join("kept")); err != nil || len(left) == 0 || len(left) != len(files) {
+	if left, err := os.ReadDir(e.work.Join("kept")); err != nil || len(left) == 0 || len(left) != len(files) {
 		t.Errorf("%d files of %d are left: %v", len(left), len(files), err)
 	}
 	e.kept.expire(time.Now())
-	if left, err := os.ReadDir(e.work.join("kept")); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(e.work.Join("kept")); err != nil || len(left) > 0 {
 		t.Errorf("%d files are left: %v", len(left), err)
 	}
 	// Files may go at any moment.
-	if err := os.RemoveAll(e.work.join("kept")); err != nil {
+	if err := os.RemoveAll(e.work.Join("kept")); err != nil {
 		t.Fatal(err)
 	}
 	ds.Version++

@@ -83,7 +83,7 @@ func (a *app) openServices() (*services, error) {
 		SampleSlowerThan: limits.SampleTime,
 	})
 	a.onClose(func(context.Context) error { return s.engine.Close() })
-	writer, err := segments.Open(segments.Config{})
+	writer, err := segments.Open(segments.Config{WorkDir: filepath.Join(a.cfg.DataDir, "engine")})
 	if err != nil {
 		return nil, fmt.Errorf("open segment writer: %w", err)
 	}

@@ -48,8 +48,8 @@ var (
 	// ErrNotMember also covers workspaces that do not exist.
 	ErrNotMember = apperr.Define(apperr.NotFound, "auth.not_member",
 		"You do not belong to this workspace.")
-	// ErrSSORequired is said whatever the password, which is not looked at: it tells
-	// nobody whether that is right.
+	// ErrSSORequired is said of a password that opens nothing: to addresses of the
+	// workspace's domain whether it is right or wrong.
 	ErrSSORequired = apperr.Define(apperr.Forbidden, "auth.sso_required",
 		"Your workspace signs in with single sign-on. Use “Sign in with SSO”.")
 	// ErrConfined keeps who signed in at a provider in that provider's workspace.

@@ -35,8 +35,10 @@ type Opened struct {
 // have to wait, each time longer, but no account is ever locked for good.
 //
 // Workspaces that sign in elsewhere are left out, but for their break-glass owner.
-// Who belongs to no others, and whose address is of the domain of one, is told so
-// whatever the password: it is not looked at, so that nobody tries it here.
+// Where the domain of an address is that of one, a password that opens nothing is
+// answered with that, wrong or right: nobody learns who has an account there, who
+// is chosen for emergencies, or whether a password is right. Others are told once
+// the password is right.
 //
 // Errors: auth.wrong_password, auth.throttled, auth.no_workspace, auth.sso_required.
 func (s *Service) SignIn(ctx context.Context, email, password string, keep bool, client Client) (Opened, error) {
@@ -50,10 +52,11 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	if err != nil {
 		return Opened{}, err
 	}
-	if closed, at, err := s.signsInElsewhere(ctx, email, places, person.LastTenantID); err != nil {
+	wrong := ErrWrongPassword
+	if closed, err := s.domainSignsInElsewhere(ctx, email); err != nil {
 		return Opened{}, err
 	} else if closed {
-		return Opened{}, errors.Join(s.recordRefused(ctx, at, ErrSSORequired), even(ctx, began))
+		wrong = ErrSSORequired
 	}
 	match, renew, err := s.hasher.verify(ctx, password, value(person.PasswordHash))
 	if err != nil {
@@ -61,9 +64,13 @@ func (s *Service) SignIn(ctx context.Context, email, password string, keep bool,
 	}
 	if !match {
 		place, _, _ := choosePlace(places, person.LastTenantID)
-		return Opened{}, errors.Join(s.recordRefused(ctx, place, ErrWrongPassword), even(ctx, began))
+		return Opened{}, errors.Join(s.recordRefused(ctx, place, wrong), even(ctx, began))
 	}
 	place, several, err := openPlace(places, person.LastTenantID)
+	if errors.Is(err, ErrSSORequired) {
+		at, _, _ := choosePlace(places, person.LastTenantID)
+		return Opened{}, errors.Join(s.recordRefused(ctx, at, ErrSSORequired), even(ctx, began))
+	}
 	if err != nil {
 		return Opened{}, err
 	}
@@ -155,16 +162,11 @@ func openPlace(places []db.MembershipListByPersonRow, last *uuid.UUID) (place db
 	return place, several, nil
 }
 
-// signsInElsewhere tells whether no password opens anything for somebody: they
-// belong to workspaces, all of which sign in elsewhere, or to none, and the domain
-// of their address is that of one. At is where they belong, zero for nowhere.
-func (s *Service) signsInElsewhere(ctx context.Context, email string, places []db.MembershipListByPersonRow, last *uuid.UUID) (closed bool, at db.MembershipListByPersonRow, err error) {
-	if len(places) > 0 {
-		at, _, _ = choosePlace(places, last)
-		return !slices.ContainsFunc(places, func(p db.MembershipListByPersonRow) bool { return !p.Closed }), at, nil
-	}
+// domainSignsInElsewhere tells whether the domain of an address is that of a
+// workspace which requires single sign-on.
+func (s *Service) domainSignsInElsewhere(ctx context.Context, email string) (closed bool, err error) {
 	if !strings.Contains(email, "@") {
-		return false, at, nil
+		return false, nil
 	}
 	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		owner, err := tx.DomainOwner(ctx, strings.ToLower(domainOf(strings.ToValidUTF8(strings.ReplaceAll(email, "\x00", ""), ""))))
@@ -175,9 +177,9 @@ func (s *Service) signsInElsewhere(ctx context.Context, email string, places []d
 		return err
 	})
 	if err != nil {
-		return false, at, fmt.Errorf("find workspace of domain: %w", err)
+		return false, fmt.Errorf("find workspace of domain: %w", err)
 	}
-	return closed, at, nil
+	return closed, nil
 }
 
 // recordRefused answers why a password was refused. Workspaces see the attempts on

@@ -807,8 +807,22 @@ func TestEnforcedSingleSignOnClosesEverythingElse(t *testing.T) {
 	}
 	// Of the workspace's own domain nobody learns who has an account; the one owner
 	// signs in as ever, and others have to wait as ever.
-	if _, err := f.SignIn(t.Context(), "owner@one.example", "not the password", false, client); !errors.Is(err, auth.ErrWrongPassword) {
-		t.Errorf("the break-glass owner by a wrong password: got %v", err)
+	f.user(t, f.two, "open@one.example", access.Viewer) // of the domain, in a workspace that passwords open
+	for _, email := range []string{"owner@one.example", "open@one.example"} {
+		if _, err := f.SignIn(t.Context(), email, "not the password", false, client); !errors.Is(err, auth.ErrSSORequired) {
+			t.Errorf("%s by a wrong password: got %v", email, err)
+		}
+	}
+	f.signIn(t, "open@one.example", password)
+	// A guest from another domain can't be told from anybody else there.
+	f.user(t, f.one, "guest@elsewhere.example", access.Viewer)
+	for _, email := range []string{"guest@elsewhere.example", "nobody@elsewhere.example"} {
+		if _, err := f.SignIn(t.Context(), email, "not the password", false, client); !errors.Is(err, auth.ErrWrongPassword) {
+			t.Errorf("%s by a wrong password: got %v", email, err)
+		}
+	}
+	if _, err := f.SignIn(t.Context(), "guest@elsewhere.example", password, false, client); !errors.Is(err, auth.ErrSSORequired) {
+		t.Errorf("the guest by the right password: got %v", err)
 	}
 	for n := 0; ; n++ {
 		_, err := f.SignIn(t.Context(), "nobody@one.example", password, false, client)

@@ -51,6 +51,19 @@ export interface Shapes {
   areas: (scope: "countries" | "states") => Map<string, GeoJSON.Geometry>;
 }
 
+/** The shapes of areas by their ids: some have several in the atlas, as Australia
+ * and its islands, and some that nobody agrees on have no id. */
+export function byID(features: readonly GeoJSON.Feature[]): Map<string, GeoJSON.Geometry> {
+  const areas = new Map<string, GeoJSON.Geometry>();
+  for (const { id, geometry } of features) {
+    if (id === undefined) continue;
+    const cut = cutAreas(geometry);
+    const known = areas.get(String(id));
+    areas.set(String(id), known?.type === "MultiPolygon" && cut.type === "MultiPolygon" ? { ...cut, coordinates: [...known.coordinates, ...cut.coordinates] } : cut);
+  }
+  return areas;
+}
+
 let shapes: Promise<Shapes> | undefined;
 
 /** Loads land and borders once a page. */
@@ -68,7 +81,7 @@ export function loadShapes(): Promise<Shapes> {
     const areas = (scope: "countries" | "states"): Map<string, GeoJSON.Geometry> => {
       const topology = scope === "states" ? us : world;
       const all = feature(topology, topology.objects[scope] as never) as unknown as GeoJSON.FeatureCollection;
-      return new Map(all.features.map(({ id, geometry }) => [String(id), cutAreas(geometry)]));
+      return byID(all.features);
     };
     const land = feature(world, world.objects["land"] as never) as unknown as GeoJSON.FeatureCollection;
     return {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { feature, mesh } from "topojson-client";
-import { cutAreas, cutLines, type Dot, room } from "../src/mapdata.ts";
+import { byID, cutAreas, cutLines, type Dot, room } from "../src/mapdata.ts";
 
 declare const __ROOT__: string;
 
@@ -66,4 +66,18 @@ test("names stand beside dots and cover neither dots nor names", () => {
   assert.equal(room(60, 30, dots)(dots[0] as Dot, 80, 14), undefined, "no room at all");
   const crowd = Array.from({ length: 400 }, (_, i): Dot => ({ x: 5 + 10 * (i % 20), y: 5 + 5 * Math.floor(i / 20), r: 4 }));
   assert.equal(room(200, 100, crowd)(crowd[210] as Dot, 30, 14), undefined, "never over other dots");
+});
+
+test("every country of the atlas is among the areas, with all of its shapes", () => {
+  const all = feature(world as never, world.objects["countries"] as never) as unknown as GeoJSON.FeatureCollection;
+  const areas = byID(all.features);
+  const size = (geometry: GeoJSON.Geometry | undefined): number =>
+    (geometry as GeoJSON.MultiPolygon).coordinates.reduce((sum, [outer = []]) => sum + area(outer), 0);
+  const ids = new Set(all.features.flatMap(({ id }) => (id === undefined ? [] : [String(id)])));
+  assert.deepEqual([...areas.keys()].sort(), [...ids].sort());
+  for (const id of ids) {
+    const parts = all.features.filter((each) => String(each.id) === id).map(({ geometry }) => size(cutAreas(geometry)));
+    assert.ok(Math.abs(size(areas.get(id)) - parts.reduce((a, b) => a + b, 0)) < 1e-6, id);
+  }
+  assert.ok(size(areas.get("036")) > 500, "Australia is more than its islands");
 });

@@ -1,21 +1,28 @@
 package segments
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/dataflowhq/dataflow/warehouse/workdir"
 )
 
 // Config bounds a Writer.
 type Config struct {
-	MemoryLimit int64  // bytes that DuckDB may use, default 192 MiB; more is spilled to TempDir
-	TempDir     string // for spilling; default: a new directory, removed by Close
+	MemoryLimit int64 // bytes that DuckDB may use, default 192 MiB; more is spilled
+	// WorkDir is where it makes a directory of its own for spilling, which Close
+	// removes, or the next process where this one is killed; os.TempDir() when
+	// empty. TempDir is used as it is instead, and stays.
+	WorkDir, TempDir string
 }
 
 // Writer writes and rewrites segment files with a DuckDB of its own, one thread
@@ -23,8 +30,8 @@ type Config struct {
 type Writer struct {
 	connector *duckdb.Connector
 	db        *sql.DB
+	work      *workdir.Dir // nil with a TempDir
 	tempDir   string
-	ownTemp   bool
 }
 
 // Open starts a writer.
@@ -34,32 +41,27 @@ func Open(cfg Config) (*Writer, error) {
 	}
 	w := &Writer{tempDir: cfg.TempDir}
 	if w.tempDir == "" {
-		dir, err := os.MkdirTemp("", "dataflow-segments-")
+		work, err := workdir.Open(cmp.Or(cfg.WorkDir, os.TempDir()), "dataflow-segments")
 		if err != nil {
-			return nil, fmt.Errorf("temporary directory: %w", err)
+			return nil, classify(fmt.Errorf("temporary directory: %w", err))
 		}
-		w.tempDir, w.ownTemp = dir, true
+		w.work, w.tempDir = work, work.Path()
 	} else if err := os.MkdirAll(w.tempDir, 0o700); err != nil {
 		return nil, classify(fmt.Errorf("temporary directory: %w", err))
 	}
 	// One thread keeps the rows of a file in order and one row group in
-	// memory; callers that want more cores make several calls. Both limits
+	// memory; callers that want more cores make several calls. The limits
 	// are given at the start: DuckDB would look for them in files that a
-	// sandbox does not let it see.
-	start := fmt.Sprintf("?threads=1&memory_limit=%dB", cfg.MemoryLimit)
-	settings := []string{
-		"SET temp_directory = " + literal(filepath.Join(w.tempDir, "duckdb")),
-		"SET preserve_insertion_order = true",
-		"SET autoinstall_known_extensions = false",
-		"SET autoload_known_extensions = false",
-		"SET allow_community_extensions = false",
-		"SET TimeZone = 'UTC'",
-	}
+	// sandbox does not let it see. So is what holds for all connections: once
+	// something was spilled, the directory can't be named again.
+	start := "?" + url.Values{
+		"threads": {"1"}, "memory_limit": {fmt.Sprintf("%dB", cfg.MemoryLimit)}, "temp_directory": {filepath.Join(w.tempDir, "duckdb")},
+		"preserve_insertion_order": {"true"}, "autoinstall_known_extensions": {"false"}, "autoload_known_extensions": {"false"},
+		"allow_community_extensions": {"false"},
+	}.Encode()
 	connector, err := duckdb.NewConnector(start, func(c driver.ExecerContext) error {
-		for _, s := range settings {
-			if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
-				return fmt.Errorf("%s: %w", s, err)
-			}
+		if _, err := c.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil); err != nil {
+			return fmt.Errorf("set time zone: %w", err)
 		}
 		return nil
 	})
@@ -81,8 +83,8 @@ func (w *Writer) Close() error {
 	if w.db != nil {
 		err = w.db.Close()
 	}
-	if w.ownTemp {
-		if removed := os.RemoveAll(w.tempDir); err == nil {
+	if w.work != nil {
+		if removed := w.work.Remove(); err == nil {
 			err = removed
 		}
 	}

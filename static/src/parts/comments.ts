@@ -36,7 +36,10 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     const query = new URLSearchParams(location.search);
     query.delete("comments");
     if (widget) query.set("widget", widget);
-    naming ??= import("./mentions.ts").then(({ listen: begin }) => begin(panel, signal)).catch(failed);
+    naming ??= import("./mentions.ts").then(({ listen: begin }) => begin(panel, signal)).catch((error: unknown) => {
+      naming = undefined; // the next opening tries again
+      failed(error);
+    });
     if (!dialog.open) {
       dialog.showModal();
       // Not on the button that closes: a space while one begins to write would.
@@ -48,7 +51,8 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
       panel.replaceChildren();
     }
     panel.dataset["of"] = widget;
-    void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" }).then(() => {
+    void htmx.ajax("GET", `${panel.dataset["panel"] ?? ""}?${query.toString()}`, { source: panel, target: "#comments", swap: "innerHTML" }).catch(failed).then(() => {
+      if (!panel.firstElementChild) unanswered(panel, () => open(widget));
       if (document.activeElement === dialog) panel.querySelector<HTMLElement>("textarea")?.focus();
     });
   };
@@ -94,6 +98,19 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
   askAnew();
   const wanted = new URLSearchParams(location.search).get("comments");
   if (wanted !== null) open(wanted === "all" ? "" : wanted);
+}
+
+/** Says in the panel that there was no answer, and offers to ask again. */
+function unanswered(panel: HTMLElement, again: () => void): void {
+  const text = document.createElement("p");
+  text.className = "caption";
+  text.textContent = panel.dataset["failed"] ?? "";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn btn-sm";
+  button.textContent = panel.dataset["again"] ?? "";
+  button.addEventListener("click", again);
+  panel.replaceChildren(text, button);
 }
 
 /** Puts the numbers on the heads of the widgets that are shown. */

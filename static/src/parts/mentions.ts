@@ -60,7 +60,8 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
   }, { signal });
   panel.addEventListener("keydown", (event) => {
     const field = event.target;
-    if (!(field instanceof HTMLTextAreaElement) || !list) return;
+    // The panel may have come anew since the list was shown.
+    if (!(field instanceof HTMLTextAreaElement) || !list?.isConnected) return;
     const options = [...list.children] as HTMLElement[];
     const at = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && options[at]) {
