@@ -367,6 +367,7 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	a.becomes(title(one), "Second")
 	a.saved()
 	b.saved()
+	a.see("#toasts", "Robin Lee has changed what you had just set in Second: it is “Second” now.")
 	// Nor does an old name stay with who listens, or in the panel of A, who has it open.
 	a.must(item(a, one).Locator("section[data-widget][aria-label='Second']").WaitFor())
 	a.must(item(a, one).Locator(".w-menu[aria-label='Menu of Second']").WaitFor())
@@ -385,6 +386,29 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	b.becomes(title(one), "Renamed by A")
 	// The other's work on the other widget is still there.
 	a.becomes(title(two), "Renamed by B")
+
+	// What somebody types as the widget goes is said to be lost, and ends in no
+	// other field.
+	name := b.text("#page-head h1")
+	b.must(item(b, two).Locator(".w-title").Click())
+	b.must(b.tab.Locator("[data-inspector-tab=format]").Click())
+	b.must(b.tab.Locator("#inspector [data-path='/title']").Click())
+	b.must(b.tab.Locator("#inspector [data-path='/title']").PressSequentially("letter", playwright.LocatorPressSequentiallyOptions{Delay: playwright.Float(40)}))
+	a.must(item(a, two).Locator(".w-title").Click())
+	a.press("Delete")
+	for i := range 40 { // wherever the focus is
+		v := string(rune('a' + i%26))
+		b.must(b.tab.Keyboard().Type(v, playwright.KeyboardTypeOptions{Delay: playwright.Float(50)}))
+	}
+	b.see("#toasts", "was removed by somebody else meanwhile; your change of it could not be kept.")
+	b.saved()
+	b.must(item(b, two).WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateDetached}))
+	if now := b.text("#page-head h1"); now != name {
+		t.Errorf("the dashboard was named %q, and is %q", name, now)
+	}
+	if now, err := b.tab.Locator("#inspector [data-doc-path='/name']").InputValue(); err != nil || now != strings.TrimSpace(name) {
+		t.Errorf("the field of its name has %q (%v), not %q", now, err, name)
+	}
 }
 
 func TestChangesOfflineAreKept(t *testing.T) {

@@ -89,7 +89,7 @@ const EditorItemClose = `</div></div>`
 // editorWords are the texts of the editor's script, by their keys in messages.
 var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
-	"refused", "gone",
+	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "somebody", "the_dashboard",
 	"place", "picked", "dropped", "put_back", "blocked", "locked",
 	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",

@@ -19,7 +19,7 @@ import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
 import { Side } from "./side.ts";
 import { Shelf } from "./store.ts";
-import { type Act, type Conflicted, type Deed, type Outcome, Sync } from "./sync.ts";
+import { type Act, type Conflicted, type Deed, type Logged, type Outcome, Sync } from "./sync.ts";
 import { Tabs } from "./tabs.ts";
 import { carry, onTab } from "./tabset.ts";
 import { words } from "./words.ts";
@@ -250,7 +250,10 @@ class Editor extends HTMLElement implements Desk {
   }
 
   set(widget: string, path: string, value: Json | undefined): void {
-    if (get(this.doc, pointer("widgets", widget)) === undefined) return;
+    if (get(this.doc, pointer("widgets", widget)) === undefined) {
+      toast(words("gone", { title: this.titleOf(widget) }), "neg", 15_000);
+      return;
+    }
     this.edit([setting(this.doc, pointer("widgets", widget) + path, value)]);
   }
 
@@ -374,13 +377,41 @@ class Editor extends HTMLElement implements Desk {
   }
 
   /** The server has it: tiles whose data depends on it come anew. */
-  #confirmed(operations: readonly Operation[]): void {
+  #confirmed(operations: readonly Logged[]): void {
+    this.#contest(operations);
     const quiet = /^\/widgets\/[^/]+\/(layout|layouts|locked|title|subtitle)(\/|$)/;
     const ids = touched(operations);
     const first = this.selection.first;
     if (operations.some(({ path }) => !quiet.test(path) || path.endsWith("/subtitle"))) document.querySelector<HTMLElement>("[data-key-refresh]")?.click();
     if (this.selection.ids.length > 1) void this.#inspector.load();
     else if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
+  }
+
+  /** What this person set lately, by path. */
+  #set = new Map<string, { after: Json | undefined; at: number }>();
+
+  /** Says it where somebody else has changed what this person had just set, or
+   * is writing at this moment. Places are seen to move. */
+  #contest(operations: readonly Logged[]): void {
+    const lately = 120_000;
+    for (const { path, after, user_id, rev } of operations) {
+      if (user_id === undefined || /\/layouts?(\/|$)/.test(path)) continue;
+      const overwritten = operations.some((each) => each.user_id === this.user && each.path === path && each.rev > rev);
+      if (overwritten) continue; // which the server says by itself
+      if (user_id === this.user) {
+        this.#set.set(path, { after, at: Date.now() });
+        continue;
+      }
+      const mine = this.#set.get(path);
+      this.#set.delete(path);
+      const writing = this.#inspector.writing === path;
+      if (!writing && (!mine || Date.now() - mine.at > lately || same(mine.after, after))) continue;
+      const [, part, id = ""] = path.split("/");
+      const key = writing ? "written_over" : "changed_after";
+      const title = part === "widgets" ? this.titleOf(id) : words("the_dashboard");
+      const value = typeof after === "string" && after !== "" && after.length <= 80 ? after : undefined;
+      toast(words(value === undefined ? key : `${key}_value`, { name: this.#presence.nameOf(user_id) ?? words("somebody"), title, value: value ?? "" }), "", 15_000);
+    }
   }
 
   #select(ids: string[]): void {

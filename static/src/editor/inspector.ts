@@ -18,6 +18,7 @@ import type { Act } from "./sync.ts";
 import type { Desk } from "./desk.ts";
 import { get, isObject, type Json, pointer, same, setting } from "./document.ts";
 import { lockedOf } from "./layout.ts";
+import { toast } from "../toast.ts";
 import { words } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -67,6 +68,11 @@ export class Inspector {
     return this.#shown;
   }
 
+  /** The pointer that what is being typed will be written to. */
+  get writing(): string | undefined {
+    return this.#dirty?.isConnected ? this.#absolute(this.#dirty) : undefined;
+  }
+
   /** Another widget is selected than the one whose forms these still are. */
   get #stale(): boolean {
     return this.#shown !== this.#desk.selection.first;
@@ -113,7 +119,17 @@ export class Inspector {
       // Another widget's forms are other forms: nothing is carried over.
       const other = !same;
       // What is typed still belongs to the widget before.
-      if (other && this.#root.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
+      if (other && this.#root.contains(document.activeElement)) {
+        const before = this.#shown;
+        const removed = before !== undefined && get(this.#desk.doc, pointer("widgets", before)) === undefined;
+        (document.activeElement as HTMLElement).blur();
+        // By then the focus was left: no field that comes in its place gets it.
+        await Promise.resolve();
+        if (removed) {
+          toast(words("gone", { title: this.#desk.titleOf(before) }), "neg", 15_000);
+          swallowTyping(this.#desk.signal);
+        }
+      }
       this.#shown = widget;
       this.#root.toggleAttribute("data-stale", this.#stale);
       if (other) this.#dirty = undefined;
@@ -457,3 +473,17 @@ function parse(text: string, type: string): Json | undefined | typeof invalid {
   }
 }
 
+/** Lets what somebody goes on to type, whose field was taken away, go nowhere:
+ * not into another field, and no shortcut of the page. Ends with a pause. */
+function swallowTyping(signal: AbortSignal): void {
+  const ended = new AbortController();
+  const pause = (): ReturnType<typeof setTimeout> => setTimeout(() => ended.abort(), 700);
+  let timer = pause();
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.key.length > 1 && event.key !== "Backspace" && event.key !== "Delete" && event.key !== "Enter")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    clearTimeout(timer);
+    timer = pause();
+  }, { capture: true, signal: AbortSignal.any([signal, ended.signal]) });
+}

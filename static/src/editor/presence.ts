@@ -35,6 +35,11 @@ export class Presence {
     this.tell();
   }
 
+  /** The name of somebody who is here. */
+  nameOf(user: string): string | undefined {
+    return this.#people.find((each) => each.user === user)?.name;
+  }
+
   tell(): void {
     clearTimeout(this.#timer);
     if (document.hidden) return;
