@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -404,7 +405,20 @@ func (h home) create(w http.ResponseWriter, r *http.Request) error {
 		}
 		return redirect(w, r, views.PathEditor(d.ID.String()))
 	}
-	d, err := h.Dashboards.CreateSuggested(r.Context(), actor(r), dataset)
+	// A look through many rows takes its time: the page says so, and asks again.
+	ctx, cancel := context.WithTimeout(r.Context(), suggestLater)
+	defer cancel()
+	d, err := h.Dashboards.CreateSuggested(ctx, actor(r), dataset)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
+		if isPartial(r) {
+			return render(w, r, http.StatusOK, views.Looking(dataset.String()))
+		}
+		s, err := shell(w, r)
+		if err != nil {
+			return err
+		}
+		return render(w, r, http.StatusOK, views.LookingPage(s, dataset.String()))
+	}
 	if err != nil {
 		return err
 	}

@@ -392,9 +392,12 @@ func (h uploadPages) getLoad(r *http.Request) (datasets.Load, error) {
 	return h.Datasets.GetLoad(r.Context(), actor(r), id)
 }
 
-// suggestWithin is how long the report of a load waits for the look through all
-// columns behind a suggestion; after that it comes by itself.
-const suggestWithin = time.Second
+// How long the report of a load waits for the look through all columns behind a
+// suggestion, at first and each time that it asks again by itself.
+const (
+	suggestWithin = time.Second
+	suggestLater  = 20 * time.Second
+)
 
 // report is the page of a load: how far it is, then what it did.
 func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
@@ -404,10 +407,11 @@ func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := writerFor(r).load(l)
 	if l.State == datasets.LoadDone && l.Loaded > 0 && access.Can(actor(r), access.EditContent) == nil {
-		ctx, cancel := r.Context(), context.CancelFunc(func() {})
-		if !isPartial(r) {
-			ctx, cancel = context.WithTimeout(ctx, suggestWithin)
+		within := suggestWithin
+		if isPartial(r) {
+			within = suggestLater
 		}
+		ctx, cancel := context.WithTimeout(r.Context(), within)
 		suggestion, err := h.Dashboards.PreviewSuggested(ctx, actor(r), l.Dataset)
 		late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()
@@ -416,7 +420,11 @@ func (h uploadPages) report(w http.ResponseWriter, r *http.Request) error {
 			props.Done.Suggestion = writerFor(r).suggestion(suggestion)
 		case late:
 			props.Done.Suggesting = views.PathLoad(l.ID.String())
-		case !errors.Is(err, datasets.ErrNotFound): // deleted since
+		case !errors.Is(err, datasets.ErrNotFound) && r.Context().Err() == nil: // deleted since
+			if public := apperr.Describe(err); public.Class != apperr.Internal {
+				props.Done.Unsuggested = public.Sentence
+				break
+			}
 			return err
 		}
 	}

@@ -397,6 +397,7 @@ type LoadDone struct {
 	Changes                 []ChangeLine
 	DatasetID               string
 	Suggestion              *SuggestionProps // of a first dashboard; nil when none can be made
+	Unsuggested             string           // why there is no suggestion; "" otherwise
 	Suggesting              string           // reads the content again with the suggestion, which takes its time; "" otherwise
 }
 

@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -516,5 +517,25 @@ func TestAGroupIsNotCalledLikeAnotherValue(t *testing.T) {
 		if err := set(c.groups); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A look through the columns goes on when who asked gives up.
+func TestALookGoesOnWithoutWhoAsked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.sales(t, r.actor)
+	gone, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.PreviewSuggested(gone, r.actor, id)
+		done <- err
+	}()
+	cancel()
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if c, err := r.PreviewSuggested(t.Context(), r.actor, id); err != nil || len(c.Widgets) == 0 {
+		t.Errorf("asked again: %d widgets, %v", len(c.Widgets), err)
 	}
 }

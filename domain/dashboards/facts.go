@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,6 +57,10 @@ const (
 	maxLeading = 12   // frequent values that are counted
 	maxTwins   = 8    // pairs of columns that are compared
 	maxKeys    = 1000 // values of a key that are looked up
+
+	// manyRows are so many that the different values of all columns are too much
+	// for one question.
+	manyRows = 5_000_000
 )
 
 // facts asks the dataset about its columns, then what their values are where
@@ -86,7 +91,7 @@ func (s *Service) facts(ctx context.Context, actor access.Actor, d *schema) (Fac
 		}
 		return r, nil
 	}}
-	if err := look.columns(d.Columns[:min(len(d.Columns), 60)]); err != nil {
+	if err := look.columns(d.Columns[:min(len(d.Columns), 60)], d.Rows > manyRows); err != nil {
 		return Facts{}, err
 	}
 	if err := look.times(); err != nil {
@@ -147,12 +152,17 @@ func (l looker) figures(of ids.Dataset, spec warehouse.Spec) (map[string]float64
 	return found, nil
 }
 
-func (l looker) columns(columns []datasets.Column) error {
+// columns finds out about the columns. Of many rows the different values are
+// counted column by column; what can't be counted in time nearly all differs.
+func (l looker) columns(columns []datasets.Column, many bool) error {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.Name
 	}
 	spec := warehouse.Spec{Measures: counts(names)}
+	if many {
+		spec.Measures = slices.DeleteFunc(spec.Measures, func(m warehouse.Measure) bool { return m.Fn == "count_distinct" })
+	}
 	for i, c := range columns {
 		if numeric(c.Type) || temporal(c.Type) {
 			n := strconv.Itoa(i)
@@ -162,6 +172,21 @@ func (l looker) columns(columns []datasets.Column) error {
 	found, err := l.figures(l.f.Dataset, spec)
 	if err != nil {
 		return err
+	}
+	for i, name := range names {
+		if !many {
+			break
+		}
+		d := "d" + strconv.Itoa(i)
+		one, err := l.figures(l.f.Dataset, warehouse.Spec{Measures: []warehouse.Measure{{Fn: "count_distinct", Column: name, As: d}}})
+		switch {
+		case errors.Is(err, warehouse.ErrTimeout) || errors.Is(err, warehouse.ErrTooLarge):
+			found[d] = found["n"+strconv.Itoa(i)]
+		case err != nil:
+			return err
+		default:
+			found[d] = one[d]
+		}
 	}
 	l.f.Rows = int64(found["rows"])
 	for i, c := range columns {

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -91,9 +92,25 @@ func (s *Service) remembered(ctx context.Context, actor access.Actor, d *schema)
 	if has {
 		return known.facts, nil
 	}
-	facts, err := s.facts(ctx, actor, d)
-	if err == nil {
-		s.seen.Add(key, factsAt{facts, d.Version, d.Rows})
+	// A look through many rows takes its time. It goes on when who asked has given
+	// up, for whoever asks next.
+	look := s.looks.DoChan(key+" "+strconv.FormatInt(d.Version, 10), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLook)
+		defer cancel()
+		facts, err := s.facts(ctx, actor, d)
+		if err == nil {
+			s.seen.Add(key, factsAt{facts, d.Version, d.Rows})
+		}
+		return facts, err
+	})
+	select {
+	case done := <-look:
+		facts, _ := done.Val.(Facts)
+		return facts, done.Err
+	case <-ctx.Done():
+		return Facts{}, ctx.Err()
 	}
-	return facts, err
 }
+
+// longestLook bounds a look through all columns of a dataset.
+const longestLook = 10 * time.Minute

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -69,6 +70,7 @@ type Service struct {
 	clock     func() time.Time
 	lastGood  *memory
 	seen      *lru.Cache[string, factsAt]
+	looks     singleflight.Group // by the key of seen and a version
 	forecasts forecasts
 	visits    *visits
 	known     knownView

@@ -45,7 +45,7 @@ func (s *Service) suggest(ctx context.Context, actor access.Actor, dataset ids.D
 	if loaded[dataset] == nil {
 		return "", Config{}, datasets.ErrNotFound
 	}
-	facts, err := s.facts(ctx, actor, loaded[dataset])
+	facts, err := s.remembered(ctx, actor, loaded[dataset])
 	if err != nil {
 		return "", Config{}, err
 	}
