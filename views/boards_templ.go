@@ -564,7 +564,7 @@ func LookingPage(s Shell, dataset string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(s, PageProps{Title: messages.T(ctx, "boards.looking"), Crumbs: []Crumb{{Label: messages.T(ctx, "nav.dashboards"), Href: PathDashboards}}, Active: NavDashboards}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(s, PageProps{Title: messages.T(ctx, "boards.looking"), Crumbs: []Crumb{{Label: messages.T(ctx, "home.dashboards"), Href: PathDashboards}}, Active: NavDashboards}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -93,6 +93,7 @@ var editorWords = []string{
 	"place", "picked", "dropped", "put_back", "blocked", "locked",
 	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
+	"picture", "picture_none", "picture_large", "picture_unfit", "picture_full", "picture_stopped", "picture_set", "picture_replaced",
 	"conflict_text", "conflict_text_redo", "conflict_go", "conflict_go_redo", "widget_menu", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
 	"version_saved", "published", "publish_waits", "not_json", "chosen", "chosen_one",
 	"deed_add", "deed_remove", "deed_move", "deed_rename", "deed_edit",

@@ -2,7 +2,9 @@ package views
 
 import (
 	"context"
+	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -36,6 +38,16 @@ func (p InspectorProps) ranges(ctx context.Context) []ui.Option {
 		}
 	}
 	return chosenFrom(current, append(list, ui.Option{Value: current, Label: label})...)
+}
+
+// pictureSize is how much a picture has that is part of the config; "" where the
+// image is an address.
+func (p InspectorProps) pictureSize() string {
+	_, data, kept := strings.Cut(p.Widget.Widget.URL, ";base64,")
+	if !kept || !strings.HasPrefix(p.Widget.Widget.URL, "data:image/") {
+		return ""
+	}
+	return p.Dashboard.Locale.Size(float64(base64.RawStdEncoding.DecodedLen(len(strings.TrimRight(data, "=")))))
 }
 
 // controlLine is a filter of the bar in the settings.

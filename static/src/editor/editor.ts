@@ -15,6 +15,7 @@ import "./groups.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
 import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { Pictures } from "./pictures.ts";
 import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
 import { Side } from "./side.ts";
@@ -127,10 +128,11 @@ class Editor extends HTMLElement implements Desk {
     this.#marks = new Marks(this);
     this.#inspector = new Inspector(this, inspector);
     this.#side = new Side(this);
+    const pictures = new Pictures(this, canvas, inspector, () => this.#inspector.shown);
     this.#keys = new Keys(this, (layouts) => {
       this.#trial = layouts;
       this.#draw();
-    });
+    }, (files) => pictures.paste(files));
     selectByPointer(this, canvas);
     dragAndDrop(this, canvas);
     this.#presence = new Presence(this);

@@ -25,13 +25,16 @@ export class Keys {
   readonly #desk: Desk;
   /** Draws places that are not decided yet. */
   readonly #preview: (layouts: Layouts | null) => void;
+  /** Takes pasted files, where it can. */
+  readonly #files: (files: File[]) => boolean;
   #picked: { id: string; from: Layouts; now: Layouts; at: Layout } | undefined;
   /** What had the focus last, by part. */
   readonly #left = new Map<string, HTMLElement>();
 
-  constructor(desk: Desk, preview: (layouts: Layouts | null) => void) {
+  constructor(desk: Desk, preview: (layouts: Layouts | null) => void, files: (files: File[]) => boolean) {
     this.#desk = desk;
     this.#preview = preview;
+    this.#files = files;
     const { signal } = desk;
     // Before the shortcuts of the shell: what is done here is done.
     document.addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
@@ -269,7 +272,10 @@ export class Keys {
   #paste(event: ClipboardEvent): void {
     if (!this.#applies(event)) return;
     const text = event.clipboardData?.getData("text/plain") ?? "";
-    if (text === "") return;
+    if (text === "") {
+      if (this.#files([...(event.clipboardData?.files ?? [])])) event.preventDefault();
+      return;
+    }
     event.preventDefault();
     const pasted = readPasted(text);
     if (pasted === "invalid") toast(words("paste_invalid"), "neg");
