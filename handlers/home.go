@@ -410,14 +410,7 @@ func (h home) create(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	d, err := h.Dashboards.CreateSuggested(ctx, actor(r), dataset)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
-		if isPartial(r) {
-			return render(w, r, http.StatusOK, views.Looking(dataset.String()))
-		}
-		s, err := shell(w, r)
-		if err != nil {
-			return err
-		}
-		return render(w, r, http.StatusOK, views.LookingPage(s, dataset.String()))
+		return h.form(w, r, http.StatusOK, messages.T(r.Context(), "boards.looking"), views.Looking(dataset.String()))
 	}
 	if err != nil {
 		return err
