@@ -230,6 +230,41 @@ func (q *Queries) ColumnList(ctx context.Context, tenantID uuid.UUID, datasetID 
 	return items, nil
 }
 
+const columnListDropped = `-- name: ColumnListDropped :many
+SELECT name, former_names, dropped_in::bigint AS dropped_in
+FROM dataset_columns
+WHERE tenant_id = $1 AND dataset_id = $2 AND dropped_in <= $3::bigint
+ORDER BY dataset_columns.dropped_in DESC, column_id DESC LIMIT 1000
+`
+
+type ColumnListDroppedRow struct {
+	Name        string
+	FormerNames []string
+	DroppedIn   int64
+}
+
+// ColumnListDropped returns the columns that a version has no more, those dropped
+// last first.
+func (q *Queries) ColumnListDropped(ctx context.Context, tenantID uuid.UUID, datasetID uuid.UUID, version int64) ([]ColumnListDroppedRow, error) {
+	rows, err := q.db.Query(ctx, columnListDropped, tenantID, datasetID, version)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ColumnListDroppedRow
+	for rows.Next() {
+		var i ColumnListDroppedRow
+		if err := rows.Scan(&i.Name, &i.FormerNames, &i.DroppedIn); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const columnListLive = `-- name: ColumnListLive :many
 SELECT column_id, name, type, "precision", scale, role, format, description, former_names, reading, "position", added_in, dropped_in
 FROM dataset_columns

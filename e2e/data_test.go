@@ -145,3 +145,31 @@ func TestASearchFindsDashboardsDataAndFieldsFromEveryPage(t *testing.T) {
 		t.Error("Escape leaves the search open")
 	}
 }
+
+// On a phone a corrected type keeps an icon, the one of the new type, and is
+// read in full; a name that is typed and exists is told before Load.
+func TestTypesAndNamesOnAPhone(t *testing.T) {
+	t.Parallel()
+	v := demo.visit(t, look{width: 390, height: 844})
+	v.signIn()
+	v.open("/datasets/new")
+	v.drop("phone_types.csv", "seen,shop\n01/02/2026 10:00:00,A\n03/04/2026 11:00:00,B\n")
+	_, err := v.tab.Locator("select[name=type-0]").SelectOption(playwright.SelectOptionValues{Values: playwright.StringSlice("timestamptz:mdy")})
+	v.must(err)
+	v.until("the icon is that of a time", `() => {
+		const icon = document.querySelector("#column-0 .type-select > .icon");
+		return icon.querySelector("use").getAttribute("href") === "#i-calendar-clock" && getComputedStyle(icon).visibility === "visible";
+	}`, nil)
+	v.until("the type is read in full", `() => {
+		const select = document.querySelector("#column-0 select"), style = getComputedStyle(select);
+		const pen = document.createElement("canvas").getContext("2d");
+		pen.font = style.font;
+		const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+		return pen.measureText(select.selectedOptions[0].textContent).width <= room;
+	}`, nil)
+	name, err := v.tab.Locator("#dataset-names option").First().GetAttribute("value")
+	v.must(err)
+	v.must(v.tab.Locator("#dataset").Fill(name))
+	v.see("#upload-target", name+" exists already")
+	v.accessible()
+}

@@ -457,3 +457,74 @@ func TestSuggestedDashboardFollowsTheReport(t *testing.T) {
 	b.post(upload+"/load", reviewed(b.get(upload), "dataset", "shop", "mode", "replace")...).want(http.StatusUnprocessableEntity).
 		shows("#upload-form", "region is not in the file and goes").shows("#upload-form li a", used.Dashboards[0].Name)
 }
+
+// Whoever types the name of a dataset that exists is told so before it is
+// replaced, and what they see is what a load may replace.
+func TestTypedNameOfAnExistingDataset(t *testing.T) {
+	t.Parallel()
+	s := newDataSite(t)
+	b := s.as(t, "editor")
+	s.load(t, b, "kept", shop)
+	s.load(t, b, "other", shop)
+	upload := b.send("/uploads", browserAccepts, "file", "fresh.csv", "order,region,sold,amount\n9,West,2026-01-09,1.50\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	page := b.get(upload).want(http.StatusOK).lacks("#upload-target p").lacks("#upload-target input")
+	b.get(upload+"/target?dataset=KEPT%20").want(http.StatusOK).shows("#upload-target p", "kept exists already, with 3 rows.")
+	b.get(upload + "/target?dataset=newer").want(http.StatusOK).lacks("#upload-target p").lacks("#upload-target input")
+
+	typed := reviewed(page, "dataset", "Kept")
+	refused := b.post(upload+"/load", typed...).want(http.StatusUnprocessableEntity).shows("#upload-target", "kept exists already, with 3 rows.")
+	// What was seen is the one dataset, and another name is asked about again.
+	refused = b.post(upload+"/load", reviewed(refused, "dataset", "other")...).want(http.StatusUnprocessableEntity).shows("#upload-target", "other exists already")
+	b.get("/datasets").shows("main", "kept")
+	load := b.post(upload+"/load", reviewed(refused)...).leadsTo("").header.Get("Location")
+	if !strings.HasPrefix(load, "/loads/") {
+		t.Fatalf("once it was seen, the load leads to %s", load)
+	}
+	s.work(t)
+	b.get(load).want(http.StatusOK).shows("#load", "into other, version 2")
+
+	// To add rows has to be chosen, so it takes nothing by surprise.
+	upload = b.send("/uploads", browserAccepts, "file", "more.csv", "order,region,sold,amount\n8,West,2026-01-09,1.50\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	load = b.post(upload+"/load", reviewed(b.get(upload), "dataset", "kept", "mode", "append")...).leadsTo("").header.Get("Location")
+	if !strings.HasPrefix(load, "/loads/") {
+		t.Errorf("adding leads to %s", load)
+	}
+}
+
+// A key that was chosen a moment ago needs no second reading of the file.
+func TestLoadWithAKeyJustChosen(t *testing.T) {
+	t.Parallel()
+	s := newDataSite(t)
+	b := s.as(t, "editor")
+	s.load(t, b, "orders", shop)
+	upload := b.send("/uploads", browserAccepts, "file", "orders.csv", "order,region,sold,amount\n3,North,2026-01-07,6.00\n4,West,2026-01-09,1.50\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	load := b.post(upload+"/load", reviewed(b.get(upload), "mode", "upsert", "key", "order")...).leadsTo("").header.Get("Location")
+	if !strings.HasPrefix(load, "/loads/") {
+		t.Fatalf("the load leads to %s", load)
+	}
+	s.work(t)
+	b.get(load).want(http.StatusOK).shows(".stats", "1 added").shows(".stats", "1 updated")
+
+	// Another type is read first, and the page says so.
+	upload = b.send("/uploads", browserAccepts, "file", "orders.csv", "order,region,sold,amount\n5,West,2026-01-09,1.50\n").leadsTo("").header.Get("Location")
+	s.work(t)
+	again := b.post(upload+"/load", reviewed(b.get(upload), "mode", "append", "type-1", "text", "was-1", "other")...).leadsTo("").header.Get("Location")
+	s.work(t)
+	b.get(again).want(http.StatusOK).shows(".notice", "Nothing is loaded yet.")
+}
+
+// The address of a refused form leads back to its page.
+func TestAddressOfARefusedLoad(t *testing.T) {
+	t.Parallel()
+	s := newDataSite(t)
+	b := s.as(t, "editor")
+	upload := b.send("/uploads", browserAccepts, "file", "a.csv", shop).leadsTo("").header.Get("Location")
+	s.work(t)
+	b.post(upload+"/load", reviewed(b.get(upload), "dataset", "")...).want(http.StatusUnprocessableEntity)
+	for _, action := range []string{"/load", "/inspect", "/fix"} {
+		b.get(upload + action).leadsTo(upload)
+	}
+}

@@ -40,6 +40,18 @@ func (w writer) upload(u datasets.Upload) views.UploadProps {
 	return props
 }
 
+// exists says what a load into a dataset of this name finds there; nothing where
+// there is none.
+func (w writer) exists(all []datasets.Listed, name string) views.TargetProps {
+	for _, d := range all {
+		if strings.EqualFold(d.Name, name) || d.ID.String() == name {
+			return views.TargetProps{Dataset: d.ID.String(),
+				Text: w.t("uploads.exists", "Name", d.Name, "Count", int(d.Rows), "Rows", w.l.Integer(d.Rows))}
+		}
+	}
+	return views.TargetProps{}
+}
+
 // hopeless are the failures of a file that no other way of reading it mends.
 var hopeless = map[string]bool{"files.empty": true, "files.not_text": true, "files.bad_parquet": true, "files.bad_xlsx": true,
 	"files.old_spreadsheet": true, "files.bad_archive": true, "files.archive": true, "files.too_large_expanded": true}
@@ -146,11 +158,11 @@ func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColum
 	}
 	listed := false
 	for _, t := range datasets.TypeChoices {
-		col.Types = append(col.Types, ui.Option{Value: t, Label: w.typeLabel(t), Selected: t == now})
+		col.Types = append(col.Types, ui.Option{Value: t, Label: w.typeLabel(t), Icon: typeIcon(t), Selected: t == now})
 		listed = listed || t == now
 	}
 	if !listed {
-		col.Types = append(col.Types, ui.Option{Value: now, Label: w.typeLabel(now), Selected: true})
+		col.Types = append(col.Types, ui.Option{Value: now, Label: w.typeLabel(now), Icon: typeIcon(now), Selected: true})
 	}
 	if c.Key {
 		col.Tags = append(col.Tags, ui.TagProps{Label: w.t("uploads.tag_key"), Icon: "key-round", Tone: ui.Brand})
@@ -179,6 +191,12 @@ func (w writer) reviewColumn(u datasets.Upload, i int, c datasets.InspectedColum
 		}
 	}
 	return col
+}
+
+// typeIcon is the icon of a type choice.
+func typeIcon(choice string) string {
+	name, _, _ := strings.Cut(choice, ":")
+	return icon(name)
 }
 
 // typeLabel is a type choice in words: "date, day first".

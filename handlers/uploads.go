@@ -7,7 +7,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,9 +29,11 @@ func (h uploadPages) routes(r chi.Router) {
 	r.Route("/uploads/{id}", func(r chi.Router) {
 		r.Get("/", handle(h.review))
 		r.Get("/progress", handle(h.inspectProgress))
-		r.Post("/inspect", handle(h.inspect))
-		r.Post("/fix", handle(h.fix))
-		r.Post("/load", handle(h.load))
+		r.Get("/target", handle(h.target))
+		for action, post := range map[string]handlerFunc{"/inspect": h.inspect, "/fix": h.fix, "/load": h.load} {
+			r.Post(action, handle(post))
+			r.Get(action, handle(h.refused)) // where the browser stands after a form that was refused
+		}
 		r.Post("/remove", handle(h.remove))
 	})
 	r.Route("/loads/{id}", func(r chi.Router) {
@@ -123,10 +124,11 @@ func filePart(r *http.Request) (*multipart.Part, error) {
 type place struct {
 	dataset string
 	mode    datasets.Mode
+	again   bool // a load was asked for, and the file is read again first
 }
 
 func placeOf(values url.Values) place {
-	p := place{dataset: strings.TrimSpace(values.Get("dataset")), mode: datasets.Mode(values.Get("mode"))}
+	p := place{dataset: strings.TrimSpace(values.Get("dataset")), mode: datasets.Mode(values.Get("mode")), again: values.Has("again")}
 	if !p.mode.Valid() {
 		p.mode = datasets.Replace
 	}
@@ -140,6 +142,9 @@ func (p place) path(id ids.Upload) string {
 	}
 	if p.mode != datasets.Replace {
 		values.Set("mode", string(p.mode))
+	}
+	if p.again {
+		values.Set("again", "")
 	}
 	if len(values) == 0 {
 		return views.PathUpload(id.String())
@@ -157,7 +162,8 @@ func (h uploadPages) review(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.show(w, r, http.StatusOK, u, placeOf(r.URL.Query()), func(*views.UploadProps) {})
+	p := placeOf(r.URL.Query())
+	return h.show(w, r, http.StatusOK, u, p, func(props *views.UploadProps) { props.Again = p.again && props.Review != nil })
 }
 
 func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u datasets.Upload, p place, with func(*views.UploadProps)) error {
@@ -177,7 +183,7 @@ func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u 
 	if props.Dataset == "" {
 		props.Dataset = datasets.NameOfFile(u.Filename)
 	}
-	props.Exists = slices.ContainsFunc(all, func(d datasets.Listed) bool { return strings.EqualFold(d.Name, props.Dataset) })
+	props.Exists = write.exists(all, props.Dataset)
 	props.Modes = write.modes(p.mode)
 	with(&props)
 	if isPartial(r) {
@@ -188,6 +194,49 @@ func (h uploadPages) show(w http.ResponseWriter, r *http.Request, status int, u 
 		return err
 	}
 	return render(w, r, status, views.UploadPage(s, props))
+}
+
+// refused leads from the address of a form back to the page that has it.
+func (h uploadPages) refused(w http.ResponseWriter, r *http.Request) error {
+	id, err := uploadID(r)
+	if err != nil {
+		return err
+	}
+	u, err := h.Datasets.GetUpload(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, views.PathUpload(u.ID.String()))
+}
+
+// target is the fragment that says whether there is a dataset of the name that
+// is being typed.
+func (h uploadPages) target(w http.ResponseWriter, r *http.Request) error {
+	id, err := uploadID(r)
+	if err != nil {
+		return err
+	}
+	if _, err := h.Datasets.GetUpload(r.Context(), actor(r), id); err != nil {
+		return err
+	}
+	all, err := h.Datasets.List(r.Context(), actor(r))
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.UploadTarget(writerFor(r).exists(all, strings.TrimSpace(r.FormValue("dataset")))))
+}
+
+// unseen tells whether a load would replace a dataset that the form did not say
+// exists.
+func (h uploadPages) unseen(r *http.Request, p place) (bool, error) {
+	if p.mode != datasets.Replace {
+		return false, nil
+	}
+	id, err := h.Datasets.Resolve(r.Context(), actor(r), p.dataset)
+	if errors.Is(err, datasets.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && r.PostFormValue("exists") != id.String(), err
 }
 
 // inspectProgress is the fragment that says how far looking into the file is;
@@ -327,14 +376,25 @@ func (h uploadPages) again(w http.ResponseWriter, r *http.Request, u datasets.Up
 	return redirect(w, r, p.path(u.ID))
 }
 
-// load asks for the load. A change of an existing dataset's columns is shown
-// first; the form that comes back says that it was seen.
+// load asks for the load. That a dataset is replaced, and a change of an existing
+// one's columns, is shown first; the form that comes back says that it was seen.
 func (h uploadPages) load(w http.ResponseWriter, r *http.Request) error {
 	u, err := h.prepared(r)
 	if err != nil {
 		return err
 	}
 	p, c, seen := placeOf(r.PostForm), choices(u, r.PostForm), r.PostFormValue("seen")
+	unseen, err := h.unseen(r, p)
+	if err != nil {
+		return err
+	}
+	if unseen && !c.SameButKey(u.Choices) {
+		return h.again(w, r, u, c) // the page says it then
+	}
+	u.Choices.Key = c.Key // where the page is shown again
+	if unseen {
+		return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Exists.Ask = true })
+	}
 	started, err := h.Datasets.StartLoad(r.Context(), actor(r), datasets.LoadRequest{Upload: u.ID, Dataset: p.dataset, Mode: p.mode, Choices: &c, Seen: &seen})
 	if problem, wrong := invalid(err); wrong {
 		return h.show(w, r, http.StatusUnprocessableEntity, u, p, func(props *views.UploadProps) { props.Error = problem })
@@ -343,6 +403,7 @@ func (h uploadPages) load(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case started.Again:
+		p.again = true
 		return redirect(w, r, p.path(u.ID))
 	case started.Change != nil:
 		shown, err := h.change(r, p.dataset, *started.Change)

@@ -182,6 +182,14 @@ FROM dataset_columns
 WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND dropped_in IS NULL
 ORDER BY "position", column_id;
 
+-- ColumnListDropped returns the columns that a version has no more, those dropped
+-- last first.
+-- name: ColumnListDropped :many
+SELECT name, former_names, dropped_in::bigint AS dropped_in
+FROM dataset_columns
+WHERE tenant_id = @tenant_id AND dataset_id = @dataset_id AND dropped_in <= @version::bigint
+ORDER BY dataset_columns.dropped_in DESC, column_id DESC LIMIT 1000;
+
 -- ColumnSetType widens a column, and says how files are read into it.
 -- name: ColumnSetType :exec
 UPDATE dataset_columns SET type = @type, "precision" = @precision, scale = @scale, reading = @reading

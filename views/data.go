@@ -288,11 +288,20 @@ type UploadProps struct {
 	Dataset      string // name typed or preselected
 	Modes        []ui.Option
 	Datasets     []string // names to choose from
-	Exists       bool     // a dataset has that name already
+	Exists       TargetProps
+	Again        bool // the file was read again instead of being loaded
 	Keys         []ui.Option
 	KeySummary   string
 	Error        string
 	Change       *ChangeProps
+}
+
+// TargetProps is the dataset that has the name which is to be loaded into; zero
+// where there is none.
+type TargetProps struct {
+	Dataset string // its id
+	Text    string
+	Ask     bool // a load was asked for by who had not seen it
 }
 
 // ProgressProps is how far a job is.

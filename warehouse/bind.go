@@ -151,7 +151,8 @@ func (b *binder) spanOf(ref colRef) (wallSpan, []boundSpan) {
 // column finds a column or calculated field by its name, "name" or
 // "lookup.name".
 //
-// Errors: query.unknown_column, query.unknown_lookup, query.field_aggregate,
+// Errors: query.unknown_column, query.dropped_column, query.unknown_lookup,
+// query.field_aggregate,
 // the expression.* codes.
 func (b *binder) column(name, path string) (colRef, error) {
 	t, err := b.columnValue(name, path)
@@ -182,10 +183,25 @@ func (b *binder) unknownColumn(name, path string) error {
 			return ErrUnknownLookup.With("%s: the dataset %q has no lookup %q.%s", path, b.ds.Name, clip(lookup),
 				didYouMean(lookup, lookupNames(b.ds)))
 		}
+		if version, ok := droppedIn(l.Target, rest); ok {
+			return ErrDroppedColumn.With("%s: the column %q of the lookup %q was dropped in version %d of the dataset %q. Restoring an earlier version brings it back.",
+				path, clip(rest), clip(lookup), version, l.Target.Name)
+		}
 		return ErrUnknownColumn.With("%s: the lookup %q has no column %q.%s", path, clip(lookup), clip(rest),
 			didYouMean(rest, append(seenNames(l.Target, ""), sortedNames(l.Target.Fields)...)))
 	}
+	if version, ok := droppedIn(b.ds, name); ok {
+		return ErrDroppedColumn.With("%s: the column %q was dropped in version %d of the dataset %q. Restoring an earlier version brings it back.",
+			path, clip(name), version, b.ds.Name)
+	}
 	return ErrUnknownColumn.With("%s: the dataset %q has no column %q.%s", path, b.ds.Name, clip(name), didYouMean(name, b.namesOf(b.names)))
+}
+
+// droppedIn is the version that a column of a name is missing since. To whom
+// rules withhold something no names are told: it may have been hidden from them.
+func droppedIn(ds *Dataset, name string) (int64, bool) {
+	version, ok := ds.Dropped[name]
+	return version, ok && ds.Policy == nil
 }
 
 // lookupUse is a lookup as columns are read through it, or whole, as row rules
@@ -411,7 +427,7 @@ func (b *binder) defaultOrder() error {
 	if len(p.Rows) > 0 {
 		if c := columnByID(b.ds.Columns, b.ds.TimeColumn); c != nil && b.ds.TimeColumn != 0 {
 			ref, err := b.column(c.Name, "order")
-			if errors.Is(err, ErrUnknownColumn) {
+			if errors.Is(err, ErrUnknownColumn) || errors.Is(err, ErrDroppedColumn) {
 				return nil // it is hidden
 			}
 			if err != nil {

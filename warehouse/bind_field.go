@@ -136,9 +136,14 @@ func (b *binder) field(key fieldKey, text string) (*expr.Tree, error) {
 
 func (b *binder) compileField(ns namespace, text string) (*expr.Tree, error) {
 	return expr.Compile(text, expr.Scope{
-		Column:  func(name string) (*expr.Tree, error) { return b.columnTree(ns, name) },
-		Names:   func() []string { return b.namesOf(ns) },
-		Suggest: didYouMean,
+		Column: func(name string) (*expr.Tree, error) { return b.columnTree(ns, name) },
+		Names:  func() []string { return b.namesOf(ns) },
+		Suggest: func(name string, names []string) string {
+			if version, ok := droppedIn(ns.ds, name); ok {
+				return fmt.Sprintf(" It was dropped in version %d of the dataset %q.", version, ns.ds.Name)
+			}
+			return didYouMean(name, names)
+		},
 	})
 }
 

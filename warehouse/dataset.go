@@ -53,6 +53,9 @@ type Dataset struct {
 	Version  int64
 	Columns  []Column
 	Segments []Segment
+	// Dropped has the names of columns that are there no more, and the version
+	// that each is missing since.
+	Dropped map[string]int64
 	// TimeColumn is the id of the column that rows are sorted by, 0 for none.
 	TimeColumn int32
 	// RelativeToNewest makes relative dates count from the newest value of

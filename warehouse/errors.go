@@ -33,6 +33,8 @@ var (
 
 	ErrUnknownColumn = apperr.Define(apperr.Invalid, "query.unknown_column",
 		"The dataset has no such column. It may have been renamed or removed.")
+	ErrDroppedColumn = apperr.Define(apperr.Invalid, "query.dropped_column",
+		"The column was dropped from the dataset.")
 	ErrUnknownLookup = apperr.Define(apperr.Invalid, "query.unknown_lookup",
 		"The dataset has no such lookup. It may have been renamed or removed.")
 	ErrUnknownMeasure = apperr.Define(apperr.Invalid, "query.unknown_measure",
@@ -132,7 +134,7 @@ func nearest(name string, candidates []string, n int) []string {
 		if len(wanted) >= 3 && (strings.Contains(lower, wanted) || strings.Contains(wanted, lower) && len(lower) >= 3) {
 			d = min(d, allowed)
 		}
-		if d <= allowed {
+		if d <= allowed && d < max(len(wanted), len(lower)) { // they have something in common
 			near = append(near, scored{c, d})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,10 @@ var badSpecs = map[string]struct{ spec, code, part string }{
 	"share of a mean":        {`{"measures":[{"fn":"avg","column":"n","show":"share"}]}`, "query.measure_show", "only sums and counts"},
 	"running without time":   {`{"measures":[{"fn":"count","show":"running"}],"dimensions":[{"column":"region"}]}`, "query.measure_show", "dimension of time"},
 	"unknown column":         {`{"measures":[{"fn":"sum","column":"amout"}]}`, "query.unknown_column", `Did you mean "amount"?`},
-	"dropped column":         {`{"dimensions":[{"column":"gone"}]}`, "query.unknown_column", `no column "gone"`},
+	"no near column":         {`{"dimensions":[{"column":"gone"}]}`, "query.unknown_column", `no column "gone"`},
+	"dropped column":         {`{"dimensions":[{"column":"colour"}]}`, "query.dropped_column", `"colour" was dropped in version 5 of the dataset "sales"`},
+	"dropped column in text": {`{"fields":{"f":"[colour]"},"columns":["f"]}`, "expression.unknown_column", `It was dropped in version 5 of the dataset "sales"`},
+	"dropped of a lookup":    {`{"dimensions":[{"column":"reg.capital"}]}`, "query.dropped_column", `was dropped in version 2 of the dataset "regions"`},
 	"unknown lookup":         {`{"dimensions":[{"column":"rge.country"}]}`, "query.unknown_lookup", `Did you mean "reg"?`},
 	"unknown lookup column":  {`{"dimensions":[{"column":"reg.contry"}]}`, "query.unknown_column", `Did you mean "country"?`},
 	"unknown saved measure":  {`{"measures":[{"measure":"margn"}]}`, "query.unknown_measure", `Did you mean "margin"?`},
@@ -87,14 +91,38 @@ var badSpecs = map[string]struct{ spec, code, part string }{
 
 // testDataset has no files: it serves to bind and compile.
 func testDataset() *Dataset {
-	regions := &Dataset{ID: "ds-regions", TenantID: "tenant-1", Name: "regions", Version: 3, Columns: columns("name text, country text, founded date")}
+	regions := &Dataset{ID: "ds-regions", TenantID: "tenant-1", Name: "regions", Version: 3, Columns: columns("name text, country text, founded date"),
+		Dropped: map[string]int64{"capital": 2}}
 	return &Dataset{ID: "ds-sales", TenantID: "tenant-1", Name: "sales", Version: 7, TimeColumn: 1,
 		Columns: columns("at timestamptz, wall timestamp, day date, region text, n integer, amount decimal(10,2), x float, ok boolean"),
+		Dropped: map[string]int64{"colour": 5, "amount": 2},
 		Lookups: map[string]Lookup{"reg": {Column: 4, Key: 1, Target: regions}},
 		Measures: map[string]Measure{
 			"margin": {Fn: "ratio", Numerator: &Measure{Fn: "sum", Column: "amount"}, Denominator: &Measure{Fn: "sum", Column: "n"}},
 			"circle": {Fn: "ratio", Numerator: &Measure{Measure: "circle"}, Denominator: &Measure{Fn: "count"}},
 		},
+	}
+}
+
+// A name is suggested only where it has something in common with what was asked.
+func TestNearest(t *testing.T) {
+	for asked, want := range map[string][]string{
+		"b": {"bb"}, "A": {"a"}, "amout": {"amount"}, "ab": {"a", "bb"}, "zz": nil, "": nil,
+	} {
+		if got := nearest(asked, []string{"a", "bb", "amount"}, 3); !slices.Equal(got, want) {
+			t.Errorf("%q: suggests %q, want %q", asked, got, want)
+		}
+	}
+}
+
+// Whom a rule withholds something learns of no column that there was.
+func TestDroppedColumnUnderRules(t *testing.T) {
+	ds := testDataset()
+	ds.Policy = NewPolicy(Policy{MinRows: 5})
+	e := New(Config{Dir: t.TempDir()})
+	_, err := e.Check(context.Background(), Query{Spec: mustSpec(t, `{"dimensions":[{"column":"colour"}],"measures":[{"fn":"count"}]}`), Dataset: ds, Now: time.Unix(1.7e9, 0)})
+	if public := apperr.Describe(err); public.Code != "query.unknown_column" {
+		t.Errorf("told %+v", public)
 	}
 }
 

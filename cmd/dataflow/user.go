@@ -21,7 +21,8 @@ const userAbout = `Makes people who can sign in, and prints what it did as JSON.
 
 create adds a person to a workspace. With --password-stdin the password is the
 first line of the input; otherwise “link” is a one-use link to choose one. A
-person who belongs to another workspace already keeps their password.
+person who belongs to another workspace already keeps their password, and their
+name unless --name gives one.
 
 reset-link prints a one-use link to choose a new password. Nothing changes until
 it is used.`

@@ -396,3 +396,37 @@ func TestEachWorkspaceHasKeysOfItsOwn(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A person whom another workspace knows has their name in a new one, too.
+func TestNameOfAKnownPerson(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.user(t, f.one, "ada@example.com", access.Editor) // Ada
+	for name, tc := range map[string]struct{ email, given, want string }{
+		"known":                {"Ada@example.com", "", "Ada"},
+		"another name given":   {"ada@example.com", "A. Lovelace", "A. Lovelace"},
+		"nobody knows them":    {"new@example.com", "", ""},
+		"new, and with a name": {"mary@example.com", "Mary", "Mary"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, err := f.tenants.Create(t.Context(), tenants.New{Name: "Workspace " + name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, err := f.CreateUser(t.Context(), auth.NewUser{TenantID: in.ID, Email: tc.email, Name: tc.given, Role: access.Viewer, Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = f.db.InTenantTx(t.Context(), in.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+				user, err := tx.UserGet(ctx, tx.TenantID, id.UUID())
+				if err == nil && user.Name != tc.want {
+					t.Errorf("named %q, want %q", user.Name, tc.want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +17,8 @@ import (
 )
 
 // NewUser asks for a member of a workspace. Password may be empty: a reset
-// link sets it then. A person who has one already keeps it.
+// link sets it then. A person who has one already keeps it, and the name by
+// which another workspace knows them where Name is empty.
 type NewUser struct {
 	TenantID ids.Tenant
 	Email    string
@@ -46,6 +48,12 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (ids.User, error) {
 			return ids.User{}, err
 		}
 	}
+	if n.Name == "" {
+		var err error
+		if n.Name, err = s.knownName(ctx, n.TenantID, n.Email); err != nil {
+			return ids.User{}, err
+		}
+	}
 	var userID ids.User
 	err := s.deps.DB.InIdentityTx(ctx, n.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
 		userID, err = insertMember(ctx, tx, n, hash)
@@ -57,6 +65,49 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (ids.User, error) {
 			Detail: map[string]any{"role": n.Role}})
 	})
 	return userID, err
+}
+
+// knownName is the name of a person in the workspace that they were in last, or
+// in another one where that has none; "" for one who is not known.
+func (s *Service) knownName(ctx context.Context, tenant ids.Tenant, email string) (string, error) {
+	var list []db.MembershipListByPersonRow
+	err := s.deps.DB.InIdentityTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		person, err := tx.PersonByEmail(ctx, email)
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find person: %w", err)
+		}
+		if list, err = tx.MembershipListByPerson(ctx, person.PersonID); err != nil {
+			return fmt.Errorf("list memberships: %w", err)
+		}
+		if last := person.LastTenantID; last != nil {
+			at := slices.IndexFunc(list, func(m db.MembershipListByPersonRow) bool { return m.TenantID == *last })
+			if at > 0 {
+				list[0], list[at] = list[at], list[0]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, m := range list {
+		var name string
+		err := s.deps.DB.InTenantTx(ctx, m.TenantID, func(ctx context.Context, tx *db.Tx) error {
+			user, err := tx.UserGet(ctx, tx.TenantID, m.UserID)
+			if err != nil && !db.IsNoRows(err) {
+				return fmt.Errorf("find user: %w", err)
+			}
+			name = user.Name
+			return nil
+		})
+		if err != nil || name != "" {
+			return name, err
+		}
+	}
+	return "", nil
 }
 
 func (n NewUser) check() (NewUser, map[string]string) {

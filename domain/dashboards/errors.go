@@ -79,7 +79,7 @@ func (v *View) discreet(err error) error {
 	if err == nil || v.Draft || v.Sees() == "" {
 		return err
 	}
-	if errors.Is(err, warehouse.ErrUnknownColumn) || errors.Is(err, warehouse.ErrUnknownLookup) || strings.HasPrefix(apperr.Describe(err).Code, "expression.") {
+	if errors.Is(err, warehouse.ErrUnknownColumn) || errors.Is(err, warehouse.ErrDroppedColumn) || errors.Is(err, warehouse.ErrUnknownLookup) || strings.HasPrefix(apperr.Describe(err).Code, "expression.") {
 		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(err)
 	}
 	return err

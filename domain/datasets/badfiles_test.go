@@ -360,7 +360,7 @@ func TestBadQueries(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct{ spec, code string }{
-		"a dropped column":         {byRegion, "query.unknown_column"},
+		"a dropped column":         {byRegion, "query.dropped_column"},
 		"a filter of another type": {`{"dataset":"s","measures":[{"fn":"count"}],"filters":[{"column":"amount","op":"in","values":["ten"]}]}`, "query.filter_type"},
 		"an unknown key":           {`{"dataset":"s","measures":[{"fn":"count"}],"colour":"red"}`, "query.unknown_key"},
 		"an unknown key within":    {`{"dataset":"s","measures":[{"fn":"count","colour":"red"}]}`, "query.unknown_key"},
@@ -370,5 +370,34 @@ func TestBadQueries(t *testing.T) {
 				t.Errorf("told %+v, want %s", public, tc.code)
 			}
 		})
+	}
+}
+
+// A column that a reload has no more is told apart from one that never was, until
+// a version that has it comes back.
+func TestColumnDroppedByAReload(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id := r.load(t, "s", datasets.Replace, "a,b\n1,2\n", datasets.Choices{}).Dataset
+	told := func(column string) apperr.Public {
+		spec := warehouse.Spec{Dataset: "s", Columns: []string{column}}
+		_, err := r.Query(t.Context(), r.actor, datasets.QueryRequest{Spec: spec})
+		if err == nil {
+			return apperr.Public{}
+		}
+		return apperr.Describe(err)
+	}
+	r.load(t, "s", datasets.Replace, "a\n3\n", datasets.Choices{})
+	if got := told("b"); got.Code != "query.dropped_column" || !strings.Contains(got.Sentence, `"b" was dropped in version 2`) {
+		t.Errorf("the dropped one: %+v", got)
+	}
+	if got := told("c"); got.Code != "query.unknown_column" || strings.Contains(got.Sentence, "Did you mean") {
+		t.Errorf("one that never was: %+v", got)
+	}
+	if _, err := r.Restore(t.Context(), r.actor, id, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := told("b"); got.Code != "" {
+		t.Errorf("brought back: %+v", got)
 	}
 }

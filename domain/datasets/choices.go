@@ -217,6 +217,13 @@ func (c Choices) Chosen(column string) ColumnChoice {
 // Same tells whether a file read by c and by other is read alike.
 func (c Choices) Same(other Choices) bool { return sameChoices(c.tidy(), other.tidy()) }
 
+// SameButKey tells whether c and other differ by the key at most: what columns
+// there are doesn't depend on it.
+func (c Choices) SameButKey(other Choices) bool {
+	c.Key = other.Key
+	return c.Same(other)
+}
+
 // tidy drops choices that choose nothing.
 func (c Choices) tidy() Choices {
 	kept := c

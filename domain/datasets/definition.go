@@ -207,6 +207,9 @@ func (s *Service) readDefinition(ctx context.Context, tenant ids.Tenant, p part)
 		if d.columns, err = readColumns(ctx, tx, p.dataset, p.version); err != nil {
 			return err
 		}
+		if d.dataset.Dropped, err = readDropped(ctx, tx, p.dataset, p.version); err != nil {
+			return err
+		}
 		if hasColumn(d.columns, row.TimeColumn) {
 			d.dataset.TimeColumn = row.TimeColumn
 		}
@@ -301,6 +304,27 @@ func readColumns(ctx context.Context, tx *db.Tx, id ids.Dataset, version int64) 
 		columns = append(columns, c)
 	}
 	return columns, nil
+}
+
+// readDropped reads the names that columns had, by the version that they are
+// missing since.
+func readDropped(ctx context.Context, tx *db.Tx, id ids.Dataset, version int64) (map[string]int64, error) {
+	rows, err := tx.ColumnListDropped(ctx, tx.TenantID, id.UUID(), version)
+	if err != nil {
+		return nil, fmt.Errorf("list dropped columns of %s: %w", id, err)
+	}
+	var dropped map[string]int64
+	for _, r := range rows {
+		for _, name := range append([]string{r.Name}, r.FormerNames...) {
+			if dropped == nil {
+				dropped = map[string]int64{}
+			}
+			if _, later := dropped[name]; !later {
+				dropped[name] = r.DroppedIn
+			}
+		}
+	}
+	return dropped, nil
 }
 
 // localSegments makes segment files openable. Copies of remote objects stay

@@ -141,8 +141,11 @@ func (s *Service) lookBefore(ctx context.Context, actor access.Actor, request Lo
 	if err != nil {
 		return Started{}, SchemaChange{}, err
 	}
-	if request.Choices != nil && !request.Choices.Same(u.Choices) {
+	if request.Choices != nil && !request.Choices.SameButKey(u.Choices) {
 		return Started{Again: true}, SchemaChange{}, s.InspectUpload(ctx, actor, u.ID, *request.Choices)
+	}
+	if request.Choices != nil {
+		u.Choices = *request.Choices
 	}
 	seeded, needed, err := s.seedUpload(ctx, actor, u, request.Dataset, request.Mode)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	keyPartitions = 256
 	keyMemory     = 48 << 20
 	mostRepeats   = 2_000_000
-	keyBytes      = 24 // two words of hash, one of record number
+	keyBytes      = 32 // two words of hash, record number, line
 )
 
 // keyIndex finds records that repeat a key, among any number of records. It
@@ -42,13 +42,17 @@ type keyIndex struct {
 
 type extent struct{ at, length int64 }
 
-// repeat is a record that repeats the key of another.
-type repeat struct{ record, of int64 }
+// repeat is a record whose key another one has, which is kept.
+type repeat struct {
+	record int64
+	line   int64 // of the record that is kept
+	later  bool  // the one that is kept comes later
+}
 
 func newKeyIndex(dir string) *keyIndex { return &keyIndex{dir: dir, seed: rand.Uint64()} }
 
-// add remembers the key of one row of a block.
-func (k *keyIndex) add(record int64, block *segments.Block, columns []*column, row int) error {
+// add remembers the key of one row of a block, which stands in a line of the file.
+func (k *keyIndex) add(record, line int64, block *segments.Block, columns []*column, row int) error {
 	k.scratch = k.scratch[:0]
 	for i, c := range columns {
 		if !c.isKey {
@@ -81,6 +85,7 @@ func (k *keyIndex) add(record int64, block *segments.Block, columns []*column, r
 	*p = binary.BigEndian.AppendUint64(*p, hash.Hi)
 	*p = binary.BigEndian.AppendUint64(*p, hash.Lo)
 	*p = binary.BigEndian.AppendUint64(*p, uint64(record))
+	*p = binary.BigEndian.AppendUint64(*p, uint64(line))
 	if k.size += keyBytes; k.size >= keyMemory {
 		return k.spill()
 	}
@@ -142,13 +147,14 @@ func (k *keyIndex) repeats(keepLast bool) ([]repeat, error) {
 
 func appendRepeats(found []repeat, keys []byte, keepLast bool) []repeat {
 	type entry struct {
-		high, low uint64
-		record    int64
+		high, low    uint64
+		record, line int64
 	}
 	entries := make([]entry, 0, len(keys)/keyBytes)
 	for ; len(keys) > 0; keys = keys[keyBytes:] {
 		entries = append(entries, entry{
-			binary.BigEndian.Uint64(keys), binary.BigEndian.Uint64(keys[8:]), int64(binary.BigEndian.Uint64(keys[16:])),
+			binary.BigEndian.Uint64(keys), binary.BigEndian.Uint64(keys[8:]),
+			int64(binary.BigEndian.Uint64(keys[16:])), int64(binary.BigEndian.Uint64(keys[24:])),
 		})
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
@@ -172,7 +178,7 @@ func appendRepeats(found []repeat, keys []byte, keepLast bool) []repeat {
 		}
 		for i := range same {
 			if i != kept {
-				found = append(found, repeat{same[i].record, same[kept].record})
+				found = append(found, repeat{record: same[i].record, line: same[kept].line, later: keepLast})
 			}
 		}
 		from = to

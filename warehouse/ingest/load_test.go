@@ -203,7 +203,7 @@ func TestReview(t *testing.T) {
 	want := []group{
 		{"unit_cost", "Comma as decimal mark", 188, 7, "41,20", "Read comma as decimal"},
 		{"unit_cost", "Not a number", 21, 5, "POA", "Load as empty"},
-		{"sku", "Repeats primary key from row 12", 2, 5019, "MER-12", "Keep last"},
+		{"sku", "Repeats the key of line 13, which was kept", 2, 5019, "MER-12", "Keep last"},
 	}
 	if !reflect.DeepEqual(groups, want) {
 		t.Errorf("groups\n%+v\nwant\n%+v", groups, want)
@@ -649,6 +649,42 @@ func TestParquetThatLies(t *testing.T) {
 			_, err := r.Inspect(t.Context(), ingest.InspectRequest{Path: broken, Dir: t.TempDir()}, nil)
 			if !errors.Is(err, ingest.ErrBadParquet) {
 				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// A record whose key comes again is told by the lines that people see, of text
+// above the header and within quotes too.
+func TestRepeatedKeyLines(t *testing.T) {
+	plain := "a,b\nx,1\ny,2\nz,3\nx,4\nx,5\n"
+	broken := "Export of Monday\n\na,b\nx,\"1\n1\"\ny,2\nx,\"4\n4\n4\"\nx,5\n"
+	for name, tc := range map[string]struct {
+		text, keep string
+		want       []string // line: message
+	}{
+		"the last is kept":     {plain, "last", []string{"2: Comes again in line 6, which was kept", "5: Comes again in line 6, which was kept"}},
+		"the first is kept":    {plain, "", []string{"5: Repeats the key of line 2, which was kept", "6: Repeats the key of line 2, which was kept"}},
+		"a late header, last":  {broken, "last", []string{"4: Comes again in line 10, which was kept", "7: Comes again in line 10, which was kept"}},
+		"a late header, first": {broken, "", []string{"7: Repeats the key of line 4, which was kept", "10: Repeats the key of line 4, which was kept"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request := ingest.InspectRequest{Path: write(t, "k.csv", tc.text), Key: []string{"a"}, Duplicates: tc.keep}
+			l := load(t, reader(t), request, nil)
+			var got []string
+			for _, r := range l.rejects {
+				if r[4] == ingest.RepeatsKey {
+					got = append(got, r[0]+": "+r[5])
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("rejected %q, want %q", got, tc.want)
+			}
+			for _, g := range l.loaded.Rejects {
+				if g.Reason == ingest.RepeatsKey && (g.Fix != nil) != (tc.keep == "") {
+					t.Errorf("offers %+v", g.Fix)
+				}
 			}
 		})
 	}

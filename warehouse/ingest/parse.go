@@ -59,7 +59,7 @@ type failure struct {
 	field  int
 	reason string
 	value  string
-	first  int64 // RepeatsKey: the record that has the key
+	kept   repeat // RepeatsKey: where the record stands that has the key
 }
 
 // batchParse turns one batch into a block.

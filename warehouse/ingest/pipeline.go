@@ -77,7 +77,8 @@ type parsed struct {
 	records int
 	block   *segments.Block // of the rows to load
 	rejects []reject
-	numbers []int64 // record numbers of the rows; only where keys are collected
+	numbers []int64 // record numbers of the rows, and their lines; only where keys are collected
+	lines   []int64
 }
 
 // parser turns a source into blocks and rejects.
@@ -189,6 +190,7 @@ func (p *parser) batch(work *batchParse, b *records.Batch) *parsed {
 		for r := range b.Records {
 			if work.bad == nil || !work.bad[r] {
 				out.numbers = append(out.numbers, b.FirstRecord+int64(r))
+				out.lines = append(out.lines, b.Lines[r])
 			}
 		}
 	}
@@ -224,7 +226,7 @@ func (p *parser) checkKeys(work *batchParse) {
 		for _, c := range p.columns {
 			if c.isKey {
 				work.fail(c, r, RepeatsKey, trimSpace(b.Cell(r, c.Position, &work.scratch)))
-				work.failed[len(work.failed)-1].first = p.repeats[at].of
+				work.failed[len(work.failed)-1].kept = p.repeats[at]
 				break
 			}
 		}
@@ -281,7 +283,7 @@ func findRepeats(ctx context.Context, source records.Source, columns []*column, 
 	p.numbers = true
 	err := p.run(ctx, func(out *parsed) error {
 		for row, record := range out.numbers {
-			if err := index.add(record, out.block, columns, row); err != nil {
+			if err := index.add(record, out.lines[row], out.block, columns, row); err != nil {
 				return err
 			}
 		}

@@ -46,7 +46,10 @@ func reasonText(f *failure) string {
 	case NULByte:
 		return "Contains a NUL byte"
 	case RepeatsKey:
-		return fmt.Sprintf("Repeats primary key from row %s", count(f.first))
+		if f.kept.later {
+			return fmt.Sprintf("Comes again in line %s, which was kept", count(f.kept.line))
+		}
+		return fmt.Sprintf("Repeats the key of line %s, which was kept", count(f.kept.line))
 	case EmptyKey:
 		return "Empty primary key"
 	case records.TooFewFields:
@@ -112,6 +115,9 @@ func fixFor(f *failure, encoding string) *Fix {
 	case NULByte:
 		return &Fix{Text: "Leave NUL bytes out", Options: &records.Options{NUL: "strip"}}
 	case RepeatsKey:
+		if f.kept.later {
+			return nil // it is so already
+		}
 		return &Fix{Text: "Keep last", Duplicates: "last"}
 	case EmptyKey:
 		return nil
