@@ -454,7 +454,7 @@ func TestSuggestedDashboardFollowsTheReport(t *testing.T) {
 	// A file without a column that the dashboard asks says so before it is loaded.
 	upload := b.send("/uploads", browserAccepts, "file", "less.csv", "order,amount\n9,1.5\n").leadsTo("").header.Get("Location")
 	s.work(t)
-	b.post(upload+"/load", reviewed(b.get(upload), "dataset", "shop", "mode", "replace")...).want(http.StatusUnprocessableEntity).
+	b.post(upload+"/load", reviewed(b.get(upload), "dataset", "shop", "mode", "replace", "exists", id.String())...).want(http.StatusUnprocessableEntity).
 		shows("#upload-form", "region is not in the file and goes").shows("#upload-form li a", used.Dashboards[0].Name)
 }
 

@@ -323,7 +323,7 @@ func TestPeopleAndDashboardsGo(t *testing.T) {
 	if _, letters := s.mails(t); len(letters["editor@example.com"]) != 2 || !strings.Contains(letters["editor@example.com"][1].subject, "dashboard was deleted") {
 		t.Errorf("%v", letters["editor@example.com"])
 	}
-	if err := s.Reports.ResumeSchedule(t.Context(), s.editor(), id); apperr.Describe(err).Class != apperr.NotFound {
+	if err := s.Reports.ResumeSchedule(t.Context(), s.editor(), id); apperr.Describe(err).Code != "reports.dashboard_gone" {
 		t.Errorf("resumed without its dashboard: %v", err)
 	}
 	if err := s.Dashboards.Undelete(t.Context(), s.editor(), s.board.ID); err != nil {

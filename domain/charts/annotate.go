@@ -164,7 +164,11 @@ func (d *drawing) status(now float64, c *warehouse.ResultColumn) (*Status, error
 		s.Target = d.Locale.KPI(target, f)
 		lower := d.settings(c).Better == "lower"
 		if target > 0 && now >= 0 && f.Style != locale.Percent && !lower {
-			s.Share = d.Locale.KPI(now/target, localeFormat{Style: locale.Percent, Decimals: new(int)})
+			share := now / target
+			if now < target {
+				share = math.Floor(share*100) / 100 // what is not reached is no 100 %
+			}
+			s.Share = d.Locale.KPI(share, localeFormat{Style: locale.Percent, Decimals: new(int)})
 		}
 		s.Tone = Bad
 		if now >= target && !lower || now <= target && lower {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -632,5 +633,23 @@ func TestSparklineSurvivesAnything(t *testing.T) {
 	}
 	if Sparkline([]float64{1, 2}, `x"><script>`) == "" || strings.Contains(Sparkline([]float64{1, 2}, `x"><script>`), "<script") {
 		t.Error("a hue is not escaped")
+	}
+}
+
+// Rows as they were loaded show the digits that they have, not those of a figure.
+func TestPlainRowsKeepTheirDigits(t *testing.T) {
+	price := dimension(floats("price", 530.95, 7, 1_234_567.5), "")
+	price.Type, price.Scale = warehouse.Decimal, 2
+	d := draw(t, Input{Config: Config{Type: Table}, Result: result(dimension(texts("sku", "a", "b", "c"), ""), price,
+		dimension(floats("lat", 41.9796, 33.64044, 5), ""), dimension(ints("n", 1_234_567, 2, 3), ""))})
+	var got []string
+	for _, row := range d.Table.Rows {
+		for _, cell := range row.Cells[1:] {
+			got = append(got, cell.Text)
+		}
+	}
+	want := []string{"530.95", "41.9796", "1,234,567", "7.00", "33.6404", "2", "1,234,567.50", "5.0000", "3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package charts
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
@@ -323,11 +324,38 @@ func (d *drawing) fit(c *warehouse.ResultColumn, compact bool) (locale.Format, f
 		}
 	}
 	f := d.format(c)
-	f.Compact = compact
+	// Rows as they were loaded have their own digits.
+	plain := d.plain()
+	f.Compact = compact && !plain
 	if largest = limit(d.settings(c), largest); f.Style == "" {
 		f.Style = locale.Number
 	}
+	if plain && f.Decimals == nil && f.Style == locale.Number && !f.Integer {
+		f.Decimals = ownPlaces(c, values)
+	}
 	return locale.FitColumn(values, f), largest
+}
+
+// plain tells that the rows are those of the dataset, not groups of them.
+func (d *drawing) plain() bool {
+	return !slices.ContainsFunc(d.Result.Columns, func(c warehouse.ResultColumn) bool { return !c.Dimension })
+}
+
+// ownPlaces are the places that numbers of a column have: those of its type, or
+// of floating point as many as are needed, up to four. nil for whole ones.
+func ownPlaces(c *warehouse.ResultColumn, values []float64) *int {
+	places := 0
+	for _, v := range values {
+		_, after, _ := strings.Cut(strconv.FormatFloat(math.Abs(v), 'f', -1, 64), ".")
+		places = max(places, len(after))
+	}
+	if places = min(places, 4); c.Type == warehouse.Decimal {
+		places = int(c.Scale)
+	}
+	if places == 0 {
+		return nil
+	}
+	return &places
 }
 
 // fitTotals settles the format of a column with totals: one number of decimals

@@ -80,7 +80,7 @@ var (
 		"montant quantité nombre ventes coût importe cantidad ventas ingresos")
 	wordsOfMeans = wordSet("rate rates ratio ratios percent percentage percentages pct share shares average avg mean median temperature temp temperatures humidity " +
 		"pressure wind speed price prices unitprice rating ratings score scores nps csat satisfaction grade age ages delay latency depth magnitude mag height weight width length bmi " +
-		"index level ph salary wage margin yield efficiency accuracy probability per tenure lag " +
+		"index level ph salary wage margin yield efficiency accuracy probability per tenure lag lead wait waiting response turnaround " +
 		"preis stückpreis einzelpreis quote anteil prozent durchschnitt mittelwert temperatur feuchte luftfeuchte druck alter bewertung zufriedenheit note gewicht " +
 		"prix taux moyenne âge precio tasa promedio edad")
 )

@@ -74,7 +74,7 @@ func TestSuggestionsAreRight(t *testing.T) {
 		"retail":              {"kpi kpi kpi kpi line bar heatmap table", []string{"sum Quantity", "avg unit_price", "avg discounted"}, []string{"Invoice", "Customer ID"}},
 		"weather":             {"kpi kpi kpi kpi line bar table", []string{"sum precipitation", "avg temp_max", "avg wind"}, nil},
 		"earthquakes":         {"kpi kpi line heatmap map table", []string{"avg Magnitude"}, []string{"latitude", "longitude"}},
-		"supplier prices":     {"kpi kpi kpi line bar donut table", []string{"avg unit_cost"}, nil},
+		"supplier prices":     {"kpi kpi kpi line line bar donut table", []string{"avg unit_cost", "avg lead_time_days"}, nil},
 		"returns":             {"kpi kpi kpi line bar table", []string{"sum Quantity", "avg Price"}, nil},
 		"amounts":             {"kpi kpi kpi kpi line bar donut bar table", []string{"sum Netto €", "sum Menge", "avg Rabatt %"}, nil},
 		"sensors":             {"kpi kpi kpi line line bar donut bar heatmap map table", []string{"avg temperature_c", "avg humidity_pct"}, []string{"lat", "lon"}},

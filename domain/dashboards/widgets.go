@@ -142,7 +142,12 @@ func coloured(w *Widget) *warehouse.Dimension {
 		return nil
 	}
 	switch w.Type {
-	case charts.StackedBar, charts.Line, charts.Step, charts.Area, charts.Bar, charts.Radar:
+	case charts.Radar:
+		if len(dims) == 1 && len(w.Query.Measures) >= 3 { // a line is a value, an axis a measure
+			return named(w.Encode.X, 0)
+		}
+		return named(w.Encode.Series, 1)
+	case charts.StackedBar, charts.Line, charts.Step, charts.Area, charts.Bar:
 		return named(w.Encode.Series, 1)
 	case charts.Donut, charts.Sunburst, charts.Sankey:
 		return named("", 0)
