@@ -90,7 +90,7 @@ const EditorItemClose = `</div></div>`
 var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
 	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "somebody", "the_dashboard",
-	"place", "picked", "dropped", "put_back", "blocked", "locked",
+	"place", "arranged", "arranged_one", "arranged_none", "picked", "dropped", "put_back", "blocked", "locked",
 	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
 	"picture", "picture_none", "picture_large", "picture_unfit", "picture_full", "picture_stopped", "picture_set", "picture_replaced",

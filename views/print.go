@@ -212,7 +212,7 @@ func (p PrintProps) summary(ctx context.Context) []string {
 
 // worded are the descriptions that read well within a text.
 func worded(key string) bool {
-	return strings.HasPrefix(key, "charts.say.line") && key != "charts.say.line_empty" || key == "charts.say.bars" || key == "charts.say.bars_cut"
+	return strings.HasPrefix(key, "charts.say.line") && key != "charts.say.line_empty" || strings.HasPrefix(key, "charts.say.bars") && key != "charts.say.bars_empty"
 }
 
 func kpiSentence(ctx context.Context, t *dashboards.Tile) string {

@@ -105,7 +105,7 @@ func (t thumbBox) draw(b *strings.Builder, w dashboards.Widget, seed int) {
 		for i := range cols {
 			for j := range rows {
 				fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="1" fill="var(--c1)" opacity="%.2f"/>`,
-					t.x+float64(i)*t.w/float64(cols), t.y+float64(j)*t.h/float64(rows), t.w/float64(cols)-1.5, t.h/float64(rows)-1.5, 0.15+0.75*shape(seed+j, i))
+					t.x+float64(i)*t.w/float64(cols), t.y+float64(j)*t.h/float64(rows), max(t.w/float64(cols)-1.5, 0.5), max(t.h/float64(rows)-1.5, 0.5), 0.15+0.75*shape(seed+j, i))
 			}
 		}
 	case charts.Table, charts.Pivot, charts.WordList, charts.Funnel:
@@ -177,7 +177,7 @@ func (t thumbBox) columns(b *strings.Builder, seed int, colours []string) {
 }
 
 func (t thumbBox) ring(b *strings.Builder) {
-	r := min(t.w, t.h)/2 - 4
+	r := max(min(t.w, t.h)/2-4, 1)
 	if r < 3 {
 		return
 	}

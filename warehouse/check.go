@@ -41,8 +41,8 @@ func (s *Spec) check() error {
 	if s.Limit < 0 || s.Limit > MaxLimit {
 		return ErrLimit.With("limit must be between 1 and %d, not %d.", MaxLimit, s.Limit)
 	}
-	if s.Offset < 0 || s.Offset > maxOffset {
-		return ErrLimit.With("offset must be between 0 and %d, not %d.", maxOffset, s.Offset)
+	if s.Offset < 0 || s.Offset > MaxOffset {
+		return ErrLimit.With("offset must be between 0 and %d, not %d.", MaxOffset, s.Offset)
 	}
 	if s.Other && (len(s.Dimensions) == 0 || s.Limit == 0 || s.Offset > 0) {
 		return ErrOther

@@ -28,9 +28,10 @@ const (
 
 	// DefaultLimit is the number of rows of an answer whose spec has none.
 	DefaultLimit = 1_000
-	// MaxLimit is the largest number of rows a spec may ask for.
+	// MaxLimit is the largest number of rows a spec may ask for, MaxOffset of
+	// those that it may leave out before them.
 	MaxLimit  = 100_000
-	maxOffset = 10_000_000
+	MaxOffset = 10_000_000
 )
 
 // ParseSpec reads a spec from JSON. It knows nothing of datasets: names of

@@ -653,3 +653,16 @@ func TestPlainRowsKeepTheirDigits(t *testing.T) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
+
+// A sentence speaks of both measures.
+func TestTheSentenceOfTwoMeasures(t *testing.T) {
+	d := draw(t, Input{Config: Config{Type: Line, Encode: Encode{Y: "v", Also: "w"}, Format: map[string]Format{"v": {Label: "Sales"}, "w": {Label: "Margin"}}},
+		Result: span(result(dates("day", "day", "2026-05-18", "2026-05-20"), floats("v", 5, 7), floats("w", 30, 10)), "2026-05-18", "2026-05-22")})
+	args := map[string]any{}
+	for i := 0; i+1 < len(d.Say.Args); i += 2 {
+		args[d.Say.Args[i].(string)] = d.Say.Args[i+1]
+	}
+	if d.Say.Key != "charts.say.line_also" || args["Also"] != "Margin" || args["AlsoHighAt"] != "18 May" || args["AlsoLow"] != "10" || args["AlsoLowAt"] != "20 May" {
+		t.Errorf("%s %v", d.Say.Key, args)
+	}
+}

@@ -73,6 +73,18 @@ func drawCombo(d *drawing) error {
 		{Name: d.name(also), Colour: colour, Shape: Solid},
 	}
 	d.sayCategories(x, y)
+	second := nans(len(rows))
+	for i, row := range rows {
+		if row < 0 {
+			continue
+		}
+		if v, ok := number(also, row); ok {
+			second[i] = v
+		}
+	}
+	for _, form := range []string{"bars", "bars_cut"} {
+		d.sayAlso(form, d.name(also), second, d.format(also), cut, func(i int) string { return labels[i] })
+	}
 	return d.chart(option, obj{
 		"marks": obj{"by": "data", "values": marks},
 		"tooltip": obj{"heads": heads, "names": []string{d.name(y), d.name(also)},

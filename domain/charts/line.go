@@ -3,7 +3,9 @@ package charts
 import (
 	"math"
 	"slices"
+	"time"
 
+	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -129,6 +131,10 @@ func drawLine(d *drawing) error {
 	}
 	if ahead != nil {
 		d.sayForecast(ahead, s.grain, d.format(y))
+	}
+	if also, err := d.column(d.Config.Encode.Also); err == nil && also != nil && len(lines) > 0 {
+		second := lines[len(lines)-1]
+		d.sayAlso("line", second.name, second.values, second.format, cut, func(i int) string { return d.spotAt(s, i) })
 	}
 	return d.chart(option, df)
 }
@@ -438,8 +444,27 @@ func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line
 	f, grain := d.format(y), bucketGrain(s.grain)
 	d.say("lines", "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
 		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
-		"Low", d.Locale.KPI(values[low.line][low.at], f), "LowName", lines[low.line].name, "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
-		"High", d.Locale.KPI(values[high.line][high.at], f), "HighName", lines[high.line].name, "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
+		"Low", d.Locale.KPI(values[low.line][low.at], f), "LowName", lines[low.line].name, "LowAt", d.spotAt(s, low.at),
+		"High", d.Locale.KPI(values[high.line][high.at], f), "HighName", lines[high.line].name, "HighAt", d.spotAt(s, high.at))
+}
+
+// spotAt is when a value was: hours and minutes of several days with their day.
+func (d *drawing) spotAt(s series, i int) string {
+	grain := bucketGrain(s.grain)
+	within := (grain == locale.Hour || grain == locale.Minute) && s.at[len(s.at)-1].Sub(s.at[0]) >= 24*time.Hour
+	return d.Locale.Bucket(s.at[i], grain, within)
+}
+
+// sayAlso adds a second measure to the sentence of the first, where it has that
+// form.
+func (d *drawing) sayAlso(form, name string, values []float64, f localeFormat, cut []bool, at func(i int) string) {
+	low, high, ok := spots([][]float64{values}, cut)
+	if !ok || d.out.Say.Key != "charts.say."+form {
+		return
+	}
+	d.out.Say.Key += "_also"
+	d.out.Say.Args = append(d.out.Say.Args, "Also", name, "AlsoLow", d.Locale.KPI(values[low.at], f), "AlsoLowAt", at(low.at),
+		"AlsoHigh", d.Locale.KPI(values[high.at], f), "AlsoHighAt", at(high.at))
 }
 
 // sayLine describes a line.
@@ -452,6 +477,6 @@ func (d *drawing) sayLine(s series, y *warehouse.ResultColumn, cut []bool) {
 	f, grain, values := d.format(y), bucketGrain(s.grain), s.values[0]
 	d.say("line", "Measure", d.name(y),
 		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
-		"Low", d.Locale.KPI(values[low.at], f), "LowAt", d.Locale.Bucket(s.at[low.at], grain, false),
-		"High", d.Locale.KPI(values[high.at], f), "HighAt", d.Locale.Bucket(s.at[high.at], grain, false))
+		"Low", d.Locale.KPI(values[low.at], f), "LowAt", d.spotAt(s, low.at),
+		"High", d.Locale.KPI(values[high.at], f), "HighAt", d.spotAt(s, high.at))
 }

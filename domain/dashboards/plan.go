@@ -393,7 +393,7 @@ func (v *View) sortTable(p *Plan, w *Widget) {
 // leaves; one beyond the limit is the last within it.
 func (p *Plan) page(page, size int) (warehouse.Spec, int) {
 	s, own := p.main, p.Widget.Query.Limit
-	page = max(page, 1)
+	page = min(max(page, 1), warehouse.MaxOffset/size+1)
 	if own > 0 {
 		page = min(page, (own+size-1)/size)
 	}
@@ -402,6 +402,18 @@ func (p *Plan) page(page, size int) (warehouse.Spec, int) {
 		s.Limit = min(size, own-s.Offset)
 	}
 	return s, page
+}
+
+// countRows finds out how many rows a table of plain rows has. A page beyond the
+// last, of a link from when there were more, is the last one.
+func (s *Service) countRows(ctx context.Context, v *View, p *Plan, in *charts.Input) (err error) {
+	if in.Total, err = s.rowCount(ctx, v, p); err != nil || in.Result.Rows > 0 || in.Total == 0 || in.PageSize <= 0 {
+		return err
+	}
+	spec, page := p.page((in.Total+in.PageSize-1)/in.PageSize, in.PageSize)
+	in.Page = page
+	in.Result, err = s.ask(ctx, v, p, spec)
+	return err
 }
 
 // rowCount is how many rows a table of plain rows has, within its own limit.

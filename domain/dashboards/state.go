@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"sort"
@@ -218,9 +219,13 @@ func (s *State) parse(letter, id string, values []string) error {
 		return s.parseLevels(id, values)
 	case "p":
 		n, err := strconv.Atoi(values[0])
-		if err != nil || n < 1 || n > 1e7 {
+		if errors.Is(err, strconv.ErrRange) && n > 0 {
+			err = nil
+		}
+		if err != nil || n < 1 {
 			return ErrFilters.With("The link's page number can't be read.")
 		}
+		n = min(n, 1e7)
 		if n > 1 && idPattern.MatchString(id) {
 			if s.Page == nil {
 				s.Page = map[string]int{}

@@ -147,7 +147,7 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 		}
 	}
 	if p.count != nil {
-		if in.Total, err = s.rowCount(ctx, v, p); err != nil {
+		if err = s.countRows(ctx, v, p, &in); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -335,7 +335,7 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 		}
 	}
 	if p.count != nil {
-		if in.Total, err = s.rowCount(ctx, v, p); err != nil {
+		if err = s.countRows(ctx, v, p, &in); err != nil {
 			return nil, err
 		}
 	}

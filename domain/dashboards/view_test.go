@@ -196,6 +196,12 @@ func TestTableSortsAndTurnsPages(t *testing.T) {
 	if _, g := cells("d=all&p.rows=2", "rows"); g.From != 4 || g.To != 6 || g.Page != 2 || g.Pages != 80 {
 		t.Errorf("%+v", g)
 	}
+	// A link from when there were more rows opens the last page.
+	for _, page := range []string{"81", "5000000", "99999999999999999999"} {
+		if _, g := cells("d=all&p.rows="+page, "rows"); g.From != 238 || g.To != 240 || g.Page != 80 || g.Pages != 80 {
+			t.Errorf("page %s: %+v", page, g)
+		}
+	}
 	if first, _ := cells("d=all&s.rows=amount", "rows"); !strings.HasPrefix(first, "1 May 2026") {
 		t.Errorf("%q", first)
 	}

@@ -528,7 +528,9 @@ class Editor extends HTMLElement implements Desk {
     if (how) {
       const now = this.layouts();
       const next = arrange(now, align(now, ids, how, this.#grid.columns), lockedOf(this.doc), this.#grid.columns);
-      if (next) this.place(next);
+      const moved = next ? ids.filter((id) => !same({ ...now.get(id) }, { ...next.get(id) })).length : 0;
+      if (next && moved > 0) this.place(next);
+      announce(words(moved > 0 ? "arranged" : "arranged_none", { n: moved }), true);
       return;
     }
     switch (tool) {
