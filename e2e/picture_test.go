@@ -405,6 +405,18 @@ func (a *author) back(which string) int {
 	if a.keys {
 		a.reach("[data-palette-tab][aria-selected=true]")
 	}
+	// Another change of the same at the same moment is asked about, and that may
+	// come after the other's change has.
+	const asks = `document.querySelector("dialog#undo-conflict[open]")`
+	asked := func() bool {
+		question, err := a.tab.Evaluate(`() => ` + asks + `?.innerText ?? null`)
+		a.must(err)
+		if question != nil {
+			a.t.Logf("the %s asks: %v", which, question)
+			a.must(a.tab.Locator("#undo-conflict [data-conflict=undo]").Click())
+		}
+		return question != nil
+	}
 	for n := range 300 {
 		before, err := a.tab.Evaluate(`button => document.querySelector(button).disabled ? null : document.querySelector("df-editor").dataset.rev`, button)
 		a.must(err)
@@ -414,14 +426,24 @@ func (a *author) back(which string) int {
 		switch {
 		case !a.keys:
 			// A title or a person that comes or goes gives the head another width.
-			a.must(a.tab.Locator(button).Click())
+			err := a.tab.Locator(button).Click(playwright.LocatorClickOptions{Timeout: playwright.Float(5000)})
+			if err != nil && asked() {
+				continue
+			}
+			// A change of the other's may have been taken for the answer: then this was
+			// the last one.
+			if on, _ := a.tab.Locator(button).IsEnabled(); err != nil && !on {
+				continue
+			}
+			a.must(err)
 		case which == "undo":
 			a.press("Control+z")
 		default:
 			a.press("Control+Shift+z")
 		}
-		a.until("the "+which+" is answered", `before => document.querySelector("df-editor").dataset.rev !== before
+		a.until("the "+which+" is answered", `before => `+asks+` || document.querySelector("df-editor").dataset.rev !== before
 			&& document.getElementById("save-state").dataset.state === "saved"`, before)
+		asked()
 	}
 	a.t.Fatalf("%s does not come to an end", which)
 	return 0
