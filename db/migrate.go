@@ -30,7 +30,8 @@ func Migrate(ctx context.Context, url string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// Who waits for another asks every second, for ten minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
 	if err != nil {
 		return 0, err
 	}

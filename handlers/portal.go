@@ -44,7 +44,9 @@ func (c *core) byHost(site, portal http.Handler) http.Handler {
 			site.ServeHTTP(w, r)
 		case errors.Is(err, portals.ErrNotFound):
 			// A host that was a portal's, or was never anybody's: it must not show
-			// whose product this is.
+			// whose product this is. A proxy that hands on another name than
+			// people use is found by this line.
+			slog.InfoContext(r.Context(), "a host that is none of ours", "host", host, "base_url", c.BaseURL)
 			http.Error(w, "Nothing is here.", http.StatusMisdirectedRequest)
 		case err != nil:
 			slog.ErrorContext(r.Context(), "find portal", "host", host, "error", err)

@@ -400,3 +400,21 @@ func FuzzCSS(f *testing.F) {
 		}
 	})
 }
+
+// A mail's button and links can be read and seen, whatever the brand's colour.
+func TestMailsOfEveryBrand(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []string{"#FFFFFF", "#000000", "#FFE600", "#B3261E", "#2257C5", "#7A7A7A", "#F5F5F5", ""} {
+		mail := Brand{Colour: asked}.Mail()
+		for name, tc := range map[string]struct {
+			theme    MailTheme
+			surfaces map[string]string
+		}{"light": {mail.Light, tones[Neutral].light}, "dark": {mail.Dark, tones[Neutral].dark}} {
+			card := colourOf(tc.surfaces["--color-base-100"])
+			fill, ink, link := colourOf(tc.theme.Fill), colourOf(tc.theme.OnFill), colourOf(tc.theme.Link)
+			if contrast(fill, ink) < readable || contrast(link, card) < readable || contrast(fill, card) < leastContrast {
+				t.Errorf("%s %s: %+v: text %.2f, link %.2f, button %.2f", asked, name, tc.theme, contrast(fill, ink), contrast(link, card), contrast(fill, card))
+			}
+		}
+	}
+}

@@ -59,6 +59,11 @@ func (b Brand) Mail() Mail {
 			surfaces = tones[Neutral].dark
 		}
 		fill, ink := fillOf(b.colour(), surfaces, dark)
+		if card := colourOf(surfaces["--color-base-100"]); !dark && contrast(fill, card) < leastContrast {
+			// A button stands on the card: white on white is none.
+			darker, _ := nudged(fill, -1, func(c colour) bool { return contrast(c, card) >= leastContrast })
+			fill, ink = fillOf(darker, surfaces, dark)
+		}
 		return MailTheme{Fill: fill.hex(), OnFill: ink.hex(), Link: linkOf(b.colour(), fill, surfaces, dark).hex()}
 	}
 	return Mail{Light: of(false), Dark: of(true)}
