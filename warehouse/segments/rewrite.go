@@ -111,7 +111,7 @@ type Changed struct {
 	Removed  []string `json:"removed"` // inputs to be taken out of the dataset
 	Added    []File   `json:"added"`   // files to be put in
 	Inserted int64    `json:"inserted"`
-	Updated  int64    `json:"updated"`
+	Updated  int64    `json:"updated"` // upserts whose key was there, however many rows had it
 	Deleted  int64    `json:"deleted"`
 }
 
@@ -175,6 +175,14 @@ func (w *Writer) RewriteByKey(ctx context.Context, change Change) (changed Chang
 	}
 	if len(change.Upserts) == 0 {
 		return changed, nil
+	}
+	if changed.Updated > 0 {
+		// Rows that were there may share a key: all of them give way to one.
+		err := conn.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM changed_keys AS k WHERE k.upsert AND EXISTS (FROM %s AS old WHERE %s)",
+			From(keys, changed.Removed, ""), matches(keys))).Scan(&changed.Updated)
+		if err != nil {
+			return changed, fmt.Errorf("keys: %w", classify(err))
+		}
 	}
 	file, err := w.Merge(ctx, Merge{Layout: change.Layout, Inputs: change.Upserts, Path: change.path(len(change.Inputs)), SampleFrom: -1})
 	if err != nil {

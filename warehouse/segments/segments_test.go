@@ -381,6 +381,13 @@ func TestRewriteByKey(t *testing.T) {
 	if fmt.Sprint(got) != "[[1 a1] [2 new2] [4 b4] [5 b5] [9 new9]]" {
 		t.Errorf("rows %v", got)
 	}
+	// Rows that share a key all give way to the one that comes, which is one update.
+	writeSome(t, w, file("alike"), cols, []int64{7, 7, 7}, []string{"x", "y", "z"})
+	writeSome(t, w, file("more"), cols, []int64{7, 10}, []string{"new7", "new10"})
+	alike := segments.Change{Layout: change.Layout, Key: change.Key, Inputs: []string{file("alike"), file("b")}, Upserts: []string{file("more")}, Dir: dir, Prefix: "alike"}
+	if changed, err := w.RewriteByKey(t.Context(), alike); err != nil || changed.Updated != 1 || changed.Inserted != 1 || len(changed.Removed) != 1 {
+		t.Errorf("rows that share a key: %+v, %v", changed, err)
+	}
 	writeSome(t, w, file("twice"), cols, []int64{8, 8}, []string{"x", "y"})
 	change.Upserts, change.Prefix = []string{file("twice")}, "other"
 	if _, err := w.RewriteByKey(t.Context(), change); !errors.Is(err, segments.ErrRepeatedKey) {
