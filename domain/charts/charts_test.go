@@ -638,12 +638,14 @@ func TestSparklineSurvivesAnything(t *testing.T) {
 
 // Rows as they were loaded show the digits that they have, not those of a figure.
 func TestPlainRowsKeepTheirDigits(t *testing.T) {
-	price := dimension(floats("price", 530.95, 7, 1_234_567.5), "")
+	price := floats("price", 530.95, 7, 1_234_567.5)
 	price.Type, price.Scale = warehouse.Decimal, 2
-	d := draw(t, Input{Config: Config{Type: Table}, Result: result(dimension(texts("sku", "a", "b", "c"), ""), price,
-		dimension(floats("lat", 41.9796, 33.64044, 5), ""), dimension(ints("n", 1_234_567, 2, 3), ""))})
+	in := Input{Config: Config{Type: Table}, Plain: true, Result: result(texts("sku", "a", "b", "c"), price, floats("lat", 41.9796, 33.64044, 5), ints("n", 1_234_567, 2, 3))}
+	for i := range in.Result.Columns {
+		in.Result.Columns[i].Dimension = false
+	}
 	var got []string
-	for _, row := range d.Table.Rows {
+	for _, row := range draw(t, in).Table.Rows {
 		for _, cell := range row.Cells[1:] {
 			got = append(got, cell.Text)
 		}

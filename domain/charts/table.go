@@ -325,20 +325,14 @@ func (d *drawing) fit(c *warehouse.ResultColumn, compact bool) (locale.Format, f
 	}
 	f := d.format(c)
 	// Rows as they were loaded have their own digits.
-	plain := d.plain()
-	f.Compact = compact && !plain
+	f.Compact = compact && !d.Plain
 	if largest = limit(d.settings(c), largest); f.Style == "" {
 		f.Style = locale.Number
 	}
-	if plain && f.Decimals == nil && f.Style == locale.Number && !f.Integer {
+	if d.Plain && f.Decimals == nil && f.Style == locale.Number && !f.Integer {
 		f.Decimals = ownPlaces(c, values)
 	}
 	return locale.FitColumn(values, f), largest
-}
-
-// plain tells that the rows are those of the dataset, not groups of them.
-func (d *drawing) plain() bool {
-	return !slices.ContainsFunc(d.Result.Columns, func(c warehouse.ResultColumn) bool { return !c.Dimension })
 }
 
 // ownPlaces are the places that numbers of a column have: those of its type, or

@@ -337,6 +337,8 @@ type Input struct {
 	// colour on every widget: the first is c1. Values that are not in it get
 	// the colours that are free.
 	Order []string
+	// Plain tells that the rows are those of the dataset, not groups of them.
+	Plain bool
 	// Brush tells that a stretch of the time axis can be chosen as the date
 	// range.
 	Brush bool

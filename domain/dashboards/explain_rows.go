@@ -50,7 +50,7 @@ func (v *View) rowsPlan(widget, mark string, page int) (*Plan, error) {
 	}
 	rows.main = spec
 	rows.input = charts.Input{Config: w.Config, Title: title, Names: sc.names(&rows.Widget.Query), Size: charts.Size{W: GridColumns, H: 9}, Locale: v.locale,
-		Zone: v.Zone, Words: v.words.Words, Page: page, PageSize: RowsPerPage}
+		Zone: v.Zone, Words: v.words.Words, Page: page, PageSize: RowsPerPage, Plain: true}
 	rows.input.Config.Format = sc.formats(&rows.Widget)
 	return rows, nil
 }

@@ -63,7 +63,7 @@ func (v *View) plan(id string) *Plan {
 	p.input = charts.Input{
 		Config: w.Config, Title: w.Title, Names: sc.names(&w.Query), Bins: bins(&w.Query), Edges: edges(&w.Query),
 		Size: charts.Size{W: w.Layout.W, H: w.Layout.H}, Locale: v.locale, Zone: v.Zone,
-		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w), Limited: w.Query.Limit > 0,
+		Words: v.words.Words, Page: v.State.Page[id], PageSize: rowsPerPage(&w), Limited: w.Query.Limit > 0, Plain: len(w.Query.Columns) > 0,
 	}
 	byMeasure := func(order []warehouse.Order) bool {
 		return len(order) > 0 && slices.ContainsFunc(p.main.Measures, func(m warehouse.Measure) bool { return measureName(m) == order[0].By })
