@@ -367,7 +367,7 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	a.becomes(title(one), "Second")
 	a.saved()
 	b.saved()
-	a.see("#toasts", "Robin Lee has changed what you had just set in Second: it is “Second” now.")
+	a.see("#toasts", "Robin Lee has changed what you had just set in First: it is “Second” now.")
 	// Nor does an old name stay with who listens, or in the panel of A, who has it open.
 	a.must(item(a, one).Locator("section[data-widget][aria-label='Second']").WaitFor())
 	a.must(item(a, one).Locator(".w-menu[aria-label='Menu of Second']").WaitFor())

@@ -32,6 +32,7 @@ func TestTheAPISaysWhatIsWrong(t *testing.T) {
 		rows + "?p.nothere=2":                            {404, "dashboards.widget_not_found"},
 		rows + "?s.nothere=region":                       {404, "dashboards.widget_not_found"},
 		rows + "?lo.nothere=1":                           {404, "dashboards.filter_not_found"},
+		rows + "?from=2026-01-01":                        {404, "dashboards.filter_not_found"},
 		rows + "?y.table=1":                              {404, "dashboards.filter_not_found"},
 		rows + "?d.from=2026-01-01":                      {422, "dashboards.filters_invalid"},
 		rows + "?d.to=2026-01-01":                        {422, "dashboards.filters_invalid"},

@@ -123,6 +123,8 @@ func (v *View) CheckLink(query url.Values) error {
 			if _, there := v.Plan(id); !there {
 				return ErrWidgetNotFound.With("The dashboard has no widget %q.", id)
 			}
+		case name == paramFromBoard && parseOrigin(query.Get(name)) == nil:
+			return ErrControlNotFound.With("%q is the dashboard that somebody came from. A range of days is “d.from” and “d.to”.", name)
 		case dotted || !slices.Contains([]string{paramRange, paramFrom, paramTo, paramIs, paramDays, paramCompare, paramExact, paramTab, paramToggled, paramFromBoard, "at"}, name):
 			return ErrControlNotFound.With("There is no parameter %q. A filter is “f.” and its id or the name of a column.", name)
 		}

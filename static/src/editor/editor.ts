@@ -396,7 +396,7 @@ class Editor extends HTMLElement implements Desk {
    * is writing at this moment. Places are seen to move. */
   #contest(operations: readonly Logged[]): void {
     const lately = 120_000;
-    for (const { path, after, user_id, rev } of operations) {
+    for (const { path, before, after, user_id, rev } of operations) {
       if (user_id === undefined || /\/layouts?(\/|$)/.test(path)) continue;
       const overwritten = operations.some((each) => each.user_id === this.user && each.path === path && each.rev > rev);
       if (overwritten) continue; // which the server says by itself
@@ -410,7 +410,9 @@ class Editor extends HTMLElement implements Desk {
       if (!writing && (!mine || Date.now() - mine.at > lately || same(mine.after, after))) continue;
       const [, part, id = ""] = path.split("/");
       const key = writing ? "written_over" : "changed_after";
-      const title = part === "widgets" ? this.titleOf(id) : words("the_dashboard");
+      // Of a widget that was renamed, the name by which this person knows it.
+      const known = path.endsWith("/title") && typeof before === "string" && before !== "" ? before : this.titleOf(id);
+      const title = part === "widgets" ? known : words("the_dashboard");
       const value = typeof after === "string" && after !== "" && after.length <= 80 ? after : undefined;
       toast(words(value === undefined ? key : `${key}_value`, { name: this.#presence.nameOf(user_id) ?? words("somebody"), title, value: value ?? "" }), "", 15_000);
     }
