@@ -429,6 +429,20 @@ func spots(lines [][]float64, cut []bool) (low, high spot, ok bool) {
 	return low, high, ok
 }
 
+// reach is the last place at which one of the lines has a value: what they are
+// compared with may reach further.
+func reach(lines [][]float64) int {
+	last := 0
+	for _, values := range lines {
+		for i := len(values) - 1; i > last; i-- {
+			if !math.IsNaN(values[i]) {
+				last = i
+			}
+		}
+	}
+	return last
+}
+
 // sayLines describes several lines by the least and the largest value of those that
 // are drawn.
 func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line, cut []bool) {
@@ -443,7 +457,7 @@ func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line
 	}
 	f, grain := d.format(y), bucketGrain(s.grain)
 	d.say("lines", "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
-		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
+		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[reach(values)], grain, true),
 		"Low", d.Locale.KPI(values[low.line][low.at], f), "LowName", lines[low.line].name, "LowAt", d.spotAt(s, low.at),
 		"High", d.Locale.KPI(values[high.line][high.at], f), "HighName", lines[high.line].name, "HighAt", d.spotAt(s, high.at))
 }
@@ -476,7 +490,7 @@ func (d *drawing) sayLine(s series, y *warehouse.ResultColumn, cut []bool) {
 	}
 	f, grain, values := d.format(y), bucketGrain(s.grain), s.values[0]
 	d.say("line", "Measure", d.name(y),
-		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[len(s.at)-1], grain, true),
+		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[reach(s.values[:1])], grain, true),
 		"Low", d.Locale.KPI(values[low.at], f), "LowAt", d.spotAt(s, low.at),
 		"High", d.Locale.KPI(values[high.at], f), "HighAt", d.spotAt(s, high.at))
 }

@@ -209,6 +209,9 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 	}
 	if from, to := d.known(grain); !from.IsZero() {
 		last := len(at) - 1
+		for last > 0 && !at[last].Before(to) { // what is compared with may reach further than the data
+			last--
+		}
 		if begin := at[0].Add(restDays); begin.Before(from) && next(at[0], grain, 1).After(from) {
 			mark(0)
 		}

@@ -146,3 +146,28 @@ func TestWhatWasLeftOutIsNoZero(t *testing.T) {
 		t.Errorf("all of it left out: %+v", d)
 	}
 }
+
+// A week in which the data end is cut although what it is compared with goes on.
+func TestTheLastWeekOfTheDataIsCutUnderAComparison(t *testing.T) {
+	nan := math.NaN()
+	weeks := dates("week", "week", "2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26", "2026-11-02", "2026-11-09")
+	in := Input{Config: Config{Type: Line, Format: map[string]Format{"n": {Additive: true}}}, Oldest: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Newest: time.Date(2026, 10, 28, 0, 0, 0, 0, time.UTC),
+		Result: span(result(weeks, floats("n", 14, 15, 14.5, 6, nan, nan), floats("n.previous", 13, 12, 14, 13, 12, 13)), "2026-10-05", "2026-11-30")}
+	for name, change := range map[string]func(*Input){
+		"compared": func(*Input) {},
+		"alone":    func(in *Input) { in.Result.Columns = in.Result.Columns[:2] },
+	} {
+		one := in
+		copied := *in.Result
+		one.Result = &copied
+		change(&one)
+		said := map[string]any{}
+		d := draw(t, one)
+		for i := 0; i+1 < len(d.Say.Args); i += 2 {
+			said[d.Say.Args[i].(string)] = d.Say.Args[i+1]
+		}
+		if said["Low"] != "14.0" && said["Low"] != "14" || said["LowAt"] != "W41" || said["To"] != "W44 2026" {
+			t.Errorf("%s: it says %v", name, said)
+		}
+	}
+}
