@@ -62,7 +62,8 @@ document.addEventListener("htmx:after:swap", () => {
   const was = before;
   // After htmx, dialogs and panels have put the focus where they know it belongs.
   requestAnimationFrame(() => {
-    if (was && !(was.focused.isConnected && usable(was.focused))) restore(was.place);
+    // Of several swaps at a time one may have begun before the focus was left.
+    if (was && was.focused === focused && !(was.focused.isConnected && usable(was.focused))) restore(was.place);
   });
 });
 

@@ -477,7 +477,7 @@ function parse(text: string, type: string): Json | undefined | typeof invalid {
  * not into another field, and no shortcut of the page. Ends with a pause. */
 function swallowTyping(signal: AbortSignal): void {
   const ended = new AbortController();
-  const pause = (): ReturnType<typeof setTimeout> => setTimeout(() => ended.abort(), 700);
+  const pause = (): ReturnType<typeof setTimeout> => setTimeout(() => ended.abort(), 1000);
   let timer = pause();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.key.length > 1 && event.key !== "Backspace" && event.key !== "Delete" && event.key !== "Enter")) return;
