@@ -45,7 +45,7 @@ const (
 	stateFailed    = "failed"
 	stateNote      = "note"     // a server was started again; Sentence is for the log
 	stateReleased  = "released" // others still use the servers
-	stateStopping  = "stopping" // the last user left: the connection ends when all have stopped
+	stateStopping  = "stopping" // the connection ends when all have stopped
 )
 
 func failure(err error) reply {

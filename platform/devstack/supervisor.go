@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,6 +65,12 @@ type supervisor struct {
 	changed chan struct{}
 	// lastGone tells that the last lease to end was not released: its user died.
 	lastGone bool
+	// last is the lease that was released last, when none was left. Its
+	// connection stays open, to end with this process: so its user knows when
+	// everything has stopped.
+	last *lease
+	// ending is set once it is decided to stop: nobody joins any more.
+	ending bool
 }
 
 // lease is one user's connection.
@@ -115,6 +122,7 @@ func supervise(dataDir string, first *wire, log *slog.Logger) error {
 	s := &supervisor{
 		log: log, leases: map[*lease]bool{}, changed: make(chan struct{}, 1),
 	}
+	defer runtime.KeepAlive(s) // an unreachable connection would be closed
 	s.postgres = s.newPart(&postgresServer{dataDir: dataDir, sockets: sockets, account: account, nursery: nursery})
 	s.redis = s.newPart(&redisServer{dataDir: dataDir, sockets: sockets, account: account, nursery: nursery})
 
@@ -186,28 +194,32 @@ func (s *supervisor) untilUnused(told <-chan os.Signal) string {
 	for {
 		select {
 		case sig := <-told:
+			s.end(func() bool { return true })
 			return sig.String()
 		case <-grace:
 			grace = nil
-			if unused, _ := s.unused(); unused {
+			if s.end(func() bool { return len(s.leases) == 0 }) {
 				return "the last user died"
 			}
 		case <-s.changed:
-			unused, died := s.unused()
-			switch {
-			case unused && died:
-				grace = time.After(crashGrace)
-			case unused:
+			died := false
+			if s.end(func() bool { died = len(s.leases) == 0 && s.lastGone; return len(s.leases) == 0 && !died }) {
 				return "the last user left"
+			}
+			if died {
+				grace = time.After(crashGrace)
 			}
 		}
 	}
 }
 
-func (s *supervisor) unused() (unused, died bool) {
+// end closes the door where the condition holds, so that nobody joins what
+// was decided to stop.
+func (s *supervisor) end(where func() bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.leases) == 0, s.lastGone
+	s.ending = where()
+	return s.ending
 }
 
 func (s *supervisor) accept(ctx context.Context, listener *net.UnixListener) {
@@ -225,12 +237,24 @@ func (s *supervisor) accept(ctx context.Context, listener *net.UnixListener) {
 	}
 }
 
-// join gives a lease that lasts as long as the connection.
+// join gives a lease that lasts as long as the connection. Who comes too late
+// sees the connection end, and starts the next supervisor.
 func (s *supervisor) join(ctx context.Context, w *wire) {
 	l := &lease{wire: w}
 	s.mu.Lock()
-	s.leases[l] = true
+	ending, stays := s.ending, s.last
+	if !ending {
+		s.leases[l], s.last = true, nil
+	}
 	s.mu.Unlock()
+	if ending {
+		_ = w.conn.Close()
+		return
+	}
+	if stays != nil { // it was not the last after all
+		stays.tell(reply{State: stateReleased})
+		_ = stays.wire.conn.Close()
+	}
 	go s.serve(ctx, l)
 }
 
@@ -249,17 +273,17 @@ func (s *supervisor) serve(ctx context.Context, l *lease) {
 	}
 }
 
-// leave ends a lease. The connection of the last user stays open, to end with
-// this process: so it knows when everything has stopped.
+// leave ends a lease.
 func (s *supervisor) leave(l *lease, released bool) {
 	s.mu.Lock()
 	delete(s.leases, l)
-	last := len(s.leases) == 0
+	last := released && len(s.leases) == 0
 	s.lastGone = !released
+	if last {
+		s.last = l
+	}
 	s.mu.Unlock()
-	if released && last {
-		l.tell(reply{State: stateStopping})
-	} else {
+	if !last {
 		if released {
 			l.tell(reply{State: stateReleased})
 		}

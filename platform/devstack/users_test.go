@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,12 +42,14 @@ func TestServersLiveAsLongAsTheirUsers(t *testing.T) {
 		t.Errorf("after the first user left: redis says %q", got)
 	}
 	release(t, second)
-	// Release of the last answers when all have stopped.
-	for name, pid := range map[string]int{"supervisor": before.supervisor, "postgres": before.postgres, "redis": before.redis} {
+	// Release of the last answers when both servers have stopped, by the end of
+	// the supervisor, whose process may be there for another moment.
+	for name, pid := range map[string]int{"postgres": before.postgres, "redis": before.redis} {
 		if pid == 0 || alive(pid) {
 			t.Errorf("%s (%d) was not there or is still there", name, pid)
 		}
 	}
+	eventually(t, "the supervisor ends", func() bool { return before.supervisor != 0 && !alive(before.supervisor) })
 	if !Initialized(dir) {
 		t.Error("the directory does not count as initialized")
 	}
@@ -192,6 +195,67 @@ func TestCancelledUse(t *testing.T) {
 	if got := mustQuery(t, lease.AdminURL, "SELECT 1"); got != "1" {
 		t.Errorf("got %q", got)
 	}
+}
+
+// Between the last release and the end somebody may come: then the one that
+// left is not kept waiting until that one leaves.
+func TestTheLastToLeaveIsNotTheLastAfterAll(t *testing.T) {
+	t.Parallel()
+	pair := func() (inside, outside *wire) {
+		t.Helper()
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wires [2]*wire
+		for i, fd := range fds {
+			conn, err := fileConn(os.NewFile(uintptr(fd), "pair"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			wires[i] = newWire(conn)
+		}
+		return wires[0], wires[1]
+	}
+	s := &supervisor{log: slog.New(slog.DiscardHandler), leases: map[*lease]bool{}, changed: make(chan struct{}, 1)}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	inside, leaving := pair()
+	s.join(ctx, inside)
+	if err := leaving.send(request{Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	<-s.changed // nobody is left, and it is not decided yet to stop
+	runtime.GC()
+	inside, coming := pair()
+	s.join(ctx, inside)
+	if r, err := receive(ctx, leaving); err != nil || r.State != stateReleased {
+		t.Errorf("the one that left hears %+v, %v", r, err)
+	}
+	if s.end(func() bool { return len(s.leases) == 0 }) {
+		t.Error("it ends with a user there")
+	}
+	if err := coming.send(request{Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	if why := s.untilUnused(nil); why != "the last user left" {
+		t.Errorf("it ends since %s", why)
+	}
+	// Now it is decided: who comes is sent on, who left waits for the end.
+	inside, late := pair()
+	s.join(ctx, inside)
+	if _, err := receive(ctx, late); !errors.Is(err, errGone) {
+		t.Errorf("who comes too late hears %v", err)
+	}
+	runtime.GC()
+	runtime.GC()
+	short, end := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer end()
+	if r, err := receive(short, coming); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before everything has stopped, the last one hears %+v, %v", r, err)
+	}
+	runtime.KeepAlive(s)
 }
 
 // A user that gives up while it starts a supervisor leaves one that nobody can
