@@ -31,6 +31,8 @@ func TestTheAPISaysWhatIsWrong(t *testing.T) {
 		rows + "?x.%20bad=1":                             {404, "dashboards.widget_not_found"},
 		rows + "?p.nothere=2":                            {404, "dashboards.widget_not_found"},
 		rows + "?s.nothere=region":                       {404, "dashboards.widget_not_found"},
+		rows + "?s.table=nothere":                        {422, "dashboards.filters_invalid"},
+		rows + "?s.table=-region":                        {200, "Region"},
 		rows + "?lo.nothere=1":                           {404, "dashboards.filter_not_found"},
 		rows + "?from=2026-01-01":                        {404, "dashboards.filter_not_found"},
 		rows + "?y.table=1":                              {404, "dashboards.filter_not_found"},

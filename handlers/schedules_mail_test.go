@@ -281,7 +281,7 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left, err := os.ReadDir(filepath.Dir(scratch)); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(filepath.Dir(scratch.Path())); err != nil || len(left) != 1 {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }

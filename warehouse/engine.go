@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dataflowhq/dataflow/warehouse/segments"
-	"github.com/dataflowhq/dataflow/warehouse/workdir"
+	"github.com/dataflowhq/dataflow/platform/workdir"
 )
 
 // ByteCache is a second cache tier shared by processes. It may lose any entry

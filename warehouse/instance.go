@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/dataflowhq/dataflow/warehouse/workdir"
+	"github.com/dataflowhq/dataflow/platform/workdir"
 )
 
 // instances keeps one DuckDB instance per active tenant. The least recently

@@ -188,7 +188,7 @@ func line(err error) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// rootCause is what lies behind the sentence of an apperr, or the whole of
+// rootCause is what lies behind the sentences of apperrs, or the whole of
 // another error.
 func rootCause(err error) string {
 	var known *apperr.Error
@@ -197,7 +197,7 @@ func rootCause(err error) string {
 	}
 	for _, inner := range known.Unwrap() {
 		if _, isKind := inner.(*apperr.Kind); !isKind && inner != nil {
-			return inner.Error()
+			return rootCause(inner)
 		}
 	}
 	return ""

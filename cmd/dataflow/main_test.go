@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -128,6 +129,7 @@ func TestLine(t *testing.T) {
 	for want, err := range map[string]error{
 		"test.line_invalid: It is wrong.":                                                  invalid.Wrap(errors.New("private")),
 		"test.line_down: It is down. (dial: refused)":                                      fmt.Errorf("query: %w", down.Wrap(errors.New("dial:\n refused"))),
+		"test.line_down: It is down. (no space)":                                           down.Wrap(fmt.Errorf("write: %w", down.Wrap(errors.New("no space")))),
 		"internal.error: Something went wrong. The problem was recorded. (open door: EOF)": fmt.Errorf("open door: %w", io.EOF),
 	} {
 		if got := line(err); got != want {
@@ -335,6 +337,14 @@ func TestServe(t *testing.T) {
 	}
 	if stopped(t, dir) {
 		t.Error("migrate stopped the servers of serve")
+	}
+	status, out, errs := try(t, environ, "user", "create", "ines.okafor@example.com")
+	var made madeUser
+	if err := json.Unmarshal([]byte(out), &made); status != 0 || err != nil {
+		t.Fatalf("a person made beside the server: status %d, %s", status, errs)
+	}
+	if !strings.HasPrefix(made.Link, first.url(t)+"/") {
+		t.Errorf("a link made beside %s is %s", first.url(t), made.Link)
 	}
 	if code := first.end(t, syscall.SIGINT); code != 0 {
 		t.Errorf("SIGINT: status %d", code)

@@ -45,9 +45,9 @@ func runServe(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	var lock *os.File
 	if cfg.EmbeddedDatabase() {
-		lock, err := lockDataDir(cfg.DataDir)
-		if err != nil {
+		if lock, err = lockDataDir(cfg.DataDir); err != nil {
 			return err
 		}
 		defer func() { _ = lock.Close() }()
@@ -55,6 +55,9 @@ func runServe(ctx context.Context, e *env) error {
 	listener, err := listen(cfg, *demo, e.say)
 	if err != nil {
 		return err
+	}
+	if err := noteAddress(lock, baseURL(cfg, listener)); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	return serve(ctx, e, cfg, log, service{role: roleAll, listener: listener, web: true, work: true, demo: *demo})
 }
@@ -122,13 +125,46 @@ func requireServers(cfg *config.Config) error {
 	return config.ErrInvalid.With("Set %s. Web and worker processes share these servers; “dataflow serve” runs its own.", strings.Join(missing, ", "))
 }
 
+// serveLockName is locked while a server runs on the directory, and holds the
+// address of the last one.
+const serveLockName = "serve.lock"
+
+// noteAddress keeps the server's address for commands beside it.
+func noteAddress(lock *os.File, address string) error {
+	if lock == nil {
+		return nil
+	}
+	err := lock.Truncate(0)
+	if err == nil {
+		_, err = lock.WriteAt([]byte(address+"\n"), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("note the server's address: %w", err)
+	}
+	return nil
+}
+
+// shellBaseURL is what a command takes for the server's address: as
+// configured, of the server on this directory, or where one would listen.
+func shellBaseURL(cfg *config.Config) string {
+	if cfg.BaseURL != "" {
+		return cfg.BaseURL
+	}
+	if cfg.EmbeddedDatabase() {
+		if noted, err := os.ReadFile(filepath.Join(cfg.DataDir, serveLockName)); err == nil && len(noted) > 0 {
+			return strings.TrimSpace(string(noted))
+		}
+	}
+	return "http://" + cfg.Listen
+}
+
 // lockDataDir keeps a second server off the directory. Commands may use it
 // beside the server.
 func lockDataDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, devstack.ErrDataDir.With("The data directory %s can't be made. Choose another with DATAFLOW_DATA_DIR.", dir).Wrap(err)
 	}
-	lock, err := devstack.TryLock(filepath.Join(dir, "serve.lock"))
+	lock, err := devstack.TryLock(filepath.Join(dir, serveLockName))
 	if err != nil {
 		return nil, devstack.ErrDataDir.With("The data directory %s can't be written. Choose another with DATAFLOW_DATA_DIR.", dir).Wrap(err)
 	}

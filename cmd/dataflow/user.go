@@ -68,10 +68,7 @@ func runUser(ctx context.Context, e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	a.baseURL = baseURL(cfg, nil)
-	if a.baseURL == "" {
-		a.baseURL = "http://" + cfg.Listen
-	}
+	a.baseURL = shellBaseURL(cfg)
 	people, err := a.openAccounts()
 	if err != nil {
 		return err

@@ -371,7 +371,8 @@ func (d *drawing) fitTotals(c *warehouse.ResultColumn, totals []float64) (locale
 	case all.Scale == f.Scale:
 		f = all
 	case f.Scale == 0 && largest >= 1000 && f.Decimals != nil && *f.Decimals > 0:
-		f.Scale, f.Decimals = 1, all.Decimals
+		one := 1
+		f.Scale, f.Decimals = 1, &one
 	}
 	return f, largest
 }

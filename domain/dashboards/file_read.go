@@ -103,7 +103,7 @@ func (s *Service) readFile(ctx context.Context, actor access.Actor, data []byte)
 	if err := d.Decode(&file.Config); err != nil {
 		var typ *json.UnmarshalTypeError
 		if errors.As(err, &typ) {
-			return file, places.near(typ.Offset).problem("A %s does not fit here.", typ.Value)
+			return file, places.near(typ.Offset).problem("%s belongs here, not %s.", belongs(typ.Type), given(typ.Value))
 		}
 		return file, at(root).problem("%s.", strings.TrimPrefix(err.Error(), "json: "))
 	}
@@ -115,6 +115,47 @@ func (s *Service) readFile(ctx context.Context, actor access.Actor, data []byte)
 		return file, at(guilty(root, sentence(err))).problem("%s", sentence(err))
 	}
 	return file, file.works(root)
+}
+
+// belongs names what a place of the file takes.
+func belongs(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "A text"
+	case reflect.Bool:
+		return "“true” or “false”"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "A whole number"
+	case reflect.Float32, reflect.Float64:
+		return "A number"
+	case reflect.Slice, reflect.Array:
+		return "A list"
+	case reflect.Map, reflect.Struct:
+		return "A group of keys with values"
+	}
+	return "Something else"
+}
+
+// given names what json.UnmarshalTypeError found: a word of JSON, for some with
+// the value behind it.
+func given(value string) string {
+	word, rest, _ := strings.Cut(value, " ")
+	switch word {
+	case "string":
+		return "a text"
+	case "bool":
+		return "“true” or “false”"
+	case "array":
+		return "a list"
+	case "object":
+		return "a group of keys with values"
+	case "number":
+		return strings.TrimSpace("the number " + rest)
+	}
+	return "this"
 }
 
 // works refuses what an editor lets nobody make: a widget for a filter that the

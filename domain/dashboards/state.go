@@ -120,8 +120,13 @@ func (v *View) CheckLink(query url.Values) error {
 				return ErrControlNotFound.With("The dashboard has no filter and no column %q.", id)
 			}
 		case dotted && slices.Contains([]string{"x", "l", "s", "p"}, letter):
-			if _, there := v.Plan(id); !there {
+			p, there := v.Plan(id)
+			if !there {
 				return ErrWidgetNotFound.With("The dashboard has no widget %q.", id)
+			}
+			by := strings.TrimPrefix(query.Get(name), "-")
+			if letter == "s" && !slices.Contains(p.columns(), by) {
+				return ErrFilters.With("Widget %q has no column %q to sort by.", id, by)
 			}
 		case name == paramFromBoard && parseOrigin(query.Get(name)) == nil:
 			return ErrControlNotFound.With("%q is the dashboard that somebody came from. A range of days is “d.from” and “d.to”.", name)

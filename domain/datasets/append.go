@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -82,15 +81,11 @@ func (s *Service) appendRows(ctx context.Context, actor access.Actor, id ids.Dat
 	if err != nil {
 		return Appended{}, err
 	}
-	stage, err := s.blobs.Stage()
+	stage, removeStage, err := s.stage(ctx)
 	if err != nil {
 		return Appended{}, err
 	}
-	defer func() {
-		if err := os.RemoveAll(stage); err != nil {
-			s.log.WarnContext(ctx, "remove stage of append", "error", err)
-		}
-	}()
+	defer removeStage()
 	written, err := s.writer.WriteRows(ctx, filepath.Join(stage, "append.parquet"), layoutOf(d), rows)
 	if err != nil {
 		return Appended{}, fmt.Errorf("write rows: %w", err)

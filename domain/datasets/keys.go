@@ -380,15 +380,11 @@ func (s *Service) DeleteByKey(ctx context.Context, actor access.Actor, id ids.Da
 	if err := access.Can(actor, access.ManageData); err != nil {
 		return 0, err
 	}
-	stage, err := s.blobs.Stage()
+	stage, removeStage, err := s.stage(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err := os.RemoveAll(stage); err != nil {
-			s.log.WarnContext(ctx, "remove stage of change", "error", err)
-		}
-	}()
+	defer removeStage()
 	for attempt := 1; ; attempt++ {
 		deleted, err := s.deleteByKey(ctx, actor, id, columns, keys, stage, attempt == maxPrepares)
 		switch {

@@ -185,15 +185,11 @@ func (s *Service) load(ctx context.Context, actor access.Actor, in loadInput) (_
 	if err := in.choices.check(); err != nil {
 		return LoadReport{}, err
 	}
-	stage, err := s.blobs.Stage()
+	stage, removeStage, err := s.stage(ctx)
 	if err != nil {
 		return LoadReport{}, err
 	}
-	defer func() {
-		if err := os.RemoveAll(stage); err != nil {
-			s.log.WarnContext(ctx, "remove stage of load", "error", err)
-		}
-	}()
+	defer removeStage()
 	l := &loader{Service: s, actor: actor, in: in, stage: stage}
 	defer func() {
 		if err != nil {

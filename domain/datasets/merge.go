@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"os"
 	"path/filepath"
 	"sort"
 
@@ -90,15 +89,11 @@ func (s *Service) mergeOnce(ctx context.Context, actor access.Actor, id ids.Data
 	if len(group) == 0 {
 		return 0, nil
 	}
-	stage, err := s.blobs.Stage()
+	stage, removeStage, err := s.stage(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err := os.RemoveAll(stage); err != nil {
-			s.log.WarnContext(ctx, "remove stage of merge", "error", err)
-		}
-	}()
+	defer removeStage()
 	inputs, release, err := s.openFiles(ctx, group)
 	if err != nil {
 		return 0, err

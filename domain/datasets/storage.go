@@ -61,3 +61,17 @@ func uploadKey(prefix string, upload ids.Upload) string {
 func rejectsKey(prefix string, load ids.Load) string {
 	return prefix + rejectFolder + load.String() + "/" + uuid.NewString() + ".csv"
 }
+
+// stage makes a directory for files that are to be published; remove takes it
+// away with what is left in it.
+func (s *Service) stage(ctx context.Context) (path string, remove func(), err error) {
+	dir, err := s.blobs.Stage()
+	if err != nil {
+		return "", nil, err
+	}
+	return dir.Path(), func() {
+		if err := dir.Remove(); err != nil { // the next process does it
+			s.log.WarnContext(ctx, "remove stage", "error", err)
+		}
+	}, nil
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -318,15 +317,11 @@ func (s *Service) RunInspect(ctx context.Context, job jobs.Job[InspectArgs]) err
 		return err
 	}
 	defer release()
-	stage, err := s.blobs.Stage()
+	stage, removeStage, err := s.stage(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := os.RemoveAll(stage); err != nil {
-			s.log.WarnContext(ctx, "remove stage of inspection", "error", err)
-		}
-	}()
+	defer removeStage()
 	l := &loader{Service: s, actor: actor, stage: stage, in: loadInput{path: path, bytes: u.Bytes, progress: job.Report}}
 	inspection, err := l.inspectFile(ctx, ingest.InspectRequest{PreviewRows: previewRows}, u.Choices)
 	if err != nil {

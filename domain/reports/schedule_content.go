@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -119,8 +117,8 @@ func (s *Service) publish(ctx context.Context, key string, write func(io.Writer)
 	if err != nil {
 		return Stated{}, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "report")
+	defer func() { _ = dir.Remove() }() // or by the next process
+	path := dir.Join("report")
 	stated, err := renderFile(path, write)
 	if err != nil {
 		return Stated{}, err

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -395,8 +394,8 @@ func (s *Service) RunRender(ctx context.Context, job jobs.Job[RenderArgs]) error
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "report")
+	defer func() { _ = dir.Remove() }() // or by the next process
+	path := dir.Join("report")
 	stated, err := renderFile(path, func(out io.Writer) (Stated, error) {
 		t := &teller{out: out, report: job.Report}
 		if row.DatasetID != nil {

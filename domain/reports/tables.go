@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/locale"
+	"github.com/dataflowhq/dataflow/platform/workdir"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -64,7 +64,7 @@ type tables struct {
 	title, about string   // of a workbook
 	locale       *locale.Locale
 	tell         progress
-	stage        func() (dir string, err error) // makes room for files that wait
+	stage        func() (*workdir.Dir, error) // makes room for files that wait
 }
 
 // write makes the file and says how many rows it has. A limit of the format is
@@ -234,8 +234,8 @@ func (t *tables) writeXLSX(ctx context.Context, out io.Writer) (total int64, err
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	book := excelize.NewFile(excelize.Options{TmpDir: scratch})
+	defer func() { _ = scratch.Remove() }() // or by the next process
+	book := excelize.NewFile(excelize.Options{TmpDir: scratch.Path()})
 	defer func() { _ = book.Close() }() // what waits in scratch
 	book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(out) })
 	if err := book.SetDocProps(&excelize.DocProperties{Title: t.title, Creator: "", Description: t.about}); err != nil {

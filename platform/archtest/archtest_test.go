@@ -31,6 +31,7 @@ func TestViolationsAreFound(t *testing.T) {
 		"platform of the database":       {"platform/jobs/a.go", self + "db", "technical leaves"},
 		"platform of its neighbour":      {"platform/blob/a.go", self + "platform/config", "leaves"},
 		"platform of errors":             {"platform/blob/a.go", self + "platform/apperr", ""},
+		"platform of its directories":    {"platform/blob/a.go", self + "platform/workdir", ""},
 		"platform of its own part":       {"platform/blob/a.go", self + "platform/blob/internal", ""},
 		"db of the domain":               {"db/a.go", self + "domain/ids", "below the domain"},
 		"db of platform":                 {"db/a.go", self + "platform/jobs", ""},

@@ -78,8 +78,9 @@ var layers = map[string]rule{
 	},
 }
 
-// platformBase is what every leaf may stand on: errors, and ids in logs.
-var platformBase = []string{"platform/apperr", "platform/telemetry"}
+// platformBase is what every leaf may stand on: errors, ids in logs, and
+// directories that end with their process.
+var platformBase = []string{"platform/apperr", "platform/telemetry", "platform/workdir"}
 
 func platformLeaves(pkg, imported string) string {
 	if within(imported, platformBase...) || within(imported, pkg) || within(pkg, imported) {

@@ -22,6 +22,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/workdir"
 )
 
 var (
@@ -103,6 +104,7 @@ func openDir(address *url.URL, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage directory: %w", err)
 	}
+	workdir.RemoveLeftovers(filepath.Join(dir, stageName), stagePrefix())
 	return &Store{
 		address: "file://" + dir, bucket: bucket, dir: dir,
 		stage: filepath.Join(dir, stageName), signFile: o.SignFile,
@@ -121,6 +123,7 @@ func openRemote(bucket *blob.Bucket, scheme string, o Options) (*Store, error) {
 	if err := os.MkdirAll(stage, 0o700); err != nil {
 		return nil, fmt.Errorf("make stage directory: %w", err)
 	}
+	workdir.RemoveLeftovers(stage, stagePrefix())
 	return &Store{address: scheme + "://", bucket: bucket, cache: c, stage: stage}, nil
 }
 

@@ -162,7 +162,8 @@ func TestPublishFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, dir := range []string{stage, t.TempDir()} {
+		defer func() { _ = stage.Remove() }()
+		for _, dir := range []string{stage.Path(), t.TempDir()} {
 			path := filepath.Join(dir, "work.parquet")
 			if err := os.WriteFile(path, []byte("made elsewhere"), 0o600); err != nil {
 				t.Fatal(err)
@@ -307,6 +308,40 @@ func TestFileModes(t *testing.T) {
 	}
 }
 
+// What a killed process was writing goes with the next start; what another
+// process writes stays.
+func TestStagesOfKilledProcessesAreRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open := func() *Store {
+		t.Helper()
+		s, err := Open(t.Context(), Options{URL: "file://" + dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closeStore(t, s) })
+		return s
+	}
+	alive, err := open().Stage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := alive.Path() + "x" // its lock is nobody's
+	if err := os.CopyFS(killed, os.DirFS(alive.Path())); err != nil {
+		t.Fatal(err)
+	}
+	open()
+	if _, err := os.Stat(killed); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a killed process left is still there: %v", err)
+	}
+	if _, err := os.Stat(alive.Path()); err != nil {
+		t.Errorf("what another process uses is gone: %v", err)
+	}
+	if err := alive.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSweepStage(t *testing.T) {
 	t.Parallel()
 	s := openFile(t)
@@ -314,19 +349,19 @@ func TestSweepStage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(old, "half"), nil, 0o600); err != nil {
+	if err := os.WriteFile(old.Join("half"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	busy, err := s.Stage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	growing := filepath.Join(busy, "growing")
+	growing := busy.Join("growing")
 	if err := os.WriteFile(growing, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	long := time.Now().Add(-48 * time.Hour)
-	for _, path := range []string{filepath.Join(old, "half"), old, busy} {
+	for _, path := range []string{old.Join("half"), old.Join("lock"), old.Path(), busy.Path(), busy.Join("lock")} {
 		if err := os.Chtimes(path, long, long); err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +369,7 @@ func TestSweepStage(t *testing.T) {
 	if err := s.SweepStage(24 * time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(old.Path()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an abandoned directory is still there: %v", err)
 	}
 	if _, err := os.Stat(growing); err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"gocloud.dev/blob"
 	"golang.org/x/sys/unix"
+
+	"github.com/dataflowhq/dataflow/platform/workdir"
 )
 
 // Publish writes an object from r and answers its size. When it returns
@@ -27,11 +29,15 @@ func (s *Store) Publish(ctx context.Context, key string, r io.Reader) (int64, er
 	if s.dir == "" {
 		return s.upload(ctx, key, r)
 	}
-	temp, err := os.CreateTemp(s.stage, "publish-*")
+	stage, err := s.Stage()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = stage.Remove() }() // or by the next process
+	temp, err := os.OpenFile(stage.Join("object"), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, wrap("write", key, err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }()
 	size, err := io.Copy(temp, contextReader{ctx, r})
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return 0, wrap("write", key, err)
@@ -68,18 +74,32 @@ func (s *Store) PublishFile(ctx context.Context, key, path string) error {
 }
 
 // Stage makes an empty directory for files that are to be published. The
-// caller removes it when done; SweepStage removes what a crash left.
+// caller removes it when done. What a killed process of this machine left, Open
+// and the next Stage remove.
 //
 // Errors: storage.full, storage.unavailable.
-func (s *Store) Stage() (string, error) {
-	dir, err := os.MkdirTemp(s.stage, "work-*")
+func (s *Store) Stage() (*workdir.Dir, error) {
+	dir, err := workdir.Open(s.stage, stagePrefix())
 	if err != nil {
-		return "", wrap("make", "stage directory", err)
+		return nil, wrap("make", "stage directory", err)
 	}
 	return dir, nil
 }
 
-// SweepStage removes unfinished files that nothing wrote to for longer than age.
+// stagePrefix names the machine: the storage may be a mount that several share,
+// and whose locks hold on each alone.
+func stagePrefix() string {
+	host, _ := os.Hostname() // without a name all count as one
+	return "work-" + strings.Map(func(r rune) rune {
+		if r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, host)
+}
+
+// SweepStage removes unfinished files that nothing wrote to for longer than
+// age: those of machines that did not come back.
 func (s *Store) SweepStage(age time.Duration) error {
 	entries, err := os.ReadDir(s.stage)
 	if err != nil {

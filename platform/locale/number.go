@@ -197,8 +197,11 @@ func FitColumn(values []float64, f Format) Format {
 		return f
 	}
 	if f.Compact && largest >= compactFrom {
-		f.Scale, _ = scaleOf(largest)
+		f.Scale, largest = scaleOf(largest)
 		f.Decimals = ptr(1)
+		if largest < 10 { // 2.02M beside 0.34M
+			f.Decimals = ptr(2)
+		}
 		return f
 	}
 	if f.Decimals == nil {

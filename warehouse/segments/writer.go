@@ -13,7 +13,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"github.com/dataflowhq/dataflow/warehouse/workdir"
+	"github.com/dataflowhq/dataflow/platform/workdir"
 )
 
 // Config bounds a Writer.

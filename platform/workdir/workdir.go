@@ -1,5 +1,5 @@
 // Package workdir makes directories for files that nobody needs once their
-// process has ended: what DuckDB spills, hot copies.
+// process has ended: what DuckDB spills, hot copies, objects half written.
 package workdir
 
 import (
@@ -22,7 +22,7 @@ func Open(parent, prefix string) (*Dir, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	removeLeftovers(parent, prefix)
+	RemoveLeftovers(parent, prefix)
 	path, err := os.MkdirTemp(parent, prefix+"-")
 	if err != nil {
 		return nil, err
@@ -52,9 +52,9 @@ func lockDir(path string) (*Dir, error) {
 	return &Dir{path: path, lock: lock}, nil
 }
 
-// removeLeftovers removes directories whose lock nobody holds. What cannot be
+// RemoveLeftovers removes directories whose lock nobody holds. What cannot be
 // removed now is tried again by the next process.
-func removeLeftovers(parent, prefix string) {
+func RemoveLeftovers(parent, prefix string) {
 	locks, _ := filepath.Glob(filepath.Join(parent, prefix+"-*", "lock"))
 	for _, name := range locks {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
