@@ -156,6 +156,11 @@ func TestErrorsHaveTheFormThatWasAskedFor(t *testing.T) {
 			t.Errorf("%s: got %s, %v", name, got.body, err)
 		}
 	}
+	for path, has := range map[string]bool{static.URL("app.css"): false, static.Prefix + "nowhere.css": true} {
+		if got := s.browser(t).get(path).header.Get("X-Request-Id"); (got != "") != has {
+			t.Errorf("%s has the request id %q", path, got)
+		}
+	}
 	s.as(t, "viewer").get(views.PathMembers).want(http.StatusForbidden).shows("body", "access.forbidden").shows(".side-nav", "Home")
 }
 

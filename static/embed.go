@@ -152,6 +152,9 @@ func (files) write(w http.ResponseWriter, r *http.Request, name, cache string, b
 	header.Set("Cache-Control", cache)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept-Encoding")
+	// What browsers keep for a year needs no id of the request that fetched it,
+	// and a page loads some twenty files.
+	header.Del("X-Request-Id")
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		// A browser that went away is no news.
