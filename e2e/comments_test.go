@@ -107,6 +107,19 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	press(owner, "Reopen")
 	nora.until("the reply goes on", `draft => document.querySelector(draft)?.value === "but what about"`, draft)
 
+	// Where nothing streams, an open panel looks itself.
+	nora.press("Escape")
+	nora.must(nora.tab.Locator("[popovertarget=dash-menu]").Click())
+	nora.must(nora.tab.Locator("#dash-menu [data-live-pause]").Click())
+	nora.must(nora.tab.Locator(".w-comments").First().Click())
+	nora.see("#comments .thread", "It is, since May.")
+	owner.must(owner.tab.Locator("#comments a", playwright.PageLocatorOptions{HasText: "Open"}).Click())
+	owner.must(owner.tab.Locator("#comments .thread-foot summary").Click())
+	owner.must(owner.tab.Locator(draft).Fill("Said while she has paused."))
+	press(owner, "Send reply")
+	nora.see("#comments .thread", "Said while she has paused.")
+	nora.until("her reply is kept", `draft => document.querySelector(draft)?.value === "but what about"`, draft)
+
 	// The editor has them too, of widgets that only the draft has as well.
 	owner.edit(path)
 	owner.see("df-grid .w-comments", "1")

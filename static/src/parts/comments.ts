@@ -7,9 +7,14 @@
 //   textarea[data-mentions]    "@" lists whom a comment can name (mentions.ts)
 //   df:comments                asks for numbers and the open panel anew; what is
 //                              being written stays
+//
+// Where no stream tells that something was said (the dashboard is not live, or
+// paused), the open panel looks every few seconds.
 import htmx from "htmx.org";
 import { announce } from "../page.ts";
 import { toast } from "../toast.ts";
+
+const lookEvery = 8_000; // milliseconds
 
 export function listen(root: HTMLElement, signal: AbortSignal): void {
   const panel = document.getElementById("comments");
@@ -84,11 +89,16 @@ export function listen(root: HTMLElement, signal: AbortSignal): void {
     announce(said, true);
     askAnew();
   }, { signal });
-  root.addEventListener("df:comments", () => {
+  const hear = (): void => {
     askAnew();
     missed = dialog.open && !panel.firstElementChild;
     if (dialog.open && !missed) refresh(panel, drafts, signal).catch(failed);
-  }, { signal });
+  };
+  root.addEventListener("df:comments", hear, { signal });
+  const look = setInterval(() => {
+    if (dialog.open && !document.hidden && document.body.dataset["live"] !== "on") hear();
+  }, lookEvery);
+  signal.addEventListener("abort", () => clearInterval(look));
   panel.addEventListener("keydown", (event) => {
     if (!(event.target instanceof HTMLTextAreaElement) || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
