@@ -51,3 +51,10 @@ load(document);
 // Where tabs don't fit, the current one is in view.
 document.querySelector(".tabs-bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.addEventListener("htmx:after:swap", () => load(document));
+// What was said of the last act is closed once it is read.
+document.addEventListener("click", (event) => {
+  const notice = event.target instanceof Element && event.target.closest("[data-close-notice]")?.closest(".notice");
+  if (!notice) return;
+  notice.remove();
+  document.getElementById("main")?.focus({ preventScroll: true });
+});
