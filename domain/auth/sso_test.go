@@ -24,6 +24,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth/saml/samltest"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
 const (
@@ -488,6 +489,20 @@ func TestEncryptedAssertionsWhileCertificatesAreExchanged(t *testing.T) {
 		return samltest.Certificates(t, metadata)
 	}
 	old := certificates()
+	// What the provider has to change is named: not its metadata.
+	for algorithm, instead := range map[string]string{"http://www.w3.org/2009/xmlenc11#aes256-gcm": "http://www.w3.org/2001/04/xmlenc#tripledes-cbc",
+		"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p": "http://www.w3.org/2001/04/xmlenc#rsa-1_5"} {
+		s := says(f.ask(t), "mara")
+		s.EncryptTo = old[0]
+		raw, err := base64.StdEncoding.DecodeString(f.Response(t, s))
+		if err != nil || !bytes.Contains(raw, []byte(algorithm)) {
+			t.Fatalf("not encrypted with %s: %v: %s", algorithm, err, raw)
+		}
+		_, err = f.finish(t, base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte(algorithm), []byte(instead), 1)))
+		if public := apperr.Describe(err); public.Code != "saml.encryption" || !strings.Contains(public.Sentence, instead[strings.LastIndex(instead, "#")+1:]) {
+			t.Errorf("encrypted with %s: %v", instead, err)
+		}
+	}
 	if len(old) != 1 {
 		t.Fatalf("got %d certificates", len(old))
 	}

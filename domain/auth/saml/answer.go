@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/crewjam/saml"
+	"github.com/crewjam/saml/xmlenc"
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -176,6 +177,7 @@ func (c *Connection) explain(raw []byte, err error) error {
 		err = invalid.PrivateErr
 	}
 	var status saml.ErrBadStatus
+	var algorithm xmlenc.ErrAlgorithmNotImplemented
 	is := func(target error) bool { return errors.Is(err, target) }
 	unsigned := len(raw) > 0 && !strings.Contains(string(raw), "http://www.w3.org/2000/09/xmldsig#")
 	kind := ErrMalformed
@@ -184,6 +186,12 @@ func (c *Connection) explain(raw []byte, err error) error {
 		return ErrStatus.With("The identity provider did not let you in (%s).", last(status.Status)).Wrap(err)
 	case is(saml.ErrAssertionReplayed):
 		kind = ErrReplayed
+	case errors.As(err, &algorithm):
+		name := string(algorithm)[strings.LastIndex(string(algorithm), "#")+1:]
+		if len(name) > 40 { // not one of XML Encryption
+			return ErrEncryption.Wrap(err)
+		}
+		return ErrEncryption.With("The answer is encrypted with %s, which is not taken here. The identity provider has to encrypt with AES, in GCM or CBC mode, and the key of it with RSA-OAEP.", name).Wrap(err)
 	case is(saml.ErrDecryptionFailed):
 		kind = ErrUndecryptable
 	case is(saml.ErrUntrustedCertificate):
@@ -283,7 +291,7 @@ func (c *Connection) Diagnose(encoded string, requests []string, used func(id st
 	switch {
 	case signature == nil:
 		d.pass("signature", "Signature valid, "+algorithm(raw))
-	case errors.Is(signature, ErrUndecryptable):
+	case errors.Is(signature, ErrUndecryptable), errors.Is(signature, ErrEncryption):
 		d.add("decrypted", signature, "", "The assertion can't be decrypted")
 	default:
 		d.add("signature", signature, "", "The signature is not valid")

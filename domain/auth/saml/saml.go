@@ -60,6 +60,8 @@ var (
 		"This answer belongs to no sign-in that was begun in this browser, or to one that has run out. Sign in again.")
 	ErrUndecryptable = apperr.Define(apperr.Forbidden, "saml.undecryptable",
 		"The answer is encrypted with a certificate that is not ours. The identity provider needs our present metadata.")
+	ErrEncryption = apperr.Define(apperr.Forbidden, "saml.encryption",
+		"The answer is encrypted in a way that is not taken here. The identity provider has to encrypt with AES, in GCM or CBC mode, and the key of it with RSA-OAEP.")
 	ErrStatus = apperr.Define(apperr.Forbidden, "saml.status",
 		"The identity provider did not let you in.")
 	ErrSubject = apperr.Define(apperr.Forbidden, "saml.subject",
