@@ -201,6 +201,10 @@ func (s *server) get(path string) (int, string, error) {
 	return response.StatusCode, string(body), err
 }
 
+// plainHost is a name of this machine that, unlike localhost, browsers trust no
+// more than any other.
+const plainHost = "bi.example"
+
 // startBrowser starts Chromium through the driver from npm. As root, Chromium
 // refuses its sandbox; the pages here are our own.
 func startBrowser(work string) (playwright.Browser, func(), error) {
@@ -239,7 +243,8 @@ func startBrowser(work string) (playwright.Browser, func(), error) {
 		Headless:        playwright.Bool(true),
 		ChromiumSandbox: playwright.Bool(os.Getuid() != 0),
 		Args: []string{"--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-			"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"},
+			"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+			"--host-resolver-rules=MAP " + plainHost + " 127.0.0.1"},
 	}
 	b, err := pw.Chromium.Launch(options)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -263,21 +264,26 @@ func (h alertPages) read(r *http.Request) (props views.AlertFormProps, err error
 			return props, err
 		}
 		props.State, props.Measure, props.By = get("state"), get("measure"), get("by")
+		props.Errors = map[string]string{}
 		measure, by := props.Subject.Measures[0], []dashboards.SubjectDimension(nil)
-		for _, m := range props.Subject.Measures {
-			if m.Key() == props.Measure {
-				measure = m
-			}
+		if n := slices.IndexFunc(props.Subject.Measures, func(m dashboards.SubjectMeasure) bool { return m.Key() == props.Measure }); n >= 0 {
+			measure = props.Subject.Measures[n]
+		} else {
+			props.Errors["measure"] = messages.T(r.Context(), "alerts.bad_measure")
 		}
 		for _, d := range props.Subject.Dimensions {
 			if d.Key() == props.By {
 				by = append(by, d)
 			}
 		}
+		if props.By != "" && by == nil {
+			props.Errors["by"] = messages.T(r.Context(), "alerts.bad_by")
+		}
 		grain := get("grain")
-		switch grain {
-		case "hour", "day", "week", "month":
-		default:
+		if !slices.Contains(views.AlertGrains(&props.Subject), grain) {
+			if props.Subject.Time != "" && grain != "" {
+				props.Errors["grain"] = messages.T(r.Context(), "alerts.bad_grain")
+			}
 			grain = "day"
 		}
 		props.Alert.Watch = watchOf(&props.Subject, measure, by, grain)
@@ -285,7 +291,9 @@ func (h alertPages) read(r *http.Request) (props views.AlertFormProps, err error
 	}
 	f := &props.Alert.Form
 	f.Name = get("name")
-	props.Errors = map[string]string{}
+	if props.Errors == nil {
+		props.Errors = map[string]string{}
+	}
 	f.Condition = readCondition(get, &props.Alert.Watch, props.Errors)
 	f.Manner = alerts.Manner{EveryMinutes: readMinutes(get("every"), "every", props.Errors), ForMinutes: readMinutes(get("for"), "for", props.Errors),
 		EscalateMinutes: readMinutes(get("escalate"), "escalate", props.Errors), Recovery: get("recovery") != "", NoData: get("no_data") != "", Zone: a.Location().String()}
@@ -295,6 +303,8 @@ func (h alertPages) read(r *http.Request) (props views.AlertFormProps, err error
 		to, toOK := readClock(get("mute_to"))
 		if !fromOK || !toOK {
 			props.Errors["mute"] = messages.T(r.Context(), "alerts.bad_clock")
+		} else if from == to {
+			props.Errors["mute"] = messages.T(r.Context(), "alerts.bad_span")
 		}
 		f.Manner.Mutes = []alerts.Mute{{Days: days, From: from, To: to}}
 	}
@@ -414,6 +424,10 @@ func (h alertPages) create(w http.ResponseWriter, r *http.Request) error {
 	id, err := h.Alerts.Create(r.Context(), actor(r), props.Alert)
 	if fields, invalid := apperr.Fields(err); invalid {
 		props.Errors = fields
+		return h.answer(w, r, http.StatusUnprocessableEntity, props)
+	}
+	if refused := apperr.Describe(err); err != nil && refused.Class == apperr.Invalid { // a question that can't be asked
+		props.Errors["measure"] = refused.Sentence
 		return h.answer(w, r, http.StatusUnprocessableEntity, props)
 	}
 	if err != nil {

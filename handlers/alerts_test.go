@@ -13,9 +13,11 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/dataflowhq/dataflow/domain/alerts"
+	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/views"
+	"github.com/dataflowhq/dataflow/warehouse"
 )
 
 // evaluate runs the evaluations that wait.
@@ -34,6 +36,26 @@ func (s *boardSite) evaluate(t *testing.T) {
 }
 
 // with is a form in which one field has another value.
+// Dates without a time of day are not watched by the hour.
+func TestDaysAreNotWatchedByTheHour(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	days, err := s.Datasets.Create(t.Context(), s.owner(), datasets.NewDataset{Name: "Days", TimeColumn: "day", Columns: []datasets.NewColumn{
+		{Name: "day", Type: warehouse.Date}, {Name: "amount", Type: warehouse.Integer}}})
+	if err == nil {
+		_, err = s.Datasets.AppendRows(t.Context(), s.owner(), days, datasets.AppendRequest{Columns: []string{"day", "amount"}, Rows: [][]any{{"2026-05-01", 7}, {"2026-05-02", 8}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.as(t, "editor")
+	form := b.get(views.PathNewAlert+"?"+url.Values{"dataset": {days.String()}}.Encode()).shows("#alert-grain option", "day").lacks("#alert-grain option[value=hour]")
+	measure := form.page.Find("#alert-measure option").First().AttrOr("value", "")
+	fields := []string{"dataset", days.String(), "measure", measure, "grain", "hour", "kind", "threshold", "side", "above", "value", "1", "user", s.users["editor"].String()}
+	b.post(views.PathAlerts, fields...).want(http.StatusUnprocessableEntity).shows("#alert-grain-error", "no time of day")
+	b.post(views.PathAlerts, with(fields, "grain", "day")...).want(http.StatusSeeOther)
+}
+
 func with(fields []string, name, value string) []string {
 	other := slices.Clone(fields)
 	for i := 0; i < len(other); i += 2 {
@@ -67,6 +89,10 @@ func TestAWidgetIsWatched(t *testing.T) {
 	trial.shows("#"+views.AlertTrialID+" .alert-verdict", "Would have fired").shows("svg.alert-course", "").lacks("h1")
 	b.post(views.PathTryAlert, fields...).want(http.StatusOK).shows("h1", "New alert").shows(".alert-verdict", "Would have fired")
 	b.post(views.PathAlerts, with(fields, "value", "x")...).want(http.StatusUnprocessableEntity).shows(".field-error", "")
+	for name, value := range map[string]string{"measure": `{"fn":"sum","column":"nope"}`, "by": `{"column":"nope"}`} {
+		b.post(views.PathAlerts, with(fields, name, value)...).want(http.StatusUnprocessableEntity).shows("#alert-"+name+"-error", "Choose")
+	}
+	b.post(views.PathAlerts, append(fields[:len(fields):len(fields)], "mute", "daily", "mute_from", "09:00", "mute_to", "09:00")...).want(http.StatusUnprocessableEntity).shows("#alert-mute-error", "never end")
 	made := b.post(views.PathAlerts, fields...).want(http.StatusSeeOther)
 	path := made.header.Get("Location")
 	b.follow(made).shows("h1", "By channel").shows(".alert-facts", "Amount per day above 230").shows(".alert-facts", "Channel: web")
@@ -102,6 +128,9 @@ func TestAWidgetIsWatched(t *testing.T) {
 	s.as(t, "foreign").post(views.PathAlerts, "dataset", s.dataset.String(), "kind", "threshold", "side", "above", "value", "1").want(http.StatusNotFound)
 	b.post(path + "/delete").want(http.StatusSeeOther)
 	b.get(path).want(http.StatusNotFound)
+	quiet := b.post(views.PathAlerts, append(fields[:len(fields):len(fields)], "mute", "weekend", "mute_from", "22:00", "mute_to", "07:00")...).want(http.StatusSeeOther)
+	b.follow(quiet).shows(".alert-facts", "Saturday and Sunday, 22:00 – 07:00 (")
+	b.post(quiet.header.Get("Location") + "/delete").want(http.StatusSeeOther)
 	b.get(views.PathAlerts).shows(".empty-title", "No alerts")
 	b.get(views.PathNewAlert).shows("#alert-dataset option", "Sales")
 	b.get(views.PathNewAlert+"?"+url.Values{"dataset": {s.dataset.String()}}.Encode()).shows("#alert-measure option", "Rows")

@@ -616,7 +616,7 @@ func TestPublicLinks(t *testing.T) {
 	page.shows("#w-sum", "Net sales")
 	page.lacksAll("the page", "dataflow", "set-cookie")
 	page.lacks("a[href*='data.csv']")
-	if !strings.Contains(page.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || page.header.Get("Referrer-Policy") != "no-referrer" {
+	if !strings.Contains(page.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || page.header.Get("Referrer-Policy") != "same-origin" {
 		t.Errorf("headers %v", page.header)
 	}
 	var data struct{ Token, Refresh string }

@@ -203,10 +203,11 @@ func (h signIn) requestReset(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, views.ForgotPage(bareShell(w, r), form))
 }
 
-// secretLink keeps the token of the address out of what the browser sends on
-// and keeps.
+// secretLink keeps the token of the address out of what the browser keeps. No
+// other site hears of it, as of no page's address; "no-referrer" would besides
+// have the browser hide from us that a form comes from our own page, so that it
+// were refused as a stranger's where there is no https.
 func secretLink(w http.ResponseWriter) {
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
 }
 

@@ -220,7 +220,7 @@ func TestForgottenPassword(t *testing.T) {
 	}
 	link := s.lastLink(t)
 	page := b.get(link).want(http.StatusOK).shows("body", "viewer@example.com")
-	if got := page.header.Get("Referrer-Policy"); got != "no-referrer" {
+	if got := page.header.Get("Referrer-Policy"); got != "same-origin" {
 		t.Errorf("Referrer-Policy is %q", got)
 	}
 	token, _ := page.page.Find("input[name=token]").Attr("value")

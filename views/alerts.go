@@ -332,8 +332,17 @@ func choices(ctx context.Context, prefix, now string, values ...string) []ui.Opt
 	return list
 }
 
+// AlertGrains are the periods that a subject can be watched by.
+func AlertGrains(s *dashboards.Subject) []string {
+	grains := []string{"hour", "day", "week", "month"}
+	if s.Days {
+		return grains[1:]
+	}
+	return grains
+}
+
 func (p AlertFormProps) grains(ctx context.Context) []ui.Option {
-	return choices(ctx, "alerts.grain_", p.Alert.Watch.Grain, "hour", "day", "week", "month")
+	return choices(ctx, "alerts.grain_", p.Alert.Watch.Grain, AlertGrains(&p.Subject)...)
 }
 
 func (p AlertFormProps) kinds(ctx context.Context) []ui.Option {
@@ -386,7 +395,10 @@ func (p AlertFormProps) mute() (days, from, to string) {
 	if len(p.Alert.Manner.Mutes) == 0 {
 		return "", "22:00", "07:00"
 	}
-	m := p.Alert.Manner.Mutes[0]
+	return muteParts(p.Alert.Manner.Mutes[0])
+}
+
+func muteParts(m alerts.Mute) (days, from, to string) {
 	clock := func(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60%24, minute%60) }
 	switch {
 	case len(m.Days) == 7:
@@ -397,6 +409,16 @@ func (p AlertFormProps) mute() (days, from, to string) {
 		days = "weekdays"
 	}
 	return days, clock(m.From), clock(m.To)
+}
+
+// quiet says when nobody is told.
+func (p AlertProps) quiet(ctx context.Context) []string {
+	var list []string
+	for _, m := range p.Alert.Manner.Mutes {
+		days, from, to := muteParts(m)
+		list = append(list, messages.T(ctx, "alerts.quiet", "Days", messages.T(ctx, "alerts.mute_"+days), "From", from, "To", to, "Zone", p.Alert.Manner.Zone))
+	}
+	return list
 }
 
 func (p AlertFormProps) mutes(ctx context.Context) []ui.Option {

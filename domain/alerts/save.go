@@ -122,7 +122,7 @@ func (s *Service) check(ctx context.Context, actor access.Actor, w *Watch, f *Fo
 	}
 	for _, mute := range m.Mutes {
 		bad := func(minute int) bool { return minute < 0 || minute > 24*60 }
-		if bad(mute.From) || bad(mute.To) || len(mute.Days) == 0 || slices.ContainsFunc(mute.Days, func(d int) bool { return d < 1 || d > 7 }) {
+		if bad(mute.From) || bad(mute.To) || mute.From == mute.To || len(mute.Days) == 0 || slices.ContainsFunc(mute.Days, func(d int) bool { return d < 1 || d > 7 }) {
 			fields["mute"] = "Say on which days and from when to when nobody is to be told."
 		}
 	}

@@ -27,6 +27,7 @@ type Subject struct {
 	Notes       []FilterNote       // the filters that the page added, for people
 	Fields      map[string]string
 	Time        string // column of dates or times; "" for none
+	Days        bool   // Time has no hours
 	Grain       string // of the widget's axis; "day" where there is none
 	Zone        string
 	// RelativeToNewest tells that the dataset's dates count from its newest row.
@@ -115,7 +116,7 @@ func (s *Service) Subject(v *View, widget string) (Subject, error) {
 	for _, d := range w.Query.Dimensions {
 		c, ok := sc.find(d.Column)
 		if ok && temporal(c.Type) && !cyclic(d.Grain) {
-			sub.Time = d.Column
+			sub.Time, sub.Days = d.Column, c.Type == warehouse.Date
 			if d.Grain != "" && d.Grain != AutoGrain {
 				sub.Grain = d.Grain
 			}
@@ -151,6 +152,9 @@ func (s *Service) DatasetSubject(ctx context.Context, actor access.Actor, id ids
 // and sums and means of its numbers.
 func (s *schema) subject(zone string) Subject {
 	sub := Subject{Title: s.Name, Dataset: s.ID, DatasetName: s.Name, Time: s.timeColumn(), Grain: "day", Zone: zone, RelativeToNewest: s.RelativeToNewest}
+	if c, ok := s.find(sub.Time); ok {
+		sub.Days = c.Type == warehouse.Date
+	}
 	add := func(m warehouse.Measure) {
 		resolved, format := s.measure(m)
 		if format == (datasets.Format{}) && m.Measure == "" {
