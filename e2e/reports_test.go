@@ -90,6 +90,121 @@ func TestTwoManagersGetTheirOwnRows(t *testing.T) {
 	}
 }
 
+// Whoever looks at what they were sent turns its pages in place. Nothing is loaded
+// for it before, and what goes wrong is said beside the picture that stays.
+func TestThePagesOfASentDocumentTurn(t *testing.T) {
+	v := demo.visit(t, desktop)
+	v.signIn()
+	v.open("/schedules/new")
+	_, err := v.tab.Locator("#schedule-dashboard").SelectOption(playwright.SelectOptionValues{Labels: playwright.StringSlice("US flights, first half of 2001")})
+	v.must(err)
+	v.must(v.tab.Locator("#schedule-name").Fill("Pages to turn"))
+	v.must(v.tab.Locator("#schedule-when").Fill("weekdays at 7:30"))
+	_, err = v.tab.Locator("#schedule-paper").SelectOption(playwright.SelectOptionValues{Values: playwright.StringSlice("letter landscape")})
+	v.must(err)
+	v.must(v.tab.Locator("form:has(#schedule-name) button[type=submit]").Click())
+	v.see(".schedule-panel h2", "Pages to turn")
+	v.must(v.tab.GetByRole("button", playwright.PageGetByRoleOptions{Name: "Send now"}).Click())
+	v.until("it is sent", `async () => { const a = await fetch(location.pathname); return (await a.text()).includes("<df-pages"); }`, nil)
+	v.open(v.tab.URL())
+	page := v.tab.URL()
+	v.becomesLike("df-pages [role=status]", `^Page 1 of \d+ · Letter, landscape$`)
+	total := regexp.MustCompile(`of (\d+)`).FindStringSubmatch(v.text("df-pages [role=status]"))[1]
+	previous, next := v.tab.Locator("df-pages button[aria-label='Previous page']"), v.tab.Locator("df-pages button[aria-label='Next page']")
+	loaded, err := v.tab.Evaluate(`() => performance.getEntriesByType("resource").filter(r => /\/document|pdf-worker/.test(r.name)).length`)
+	v.must(err)
+	if off, err := previous.IsDisabled(); err != nil || !off || loaded != 0 {
+		t.Errorf("before anybody turns: back is off %v (%v), %v files are loaded", off, err, loaded)
+	}
+
+	// What can't be had is said, and the picture stays. The next turn tries again.
+	v.must(v.tab.Route("**/document", func(r playwright.Route) { _ = r.Abort("connectionrefused") }))
+	v.expect("ERR_CONNECTION_REFUSED")
+	v.must(next.Click())
+	v.see("df-pages [role=alert]", "the server can’t be reached")
+	v.must(v.tab.Unroute("**/document"))
+	v.must(v.tab.Route("**/document", func(r playwright.Route) {
+		_ = r.Fulfill(playwright.RouteFulfillOptions{Status: playwright.Int(410), ContentType: playwright.String("application/json"),
+			Body: []byte(`{"error":{"code":"reports.sent_file_gone","message":"The file was kept for a week and is gone."}}`)})
+	}))
+	v.must(next.Click())
+	v.see("df-pages [role=alert]", "kept for a week and is gone")
+	v.becomesLike("df-pages [role=status]", `^Page 1 of `)
+	v.must(v.tab.Locator("df-pages img").WaitFor())
+	v.must(v.tab.Unroute("**/document"))
+
+	// By keyboard to the second page and to the first.
+	// differs answers how many dots differ from those of the page that was kept;
+	// what is hardly darker was drawn a little otherwise the second time.
+	differs := func(keep bool) string {
+		t.Helper()
+		answer, err := v.tab.Evaluate(`(keep) => {
+			const c = document.querySelector("df-pages canvas");
+			if (c.clientWidth < 200 || Math.abs(c.width - c.clientWidth * devicePixelRatio) > 2) return "not as wide as its sheet";
+			const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+			if (keep) window.keptDots = data;
+			let different = 0, ink = 0;
+			for (let i = 0; i < data.length; i += 4) {
+				if (Math.abs(data[i] - window.keptDots[i]) > 32) different++;
+				if (data[i] < 160) ink++;
+			}
+			return ink < 500 ? "empty" : different > 500 ? "another" : different < 20 ? "the same" : String(different);
+		}`, keep)
+		v.must(err)
+		return answer.(string)
+	}
+	v.must(next.Focus())
+	v.must(v.tab.Keyboard().Press("Enter"))
+	v.becomesLike("df-pages [role=status]", `^Page 2 of `)
+	if got := differs(true); got != "the same" {
+		t.Errorf("the second page is %s", got)
+	}
+	if name, err := v.tab.Locator("df-pages canvas").GetAttribute("aria-label"); err != nil || name != "Page 2 of "+total+" of Pages to turn" {
+		t.Errorf("the page is called %q, %v", name, err)
+	}
+	if text := v.text("df-pages [role=alert]"); text != "" {
+		t.Errorf("still said: %s", text)
+	}
+	v.accessible()
+	v.fits()
+	v.must(previous.Focus())
+	v.must(v.tab.Keyboard().Press("Enter"))
+	v.becomesLike("df-pages [role=status]", `^Page 1 of `)
+	// At the end the keyboard stands on the way back.
+	v.until("the focus is on the other button", `() => document.activeElement?.getAttribute("aria-label") === "Next page"`, nil)
+	if got := differs(false); got != "another" {
+		t.Errorf("the first page is %s", got)
+	}
+	v.must(next.Click())
+	v.becomesLike("df-pages [role=status]", `^Page 2 of `)
+	if got := differs(false); got != "the same" {
+		t.Errorf("the second page is %s the second time", got)
+	}
+
+	// While a run is under way the page asks again and again; the page turned to
+	// stays until there is a new document.
+	_, err = v.tab.Evaluate(`() => { document.querySelector("df-pages").sameElement = true; }`)
+	v.must(err)
+	kept, err := v.tab.Evaluate(`async () => {
+		await htmx.ajax("GET", location.pathname, {target: "#schedules", swap: "outerMorph"});
+		const e = document.querySelector("df-pages");
+		return e.sameElement === true && Boolean(e.querySelector("canvas")) && e.querySelector("[role=status]").innerText;
+	}`)
+	v.must(err)
+	if text, _ := kept.(string); !strings.HasPrefix(text, "Page 2 of ") {
+		t.Errorf("after the page came anew: %v", kept)
+	}
+	if v.tab.URL() != page {
+		t.Errorf("led to %s", v.tab.URL())
+	}
+}
+
+// becomesLike waits until the text of an element fits a pattern of the browser's.
+func (v *visitor) becomesLike(selector, pattern string) {
+	v.t.Helper()
+	v.until(selector+" is like "+pattern, `([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.innerText.trim() ?? "")`, []any{selector, pattern})
+}
+
 // eventually loads a page again until something is on it.
 func (v *visitor) eventually(what, path string, it playwright.Locator) {
 	v.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -228,7 +229,7 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	s.use(t, s.server.Port, time.Minute)
 	pages = NewPrint(s.Reports)
 	f := s.table("editor", "buyer@example.org")
-	f.Name, f.Spec = "Board pack", reports.Spec{Format: reports.PDF, Widgets: []string{"sum", "bars", "table"}}
+	f.Name, f.Spec = "Board pack", reports.Spec{Format: reports.PDF, Widgets: []string{"sum", "bars", "table"}, Paper: reports.Letter, Landscape: true}
 	id := s.create(t, f)
 	s.due(t)
 	s.work(t)
@@ -260,7 +261,19 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 	// The page shows it to whom it was sent, and to nobody else.
 	page := views.PathSchedule(id.String())
 	reader, other := s.as(t, "editor"), s.as(t, "admin")
-	reader.get(page).want(http.StatusOK).shows(".schedule-preview img[src='"+page+"/preview']", "")
+	shown := reader.get(page).want(http.StatusOK).shows(".schedule-preview img[src^='"+page+"/preview?of=']", "")
+	// The pager knows the pages of the document that was sent, and its paper.
+	foot := regexp.MustCompile(`Page 1 of (\d+)`).FindStringSubmatch(textOf(t, []byte(got["editor@example.com"][0].files["Trading -b.pdf"])))
+	if foot == nil || foot[1] == "1" {
+		t.Fatalf("a document of one page: %v", foot)
+	}
+	shown.shows("df-pages[src='"+page+"/document'][pages='"+foot[1]+"'] [role=status]", "Page 1 of "+foot[1]+" · Letter, landscape")
+	if n := shown.page.Find("df-pages button[data-turn][disabled][aria-label$=' page']").Length(); n != 2 {
+		t.Errorf("%d buttons turn pages", n)
+	}
+	// Nobody counted the pages of older documents: they have no pager.
+	s.exec(t, `UPDATE report_contents SET stated = stated - 'pages'`)
+	reader.get(page).want(http.StatusOK).shows(".schedule-preview img", "").lacks("df-pages [role=status]").lacks("df-pages button")
 	if picture := reader.get(page + "/preview").want(http.StatusOK); picture.body != got["editor@example.com"][0].files["dashboard.png"] {
 		t.Errorf("another picture: %d bytes", len(picture.body))
 	}

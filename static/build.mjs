@@ -162,13 +162,15 @@ const unused = {
 };
 
 async function scripts() {
+  // The build for browsers that are not of this year, as for our targets above.
+  addHashed("pdf-worker.js", readFileSync(require.resolve("pdfjs-dist/legacy/build/pdf.worker.min.mjs")));
   addHashed("map-worker.js", readFileSync(require.resolve("maplibre-gl/dist/maplibre-gl-worker.mjs")));
   const sheet = transform({ filename: "map.css", code: readFileSync(require.resolve("maplibre-gl/dist/maplibre-gl.css")), minify: true, targets });
   addHashed("map.css", sheet.code);
   const assets = Object.fromEntries(["map.css", "map-worker.js", "world.json", "states.json"].map((name) => [name, `./${entries[name].file}`]));
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: { app: "src/app.ts", brand: "src/brand.ts", charts: "src/charts.ts", embed: "src/embed.ts", editor: "src/editor/editor.ts", map: "src/map.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
+    entryPoints: { app: "src/app.ts", brand: "src/brand.ts", charts: "src/charts.ts", embed: "src/embed.ts", editor: "src/editor/editor.ts", map: "src/map.ts", pages: "src/pages.ts", print: "src/print.ts", uploads: "src/uploads.ts" },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -181,7 +183,7 @@ async function scripts() {
     write: false,
     metafile: true,
     plugins: [unused],
-    define: { "process.env.NODE_ENV": '"production"', __ASSETS__: JSON.stringify(assets) },
+    define: { "process.env.NODE_ENV": '"production"', __ASSETS__: JSON.stringify(assets), __PDF_WORKER__: JSON.stringify(`./${entries["pdf-worker.js"].file}`) },
     loader: { ".svg": "text" },
     logLevel: "warning",
   });
@@ -276,7 +278,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "auth.css", "home.css", "data.css", "schedules.css", "sso.css", "alerts.css", "mail.css", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "auth.css", "home.css", "data.css", "schedules.css", "sso.css", "alerts.css", "mail.css", "pages.js", "pdf-worker.js", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -32,8 +33,26 @@ func pathEditSchedule(id string) string { return PathSchedule(id) + "/edit" }
 // pathScheduleDocument is the document that the picture is of.
 func pathScheduleDocument(id string) string { return PathSchedule(id) + "/document" }
 
-// pathSchedulePreview is the picture of what the person was sent last.
-func pathSchedulePreview(id string) string { return PathSchedule(id) + "/preview" }
+// pathSchedulePreview is the picture of what the person was sent last. The query
+// says which document that is, so that no browser shows the picture of another.
+func pathSchedulePreview(s reports.Schedule) string {
+	return PathSchedule(s.ID.String()) + "/preview?of=" + s.PreviewSum
+}
+
+// pageLabel says which page of a document is shown, and on which paper.
+func pageLabel(ctx context.Context, p reports.Pages, page, pages string) string {
+	paper := "reports.paper_" + orElse(string(p.Paper), string(reports.A4))
+	if p.Landscape {
+		paper += "_landscape"
+	}
+	return messages.T(ctx, "schedules.page", "Page", page, "Pages", pages, "Paper", messages.T(ctx, paper))
+}
+
+// sheetSize is the shape of a sheet, in millimetres.
+func sheetSize(p reports.Pages) string {
+	width, height := reports.Spec{Paper: p.Paper, Landscape: p.Landscape}.Size()
+	return fmt.Sprintf("--sheet-w:%g;--sheet-h:%g", width, height)
+}
 
 // pathScheduleAct is POST: send, test, pause, resume, delete.
 func pathScheduleAct(id, act string) string { return PathSchedule(id) + "/" + act }

@@ -36,7 +36,40 @@ var (
 	pdfStart = regexp.MustCompile(`startxref\s+(\d+)\s+%%EOF\s*$`)
 	pdfSize  = regexp.MustCompile(`/Size (\d+)`)
 	pdfRoot  = regexp.MustCompile(`/Root (\d+ \d+ R)`)
+	pdfPages = regexp.MustCompile(`/Pages (\d+ \d+ R)`)
+	pdfCount = regexp.MustCompile(`/Count (\d+)`)
 )
+
+// countPages reads how many pages a PDF has, in the form in which the browser
+// writes it: from its trailer to the root, and from there to the pages. 0 for a
+// file in another form.
+func countPages(body []byte) int {
+	at := bytes.LastIndex(body, []byte("trailer"))
+	if at < 0 {
+		return 0
+	}
+	object := body[at:]
+	for _, next := range []*regexp.Regexp{pdfRoot, pdfPages} {
+		found := next.FindSubmatch(object)
+		if found == nil {
+			return 0
+		}
+		start := append(append([]byte("\n"), bytes.TrimSuffix(found[1], []byte("R"))...), "obj\n"...)
+		if at = bytes.LastIndex(body, start); at < 0 {
+			return 0
+		}
+		object, _, _ = bytes.Cut(body[at:], []byte("endobj"))
+	}
+	found := pdfCount.FindSubmatch(object)
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // withInfo appends an update to a PDF that replaces what it says about itself:
 // the browser knows a title only. A file in another form than the browser

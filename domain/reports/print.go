@@ -158,6 +158,9 @@ func (s *Service) print(ctx context.Context, v *dashboards.View, plans []*dashbo
 		}
 	}
 	if spec.Format == PDF {
+		if n := countPages(body); n > 0 {
+			stated.Pages = Pages{Count: n, Paper: spec.Paper, Landscape: spec.Landscape}
+		}
 		body = withInfo(body, info{Title: v.Dashboard.Name, Author: sheet.Workspace, Maker: sheet.maker(), Subject: stated.subject(v), Created: sheet.At})
 	}
 	_, err = out.Write(body)

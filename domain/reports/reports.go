@@ -146,8 +146,16 @@ type Stated struct {
 	Rows            int64            `json:"rows,omitempty"`        // of data, in files of rows
 	Bytes           int64            `json:"bytes"`
 	SHA256          string           `json:"sha256"` // in hex
+	Pages           Pages            `json:"pages,omitzero"`
 	// Sees is what the person saw of the data (datasets.Dataset.Sees, JoinSees).
 	Sees string `json:"sees,omitempty"`
+}
+
+// Pages are those of a document; zero for what has none, and where it is not known.
+type Pages struct {
+	Count     int   `json:"count"`
+	Paper     Paper `json:"paper"`
+	Landscape bool  `json:"landscape,omitempty"`
 }
 
 // Document is a page for the Renderer.

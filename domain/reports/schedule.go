@@ -125,6 +125,8 @@ type Schedule struct {
 	Recipients    []ScheduleRecipient
 	Runs          []ScheduleRun // newest first
 	PreviewAt     time.Time     // of the picture that OpenPreview answers; zero for none
+	PreviewPages  Pages         // of the document that it is of; zero where nobody counted them
+	PreviewSum    string        // SHA-256 of that document, in hex
 
 	PausedByMember    bool   // where PausedWhy is "person"; a visitor does not resume it then
 	preview, document string // keys of the picture and of what it shows
@@ -257,6 +259,7 @@ func (s *Service) schedule(ctx context.Context, actor access.Actor, id ids.Sched
 			return fmt.Errorf("read content: %w", err)
 		}
 		one.PreviewAt, one.preview, one.document, one.documentName = picture.DueAt, picture.PictureKey, picture.Key, picture.Name
+		one.PreviewPages, one.PreviewSum = stated.Pages, stated.SHA256
 		one.previewRows, one.previewSees = picture.OnlyRows, stated.Sees
 		return nil
 	})
