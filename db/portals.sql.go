@@ -821,7 +821,7 @@ func (q *Queries) PortalLinkInsert(ctx context.Context, arg PortalLinkInsertPara
 }
 
 const portalLinkPeek = `-- name: PortalLinkPeek :one
-SELECT v.visitor_id, v.email FROM portal_links l
+SELECT v.visitor_id, v.email, v.password_hash <> '' AS has_password FROM portal_links l
 JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
 WHERE l.tenant_id = $1 AND v.portal_id = $2 AND l.token_hash = $3 AND l.expires_at > $4 AND v.blocked_at IS NULL
 `
@@ -834,8 +834,9 @@ type PortalLinkPeekParams struct {
 }
 
 type PortalLinkPeekRow struct {
-	VisitorID uuid.UUID
-	Email     string
+	VisitorID   uuid.UUID
+	Email       string
+	HasPassword bool
 }
 
 func (q *Queries) PortalLinkPeek(ctx context.Context, arg PortalLinkPeekParams) (PortalLinkPeekRow, error) {
@@ -846,7 +847,7 @@ func (q *Queries) PortalLinkPeek(ctx context.Context, arg PortalLinkPeekParams) 
 		arg.Now,
 	)
 	var i PortalLinkPeekRow
-	err := row.Scan(&i.VisitorID, &i.Email)
+	err := row.Scan(&i.VisitorID, &i.Email, &i.HasPassword)
 	return i, err
 }
 

@@ -244,7 +244,8 @@ DECLARE
     two    bigint;
 BEGIN
     UPDATE public.audit_details d SET who = NULL, who_salt = NULL FROM public.audit_events e
-    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND e.user_id = person AND d.who IS NOT NULL;
+    WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND d.who IS NOT NULL
+      AND (e.user_id = person OR EXISTS (SELECT FROM unnest(words) w WHERE w <> '' AND lower(d.who ->> 'email') = lower(w)));
     GET DIAGNOSTICS one = ROW_COUNT;
     UPDATE public.audit_details d SET what = NULL, what_salt = NULL FROM public.audit_events e
     WHERE d.tenant_id = tenant AND e.tenant_id = tenant AND e.audit_id = d.audit_id AND d.what IS NOT NULL

@@ -20,7 +20,8 @@ type door interface {
 	// provider that opened it, which ends its own.
 	signOut(r *http.Request, browser string) (saml.Message, error)
 	requestReset(r *http.Request, email string) error
-	checkReset(r *http.Request, token string) (email string, err error)
+	// checkReset says whose password a link sets, and whether it is their first.
+	checkReset(r *http.Request, token string) (email string, first bool, err error)
 	resetPassword(r *http.Request, token, password string) (auth.Opened, error)
 	// form is the sign-in page.
 	form(w http.ResponseWriter, r *http.Request, status int, p views.SignInProps) error
@@ -56,7 +57,7 @@ func (d memberDoor) requestReset(r *http.Request, email string) error {
 	return d.Auth.RequestReset(r.Context(), email, client(r))
 }
 
-func (d memberDoor) checkReset(r *http.Request, token string) (string, error) {
+func (d memberDoor) checkReset(r *http.Request, token string) (string, bool, error) {
 	return d.Auth.CheckReset(r.Context(), token)
 }
 
@@ -109,7 +110,7 @@ func (d visitorDoor) requestReset(r *http.Request, email string) error {
 	return d.Portals.RequestReset(r.Context(), scopeOf(r).portal.Portal, d.base(r), email, client(r))
 }
 
-func (d visitorDoor) checkReset(r *http.Request, token string) (string, error) {
+func (d visitorDoor) checkReset(r *http.Request, token string) (string, bool, error) {
 	return d.Portals.CheckLink(r.Context(), scopeOf(r).portal.Portal, token)
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/go-chi/chi/v5"
 
+	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/static"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -122,6 +124,11 @@ func TestWhatAnotherSiteSendsIsRefused(t *testing.T) {
 	} {
 		got := b.request(http.MethodPost, views.PathAccountProfile, headers, "name", "Eve").want(http.StatusForbidden)
 		got.shows("body", "http.cross_origin")
+		s.flush(t)
+		page, err := s.Audit.List(t.Context(), access.Actor{Kind: access.Console, TenantID: s.one.ID}, audit.Query{Text: got.header.Get("X-Request-Id")})
+		if err != nil || len(page.Lines) != 1 || !page.Lines[0].Denied || page.Lines[0].Action != "access.denied" {
+			t.Errorf("%v: the audit log has %+v, %v", headers, page.Lines, err)
+		}
 		if name := b.get(views.PathAccount).page.Find(".side-user b").First().Text(); name != "Owner" {
 			t.Errorf("%v: the name is %q", headers, name)
 		}

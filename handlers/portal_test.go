@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/auth/saml/samltest"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -121,7 +123,7 @@ func (v *visited) invited(t testing.TB, email string, fields ...string) *browser
 	}
 	b := v.at(t)
 	token := link[strings.Index(link, "token=")+len("token="):]
-	b.get(views.PathReset+"?token="+token).want(http.StatusOK).shows("h1", "")
+	b.get(views.PathReset+"?token="+token).want(http.StatusOK).shows("h1", "Choose a password").lacks(".auth-alt")
 	b.post(views.PathReset, "token", token, "password", "short").want(http.StatusUnprocessableEntity)
 	b.post(views.PathReset, "token", token, "password", goodPassword).leadsTo(views.PathHome)
 	return b
@@ -356,4 +358,33 @@ func TestAVisitorsReportIsTheirOwn(t *testing.T) {
 	visitor.get(board).want(http.StatusOK).lacks("button[form=dash-pdf]")
 	visitor.get(report).want(http.StatusNotFound)
 	visitor.post(board+"/reports", "format", "PDF").want(http.StatusNotFound)
+}
+
+// Who visited is taken out of the audit log by the address alone.
+func TestAVisitorIsErasedFromTheLog(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	const email = "mara@halden.example"
+	v.invited(t, email)
+	tells := func() (n int) {
+		t.Helper()
+		v.flush(t)
+		page, err := v.Audit.List(t.Context(), access.Actor{Kind: access.Console, TenantID: v.one.ID}, audit.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range page.Lines {
+			if text := fmt.Sprintf("%+v %+v", line.Who, line.What); strings.Contains(text, email) {
+				n++
+			}
+		}
+		return n
+	}
+	if tells() == 0 {
+		t.Fatal("the log knows nothing of the visitor")
+	}
+	parts, err := v.Audit.Erase(t.Context(), v.owner(), ids.User{}, strings.ToUpper(email))
+	if n := tells(); err != nil || parts == 0 || n > 0 {
+		t.Errorf("%d parts are erased, %d entries still tell: %v", parts, n, err)
+	}
 }

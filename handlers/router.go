@@ -268,7 +268,8 @@ func (c *core) sameOrigin(trusted string, open ...string) (func(http.Handler) ht
 	for _, path := range open {
 		protection.AddInsecureBypassPattern("POST " + path)
 	}
-	protection.SetDenyHandler(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
+	// Whose browser it was is known for the audit log.
+	protection.SetDenyHandler(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin })))
 	return protection.Handler, nil
 }
 

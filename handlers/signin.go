@@ -218,7 +218,7 @@ func (h signIn) reset(w http.ResponseWriter, r *http.Request) error {
 
 func (h signIn) resetForm(w http.ResponseWriter, r *http.Request, status int, form views.ResetProps) (err error) {
 	form.MinLength = auth.MinPassword
-	if form.Email, err = h.door.checkReset(r, form.Token); err != nil {
+	if form.Email, form.First, err = h.door.checkReset(r, form.Token); err != nil {
 		return err
 	}
 	if err := h.door.resetWays(r, &form); err != nil {

@@ -153,7 +153,7 @@ WHERE g.tenant_id = @tenant_id AND g.group_id = @group_id AND v.visitor_id = @vi
 INSERT INTO portal_links (tenant_id, token_hash, visitor_id, expires_at) VALUES (@tenant_id, @token_hash, @visitor_id, @expires_at);
 
 -- name: PortalLinkPeek :one
-SELECT v.visitor_id, v.email FROM portal_links l
+SELECT v.visitor_id, v.email, v.password_hash <> '' AS has_password FROM portal_links l
 JOIN portal_visitors v ON v.tenant_id = l.tenant_id AND v.visitor_id = l.visitor_id
 WHERE l.tenant_id = @tenant_id AND v.portal_id = @portal_id AND l.token_hash = @token_hash AND l.expires_at > @now AND v.blocked_at IS NULL;
 

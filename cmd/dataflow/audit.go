@@ -11,6 +11,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
@@ -19,8 +20,8 @@ const auditAbout = `Looks after the audit log of a workspace.
   verify [--expect BATCH:HASH]   read the whole chain again and check every hash
   export [--format csv|ndjson] [--since DATE]
                                  write all entries, newest first
-  erase EMAIL                    take a person out of the log: entries stay, and
-                                 the chain holds
+  erase EMAIL                    take a member or a portal's visitor out of the
+                                 log: entries stay, and the chain holds
 
 verify prints JSON and exits with 5 where the chain is broken. head and head_hash,
 kept elsewhere, are what --expect takes the next time: so it is noticed too that
@@ -81,14 +82,22 @@ func runAudit(ctx context.Context, e *env) error {
 			}
 			return out.Flush()
 		}
-		person, err := s.tenants.GetActorByEmail(ctx, actor, args[1])
-		if err != nil {
-			return fmt.Errorf("find person: %w", err)
+		// Who is no member may have been one, or is a portal's visitor.
+		person, unknown := s.tenants.GetActorByEmail(ctx, actor, args[1])
+		if unknown != nil && !errors.Is(unknown, tenants.ErrMemberNotFound) {
+			return fmt.Errorf("find person: %w", unknown)
 		}
 		parts, err := s.audit.Erase(ctx, actor, person.UserID, args[1])
 		if err != nil {
 			return err
 		}
-		return printJSON(e.stdout, map[string]any{"user_id": person.UserID, "erased": parts})
+		if unknown != nil && parts == 0 {
+			return tenants.ErrMemberNotFound.With("Nobody with the address %s is in the workspace or in its audit log.", args[1])
+		}
+		answer := map[string]any{"erased": parts}
+		if unknown == nil {
+			answer["user_id"] = person.UserID
+		}
+		return printJSON(e.stdout, answer)
 	})
 }

@@ -235,6 +235,12 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Alert, error)
 		list, err = s.list(ctx, tx, actor, nil)
 		return err
 	})
+	// How many groups there are is told where it is known that all are seen.
+	for i := range list {
+		if list[i].Owner != actor.UserID {
+			list[i].Firing, list[i].Groups = 0, 0
+		}
+	}
 	return list, err
 }
 
@@ -350,6 +356,7 @@ func (s *Service) Get(ctx context.Context, actor access.Actor, id ids.Alert) (Al
 	}
 	if err != nil || s.sight(ctx, actor, &a.Watch) != s.sight(ctx, owner, &a.Watch) {
 		a.Hidden, a.States, a.Notices = true, nil, nil
+		a.Firing, a.Groups = 0, 0
 		a.History = slices.DeleteFunc(a.History, func(e Event) bool { return len(e.Labels) > 0 })
 		for i := range a.History {
 			e := &a.History[i]

@@ -362,7 +362,11 @@ func (s *Service) Erase(ctx context.Context, actor access.Actor, person ids.User
 		if parts, err = tx.AuditErase(ctx, person.UUID(), append([]string{}, words...)); err != nil {
 			return fmt.Errorf("erase person: %w", err)
 		}
-		return Record(ctx, tx, actor, Entry{Action: "audit.person_erased", Target: "person", ID: person.String(), Detail: map[string]any{"parts": parts}})
+		erased := Entry{Action: "audit.person_erased", Target: "person", Detail: map[string]any{"parts": parts}}
+		if !person.IsZero() {
+			erased.ID = person.String()
+		}
+		return Record(ctx, tx, actor, erased)
 	})
 	return parts, err
 }

@@ -210,9 +210,9 @@ func (s *Service) warmKeys(ctx context.Context, tenantID ids.Tenant) error {
 // CheckReset answers whose password a reset link sets.
 //
 // Errors: auth.link_used.
-func (s *Service) CheckReset(ctx context.Context, token string) (email string, err error) {
+func (s *Service) CheckReset(ctx context.Context, token string) (email string, first bool, err error) {
 	_, person, err := s.peek(ctx, forReset, token)
-	return person.Email, err
+	return person.Email, person.PasswordHash == nil, err
 }
 
 // ResetPassword sets a new password by a link, ends all sessions and opens

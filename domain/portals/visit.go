@@ -303,16 +303,16 @@ func (s *Service) RequestReset(ctx context.Context, p Portal, base, email string
 	})
 }
 
-// CheckLink answers whose password a link sets.
+// CheckLink answers whose password a link sets, and whether it is their first.
 //
 // Errors: auth.link_used.
-func (s *Service) CheckLink(ctx context.Context, p Portal, token string) (email string, err error) {
+func (s *Service) CheckLink(ctx context.Context, p Portal, token string) (email string, first bool, err error) {
 	err = s.deps.DB.InTenantTx(ctx, p.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		row, err := s.peek(ctx, tx, p, token)
-		email = row.Email
+		email, first = row.Email, !row.HasPassword
 		return err
 	})
-	return email, err
+	return email, first, err
 }
 
 func (s *Service) peek(ctx context.Context, tx *db.Tx, p Portal, token string) (db.PortalLinkPeekRow, error) {
@@ -343,7 +343,7 @@ func (s *Service) ChoosePassword(ctx context.Context, p Portal, token, password 
 	if p.SSOOnly {
 		return "", errSSOOnly
 	}
-	email, err := s.CheckLink(ctx, p, token)
+	email, _, err := s.CheckLink(ctx, p, token)
 	if err != nil {
 		return "", err
 	}
