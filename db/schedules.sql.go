@@ -242,7 +242,7 @@ func (q *Queries) LedgerCount(ctx context.Context, tenantID uuid.UUID, runID uui
 }
 
 const ledgerGet = `-- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows, l.error_code,
        l.attributes, l.remade, l.visiting, l.visitor_id, d.name AS dashboard_name,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,
@@ -277,6 +277,7 @@ type LedgerGetRow struct {
 	CreatedAt      time.Time
 	ContentID      *uuid.UUID
 	OnlyRows       json.RawMessage
+	ErrorCode      string
 	Attributes     json.RawMessage
 	Remade         int16
 	Visiting       bool
@@ -329,6 +330,7 @@ func (q *Queries) LedgerGet(ctx context.Context, tenantID uuid.UUID, deliveryID 
 		&i.CreatedAt,
 		&i.ContentID,
 		&i.OnlyRows,
+		&i.ErrorCode,
 		&i.Attributes,
 		&i.Remade,
 		&i.Visiting,

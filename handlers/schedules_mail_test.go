@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	chromium "github.com/dataflowhq/dataflow/platform/browser"
+	"github.com/dataflowhq/dataflow/platform/mail/mailtest"
 	"github.com/dataflowhq/dataflow/platform/sftp/sftptest"
 	"github.com/dataflowhq/dataflow/views"
 )
@@ -372,5 +374,28 @@ func TestReportsGoToChannels(t *testing.T) {
 	}
 	if one := s.read(t, id); len(one.Recipients) != 1 {
 		t.Errorf("%+v", one.Recipients)
+	}
+}
+
+// A mail that the server finds too large goes out once more with a link.
+func TestAMailTooLargeGoesOutWithALink(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	var took atomic.Int32
+	s.answers(&s.taken, func(string) error {
+		return onFirst(took.Add(1), 1, mailtest.Refuse(552, "5.3.4 Message size exceeds fixed limit"))
+	})
+	id := s.create(t, s.table("a@example.org"))
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	s.work(t)
+	if _, lines := s.states(t, id); lines["a@example.org"].State != reports.LineSent {
+		t.Errorf("%+v", lines["a@example.org"])
+	}
+	got, _ := s.mails(t)
+	copies := got["a@example.org"]
+	if len(copies) != 2 || len(copies[0].files) != 1 || len(copies[1].files) != 0 || !strings.Contains(copies[1].text, "/reports/sent/") {
+		t.Errorf("%+v", copies)
 	}
 }

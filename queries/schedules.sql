@@ -406,7 +406,7 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id AND state IN ('due',
 -- in none of the schedule's now, other_rows that they are to get other rows, or an
 -- address has other attributes, than the line was made with.
 -- name: LedgerGet :one
-SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows,
+SELECT l.delivery_id, l.run_id, l.recipient_id, l.user_id, l.address, l.channel_id, l.state, l.attempts, l.resent, l.handed_at, l.created_at, l.content_id, l.only_rows, l.error_code,
        l.attributes, l.remade, l.visiting, l.visitor_id, d.name AS dashboard_name,
        r.schedule_id, r.cause, r.due_at, r.asked_by, s.name, s.dashboard_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, COALESCE(s.owner_visitor_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_visitor_id, s.zone, s.resend_unknown, s.link_above, s.spec,
        COALESCE(c.key, '')::text AS key, COALESCE(c.picture_key, '')::text AS picture_key, COALESCE(c.name, '')::text AS file_name,

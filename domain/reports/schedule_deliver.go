@@ -120,6 +120,8 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 		return s.over(ctx, job, row.RunID, func(context.Context, *db.Tx) error { return nil })
 	case errors.Is(err, jobs.ErrLeaseLost):
 		return err // another attempt is at it
+	case errors.Is(err, mail.ErrTooLarge) && len(m.Files)+len(m.Pictures) == 0:
+		return jobs.Permanent(err) // it gets no smaller
 	case err != nil:
 		public := apperr.Describe(err)
 		return errors.Join(err, s.inTx(ctx, job, func(ctx context.Context, tx *db.Tx) error {
@@ -326,7 +328,18 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 	if row.Visiting || row.UserID != nil {
 		letter.Link = e.base + PathOpened + row.DeliveryID.String()
 	}
-	attached := stated.Bytes <= row.LinkAbove
+	// A server that found the mail too large gets it with a link, and no picture.
+	small := row.ErrorCode == mail.ErrTooLarge.Code()
+	var picture []byte
+	if row.PictureKey != "" && !small {
+		if picture, err = s.readAll(ctx, row.PictureKey); err != nil {
+			return to, words, m, err
+		}
+		if int64(len(picture)) > row.LinkAbove {
+			picture = nil
+		}
+	}
+	attached := !small && stated.Bytes+int64(len(picture)) <= row.LinkAbove
 	if !attached {
 		letter.FileUntil = row.ExpiresAt.In(e.actor.Location())
 		letter.FileLink = s.sentLink(e.base, tenant, row.DeliveryID, row.ExpiresAt)
@@ -342,13 +355,9 @@ func (s *Service) compose(ctx context.Context, tenant uuid.UUID, row db.LedgerGe
 		}
 		m.Files = []mail.File{{Name: row.FileName, MediaType: formatOf(row.FileName).MediaType(), Body: body}}
 	}
-	if row.PictureKey != "" {
-		body, err := s.readAll(ctx, row.PictureKey)
-		if err != nil {
-			return to, words, m, err
-		}
+	if picture != nil {
 		letter.Picture = pictureName
-		m.Pictures = []mail.File{{Name: pictureName, MediaType: PNG.MediaType(), Body: body}}
+		m.Pictures = []mail.File{{Name: pictureName, MediaType: PNG.MediaType(), Body: picture}}
 	}
 	if words, err = s.deps.Mail.Write(ctx, to.Locale, letter); err != nil {
 		return to, words, m, err

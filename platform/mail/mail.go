@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/mail"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+	"golang.org/x/net/idna"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
 )
@@ -33,6 +35,8 @@ var (
 	ErrRefused = apperr.Define(apperr.Invalid, "mail.refused", "The mail server refused the message.")
 	// ErrUnavailable is worth another attempt.
 	ErrUnavailable = apperr.Define(apperr.Unavailable, "mail.unavailable", "The mail server can't take the message now.")
+	// ErrTooLarge is a message that the server takes only if it is smaller.
+	ErrTooLarge = apperr.Define(apperr.Unavailable, "mail.too_large", "The message is too large for the mail server.")
 	// ErrUnknown is a connection that ended after the whole message was given and
 	// before the server answered: nobody can know whether it has the message.
 	ErrUnknown = apperr.Define(apperr.Unavailable, "mail.unknown",
@@ -98,7 +102,8 @@ type File struct {
 type Sender struct {
 	cfg    Config
 	from   *mail.Address
-	domain string
+	domain string // of the sender's address, in ASCII
+	helo   string // how we call ourselves
 }
 
 // New checks the settings; it connects to nothing.
@@ -118,7 +123,35 @@ func New(cfg Config) (*Sender, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}
-	return &Sender{cfg: cfg, from: from, domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:]}, nil
+	if from.Address, err = wireAddress(from.Address); err != nil {
+		return nil, errConfig.With("SMTP_FROM must be an address such as “DataFlow <bi@example.com>”.").Wrap(err)
+	}
+	s := &Sender{cfg: cfg, from: from, domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:]}
+	// Servers refuse a greeting by a name without a domain.
+	if host, err := os.Hostname(); err == nil && strings.Contains(host, ".") {
+		s.helo = host
+	} else {
+		s.helo = s.domain
+	}
+	return s, nil
+}
+
+// wireAddress is an address as servers know it: letters of other scripts in the
+// name of its domain are written in ASCII.
+func wireAddress(address string) (string, error) {
+	at := strings.LastIndexByte(address, '@')
+	if isASCII(address[at+1:]) {
+		return address, nil
+	}
+	domain, err := idna.Lookup.ToASCII(address[at+1:])
+	if err != nil {
+		return "", ErrAddress.With("“%s” is not an e-mail address.", printable(address)).Wrap(err)
+	}
+	return address[:at+1] + domain, nil
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII })
 }
 
 // CheckProtection refuses a way to protect a connection that would let passwords be
@@ -175,7 +208,7 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 // Errors: mail.address, mail.header and mail.refused, which another attempt
 // does not mend; mail.unavailable; mail.unknown.
 func (s *Sender) Hand(ctx context.Context, m Message, before func() error) (answer string, err error) {
-	msg, err := s.compose(m)
+	body, err := s.render(&m)
 	if err != nil {
 		return "", err
 	}
@@ -191,7 +224,7 @@ func (s *Sender) Hand(ctx context.Context, m Message, before func() error) (answ
 	if err := ctx.Err(); err != nil {
 		return "", ErrUnavailable.Wrap(err)
 	}
-	if answer, err = s.transfer(conn, msg, m, before); err != nil {
+	if answer, err = s.transfer(conn, body, m, before); err != nil {
 		return "", err
 	}
 	_ = conn.Quit() // the message is taken, whatever comes of this
@@ -215,7 +248,7 @@ func handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn, e
 func (s *Sender) client() (*gomail.Client, error) {
 	options := []gomail.Option{
 		gomail.WithPort(s.cfg.Port), gomail.WithTimeout(s.cfg.Timeout),
-		gomail.WithTLSConfig(s.tls()),
+		gomail.WithTLSConfig(s.tls()), gomail.WithHELO(s.helo),
 	}
 	switch s.cfg.TLS {
 	case StartTLS:
@@ -245,14 +278,20 @@ func (s *Sender) client() (*gomail.Client, error) {
 	return client, nil
 }
 
-func (s *Sender) compose(m Message) (*gomail.Msg, error) {
-	if err := CheckAddress(m.To); err != nil {
-		return nil, err
-	}
-	if m.ReturnPath != "" {
-		if err := CheckAddress(m.ReturnPath); err != nil {
+// compose builds the message, and writes the addresses of m as servers know them.
+func (s *Sender) compose(m *Message) (*gomail.Msg, error) {
+	for _, address := range []*string{&m.To, &m.ReturnPath} {
+		if address == &m.ReturnPath && *address == "" {
+			continue
+		}
+		if err := CheckAddress(*address); err != nil {
 			return nil, err
 		}
+		wire, err := wireAddress(*address)
+		if err != nil {
+			return nil, err
+		}
+		*address = wire
 	}
 	for _, text := range []string{m.Subject, m.ToName, m.FromName, m.ID} {
 		if err := CheckHeader(text); err != nil {
@@ -274,7 +313,11 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
-		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+		html := m.HTML
+		for _, f := range m.Pictures {
+			html = strings.ReplaceAll(html, `"cid:`+f.Name+`"`, `"cid:`+s.contentID(f)+`"`)
+		}
+		msg.AddAlternativeString(gomail.TypeTextHTML, html)
 	}
 	if m.Unsubscribe != "" {
 		if err := CheckHeader(m.Unsubscribe); err != nil {
@@ -290,29 +333,47 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	}
 	for _, f := range m.Pictures {
 		if err := msg.EmbedReader(f.Name, bytes.NewReader(f.Body), gomail.WithFileContentType(gomail.ContentType(f.MediaType)),
-			gomail.WithFileContentID(f.Name)); err != nil {
+			gomail.WithFileContentID("<"+s.contentID(f)+">")); err != nil {
 			return nil, fmt.Errorf("embed %s: %w", f.Name, err)
 		}
 	}
 	return msg, nil
 }
 
-// write writes the message as it goes over the line.
-func (s *Sender) write(w io.Writer, msg *gomail.Msg) error {
-	if s.cfg.Key == nil {
-		_, err := msg.WriteTo(w)
-		return err
+// contentID names a picture within its message: unique in form (RFC 2392).
+func (s *Sender) contentID(f File) string { return f.Name + "@" + s.domain }
+
+// render writes the message as it goes over the line.
+func (s *Sender) render(m *Message) ([]byte, error) {
+	msg, err := s.compose(m)
+	if err != nil {
+		return nil, err
 	}
-	var plain bytes.Buffer
+	var plain, signed bytes.Buffer
 	if _, err := msg.WriteTo(&plain); err != nil {
-		return err
+		return nil, fmt.Errorf("write message: %w", err)
 	}
-	return s.cfg.Key.sign(w, &plain)
+	if s.cfg.Key == nil {
+		return plain.Bytes(), nil
+	}
+	if err := s.cfg.Key.sign(&signed, &plain); err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	return signed.Bytes(), nil
+}
+
+// fits refuses what the server says that it won't take, before it is sent.
+func fits(conn *smtp.Client, bytes int) error {
+	_, limit := conn.Extension("SIZE")
+	if n, err := strconv.Atoi(limit); err == nil && n > 0 && bytes > n {
+		return ErrTooLarge.With("The message has %.1f MB, and the mail server takes %.1f MB.", float64(bytes)/1e6, float64(n)/1e6)
+	}
+	return nil
 }
 
 // transfer speaks the protocol itself, since only so the server's own words
 // are known where it refuses something.
-func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, m Message, before func() error) (answer string, err error) {
+func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func() error) (answer string, err error) {
 	step := func(do func() error) error {
 		if err := conn.UpdateDeadline(s.cfg.Timeout); err != nil {
 			return ErrUnavailable.Wrap(err)
@@ -325,6 +386,16 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, m Message, before 
 	back := s.from.Address
 	if m.ReturnPath != "" {
 		back = m.ReturnPath
+	}
+	if err := fits(conn, len(body)); err != nil {
+		return "", err
+	}
+	// Who asks for SMTPUTF8 without need is refused by servers further on.
+	wide := !isASCII(back) || !isASCII(m.To)
+	if conn.SkipSMTPUTF8(!wide); wide {
+		if takes, _ := conn.Extension("SMTPUTF8"); !takes {
+			return "", ErrRefused.With("The mail server takes no addresses with other letters than those of ASCII before the @.")
+		}
 	}
 	// The client sends a path as it is given: its brackets are ours to write.
 	if err := step(func() error { return conn.Mail("<" + back + ">") }); err != nil {
@@ -340,7 +411,7 @@ func (s *Sender) transfer(conn *smtp.Client, msg *gomail.Msg, m Message, before 
 	var data io.WriteCloser
 	err = step(func() (err error) {
 		if data, err = conn.Data(); err == nil {
-			err = s.write(data, msg)
+			_, err = data.Write(body)
 		}
 		return err
 	})
@@ -365,6 +436,9 @@ func answered(err error) error {
 		return ErrUnavailable.With("The connection to the mail server broke off.").Wrap(err)
 	}
 	said := strconv.Itoa(reply.Code) + " " + printable(reply.Msg)
+	if reply.Code == 552 && strings.Contains(reply.Msg, "5.3.4") {
+		return ErrTooLarge.With("The message is too large for the mail server: %s", said).Wrap(err)
+	}
 	if reply.Code >= 500 {
 		return ErrRefused.With("The mail server refused the message: %s", said).Wrap(err)
 	}

@@ -205,3 +205,80 @@ func TestUnsafeSettingsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// An address of another script is written as servers know it, and only what needs
+// it asks for SMTPUTF8.
+func TestAddressesOfOtherScripts(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		to, wire   string
+		takes, utf bool
+		code       string
+	}{
+		"ASCII":                      {"ada@example.org", "ada@example.org", true, false, ""},
+		"a domain":                   {"ada@exämple.org", "ada@xn--exmple-cua.org", false, false, ""},
+		"a name":                     {"ädä@exämple.org", "ädä@xn--exmple-cua.org", true, true, ""},
+		"a name, and an old server":  {"ädä@example.org", "", false, false, "mail.refused"},
+		"a domain that none can be":  {"ada@-ä-.org", "", true, false, "mail.address"},
+		"a domain with an underline": {"ada@a_b.example.org", "ada@a_b.example.org", true, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := mailtest.Start(t, mailtest.Options{UTF8: tc.takes})
+			m := message()
+			m.To = tc.to
+			err := sender(t, config(server)).Send(t.Context(), m)
+			if tc.code != "" {
+				if public := apperr.Describe(err); public.Code != tc.code || len(server.Taken()) > 0 {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := server.Next(t)
+			if got.To != tc.wire || got.UTF8 != tc.utf || !strings.Contains(got.Data, "<"+tc.wire+">") && !tc.utf || !strings.Contains(got.Hello, ".") {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// What a server says that it won't take is not sent to it.
+func TestATooLargeMessageIsNotSent(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{MaxBytes: 2000})
+	s := sender(t, config(server))
+	m := message()
+	m.Files = []mail.File{{Name: "a.csv", MediaType: "text/csv", Body: []byte(strings.Repeat("1,2,3\n", 500))}}
+	handed := false
+	_, err := s.Hand(t.Context(), m, func() error { handed = true; return nil })
+	if public := apperr.Describe(err); public.Code != "mail.too_large" || !strings.Contains(public.Sentence, "takes 0.0 MB") || handed {
+		t.Errorf("handed %v: %v", handed, err)
+	}
+	m.Files = nil
+	if err := s.Send(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	full := mailtest.Start(t, mailtest.Options{Taken: func(string) error { return mailtest.Refuse(552, "5.3.4 Message size exceeds fixed limit") }})
+	if err := sender(t, config(full)).Send(t.Context(), m); apperr.Describe(err).Code != "mail.too_large" {
+		t.Errorf("a server that says so at the end: %v", err)
+	}
+}
+
+// Pictures within HTML are found by an id of the form that it has to have.
+func TestPicturesHaveIDs(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	m := message()
+	m.HTML = `<img src="cid:chart.png">`
+	m.Pictures = []mail.File{{Name: "chart.png", MediaType: "image/png", Body: []byte("png")}}
+	if err := sender(t, config(server)).Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got := server.Next(t).Data
+	if !strings.Contains(strings.ToLower(got), "content-id: <chart.png@example.com>") || !strings.Contains(strings.ReplaceAll(got, "=\r\n", ""), `cid:chart.png@example.com"`) {
+		t.Errorf("got %s", got)
+	}
+}

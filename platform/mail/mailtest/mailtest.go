@@ -30,6 +30,8 @@ type Options struct {
 	NoTLS              bool // offers no STARTTLS
 	ImplicitTLS        bool // TLS from the first byte
 	Username, Password string
+	UTF8               bool  // takes addresses in UTF-8
+	MaxBytes           int64 // of a message, which the server announces; 0 for any
 	// Answer may refuse a recipient, with a *smtp.SMTPError or by ErrDrop.
 	Answer func(to string) error
 	// Taken may answer a message that the server keeps, likewise: by ErrDrop
@@ -49,6 +51,8 @@ type Received struct {
 	Data     string
 	User     string // who signed in; empty for nobody
 	TLS      bool
+	UTF8     bool   // SMTPUTF8 was asked for
+	Hello    string // how the client called itself
 }
 
 // Server is an SMTP server.
@@ -75,7 +79,7 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	s.Host, s.Port = "127.0.0.1", listener.Addr().(*net.TCPAddr).Port
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
-	server.Domain = "localhost"
+	server.Domain, server.EnableSMTPUTF8, server.MaxMessageBytes = "localhost", o.UTF8, o.MaxBytes
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	heard := &grammar{}
 	server.Debug = heard
@@ -171,6 +175,7 @@ type session struct {
 	server         *Server
 	conn           *smtp.Conn
 	user, from, to string
+	utf8           bool
 }
 
 func (s *session) AuthMechanisms() []string {
@@ -190,11 +195,11 @@ func (s *session) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+func (s *session) Mail(from string, o *smtp.MailOptions) error {
 	if s.server.options.Username != "" && s.user == "" {
 		return smtp.ErrAuthRequired
 	}
-	s.from = from
+	s.from, s.utf8 = from, o != nil && o.UTF8
 	return nil
 }
 
@@ -216,7 +221,7 @@ func (s *session) Data(r io.Reader) error {
 		return err
 	}
 	_, encrypted := s.conn.TLSConnectionState()
-	m := Received{From: s.from, To: s.to, Data: string(data), User: s.user, TLS: encrypted}
+	m := Received{From: s.from, To: s.to, Data: string(data), User: s.user, TLS: encrypted, UTF8: s.utf8, Hello: s.conn.Hostname()}
 	s.server.mu.Lock()
 	s.server.taken = append(s.server.taken, m)
 	s.server.mu.Unlock()
