@@ -518,5 +518,24 @@ func (b *binder) limits() error {
 	if p.MinRows > 1 && len(p.Rows) > 0 {
 		return ErrRowsWithheld.With("Single rows of %q can't be shown to you: groups of fewer than %d rows are withheld.", b.ds.Name, p.MinRows)
 	}
+	if p.MinRows > 1 {
+		return b.singles()
+	}
+	return nil
+}
+
+// singles refuses values of single rows that a group of many would tell: its
+// smallest and largest ones, and those near them. The ends of all dates are known
+// from every page.
+func (b *binder) singles() error {
+	for _, a := range b.plan.Atoms {
+		ends := a.Fn == "min" || a.Fn == "max"
+		if ends && len(b.plan.Dims) == 0 && isTemporal(a.Ref.Type) && len(a.Filters) == 0 {
+			continue
+		}
+		if ends || a.Fn == "percentile" && (a.P < 0.25 || a.P > 0.75) {
+			return ErrRowsWithheld.With("The smallest and largest values of %q can't be shown to you: they are those of single rows, and groups of fewer than %d rows are withheld. Sums, means, medians and counts can be.", b.ds.Name, b.plan.MinRows)
+		}
+	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/dataflowhq/dataflow/warehouse/segments"
 	"github.com/dataflowhq/dataflow/platform/workdir"
+	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
 
 // ByteCache is a second cache tier shared by processes. It may lose any entry

@@ -322,4 +322,25 @@ func TestEveryKeyHasThePolicy(t *testing.T) {
 	if !errors.Is(err, ErrRowsWithheld) {
 		t.Errorf("single rows: %v", err)
 	}
+	// So are values that are those of single rows.
+	for spec, withheld := range map[string]bool{
+		`{"dataset":"d","measures":[{"fn":"max","column":"items"}]}`:                                                                true,
+		`{"dataset":"d","measures":[{"fn":"min","column":"customer"}],"dimensions":[{"column":"customer"}]}`:                        true,
+		`{"dataset":"d","measures":[{"fn":"percentile","column":"items","percentile":99}]}`:                                         true,
+		`{"dataset":"d","measures":[{"fn":"percentile","column":"items","percentile":1}]}`:                                          true,
+		`{"dataset":"d","measures":[{"fn":"ratio","numerator":{"fn":"max","column":"items"},"denominator":{"fn":"count"}}]}`:        true,
+		`{"dataset":"d","fields":{"top":"max(items) * 2"},"measures":[{"measure":"top"}]}`:                                          true,
+		`{"dataset":"d","measures":[{"fn":"max","column":"at"}],"dimensions":[{"column":"customer"}]}`:                              true,
+		`{"dataset":"d","measures":[{"fn":"max","column":"at","filters":[{"column":"customer","op":"=","values":["ann"]}]}]}`:       true,
+		`{"dataset":"d","measures":[{"fn":"max","column":"at"},{"fn":"min","column":"at"}]}`:                                        false,
+		`{"dataset":"d","measures":[{"fn":"median","column":"items"},{"fn":"avg","column":"items"},{"fn":"sum","column":"items"}]}`: false,
+	} {
+		_, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: withPolicy(ds, Policy{MinRows: 2})})
+		if errors.Is(err, ErrRowsWithheld) != withheld || !withheld && err != nil {
+			t.Errorf("%s: %v", spec, err)
+		}
+		if _, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: ds}); err != nil {
+			t.Errorf("%s without a rule: %v", spec, err)
+		}
+	}
 }

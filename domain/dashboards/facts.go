@@ -163,6 +163,7 @@ func (l looker) columns(columns []datasets.Column, many bool) error {
 	if many {
 		spec.Measures = slices.DeleteFunc(spec.Measures, func(m warehouse.Measure) bool { return m.Fn == "count_distinct" })
 	}
+	plain := slices.Clone(spec.Measures)
 	for i, c := range columns {
 		if numeric(c.Type) || temporal(c.Type) {
 			n := strconv.Itoa(i)
@@ -170,6 +171,10 @@ func (l looker) columns(columns []datasets.Column, many bool) error {
 		}
 	}
 	found, err := l.figures(l.f.Dataset, spec)
+	if errors.Is(err, warehouse.ErrRowsWithheld) {
+		spec.Measures = plain
+		found, err = l.figures(l.f.Dataset, spec)
+	}
 	if err != nil {
 		return err
 	}
