@@ -401,6 +401,9 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 		b.must(b.tab.Keyboard().Type(v, playwright.KeyboardTypeOptions{Delay: playwright.Float(50)}))
 	}
 	b.see("#toasts", "was removed by somebody else meanwhile; your change of it could not be kept.")
+	if n, err := b.tab.Locator("[data-edit=preview][aria-pressed=true]").Count(); err != nil || n > 0 {
+		t.Errorf("a letter was taken for the key of the preview: %d, %v", n, err)
+	}
 	b.saved()
 	b.must(item(b, two).WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateDetached}))
 	if now := b.text("#page-head h1"); now != name {

@@ -203,6 +203,7 @@ func TestFailuresInTheShellLeaveNothing(t *testing.T) {
 		"both modes":         {[]string{"import", data, "--dataset", "d", "--append", "--upsert", "a"}, "", statusUsage, "usage.invalid:"},
 		"unknown key":        {[]string{"import", data, "--dataset", "d", "--upsert", "z"}, "", statusUsage, ""},
 		"conflict":           {[]string{"import", s.file("c.csv", "a,b\nx,y\nz,w\n"), "--dataset", "d", "--append"}, "", statusConflict, "datasets.schema_conflict:"},
+		"nothing fits":       {[]string{"import", s.file("n.csv", "a,b\nx,1\ny,2\n"), "--dataset", "d", "--type", "a=integer"}, "", statusUsage, "datasets.nothing_fits: None of the 2 rows"},
 		"unnamed workspace":  {[]string{"import", data, "--dataset", "d", "--new-tenant"}, "", statusUsage, "usage.invalid:"},
 		"unknown workspace":  {[]string{"import", data, "--dataset", "d", "--tenant", "nobody"}, "", statusNotFound, "tenants.not_found:"},
 		"unknown dataset":    {[]string{"query", "-"}, `{"dataset":"nope","measures":[{"fn":"count"}]}`, statusNotFound, "datasets.not_found:"},

@@ -181,26 +181,11 @@ func line(err error) string {
 	text := public.Code + ": " + public.Sentence
 	switch public.Class {
 	case apperr.Internal, apperr.Unavailable, apperr.Timeout:
-		if cause := rootCause(err); cause != "" {
+		if cause := apperr.Cause(err); cause != "" {
 			text += " (" + cause + ")"
 		}
 	}
 	return strings.Join(strings.Fields(text), " ")
-}
-
-// rootCause is what lies behind the sentences of apperrs, or the whole of
-// another error.
-func rootCause(err error) string {
-	var known *apperr.Error
-	if !errors.As(err, &known) {
-		return err.Error()
-	}
-	for _, inner := range known.Unwrap() {
-		if _, isKind := inner.(*apperr.Kind); !isKind && inner != nil {
-			return rootCause(inner)
-		}
-	}
-	return ""
 }
 
 // flags makes the command's flag set. Synopsis is what follows its name.

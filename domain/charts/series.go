@@ -343,10 +343,13 @@ func (d *drawing) series(x *warehouse.ResultColumn, ys []*warehouse.ResultColumn
 }
 
 // notYet makes gaps of the zeros at the end that no value stands behind: rows are
-// there, of the plan, but nothing is booked on them yet, or the bucket lies ahead.
+// there, of the plan, but nothing is booked on them yet, or the bucket lies ahead,
+// or the data end before it and what they are compared with goes on: a count of
+// rows that are not there comes as a zero then.
 func (d *drawing) notYet(values []float64, s series, y *warehouse.ResultColumn) {
 	last := len(values) - 1
-	for last >= 0 && (s.rows[last] < 0 || y.IsNull(s.rows[last])) {
+	beyond := func(i int) bool { return values[i] == 0 && !d.Newest.IsZero() && s.at[i].After(d.Newest) }
+	for last >= 0 && (s.rows[last] < 0 || y.IsNull(s.rows[last]) || beyond(last)) {
 		last--
 	}
 	if last < 0 {

@@ -3,6 +3,7 @@ package charts
 import (
 	"math"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -156,6 +157,10 @@ func TestTheLastWeekOfTheDataIsCutUnderAComparison(t *testing.T) {
 	for name, change := range map[string]func(*Input){
 		"compared": func(*Input) {},
 		"alone":    func(in *Input) { in.Result.Columns = in.Result.Columns[:2] },
+		"a count": func(in *Input) {
+			in.Result.Columns = slices.Clone(in.Result.Columns)
+			in.Result.Columns[1] = floats("n", 14, 15, 14.5, 6, 0, 0)
+		},
 	} {
 		one := in
 		copied := *in.Result

@@ -378,14 +378,27 @@ func (d *drawing) fitTotals(c *warehouse.ResultColumn, totals []float64) (locale
 }
 
 // cellText writes a value in the format of its column or, where that would make
-// a zero of it or a row of digits, in one of its own.
+// another value of it or a row of digits, in one of its own.
 func (d *drawing) cellText(v float64, f locale.Format, c *warehouse.ResultColumn) string {
 	text := d.Locale.Cell(v, f)
 	large := f.Compact && f.Style != locale.Percent && f.Style != locale.Points && math.Abs(v) >= max(1e7, 1e4*math.Pow10(3*f.Scale))
-	if large || v != 0 && !strings.ContainsAny(text, "123456789") {
+	if large || distorts(v, f) {
 		return d.Locale.KPI(v, d.format(c))
 	}
 	return text
+}
+
+// distorts tells whether rounding to the places of a column changes a value by
+// more than a twentieth: a zero, or 0.1M of 86,420.
+func distorts(v float64, f locale.Format) bool {
+	if f.Decimals == nil || f.Style == locale.Duration || f.Style == locale.Bytes {
+		return false
+	}
+	unit := math.Pow10(3*f.Scale - *f.Decimals)
+	if f.Style == locale.Percent || f.Style == locale.Points {
+		unit = math.Pow10(-2 - *f.Decimals)
+	}
+	return math.Abs(math.Round(v/unit)*unit-v) > math.Abs(v)/20
 }
 
 // limit is what a full bar stands for: the whole for shares, else the largest value.

@@ -153,7 +153,10 @@ func given(value string) string {
 	case "object":
 		return "a group of keys with values"
 	case "number":
-		return strings.TrimSpace("the number " + rest)
+		if rest != "" {
+			return "the number " + rest
+		}
+		return "a number"
 	}
 	return "this"
 }

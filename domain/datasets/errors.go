@@ -27,6 +27,9 @@ var (
 		"The file's columns do not fit the dataset's. Reload it with replace, or give the type.")
 	ErrChangeUnseen = apperr.Define(apperr.Conflict, "datasets.change_unseen",
 		"The load would change other columns than was shown before, since the dataset changed in the meantime. It was stopped, and the dataset is as it was. Look at the file again.")
+	// ErrNothingFits covers a replacement of rows by none.
+	ErrNothingFits = apperr.Define(apperr.Invalid, "datasets.nothing_fits",
+		"No row of the file can be loaded, so nothing was replaced.")
 	ErrKeyInvalid = apperr.Define(apperr.Invalid, "datasets.key_invalid",
 		"The key must name columns of the dataset.")
 	ErrLookupNotFound = apperr.Define(apperr.NotFound, "datasets.lookup_not_found",

@@ -277,6 +277,9 @@ func (l *loader) attempt(ctx context.Context, last bool) (LoadReport, error) {
 			return LoadReport{}, err
 		}
 	}
+	if l.in.mode == Replace && len(live) > 0 && l.loaded.RowsLoaded == 0 && l.loaded.RowsRejected > 0 {
+		return LoadReport{}, l.nothingFits()
+	}
 	l.plan = plan
 	id := ids.New[ids.Dataset]()
 	c := change{kind: ChangeKind(l.in.mode), revision: -1, plan: plan, written: l.loaded.RowsLoaded, audited: true,
@@ -297,6 +300,20 @@ func (l *loader) attempt(ctx context.Context, last bool) (LoadReport, error) {
 		return LoadReport{}, err
 	}
 	return l.finish(ctx, id, live, c, report, last)
+}
+
+// nothingFits says why no row came through, by the first that did not. Rows that
+// are there are not given for none: a wrong type is more likely.
+func (l *loader) nothingFits() error {
+	if len(l.loaded.Rejects) == 0 {
+		return ErrNothingFits
+	}
+	first := l.loaded.Rejects[0]
+	where := fmt.Sprintf("line %d", first.Line)
+	if first.Column != "" {
+		where += fmt.Sprintf(", column %q", first.Column)
+	}
+	return ErrNothingFits.With("None of the %d rows of the file can be loaded, so nothing was replaced. In %s: %s, “%s”.", l.loaded.RowsRejected, where, first.Text, first.Value)
 }
 
 // finish publishes what the load wrote and commits it.

@@ -138,6 +138,21 @@ func (e *Error) Unwrap() []error {
 	return []error{e.kind}
 }
 
+// Cause is what lies behind the sentences of a failure, or the whole text of an
+// error without one: for logs, and for whoever runs the machine.
+func Cause(err error) string {
+	var known *Error
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &known):
+		return err.Error()
+	case known.cause == nil:
+		return ""
+	}
+	return Cause(known.cause)
+}
+
 // Public is what a person may see of a failure.
 type Public struct {
 	Class    Class             `json:"-"`

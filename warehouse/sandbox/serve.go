@@ -132,7 +132,7 @@ func describe(err error) *failure {
 	if public.Class == apperr.Internal {
 		return &failure{Detail: err.Error()}
 	}
-	return &failure{Code: public.Code, Sentence: public.Sentence, Detail: err.Error()}
+	return &failure{Code: public.Code, Sentence: public.Sentence, Detail: apperr.Cause(err)}
 }
 
 // writer writes messages, one a line.

@@ -479,7 +479,8 @@ function swallowTyping(signal: AbortSignal): void {
   const ended = new AbortController();
   const pause = (): ReturnType<typeof setTimeout> => setTimeout(() => ended.abort(), 1000);
   let timer = pause();
-  document.addEventListener("keydown", (event) => {
+  // Before all others hear of it: their listeners stand on the document.
+  window.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.key.length > 1 && event.key !== "Backspace" && event.key !== "Delete" && event.key !== "Enter")) return;
     event.preventDefault();
     event.stopImmediatePropagation();

@@ -224,7 +224,10 @@ export class Keys {
       desk.removeWidgets(selection.ids);
     } else if (event.key === "Escape" && selection.ids.length > 0 && !grid.busy) {
       handled();
+      const last = selection.first;
       selection.set([]);
+      // What goes with the selection leaves the focus on the canvas.
+      if (last !== undefined && target.closest("#inspector")) grid.item(last)?.focus();
     } else if ((event.key === "[" || event.key === "]") && document.body.dataset["keys"] === "on") {
       const order = readingOrder(desk.layouts());
       const at = order.indexOf(widgetOf(target) ?? selection.first ?? "");
