@@ -412,6 +412,27 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	if now, err := b.tab.Locator("#inspector [data-doc-path='/name']").InputValue(); err != nil || now != strings.TrimSpace(name) {
 		t.Errorf("the field of its name has %q (%v), not %q", now, err, name)
 	}
+
+	// What one does in another tab can be taken back in this one, and done again.
+	was := a.text(title(one))
+	second := demo.visit(t, desktop)
+	second.signIn()
+	second.edit(path)
+	if n, err := second.tab.Locator("#page-head [data-edit=redo]:enabled").Count(); err != nil || n > 0 {
+		t.Errorf("there is something to do again at first: %d, %v", n, err)
+	}
+	rename(a, one, "From the other tab")
+	second.becomes(title(one), "From the other tab")
+	a.saved()
+	a.must(item(a, one).Focus())
+	a.press("Control+z")
+	second.must(second.tab.Locator("#page-head [data-edit=redo]:enabled").First().WaitFor())
+	second.must(item(second, one).Focus())
+	second.press("Control+y")
+	second.becomes(title(one), "From the other tab")
+	a.becomes(title(one), "From the other tab")
+	second.press("Control+z")
+	a.becomes(title(one), was)
 }
 
 func TestChangesOfflineAreKept(t *testing.T) {

@@ -144,7 +144,7 @@ func TestChannelsAreTheAdmins(t *testing.T) {
 	b.get(views.PathChannels).want(http.StatusOK).shows(".empty-title", "No channels")
 	b.get(views.PathNewChannel).want(http.StatusOK)
 	b.post(views.PathChannels, "kind", "webhook", "name", "Ops", "url", "http://169.254.169.254/").want(http.StatusUnprocessableEntity).shows(".field-error", "https")
-	b.post(views.PathChannels, "kind", "sftp", "name", "Files", "host", "files.example.com", "user", "df", "password", "hunter2").want(http.StatusUnprocessableEntity).shows(".field-error", "host key").lacks("[value='hunter2']")
+	b.post(views.PathChannels, "kind", "sftp", "name", "Files", "host", "files.example.com", "user", "df", "password", "hunter2").want(http.StatusUnprocessableEntity).shows("#channel-host-key-error", "host key").lacks("[value='hunter2']")
 	made := b.post(views.PathChannels, "kind", "webhook", "name", "Ops", "url", "https://hooks.example.com/part-that-is-secret").want(http.StatusOK).shows(".channel-key", "")
 	if key, _ := made.page.Find("#channel-key").Attr("value"); len(key) < 40 || strings.Contains(made.body, "part-that-is-secret") {
 		t.Errorf("the key is %q", key)

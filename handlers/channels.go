@@ -10,7 +10,6 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
-	"github.com/dataflowhq/dataflow/platform/outbound"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
 )
@@ -94,7 +93,8 @@ func (h channelPages) act(w http.ResponseWriter, r *http.Request) error {
 	switch chi.URLParam(r, "act") {
 	case "test":
 		answer, err := h.Delivery.TestChannel(ctx, a, id, messages.T(ctx, "channels.test_title"), messages.T(ctx, "channels.test_text"), h.BaseURL)
-		if public := apperr.Describe(err); err != nil && (public.Class == apperr.Unavailable || public.Class == apperr.Invalid || errors.Is(err, outbound.ErrPrivate)) {
+		// What the other side said is about the channel, not about who asks.
+		if public := apperr.Describe(err); err != nil && public.Class != apperr.Internal && !errors.Is(err, access.ErrForbidden) && !errors.Is(err, delivery.ErrChannelNotFound) {
 			return h.show(w, r, public.Class.Status(), views.ChannelsProps{Error: public.Sentence, Code: public.Code})
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,7 +127,28 @@ func (h editor) listOperations(w http.ResponseWriter, r *http.Request) error {
 	if n := len(list); n > 0 {
 		rev = list[n-1].Rev
 	}
-	return renderJSON(w, http.StatusOK, map[string]any{"rev": rev, "operations": list})
+	answer := listed{Rev: rev, Operations: list}
+	// What the person did in another tab can be undone in this one.
+	if me := actor(r).UserID; slices.ContainsFunc(list, func(o dashboards.Operation) bool { return o.UserID == me }) {
+		answer.Mine = &deeds{}
+		if answer.Mine.Undo, answer.Mine.Redo, err = h.Dashboards.Deeds(r.Context(), actor(r), id); err != nil {
+			return err
+		}
+	}
+	return renderJSON(w, http.StatusOK, answer)
+}
+
+// listed is what happened to a draft. Mine is there where the person's own
+// history is another than before.
+type listed struct {
+	Rev        int64                  `json:"rev"`
+	Operations []dashboards.Operation `json:"operations"`
+	Mine       *deeds                 `json:"mine,omitempty"`
+}
+
+type deeds struct {
+	Undo *dashboards.Deed `json:"undo,omitempty"`
+	Redo *dashboards.Deed `json:"redo,omitempty"`
 }
 
 // operations applies changes to the draft. A program that must not change what

@@ -429,7 +429,7 @@ func ChannelFormPage(s Shell, p ChannelFormProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "channel-password", Name: "password", Type: "password", Label: messages.T(ctx, "channels.password"), Autocomplete: "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "channel-password", Name: "password", Type: "password", Label: messages.T(ctx, "channels.password"), Error: p.Errors["password"], Autocomplete: "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -437,11 +437,11 @@ func ChannelFormPage(s Shell, p ChannelFormProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.TextArea(ui.InputProps{ID: "channel-private-key", Name: "private_key", Label: messages.T(ctx, "channels.private_key"), Hint: messages.T(ctx, "channels.private_key_hint"), Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TextArea(ui.InputProps{ID: "channel-private-key", Name: "private_key", Label: messages.T(ctx, "channels.private_key"), Hint: messages.T(ctx, "channels.private_key_hint"), Error: p.Errors["private_key"], Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.TextArea(ui.InputProps{ID: "channel-host-key", Name: "host_key", Label: messages.T(ctx, "channels.host_key"), Hint: messages.T(ctx, "channels.host_key_hint"), Value: p.Target.HostKey, Rows: 2, Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TextArea(ui.InputProps{ID: "channel-host-key", Name: "host_key", Label: messages.T(ctx, "channels.host_key"), Hint: messages.T(ctx, "channels.host_key_hint"), Error: p.Errors["host_key"], Value: p.Target.HostKey, Rows: 2, Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

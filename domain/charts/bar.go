@@ -158,7 +158,7 @@ func drawBar(d *drawing) error {
 		option["yAxis"], option["xAxis"] = category, value
 	}
 	d.out.Count = len(data)
-	d.sayCategories(x, y)
+	d.sayCategories(x, y, cutRows(cut, rows)...)
 	if err := d.annotate(option, y, nil, labels, vertical); err != nil {
 		return err
 	}
@@ -190,9 +190,20 @@ func pale(faded, cut bool) float64 {
 	return round(opacity, 3)
 }
 
-// sayCategories describes a chart of categories: how many, the largest, the least.
-func (d *drawing) sayCategories(x, y *warehouse.ResultColumn) {
-	low, high, shown, all := d.lowHigh(y)
+// cutRows are the rows of buckets that hold less than others do.
+func cutRows(cut []bool, rows []int) (list []int) {
+	for i, row := range rows {
+		if cut != nil && cut[i] && row >= 0 {
+			list = append(list, row)
+		}
+	}
+	return list
+}
+
+// sayCategories describes a chart of categories: how many, the largest, the least
+// of those that are not cut.
+func (d *drawing) sayCategories(x, y *warehouse.ResultColumn, cut ...int) {
+	low, high, shown, all := d.lowHigh(y, cut...)
 	if low < 0 {
 		d.say("bars_empty")
 		return

@@ -72,7 +72,7 @@ func drawCombo(d *drawing) error {
 		{Name: d.name(y), Colour: d.hue(), Shape: Square},
 		{Name: d.name(also), Colour: colour, Shape: Solid},
 	}
-	d.sayCategories(x, y)
+	d.sayCategories(x, y, cutRows(cut, rows)...)
 	second := nans(len(rows))
 	for i, row := range rows {
 		if row < 0 {

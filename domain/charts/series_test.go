@@ -1,9 +1,11 @@
 package charts
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,6 +175,23 @@ func TestTheLastWeekOfTheDataIsCutUnderAComparison(t *testing.T) {
 		}
 		if said["Low"] != "14.0" && said["Low"] != "14" || said["LowAt"] != "W41" || said["To"] != "W44 2026" {
 			t.Errorf("%s: it says %v", name, said)
+		}
+	}
+}
+
+// Nor is it the least of the bars.
+func TestACutWeekIsNotTheLeastOfTheBars(t *testing.T) {
+	weeks := dates("week", "week", "2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26")
+	for _, typ := range []Type{Bar, Combo} {
+		in := Input{Config: Config{Type: typ, Encode: Encode{Vertical: true}}, Oldest: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Newest: time.Date(2026, 10, 28, 0, 0, 0, 0, time.UTC),
+			Result: span(result(weeks, floats("n", 14, 15, 14.5, 6), floats("m", 1, 2, 3, 4)), "2026-10-05", "2026-10-28")}
+		said := map[string]any{}
+		d := draw(t, in)
+		for i := 0; i+1 < len(d.Say.Args); i += 2 {
+			said[d.Say.Args[i].(string)] = d.Say.Args[i+1]
+		}
+		if low := fmt.Sprint(said["Low"]); !strings.HasPrefix(low, "14") {
+			t.Errorf("%s: it says %v", typ, said)
 		}
 	}
 }

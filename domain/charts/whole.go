@@ -2,6 +2,7 @@ package charts
 
 import (
 	"math"
+	"slices"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -109,7 +110,7 @@ func (d *drawing) labels(dims ...*warehouse.ResultColumn) func(row int) string {
 // lowHigh are the rows with the least and the largest value of those that have
 // a name, and how many those are; -1 without one. all is false where a limit
 // left out or folded others, which may be less or more.
-func (d *drawing) lowHigh(y *warehouse.ResultColumn) (low, high, shown int, all bool) {
+func (d *drawing) lowHigh(y *warehouse.ResultColumn, cut ...int) (low, high, shown int, all bool) {
 	all = !d.Result.More
 	for row := range d.Result.Rows {
 		if d.isOther(row) {
@@ -118,7 +119,10 @@ func (d *drawing) lowHigh(y *warehouse.ResultColumn) (low, high, shown int, all 
 			shown++
 		}
 	}
-	low, high = extremesBut(y, d.Result.Rows, d.isOther)
+	low, high = extremesBut(y, d.Result.Rows, func(row int) bool { return d.isOther(row) || slices.Contains(cut, row) })
+	if low < 0 && len(cut) > 0 {
+		low, high = extremesBut(y, d.Result.Rows, d.isOther)
+	}
 	return low, high, shown, all
 }
 

@@ -44,6 +44,7 @@ func TestOtherWorkspaceFindsNothing(t *testing.T) {
 			return err
 		},
 		"ListOperations": func(ctx context.Context) error { _, err := r.ListOperations(ctx, stranger, d.ID, 0); return err },
+		"Deeds":          func(ctx context.Context) error { _, _, err := r.Deeds(ctx, stranger, d.ID); return err },
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, call(t.Context()), dashboards.ErrNotFound) })
 	}

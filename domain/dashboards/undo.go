@@ -325,6 +325,28 @@ func changeOf(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboa
 	return ops, nil
 }
 
+// Deeds describes what the actor can undo and redo on a dashboard; nil for nothing.
+//
+// Errors: dashboards.not_found, access.forbidden.
+func (s *Service) Deeds(ctx context.Context, actor access.Actor, id ids.Dashboard) (undo, redo *Deed, err error) {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return nil, nil, err
+	}
+	err = s.db.InViewerTx(ctx, actor.TenantID.UUID(), actor.Subjects(), func(ctx context.Context, tx *db.Tx) error {
+		current, err := getDraft(ctx, tx, actor, id)
+		if err != nil {
+			return err
+		}
+		d := &draft{id: id, name: current.Name, rev: current.Rev}
+		if d.doc, err = newDocument(current.Name, current.Config.JSON()); err != nil {
+			return err
+		}
+		undo, redo, err = s.deeds(ctx, tx, actor, d)
+		return err
+	})
+	return undo, redo, err
+}
+
 // deeds describes what the actor can undo and redo.
 func (s *Service) deeds(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft) (undo, redo *Deed, err error) {
 	describe := func(undone bool) (*Deed, error) {

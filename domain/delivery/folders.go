@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"path"
@@ -50,7 +51,16 @@ func (s *Service) checkFolder(kind ChannelKind, t Target, clean *Target, fields 
 		clean.Host = net.JoinHostPort(strings.Trim(clean.Host, "[]"), "22")
 	}
 	if err := s.sftp(*clean).Check(); err != nil {
-		fields["host"] = apperr.Describe(err).Sentence
+		field := "host"
+		switch {
+		case errors.Is(err, sftp.ErrKeyText):
+			field = "host_key"
+		case errors.Is(err, sftp.ErrPrivate):
+			field = "private_key"
+		case errors.Is(err, sftp.ErrNoSecret):
+			field = "password"
+		}
+		fields[field] = apperr.Describe(err).Sentence
 	}
 	return clean.User + "@" + strings.TrimSuffix(clean.Host, ":22") + path.Join("/", clean.Folder)
 }

@@ -21,6 +21,10 @@ import (
 // What can go wrong.
 var (
 	ErrConfig = apperr.Define(apperr.Invalid, "sftp.config", "The settings of the SFTP server can't be used.")
+	// These are of one setting each.
+	ErrKeyText  = apperr.Define(apperr.Invalid, "sftp.host_key_text", "Write the server's host key as ssh-keyscan says it: “ssh-ed25519 AAAA…”.")
+	ErrPrivate  = apperr.Define(apperr.Invalid, "sftp.private_key", "The private key can't be read. It has to be PEM, without a passphrase.")
+	ErrNoSecret = apperr.Define(apperr.Invalid, "sftp.no_secret", "Write a password or a private key.")
 	// ErrHostKey is a server that is not the one it was.
 	ErrHostKey = apperr.Define(apperr.Forbidden, "sftp.host_key",
 		"The SFTP server has another host key than the one that was saved. Find out why before you save the new one.")
@@ -66,7 +70,7 @@ func (c Config) client() (*ssh.ClientConfig, error) {
 	if c.PrivateKey != "" {
 		signer, err := ssh.ParsePrivateKey([]byte(c.PrivateKey))
 		if err != nil {
-			return nil, ErrConfig.With("The private key can't be read. It has to be PEM, without a passphrase.") // the cause could quote it
+			return nil, ErrPrivate // the cause could quote it
 		}
 		cfg.Auth = append(cfg.Auth, ssh.PublicKeys(signer))
 	}
@@ -74,7 +78,7 @@ func (c Config) client() (*ssh.ClientConfig, error) {
 		cfg.Auth = append(cfg.Auth, ssh.Password(c.Password))
 	}
 	if len(cfg.Auth) == 0 {
-		return nil, ErrConfig.With("Write a password or a private key.")
+		return nil, ErrNoSecret
 	}
 	return cfg, nil
 }
@@ -85,7 +89,7 @@ func hostKey(text string) (ssh.PublicKey, error) {
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
 	if err != nil {
 		if _, _, key, _, _, err = ssh.ParseKnownHosts([]byte(text)); err != nil {
-			return nil, ErrConfig.With("Write the server's host key as ssh-keyscan says it: “ssh-ed25519 AAAA…”.").Wrap(err)
+			return nil, ErrKeyText.Wrap(err)
 		}
 	}
 	return key, nil
@@ -102,7 +106,7 @@ func algorithms(key ssh.PublicKey) []string {
 // Put writes a file under another name and then gives it its own, so that
 // nobody finds a part of it; one of the same name is replaced.
 //
-// Errors: sftp.config, sftp.host_key and sftp.refused, which another attempt
+// Errors: sftp.config and those of one setting, sftp.host_key and sftp.refused, which another attempt
 // does not mend; sftp.unavailable; those of Dial.
 func (c Config) Put(ctx context.Context, name string, r io.Reader) error {
 	cfg, err := c.client()

@@ -67,7 +67,8 @@ func TestOnlyTheRightServerGetsAnything(t *testing.T) {
 	for want, change := range map[error]func(*Config){
 		ErrHostKey: func(c *Config) { c.HostKey = string(ssh.MarshalAuthorizedKey(other.PublicKey())) },
 		ErrRefused: func(c *Config) { c.Password = "bad" },
-		ErrConfig:  func(c *Config) { c.HostKey = "" },
+		ErrConfig:  func(c *Config) { c.User = "" },
+		ErrKeyText: func(c *Config) { c.HostKey = "" },
 		ErrUnavailable: func(c *Config) {
 			c.Dial = func(context.Context, string) (net.Conn, error) { return nil, ErrUnavailable }
 		},

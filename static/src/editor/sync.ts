@@ -60,6 +60,8 @@ export interface Answer {
   redo?: Deed;
   saved_at?: string;
   select?: string[];
+  /** Of a list of operations that has one's own among them: done in another tab. */
+  mine?: { undo?: Deed; redo?: Deed };
 }
 
 interface Problem {
@@ -449,6 +451,8 @@ export class Sync {
       // Only the answer to a change says so; a list of operations does not.
       this.#deeds = { undo: answer.undo, redo: answer.redo };
       this.#savedAt = answer.saved_at;
+    } else if (answer.mine) {
+      this.#deeds = { undo: answer.mine.undo, redo: answer.mine.redo };
     }
     this.#rebase(false);
     if (change) {
