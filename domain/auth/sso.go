@@ -512,6 +512,15 @@ type RefreshArgs struct{}
 // Kind names the job.
 func (RefreshArgs) Kind() string { return "auth:refresh" }
 
+// refreshSoon has metadata fetched at the end of the minute: once, however many
+// answers come with an unknown key meanwhile.
+func (s *Service) refreshSoon(ctx context.Context, r Realm) error {
+	return s.deps.DB.InTenantTx(ctx, r.tenant, func(ctx context.Context, tx *db.Tx) error {
+		_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: r.tenant, Args: RefreshArgs{}, UniqueKey: "unknown key", RunAt: time.Now().Truncate(time.Minute).Add(time.Minute)})
+		return err
+	})
+}
+
 // fetched is a connection whose provider's metadata has an address.
 type fetched struct {
 	realm       Realm

@@ -262,6 +262,12 @@ func (s *Service) finishSAML(ctx context.Context, r Realm, encoded, relayState, 
 		return Entered{}, ErrNoSSO
 	}
 	answer, err := c.Accept(encoded, waiting, s.consume(ctx, r.tenant))
+	if errors.Is(err, saml.ErrOtherKey) && c.settings.Source == FromURL {
+		if wrong := s.refreshSoon(ctx, r); wrong != nil {
+			return Entered{}, wrong
+		}
+		err = saml.ErrOtherKey.With("The answer is signed with a key that is not known here. If the identity provider has changed its certificate, sign in again in a minute: its metadata are being fetched.").Wrap(err)
+	}
 	if err != nil {
 		return Entered{}, s.refuse(ctx, r, kindSAML, err, client, c.claimed(encoded, waiting))
 	}

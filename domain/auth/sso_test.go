@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,6 +27,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/outbound"
 )
 
 const (
@@ -1131,5 +1134,46 @@ func TestRefusedSingleSignOnIsDenied(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// An answer with an unknown key has the metadata fetched again, once for many of
+// them: providers change their certificates without a word.
+func TestAnUnknownKeyHasMetadataFetched(t *testing.T) {
+	t.Parallel()
+	f := federate(t)
+	served := f.Metadata()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) }))
+	t.Cleanup(server.Close)
+	f.Service = auth.NewService(auth.Deps{DB: f.db, Tenants: f.tenants, Mailer: f.mail, BaseURL: func() string { return "https://bi.example" },
+		Hashing: auth.Hashing{MemoryKiB: 64, Passes: 1, Lanes: 1}, Outbound: outbound.New(outbound.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})})
+	waiting := func() (list []db.JobListOpenRow) {
+		t.Helper()
+		err := f.db.InControlTx(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+			list, err = tx.JobListOpen(ctx, f.one.ID.UUID(), 100)
+			list = slices.DeleteFunc(list, func(j db.JobListOpenRow) bool { return j.Kind != auth.RefreshArgs{}.Kind() })
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	other := samltest.New(t, f.Issuer)
+	if _, err := f.finish(t, other.Response(t, says(f.ask(t), "mara"))); apperr.Describe(err).Code != "saml.other_key" || strings.Contains(err.Error(), "in a minute") || len(waiting()) > 0 {
+		t.Errorf("of metadata that were pasted: %v", err)
+	}
+	n := auth.SAMLSettings{Source: auth.FromURL, MetadataURL: server.URL, JustInTime: true, SkewSeconds: 60, Mapping: auth.Mapping{Email: "email", Name: "name"}}
+	if err := f.SaveSAML(t.Context(), f.owner, auth.Members(f.owner.TenantSlug), true, n); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := f.finish(t, other.Response(t, says(f.ask(t), "mara")))
+		if public := apperr.Describe(err); public.Code != "saml.other_key" || !strings.Contains(public.Sentence, "sign in again in a minute") {
+			t.Errorf("%v", err)
+		}
+	}
+	if list := waiting(); len(list) != 1 {
+		t.Errorf("%d jobs wait", len(list))
 	}
 }
