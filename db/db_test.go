@@ -116,4 +116,15 @@ func TestLostConnectionSaysWhatIsKnown(t *testing.T) {
 			}
 		})
 	}
+	// What only asked is not said to have changed anything.
+	err = pool.InControlTx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.JobCount(ctx)
+		if err == nil {
+			_, err = owner.Exec(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		}
+		return err
+	})
+	if !errors.Is(err, db.ErrUnavailable) {
+		t.Errorf("a question that was lost: %v", err)
+	}
 }

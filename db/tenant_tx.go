@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ type Tx struct {
 	*Queries
 	TenantID uuid.UUID
 	conn     *pgxpool.Conn
+	seen     *watched
 }
 
 // Work is what happens inside a transaction. No page is written and no other
@@ -134,11 +136,16 @@ func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Wo
 	if _, err := conn.Conn().PgConn().Exec(ctx, begin).ReadAll(); err != nil {
 		return fmt.Errorf("begin transaction: %w", reachable(err))
 	}
-	if err := work(ctx, &Tx{Queries: New(conn), TenantID: tenantID, conn: conn}); err != nil {
+	seen := &watched{DBTX: conn}
+	tx := &Tx{Queries: New(seen), TenantID: tenantID, conn: conn, seen: seen}
+	if err := work(ctx, tx); err != nil {
 		return cutOff(conn.Conn(), err)
 	}
 	result, err := conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
+		if conn.Conn().IsClosed() && ctx.Err() == nil && !seen.wrote {
+			return ErrUnavailable.Wrap(fmt.Errorf("commit transaction: %w", err))
+		}
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			return ErrOutcomeUnknown.Wrap(fmt.Errorf("commit transaction: %w", err))
 		}
@@ -154,5 +161,39 @@ func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Wo
 
 // SendBatch sends several statements in one round trip.
 func (t *Tx) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
+	t.seen.wrote = true
 	return t.conn.SendBatch(ctx, batch)
+}
+
+// watched notes whether a transaction may have changed something: where its
+// COMMIT is lost, one that only read is just asked again.
+type watched struct {
+	DBTX
+	wrote bool
+}
+
+func (w *watched) Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error) {
+	w.wrote = true
+	return w.DBTX.Exec(ctx, statement, args...)
+}
+
+func (w *watched) Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error) {
+	w.wrote = w.wrote || writes(statement)
+	return w.DBTX.Query(ctx, statement, args...)
+}
+
+func (w *watched) QueryRow(ctx context.Context, statement string, args ...any) pgx.Row {
+	w.wrote = w.wrote || writes(statement)
+	return w.DBTX.QueryRow(ctx, statement, args...)
+}
+
+// writes errs on the side of a change. Statements come from queries/, whose
+// keywords are in capitals.
+func writes(statement string) bool {
+	for _, word := range []string{"INSERT", "UPDATE", "DELETE", "audit_", "pg_notify", "nextval", "set_config"} {
+		if strings.Contains(statement, word) {
+			return true
+		}
+	}
+	return false
 }
