@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -236,11 +237,12 @@ func (e *env) parse(set *flag.FlagSet) ([]string, error) {
 }
 
 // config reads the settings for a command and makes the logger that goes with
-// them. Unless a level was asked for, a command logs warnings and errors only.
+// them. Unless a level was asked for, a command logs errors only: what
+// it does is told by its exit status and its one line.
 //
 // Errors: config.invalid.
 func (e *env) config() (*config.Config, *slog.Logger, error) {
-	return e.configWith("DATAFLOW_LOG_LEVEL=warn")
+	return e.configWith("DATAFLOW_LOG_LEVEL=error")
 }
 
 // configWith reads the settings, from the environment where it has them and
@@ -253,10 +255,19 @@ func (e *env) configWith(defaults ...string) (*config.Config, *slog.Logger, erro
 	json := cfg.Log.Format == "json" || (cfg.Log.Format == "" && !isTerminal(e.stderr))
 	log := telemetry.NewLogger(e.stderr, telemetry.LogConfig{Level: cfg.Log.Level, JSON: json})
 	slog.SetDefault(log) // handlers, and libraries that know no logger of ours
+	redis.SetLogger(redisLog{log})
 	for _, name := range cfg.Unknown {
 		log.Warn("unknown setting is ignored", "name", name)
 	}
 	return cfg, log, nil
+}
+
+// redisLog is the log of the Redis library, which tells of connections that it
+// replaces by itself.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "redis", "says", fmt.Sprintf(format, args...))
 }
 
 func isTerminal(w io.Writer) bool {
