@@ -42,10 +42,28 @@ func (s Sight) Line(ctx context.Context) string {
 	return strings.Join(list, "; ")
 }
 
-// shown are as many rules as there is room for, those first that leave nothing.
-func (s Sight) shown() []SightRule {
-	list := slices.Clone(s.Rules)
-	slices.SortStableFunc(list, func(a, b SightRule) int {
+// sightChip is one limit, which may be that of several datasets.
+type sightChip struct {
+	SightRule
+	datasets []string
+}
+
+// title names the datasets first: the text of a chip may be cut.
+func (c sightChip) title() string { return strings.Join(c.datasets, ", ") + ": " + c.Text }
+
+// chips are the limits without repetition, those first that leave nothing.
+func (s Sight) chips() []sightChip {
+	var list []sightChip
+	for _, r := range s.Rules {
+		at := slices.IndexFunc(list, func(c sightChip) bool { return c.Text == r.Text && c.Nothing == r.Nothing })
+		switch {
+		case at < 0:
+			list = append(list, sightChip{r, []string{r.Dataset}})
+		case !slices.Contains(list[at].datasets, r.Dataset):
+			list[at].datasets = append(list[at].datasets, r.Dataset)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b sightChip) int {
 		switch {
 		case a.Nothing == b.Nothing:
 			return 0
@@ -54,7 +72,7 @@ func (s Sight) shown() []SightRule {
 		}
 		return 1
 	})
-	return list[:min(len(list), sightShown)]
+	return list
 }
 
 // SightCell says what somebody sees.
@@ -79,11 +97,12 @@ func SightCell(s Sight) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if len(s.Rules) == 0 {
+		chips := s.chips()
+		if len(chips) == 0 {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(messages.T(ctx, "sight.all"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 55, Col: 32}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 74, Col: 32}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
@@ -94,20 +113,20 @@ func SightCell(s Sight) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, r := range s.shown() {
-				if r.Nothing {
-					templ_7745c5c3_Err = ui.Tag(ui.TagProps{Label: r.Text, Icon: "triangle-alert", Tone: ui.Warning, Title: r.Dataset}).Render(ctx, templ_7745c5c3_Buffer)
+			for _, c := range chips[:min(len(chips), sightShown)] {
+				if c.Nothing {
+					templ_7745c5c3_Err = ui.Tag(ui.TagProps{Label: c.Text, Icon: "triangle-alert", Tone: ui.Warning, Title: c.title()}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = ui.Tag(ui.TagProps{Label: r.Text, Icon: "filter", Title: r.Dataset + ": " + r.Text}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Tag(ui.TagProps{Label: c.Text, Icon: "filter", Title: c.title()}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
 			}
-			if more := len(s.Rules) - sightShown; more > 0 {
+			if more := len(chips) - sightShown; more > 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<span class=\"caption\" title=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -115,7 +134,7 @@ func SightCell(s Sight) templ.Component {
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(s.Line(ctx))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 66, Col: 45}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 85, Col: 45}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {
@@ -128,7 +147,7 @@ func SightCell(s Sight) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs("+" + strconv.Itoa(more))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 66, Col: 74}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `sights.templ`, Line: 85, Col: 74}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 				if templ_7745c5c3_Err != nil {

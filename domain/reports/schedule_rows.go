@@ -39,6 +39,9 @@ func parseRows(text string) (map[string]Rows, error) {
 				continue
 			}
 			column, values, ok := strings.Cut(part, "=")
+			if !ok { // as attributes of people are written
+				column, values, ok = strings.Cut(part, ":")
+			}
 			column = strings.TrimSpace(column)
 			if !ok || column == "" || strings.TrimSpace(values) == "" {
 				return nil, ErrScheduleInvalid.With("“%.80s” can't be read. Write column = value, value.", strings.TrimSpace(part))

@@ -14,6 +14,7 @@ func TestRowsAreReadAsTheyAreWritten(t *testing.T) {
 			"ada@example.org": {"region": {"EMEA", "APAC"}, "origin.city": {"Washington, DC"}}},
 		`a@b.c: x = "", "say ""so""", " y ", 1, 1;` + "\nd@e.f: x = a=b": {
 			"a@b.c": {"x": {"", `say "so"`, " y ", "1"}}, "d@e.f": {"x": {"a=b"}}},
+		"a@b.c: region: South, EMEA; tier = gold": {"a@b.c": {"region": {"South", "EMEA"}, "tier": {"gold"}}},
 	} {
 		got, err := parseRows(text)
 		if err != nil || !reflect.DeepEqual(got, want) {

@@ -47,7 +47,7 @@ func AttributesOf(stored json.RawMessage) map[string][]string {
 }
 
 // ParseAttributes reads attributes as people write them, a name a line:
-// "region: EMEA, APAC".
+// "region: EMEA, APAC", or with an equals sign as a schedule has them.
 //
 // Errors: tenants.attributes_invalid.
 func ParseAttributes(text string) (Attributes, error) {
@@ -57,9 +57,12 @@ func ParseAttributes(text string) (Attributes, error) {
 		if line == "" {
 			continue
 		}
-		name, values, ok := strings.Cut(line, ":")
+		name, values := line, ""
+		if at := strings.IndexAny(line, ":="); at >= 0 {
+			name, values = line[:at], line[at+1:]
+		}
 		name = strings.ToLower(strings.TrimSpace(name))
-		if !ok || strings.Trim(values, " \t,") == "" {
+		if strings.Trim(values, " \t,") == "" {
 			return nil, ErrAttributes.With("“%.80s” has no value. Write a name, a colon and the values.", name)
 		}
 		for v := range strings.SplitSeq(values, ",") {
