@@ -768,7 +768,9 @@ func TestTenantsTakeTurns(t *testing.T) {
 	if most > 3 {
 		t.Errorf("one tenant had %d jobs at once, want at most 3", most)
 	}
-	if before < 0 || before > 12 {
+	// Without turns it would be the last of 201; how many of the first tenant's end
+	// before it is dispatched is a matter of the machine's load.
+	if before < 0 || before > 40 {
 		t.Errorf("the other tenant's job began after %d jobs", before)
 	}
 }
