@@ -669,7 +669,7 @@ func (q *Queries) LedgerSetOpened(ctx context.Context, tenantID uuid.UUID, deliv
 }
 
 const ledgerSetRemade = `-- name: LedgerSetRemade :execrows
-UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1,
+UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1, error_code = '', error_text = '',
        only_rows = COALESCE(q.only_rows, l.only_rows), attributes = CASE WHEN q.recipient_id IS NULL THEN l.attributes ELSE q.attributes END
 FROM report_deliveries o LEFT JOIN report_recipients q ON q.tenant_id = o.tenant_id AND q.recipient_id = o.recipient_id
 WHERE l.tenant_id = $1 AND l.delivery_id = $2 AND l.state = 'rendered' AND (l.handed_at IS NULL OR l.channel_id IS NOT NULL)
@@ -779,6 +779,29 @@ func (q *Queries) LedgerSetUnknown(ctx context.Context, arg LedgerSetUnknownPara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const ledgerSetUnmade = `-- name: LedgerSetUnmade :exec
+UPDATE report_deliveries SET error_code = $1, error_text = $2
+WHERE tenant_id = $3 AND run_id = $4 AND state = 'due'
+`
+
+type LedgerSetUnmadeParams struct {
+	ErrorCode string
+	ErrorText string
+	TenantID  uuid.UUID
+	RunID     uuid.UUID
+}
+
+// LedgerSetUnmade keeps why the content of a run's lines could not be made yet.
+func (q *Queries) LedgerSetUnmade(ctx context.Context, arg LedgerSetUnmadeParams) error {
+	_, err := q.db.Exec(ctx, ledgerSetUnmade,
+		arg.ErrorCode,
+		arg.ErrorText,
+		arg.TenantID,
+		arg.RunID,
+	)
+	return err
 }
 
 const recipientAddGroup = `-- name: RecipientAddGroup :exec

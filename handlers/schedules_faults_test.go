@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/jobs"
 	"github.com/dataflowhq/dataflow/platform/mail/mailtest"
 	"github.com/dataflowhq/dataflow/views"
@@ -394,5 +396,57 @@ func TestAMissedRunRaisesAnAlarm(t *testing.T) {
 	}
 	if _, letters = s.mails(t); len(letters["editor@example.com"]) != 2 || !strings.Contains(letters["editor@example.com"][1].subject, "not finished") {
 		t.Errorf("%v", letters["editor@example.com"])
+	}
+}
+
+// fullDisk makes no document while it has an error.
+type fullDisk struct{ fails *atomic.Bool }
+
+func (d fullDisk) Render(context.Context, reports.Document) ([]byte, string, error) {
+	if d.fails.Load() {
+		return nil, "", blob.ErrFull
+	}
+	return []byte("%PDF-1.4\n2 0 obj\n<</Type /Pages\n/Count 1>>\nendobj\n7 0 obj\n<</Type /Catalog\n/Pages 2 0 R>>\nendobj\n" +
+		"xref\n0 8\ntrailer\n<</Size 8\n/Root 7 0 R\n/Info 1 0 R>>\nstartxref\n42\n%%EOF\n"), "{}", nil
+}
+
+// A file that can't be made because the storage is full is tried as long as mail
+// is, and the page says why it waits.
+func TestAFullStorageIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	full := &atomic.Bool{}
+	full.Store(true)
+	s.renderer, s.patient = fullDisk{full}, true
+	s.use(t, s.server.Port, time.Minute)
+	f := s.table("viewer")
+	f.Spec = reports.Spec{Format: reports.PDF}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 7 {
+		s.work(t, "reports:run")
+		s.due(t)
+	}
+	_, waiting := s.states(t, id)
+	if waiting["viewer@example.com"].State != reports.LineDue {
+		t.Fatalf("given up: %+v", waiting)
+	}
+	s.as(t, "editor").get(views.PathSchedule(id.String())).want(http.StatusOK).
+		shows(".notice", "can’t be made yet").shows(".schedule-lines", "The storage is full").shows(".schedule-lines", "The file is made later by itself.")
+	heard, err := s.Notify.List(t.Context(), s.editor(), true)
+	if err != nil || len(heard) != 1 || !strings.Contains(heard[0].Subject, "delayed") || !strings.Contains(heard[0].Excerpt, "The storage is full") {
+		t.Errorf("the owner was told %+v, %v", heard, err)
+	}
+	full.Store(false)
+	s.exec(t, `UPDATE control.jobs SET run_at = now() + interval '1 hour' WHERE kind = 'reports:run' AND state = 'queued'`)
+	for range 2 { // whoever is impatient
+		s.as(t, "editor").post(views.PathSchedule(id.String())+"/retry", "delivery", waiting["viewer@example.com"].ID.String()).want(http.StatusSeeOther)
+	}
+	s.work(t, "reports:run", "reports:deliver")
+	_, lines := s.states(t, id)
+	if l := lines["viewer@example.com"]; l.State != reports.LineSent || l.ErrorText != "" {
+		t.Errorf("after space came back: %+v", l)
 	}
 }

@@ -385,11 +385,16 @@ WHERE l.tenant_id = @tenant_id AND l.run_id = @run_id AND l.state = 'due' ORDER 
 -- LedgerSetRemade has a line's content made again, for what its recipient is to get
 -- now; 0 rows where it is over, or was handed to a mail server.
 -- name: LedgerSetRemade :execrows
-UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1,
+UPDATE report_deliveries l SET state = 'due', content_id = NULL, handed_at = NULL, remade = l.remade + 1, error_code = '', error_text = '',
        only_rows = COALESCE(q.only_rows, l.only_rows), attributes = CASE WHEN q.recipient_id IS NULL THEN l.attributes ELSE q.attributes END
 FROM report_deliveries o LEFT JOIN report_recipients q ON q.tenant_id = o.tenant_id AND q.recipient_id = o.recipient_id
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state = 'rendered' AND (l.handed_at IS NULL OR l.channel_id IS NOT NULL)
   AND o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id;
+
+-- LedgerSetUnmade keeps why the content of a run's lines could not be made yet.
+-- name: LedgerSetUnmade :exec
+UPDATE report_deliveries SET error_code = @error_code, error_text = @error_text
+WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due';
 
 -- LedgerSetRendered gives a line its content; 0 rows where it has one.
 -- name: LedgerSetRendered :execrows

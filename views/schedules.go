@@ -188,7 +188,7 @@ func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
 	bad := counts[reports.LineFailed] + counts[reports.LineBounced] + counts[reports.LineUnknown]
 	good := counts[reports.LineSent] + counts[reports.LineKept]
 	switch {
-	case r.State == reports.RunSending && waiting(r) != "":
+	case (r.State == reports.RunDue || r.State == reports.RunSending) && waiting(r) != "":
 		return ui.TagProps{Label: messages.T(ctx, "schedules.delayed"), Icon: "triangle-alert", Tone: ui.Warning}
 	case r.State == reports.RunDue || r.State == reports.RunSending:
 		return ui.TagProps{Label: messages.T(ctx, "schedules.running"), Icon: "clock"}
@@ -265,7 +265,11 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 	case reports.LineKept:
 		parts = append(parts, messages.T(ctx, "schedules.why_kept"))
 	case reports.LineDue:
-		parts = append(parts, messages.T(ctx, "schedules.why_due"))
+		if l.ErrorText == "" {
+			parts = append(parts, messages.T(ctx, "schedules.why_due"))
+		} else {
+			parts = append(parts, stopped(l.ErrorText), messages.T(ctx, "schedules.why_due_again"))
+		}
 	case reports.LineRendered:
 		if l.ErrorText == "" {
 			key := "schedules.why_rendered"
@@ -313,7 +317,10 @@ func waiting(r reports.ScheduleRun) string { return lineText(r, reports.Line.Wai
 // waits is the key of what a run waits for.
 func waits(r reports.ScheduleRun) string {
 	for _, l := range r.Lines {
-		if l.Waits() && l.Channel == "" {
+		switch {
+		case l.Waits() && l.State == reports.LineDue:
+			return "schedules.waits_file"
+		case l.Waits() && l.Channel == "":
 			return "schedules.waits"
 		}
 	}

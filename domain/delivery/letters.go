@@ -79,6 +79,7 @@ const (
 	RunFailed     Trouble = "failed"  // it ended, and not all was sent
 	RunUnknown    Trouble = "unknown" // it ended, and nobody can know whether all arrived
 	RunDelayed    Trouble = "delayed" // mails wait for a server that takes none; it is tried again
+	RunUnmade     Trouble = "unmade"  // its file can't be made yet; it is tried again
 	OwnerLeft     Trouble = "owner_left"
 	DashboardGone Trouble = "dashboard_gone"
 	PortalOff     Trouble = "portal_off"  // visitors have nothing mailed there any more

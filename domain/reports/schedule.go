@@ -208,7 +208,9 @@ type Line struct {
 }
 
 // Waits tells whether an attempt failed and another follows.
-func (l Line) Waits() bool { return l.State == LineRendered && l.ErrorText != "" }
+func (l Line) Waits() bool {
+	return (l.State == LineDue || l.State == LineRendered) && l.ErrorText != ""
+}
 
 // Bad tells whether somebody has to look at it.
 func (l Line) Bad() bool {

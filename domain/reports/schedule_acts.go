@@ -240,6 +240,9 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 		if err != nil || found.ScheduleID != id.UUID() {
 			return ErrScheduleNotFound.Wrap(err)
 		}
+		if found.State == string(LineDue) {
+			return remakeNow(ctx, tx, ids.Run(found.RunID))
+		}
 		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
 		if db.IsNoRows(err) { // it is on its way
 			return tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
@@ -256,4 +259,13 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 		_, err = jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line))
 		return err
 	})
+}
+
+// remakeNow makes the file of a run at once, beside the attempt that waits for
+// its time: whoever asks again hastens the same job.
+func remakeNow(ctx context.Context, tx *db.Tx, run ids.Run) error {
+	if _, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: run}, Queue: jobs.Bulk, UniqueKey: run.String()}); err != nil {
+		return err
+	}
+	return tx.HastenJob(ctx, RunArgs{}.Kind(), run.String())
 }

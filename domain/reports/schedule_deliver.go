@@ -128,10 +128,10 @@ func (s *Service) RunDeliver(ctx context.Context, job jobs.Job[DeliverArgs]) err
 			if _, err := tx.LedgerSetTried(ctx, db.LedgerSetTriedParams{TenantID: tx.TenantID, DeliveryID: row.DeliveryID, ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
 				return err
 			}
-			if job.Attempt < delayedAfter || job.Last() || row.Cause == "test" {
+			if job.Attempt < delayedAfter || job.Last() {
 				return nil
 			}
-			return s.delayed(ctx, tx, row.RunID)
+			return s.delayed(ctx, tx, row.RunID, delivery.RunDelayed)
 		}))
 	}
 	return s.over(ctx, job, row.RunID, func(ctx context.Context, tx *db.Tx) error {

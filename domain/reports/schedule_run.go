@@ -21,8 +21,9 @@ import (
 	"github.com/dataflowhq/dataflow/platform/jobs"
 )
 
-// RunOptions are for the binding of RunArgs.
-var RunOptions = jobs.Options{Timeout: time.Hour, MaxAttempts: 5, Backoff: 5 * time.Second}
+// RunOptions are for the binding of RunArgs: about six hours of attempts, as for
+// mail.
+var RunOptions = jobs.Options{Timeout: time.Hour, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
 
 // RunArgs renders what the recipients of a run get. Idempotent by Run.
 type RunArgs struct {
@@ -46,6 +47,23 @@ type run struct {
 // asks for each mail. Whoever can't be served is noted and does not hold up
 // the others. A second attempt goes on where the first was stopped.
 func (s *Service) RunRun(ctx context.Context, job jobs.Job[RunArgs]) error {
+	err := s.makeRun(ctx, job)
+	if err == nil || ctx.Err() != nil || !apperr.Passes(err) {
+		return err
+	}
+	public := apperr.Describe(err)
+	return errors.Join(err, s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
+		if err := tx.LedgerSetUnmade(ctx, db.LedgerSetUnmadeParams{TenantID: tx.TenantID, RunID: job.Args.Run.UUID(), ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+			return fmt.Errorf("note why it waits: %w", err)
+		}
+		if job.Attempt < delayedAfter || job.Last() {
+			return nil
+		}
+		return s.delayed(ctx, tx, job.Args.Run.UUID(), delivery.RunUnmade)
+	}))
+}
+
+func (s *Service) makeRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 	r, err := s.openRun(ctx, job)
 	if err != nil || r == nil {
 		return err
