@@ -180,6 +180,10 @@ func TestThePagesOfASentDocumentTurn(t *testing.T) {
 	if got := differs(false); got != "the same" {
 		t.Errorf("the second page is %s the second time", got)
 	}
+	for _, turn := range []struct{ key, page string }{{"ArrowLeft", "1"}, {"End", total}, {"Home", "1"}, {"ArrowRight", "2"}} {
+		v.must(v.tab.Keyboard().Press(turn.key))
+		v.becomesLike("df-pages [role=status]", "^Page "+turn.page+" of ")
+	}
 
 	// While a run is under way the page asks again and again; the page turned to
 	// stays until there is a new document.

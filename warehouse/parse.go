@@ -214,6 +214,15 @@ func (r *specReader) number(raw json.RawMessage, path string) float64 {
 	return f
 }
 
+// width is that of bins: 0 in a spec's text is a mistake, and no bins at all in Go.
+func (r *specReader) width(raw json.RawMessage, path string) float64 {
+	f := r.number(raw, path)
+	if r.err == nil && f == 0 {
+		r.fail(ErrBin.With("%s needs a bin above 0.", path))
+	}
+	return f
+}
+
 // scalar keeps a value as it is; its type is checked against the column later.
 func (r *specReader) scalar(raw json.RawMessage, path string) json.RawMessage {
 	if r.err != nil {
@@ -342,7 +351,7 @@ func (r *specReader) dimension(raw json.RawMessage, path string) Dimension {
 		case "grain":
 			d.Grain = r.text(value, path)
 		case "bin":
-			d.Bin = r.number(value, path)
+			d.Bin = r.width(value, path)
 		case "as":
 			d.As = r.text(value, path)
 		case "bins":
@@ -384,7 +393,7 @@ func (r *specReader) filters(raw json.RawMessage, path string) []Filter {
 			case "grain":
 				f.Grain = r.text(value, path)
 			case "bin":
-				f.Bin = r.number(value, path)
+				f.Bin = r.width(value, path)
 			case "bins":
 				f.Bins = r.edges(value, path)
 			case "groups":

@@ -61,6 +61,7 @@ var badSpecs = map[string]struct{ spec, code, part string }{
 	"hour of a date":         {`{"dimensions":[{"column":"day","grain":"hour"}]}`, "query.grain", "no hour"},
 	"bin of a text":          {`{"dimensions":[{"column":"region","bin":5}]}`, "query.bin", "a text"},
 	"bin below zero":         {`{"dimensions":[{"column":"n","bin":-5}]}`, "query.bin", "above 0"},
+	"bin of nothing":         {`{"dimensions":[{"column":"n","bin":0}]}`, "query.bin", "above 0"},
 	"grain and bin":          {`{"dimensions":[{"column":"at","bin":5,"grain":"day"}]}`, "query.bin", "both"},
 	"same name twice":        {`{"measures":[{"fn":"count"},{"fn":"count"}]}`, "query.duplicate_name", `named "count"`},
 	"order by nothing known": {`{"measures":[{"fn":"count","as":"orders"}],"order":[{"by":"order"}]}`, "query.unknown_result", `Did you mean "orders"?`},

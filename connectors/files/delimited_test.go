@@ -184,6 +184,7 @@ func TestEncodingsAndCompression(t *testing.T) {
 		"UTF-16 LE":                {utf16Text(true, false), "utf-16le", "", want},
 		"UTF-16 BE":                {utf16Text(false, false), "utf-16be", "", want},
 		"Windows-1252":             {cp1252, "windows-1252", "", want},
+		"Windows-1252 in pairs":    {"name,v\nCAF\xc9\x92S,1\nM\xfcller,2\n", "windows-1252", "", []string{"2: CAFÉ’S|1", "3: Müller|2"}},
 		"Latin-1":                  {latin1, "latin-1", "", []string{"2: José|Zürich", "3: Ann|Köln"}},
 		"gzip":                     {gzipped(text), "utf-8", "gzip", want},
 		"two gzip members":         {gzipped(text[:20]) + gzipped(text[20:]), "utf-8", "gzip", want},

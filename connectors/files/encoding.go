@@ -86,8 +86,8 @@ func guessUTF16(head []byte) string {
 }
 
 // surveyUTF8 counts characters beyond ASCII that are valid and bytes that are
-// not, and tells whether bytes 0x80 to 0x9f, which only Windows-1252 prints,
-// are among the latter.
+// not, and tells whether any byte is one of 0x80 to 0x9f, which only Windows-1252
+// prints: also such that happen to follow a letter as UTF-8 has it.
 func surveyUTF8(text []byte, whole bool) (valid, invalid int, highControls bool) {
 	for i := 0; i < len(text); {
 		if text[i] < utf8.RuneSelf {
@@ -100,11 +100,11 @@ func surveyUTF8(text []byte, whole bool) (valid, invalid int, highControls bool)
 				break // cut by the end of the sample
 			}
 			invalid++
-			if text[i] < 0xa0 {
-				highControls = true
-			}
 		} else {
 			valid++
+		}
+		for _, b := range text[i : i+size] {
+			highControls = highControls || b >= 0x80 && b < 0xa0
 		}
 		i += size
 	}

@@ -215,8 +215,6 @@ func connect(ctx context.Context, o Options) (*wire, error) {
 		err = errGone
 	case err == nil:
 		err = failed(r, o)
-	case errors.Is(err, errGone):
-		err = ErrStart.With("The supervisor of the embedded servers ended at once. See %s.", filepath.Join(o.DataDir, "logs", "devstack.log"))
 	}
 	_ = w.conn.Close()
 	return nil, err

@@ -5,6 +5,7 @@
 // then on the first is drawn from it, too.
 //
 //   [data-turn="1"]   turns on, "-1" back; disabled where there is no page
+//   arrows, Home, End do the same while the keyboard stands on one of its parts
 //   [role=status]     says which page is shown
 //   [role=alert]      says why another one is not: what is shown stays
 import { pageText, turned } from "./paging.ts";
@@ -12,6 +13,9 @@ import type { Pdf } from "./parts/pdf.ts";
 
 /** Why there is no page, in a sentence for people. */
 class Unread extends Error {}
+
+/** How far the keys turn. */
+const keys: { [key: string]: number } = { ArrowLeft: -1, ArrowRight: 1, PageUp: -1, PageDown: 1, Home: -Infinity, End: Infinity };
 
 class Pages extends HTMLElement {
   #ended: AbortController | undefined;
@@ -29,6 +33,12 @@ class Pages extends HTMLElement {
     for (const button of this.#buttons) {
       button.addEventListener("click", () => this.#turn(Number(button.dataset["turn"])), { signal });
     }
+    this.addEventListener("keydown", (event) => {
+      const by = keys[event.key];
+      if (by === undefined || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.#turn(by);
+    }, { signal });
     window.addEventListener("resize", () => {
       clearTimeout(this.#resized);
       this.#resized = window.setTimeout(() => {
