@@ -170,7 +170,7 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 func (h boards) props(r *http.Request, v *dashboards.View) views.DashboardProps {
 	a := actor(r)
 	p := scopeOf(r).portal
-	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Visitor: p != nil,
+	return views.DashboardProps{View: v, CanEdit: v.Dashboard.CanEdit, Locale: locale.For(a.Locale), Title: p.nameOf(v.Dashboard.ID), Visitor: p != nil,
 		Prints: p != nil && p.embedded == nil && p.Downloads, Mails: p != nil && p.embedded == nil && p.Mails(), Paper: string(paperOf(a.Locale))}
 }
 

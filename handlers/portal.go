@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/static"
@@ -143,6 +145,18 @@ type visitedPortal struct {
 	portals.Portal
 	visit    *portals.Visit // nil while nobody is signed in
 	embedded *embedded      // in place of a portal: a dashboard in another site's page
+}
+
+// nameOf is how the portal calls a dashboard for its visitor; empty elsewhere.
+func (p *visitedPortal) nameOf(board ids.Dashboard) string {
+	if p == nil || p.visit == nil {
+		return ""
+	}
+	at := slices.IndexFunc(p.visit.Entries, func(e portals.Entry) bool { return e.ID == board })
+	if at < 0 {
+		return ""
+	}
+	return p.visit.Entries[at].Name
 }
 
 // enterPortal puts the portal of the host into the scope.

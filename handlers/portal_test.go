@@ -170,6 +170,36 @@ func TestAPortalIsASiteOfItsOwn(t *testing.T) {
 	visitor.get(board).want(http.StatusSeeOther)
 }
 
+// The portal's name of a dashboard is that of its page too.
+func TestAPortalNamesItsPages(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	admin := access.Actor{Kind: access.Person, TenantID: v.one.ID, UserID: v.users["admin"], Role: access.Admin}
+	if err := v.Portals.SetDashboards(t.Context(), admin, v.portal, []portals.Shown{{Dashboard: v.board.ID, Label: "Deliveries"}}); err != nil {
+		t.Fatal(err)
+	}
+	visitor := v.invited(t, "mara@halden.example", "company", "Halden Knitwear", "attributes", "region: North")
+	page := visitor.get(views.PathDashboard(v.board.ID.String())).want(http.StatusOK)
+	page.shows("h1", "Deliveries").shows("title", "Deliveries").shows(".portal-link[aria-current]", "Deliveries")
+	page.shows(".filters-more [popovertarget=filters-rest]", "Filters")
+	if n := page.page.Find("#filters-rest[popover] .filter-button").Length(); n == 0 {
+		t.Error("narrow, no filter lies behind the button")
+	}
+}
+
+// To whom the rules leave nothing no filter of theirs is to blame, and no reset of
+// one would help.
+func TestWhoHasNoRowsIsToldSo(t *testing.T) {
+	t.Parallel()
+	v := newVisited(t)
+	v.rule(t, v.dataset, "channel", "channel")
+	visitor := v.invited(t, "mara@halden.example", "attributes", "channel: none of them")
+	page := visitor.get(views.PathDashboard(v.board.ID.String())).want(http.StatusOK)
+	page.shows("#w-bars .empty-title", "There is no data for you here").lacks("#w-bars .empty .btn")
+	visitor.get(views.PathDashboard(v.board.ID.String())+"?f.channel=web").want(http.StatusOK).
+		shows("#w-bars .empty-title", "Nothing matches").shows("#w-bars .empty .btn", "Reset")
+}
+
 // A page of a portal follows its data for as long as its visitor is signed in.
 func TestAPortalsPageIsLive(t *testing.T) {
 	t.Parallel()

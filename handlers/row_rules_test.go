@@ -109,7 +109,6 @@ func newRuledSite(t testing.TB, change ...func(*boardSite)) *ruledSite {
 	return s
 }
 
-// rule lets people see the rows whose column has a value of their attribute.
 // rule has everybody but owners and admins see the rows that their attribute
 // says.
 func (s *boardSite) rule(t testing.TB, dataset ids.Dataset, column, attribute string) {

@@ -31,6 +31,8 @@ type DashboardProps struct {
 	// Waiting are the widgets whose answers are on their way: skeletons stand
 	// in for them.
 	Waiting []*dashboards.Plan
+	// Title is how the portal calls the dashboard; its own name when empty.
+	Title string
 	// Visitor is a customer in a portal, without ways to what only members have.
 	Visitor bool
 	// Prints offers the dashboard as a PDF at once, on Paper.
@@ -153,6 +155,34 @@ func namedRanges(ctx context.Context, ahead bool) []ui.Option {
 			ui.Option{Value: "cq", Label: messages.T(ctx, "dashboard.range_whole_quarter")}, ui.Option{Value: "cy", Label: messages.T(ctx, "dashboard.range_whole_year")})
 	}
 	return append(list, ui.Option{Value: "all", Label: messages.T(ctx, "dashboard.range_all")})
+}
+
+// chosen is how many choices besides the date are in effect.
+func (p DashboardProps) chosen() int {
+	n := len(p.View.Cross)
+	for _, c := range p.View.Controls {
+		if p.View.InBar(c.ID) && c.Summary != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// firstChoice is the first of them that can be taken away.
+func (p DashboardProps) firstChoice(ctx context.Context) (ui.ChipProps, bool) {
+	chip := func(field, value, href string) (ui.ChipProps, bool) {
+		return ui.ChipProps{Field: field, Value: value, Remove: messages.T(ctx, "dashboard.remove_filter", "Field", field), Href: href, Attrs: swapping(href)}, true
+	}
+	for _, c := range p.View.Controls {
+		if p.View.InBar(c.ID) && c.Summary != "" && !c.Required {
+			return chip(c.Label, shownSummary(ctx, c), p.picking(c, ""))
+		}
+	}
+	if len(p.View.Cross) > 0 {
+		x := p.View.Cross[0]
+		return chip(x.Field, x.Text, p.href(p.View.State.WithoutCrossOf(x.Widget)))
+	}
+	return ui.ChipProps{}, false
 }
 
 func (p DashboardProps) dateRange(ctx context.Context, at filterPlace) ui.DateRangeProps {
@@ -423,6 +453,8 @@ func emptyTitle(ctx context.Context, t *dashboards.Tile) string {
 		return messages.T(ctx, "widget.undefined_title")
 	case t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse")
+	case t.Limited && t.Link == "":
+		return messages.T(ctx, "widget.empty_limited")
 	case len(t.Filters) == 0:
 		return messages.T(ctx, "widget.empty_plain")
 	}
@@ -436,6 +468,8 @@ func emptyText(ctx context.Context, t *dashboards.Tile) string {
 		return messages.T(ctx, "widget.undefined_text")
 	case t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse_text", "Dataset", t.Dataset)
+	case len(t.Filters) == 0 && t.Limited:
+		return messages.T(ctx, "widget.empty_limited_text", "Dataset", t.Dataset)
 	case len(t.Filters) == 0:
 		return messages.T(ctx, "widget.empty_plain_text", "Dataset", t.Dataset)
 	}

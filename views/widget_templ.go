@@ -3106,7 +3106,7 @@ func tileEmpty(p TileProps) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-				} else {
+				} else if p.Tile.Link != "" {
 					templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "dashboard.reset"), Href: PathDashboard(p.Tile.Dashboard.String()), Attrs: swapping(PathDashboard(p.Tile.Dashboard.String()))}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

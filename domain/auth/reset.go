@@ -156,8 +156,10 @@ func (s *Service) newReset(ctx context.Context, email string, send bool) (link s
 	if err != nil {
 		return "", until, err
 	}
-	actor := personActor(ids.Tenant(place.TenantID), ids.User(place.UserID))
+	tenant, user := ids.Tenant(place.TenantID), ids.User(place.UserID)
+	actor := access.Actor{Kind: access.Console, TenantID: tenant}
 	if send {
+		actor = personActor(tenant, user)
 		if err := s.warmKeys(ctx, actor.TenantID); err != nil {
 			return "", until, err
 		}
@@ -176,7 +178,7 @@ func (s *Service) newReset(ctx context.Context, email string, send bool) (link s
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.reset_requested", Target: "user", ID: actor.UserID.String()})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: "auth.reset_requested", Target: "user", ID: user.String()})
 	})
 	return link, until, err
 }

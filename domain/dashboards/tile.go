@@ -55,6 +55,8 @@ type Tile struct {
 	Field string
 	// Filters are in effect on this widget: one of them may have emptied it.
 	Filters []FilterNote
+	// Limited tells that rules leave the viewer a part of the dataset.
+	Limited bool
 	// Needs are the filters that the widget waits for a choice in; it was not
 	// asked then.
 	Needs []string
@@ -93,6 +95,9 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		Subtitle: v.subtitle(p, nil), Dataset: p.name, Filters: p.filters, Link: p.link, At: v.Snapshot.String(),
 		Sort: p.input.Sort, Page: max(p.input.Page, 1), Draft: v.Draft, Unset: !v.ready(w) && p.err == nil, Measured: len(w.Query.Measures) > 0}
 	t.Needs, t.Levels = p.needs, p.levels
+	if sc := v.schemas[p.dataset]; sc != nil {
+		t.Limited = sc.Dataset.Sees != ""
+	}
 	if t.Unset || len(t.Needs) > 0 {
 		return t, ctx.Err()
 	}
