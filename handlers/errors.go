@@ -11,6 +11,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
+	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -44,6 +45,14 @@ const statusGone = 499
 // retryAfter is implemented by a failure that passes by itself.
 type retryAfter interface{ RetryAfterSeconds() int }
 
+// wayOn is a failure after which something else helps: a page to go to.
+type wayOn struct {
+	error
+	label, href string // label is the key of a text
+}
+
+func (w wayOn) Unwrap() error { return w.error }
+
 // fail turns an error into an answer: a page, a notice for htmx, or JSON. The
 // cause is logged here and nowhere else, and never shown.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -65,7 +74,9 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	setRetryAfter(w, err)
-	writeFailure(w, r, status, public)
+	var way wayOn
+	_ = errors.As(err, &way) // most lead nowhere
+	writeFailure(w, r, status, public, way)
 }
 
 // noteRefusal puts what a signed-in person may not do, or may not know of, into
@@ -107,7 +118,7 @@ func logFailure(r *http.Request, err error, public apperr.Public, status int) {
 }
 
 // writeFailure shows what a person may see of a failure.
-func writeFailure(w http.ResponseWriter, r *http.Request, status int, public apperr.Public) {
+func writeFailure(w http.ResponseWriter, r *http.Request, status int, public apperr.Public, way wayOn) {
 	header := w.Header()
 	header.Del("Content-Encoding")
 	header.Del("Content-Length")
@@ -121,6 +132,9 @@ func writeFailure(w http.ResponseWriter, r *http.Request, status int, public app
 	if query := r.URL.Query(); public.Class == apperr.Gone && r.Method == http.MethodGet && query.Has("at") {
 		query.Del("at") // the moment that is gone: the page of now is offered
 		props.RetryHref = (&url.URL{Path: r.URL.Path, RawQuery: query.Encode()}).String()
+	}
+	if way.href != "" {
+		props.WayHref, props.WayLabel = way.href, messages.T(r.Context(), way.label)
 	}
 	var err error
 	switch {
@@ -174,7 +188,7 @@ func errorTitle(public apperr.Public) string {
 	case apperr.Conflict:
 		return "error.conflict"
 	case apperr.Gone:
-		return "error.gone"
+		return goneTitle(public.Code)
 	case apperr.Invalid, apperr.TooLarge:
 		return "error.invalid"
 	case apperr.RateLimited:
@@ -185,4 +199,15 @@ func errorTitle(public apperr.Public) string {
 		return "error.unavailable"
 	}
 	return "error.internal"
+}
+
+// goneTitle says what it is that is gone.
+func goneTitle(code string) string {
+	switch code {
+	case reports.ErrExpired.Code():
+		return "error.file_gone"
+	case auth.ErrLinkUsed.Code():
+		return "error.link_used"
+	}
+	return "error.gone"
 }

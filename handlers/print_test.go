@@ -511,6 +511,7 @@ func TestDownloadIsAJobWithALink(t *testing.T) {
 	}
 	read := func() {
 		t.Helper()
+		list.Reports = nil
 		if err := json.Unmarshal([]byte(editor.request(http.MethodGet, "/reports", map[string]string{"Accept": "application/json"}).body), &list); err != nil || len(list.Reports) != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -591,7 +592,23 @@ func TestDownloadIsAJobWithALink(t *testing.T) {
 	if err := later.RunPrune(t.Context(), jobs.Job[reports.PruneArgs]{Ref: jobs.Ref{ID: prune, TenantID: s.one.ID.UUID(), Attempt: claimed.Attempt, MaxAttempts: 3}}); err != nil {
 		t.Fatal(err)
 	}
-	editor.get(link).want(http.StatusGone)
+	again := views.PathDashboard(s.board.ID.String()) + "/download?d=all&format=XLSX&widget=table"
+	gone := editor.get(link).want(http.StatusGone)
+	gone.shows("main h1", "can't be downloaded any more")
+	gone.shows("main", "The file was kept for 7 days, until "+time.Now().UTC().Add(7*24*time.Hour).Format("2 January 2006"))
+	if hrefs := gone.page.Find("main .form-actions a").Map(func(_ int, a *goquery.Selection) string { return a.AttrOr("href", "") }); !slices.Equal(hrefs, []string{again, views.PathHome}) {
+		t.Errorf("it leads to %v", hrefs)
+	}
+	if editor.get(again).want(http.StatusOK).page.Find(`option[value=XLSX][selected]`).Length() != 1 {
+		t.Error("the form has another format")
+	}
+	read()
+	if list.Reports[0].Status != "Expired" || list.Reports[0].URL != "" {
+		t.Errorf("%+v", list)
+	}
+	if editor.get(views.PathReport(id.String())).page.Find(`#report a[href="`+again+`"]`).Length() != 1 {
+		t.Error("its page does not offer to make it again")
+	}
 }
 
 func TestAFailedReportSaysWhy(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (h reportPages) form(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	props := views.DownloadProps{Dashboard: v.Dashboard.ID.String(), Name: v.Dashboard.Name, Filters: v.Link(), Snapshot: v.Snapshot.String(),
-		Spec: reports.Spec{Format: reports.PDF, Paper: paperOf(actor(r).Locale)}}
+		Spec: reports.Spec{Format: askedFormat(r, reports.PDF), Paper: paperOf(actor(r).Locale)}}
 	if id := r.URL.Query().Get("widget"); id != "" {
 		p, ok := v.Plan(id)
 		if !ok {
@@ -68,6 +69,14 @@ func (h reportPages) form(w http.ResponseWriter, r *http.Request) error {
 		props.Chart = p.Widget.Type != charts.KPI && p.Widget.Type != charts.Table && p.Widget.Type != charts.Pivot && p.Widget.Type != charts.Map
 	}
 	return home(h).form(w, r, http.StatusOK, messages.T(r.Context(), "reports.download_title"), views.DownloadForm(props))
+}
+
+// askedFormat is the format that a form is opened with.
+func askedFormat(r *http.Request, usual reports.Format) reports.Format {
+	if asked := reports.Format(r.URL.Query().Get(views.ParamFormat)); slices.Contains(reports.Formats, asked) {
+		return asked
+	}
+	return usual
 }
 
 // paperOf is the paper that a locale writes on.
@@ -84,7 +93,7 @@ func (h reportPages) datasetForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.DownloadProps{Dataset: d.ID.String(), Name: d.Name, Spec: reports.Spec{Format: reports.CSV}}
+	props := views.DownloadProps{Dataset: d.ID.String(), Name: d.Name, Spec: reports.Spec{Format: askedFormat(r, reports.CSV)}}
 	return home(h).form(w, r, http.StatusOK, messages.T(r.Context(), "reports.download_title"), views.DownloadForm(props))
 }
 
@@ -249,11 +258,23 @@ func (h reportPages) file(w http.ResponseWriter, r *http.Request) error {
 	}
 	query := r.URL.Query()
 	file, err := h.Reports.Open(r.Context(), actor(r), id, query.Get("until"), query.Get("signature"))
+	if errors.Is(err, reports.ErrExpired) {
+		return h.makeAgain(r, id, err)
+	}
 	if err != nil {
 		return err
 	}
 	sendFile(w, r, file)
 	return nil
+}
+
+// makeAgain adds to a failure where the same file can be asked for anew.
+func (h reportPages) makeAgain(r *http.Request, id ids.Report, failure error) error {
+	report, err := h.Reports.Get(r.Context(), actor(r), id)
+	if err != nil {
+		return err
+	}
+	return wayOn{failure, "reports.again", views.PathMakeAgain(report)}
 }
 
 // sendFile sends a file of a report, or the part of it that a resumed download

@@ -79,7 +79,7 @@ func TestLargeFilesAreLinked(t *testing.T) {
 	s.offset.Store(int64(8 * 24 * time.Hour))
 	s.insert(t, reports.WatchArgs{})
 	s.work(t, "reports:watch")
-	s.browser(t).get(open).want(http.StatusGone)
+	s.browser(t).get(open).want(http.StatusGone).shows("main", "Ask whoever sends this report")
 	var kept int
 	s.count(t, &kept, `SELECT count(*) FROM report_contents WHERE key <> ''`)
 	if kept != 0 {

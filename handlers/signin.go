@@ -58,11 +58,11 @@ func askToSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case wantsJSON(r):
-		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
+		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded), wayOn{})
 	case isPartial(r):
 		// A part of a page can't show the form. The page stays as it is, with what
 		// was entered, and says how to go on.
-		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded))
+		writeFailure(w, r, http.StatusUnauthorized, apperr.Describe(errSignInNeeded), wayOn{})
 	case isHTMX(r):
 		w.Header().Set("HX-Redirect", target)
 		w.WriteHeader(http.StatusUnauthorized)

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/a-h/templ"
@@ -20,6 +21,23 @@ func PathReport(id string) string { return PathReports + "/" + id }
 
 // pathDownload asks in which form to download a dashboard; POST reports makes it.
 func pathDownload(id string) string { return PathDashboard(id) + "/download" }
+
+// ParamFormat chooses the format in the forms of pathDownload and
+// pathDownloadDataset.
+const ParamFormat = "format"
+
+// PathMakeAgain is the form that asks for the same file anew.
+func PathMakeAgain(r reports.Report) string {
+	query, _ := url.ParseQuery(r.Spec.Filters) // kept as a link was written
+	query.Set(ParamFormat, string(r.Format))
+	if !r.Dataset.IsZero() {
+		return withQuery(pathDownloadDataset(r.Dataset.String()), query.Encode())
+	}
+	if len(r.Spec.Widgets) == 1 {
+		query.Set("widget", r.Spec.Widgets[0])
+	}
+	return withQuery(pathDownload(r.Dashboard.String()), query.Encode())
+}
 
 // PathRequestReport takes the form of pathDownload.
 func PathRequestReport(id string) string { return PathDashboard(id) + "/reports" }
@@ -90,11 +108,8 @@ func (p ReportProps) following() templ.Attributes {
 	return templ.Attributes{"hx-get": PathReport(p.Report.ID.String()), "hx-trigger": "df:progress from:body, every 2s", "hx-target": "#" + ReportID, "hx-swap": "outerHTML"}
 }
 
-// FileHref is where the file is; empty where there is none.
+// FileHref is where the file of a completed report is.
 func (p ReportProps) FileHref() string {
-	if p.Report.Link == "" {
-		return ""
-	}
 	return PathReport(p.Report.ID.String()) + "/file?" + p.Report.Link
 }
 

@@ -225,6 +225,9 @@ func (s *Service) Unreachable(ctx context.Context, tx *db.Tx, address string) er
 	if err != nil {
 		return fmt.Errorf("look for bounces: %w", err)
 	}
+	if row.Kind == "complaint" {
+		return errWithheld.With("Nothing was sent: the recipient marked a mail as unwanted on %s.", row.At.UTC().Format("2 January 2006"))
+	}
 	return errWithheld.With("Nothing was sent: mail to this address came back on %s. %s", row.At.UTC().Format("2 January 2006"), row.Reason)
 }
 

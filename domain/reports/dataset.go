@@ -33,7 +33,7 @@ func (s *Service) RequestDataset(ctx context.Context, actor access.Actor, id ids
 	if err != nil {
 		return Report{}, err
 	}
-	if err := (&tables{list: []*dashboards.Rows{rows}}).fits(ctx, spec.Format); err != nil {
+	if err := (&tables{list: []*dashboards.Rows{rows}, locale: locale.For(actor.Locale)}).fits(ctx, spec.Format); err != nil {
 		return Report{}, err
 	}
 	return s.insert(ctx, actor, subject{dataset: id, name: rows.Title}, spec)

@@ -486,8 +486,9 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 	if err != nil || !s.signed(signature, "sent", tenant.UUID(), id.UUID(), until) {
 		return nil, ErrLink.Wrap(err)
 	}
+	expired := ErrExpired.With("%s Ask whoever sends this report to send it again.", keptUntil(time.Unix(seconds, 0), viewer))
 	if s.deps.Clock().After(time.Unix(seconds, 0)) {
-		return nil, ErrExpired
+		return nil, expired
 	}
 	var row db.LedgerGetRow
 	err = s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
@@ -503,7 +504,7 @@ func (s *Service) OpenSent(ctx context.Context, viewer access.Actor, tenant ids.
 		return nil
 	})
 	if db.IsNoRows(err) || err == nil && row.Key == "" {
-		return nil, ErrExpired.Wrap(err)
+		return nil, expired.Wrap(err)
 	}
 	if err != nil {
 		return nil, err

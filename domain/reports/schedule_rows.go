@@ -38,11 +38,7 @@ func parseRows(text string) (map[string]Rows, error) {
 			if strings.TrimSpace(part) == "" {
 				continue
 			}
-			column, values, ok := strings.Cut(part, "=")
-			if !ok { // as attributes of people are written
-				column, values, ok = strings.Cut(part, ":")
-			}
-			column = strings.TrimSpace(column)
+			column, values, ok := cutColumn(part)
 			if !ok || column == "" || strings.TrimSpace(values) == "" {
 				return nil, ErrScheduleInvalid.With("“%.80s” can't be read. Write column = value, value.", strings.TrimSpace(part))
 			}
@@ -76,9 +72,12 @@ func (r Rows) String() string {
 		var values []string
 		for _, value := range r[column] {
 			if value == "" || strings.ContainsAny(value, `,;"`) || strings.TrimSpace(value) != value {
-				value = `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
+				value = inQuotes(value)
 			}
 			values = append(values, value)
+		}
+		if strings.ContainsAny(column, `:=;"`) {
+			column = inQuotes(column)
 		}
 		parts = append(parts, column+" = "+strings.Join(values, ", "))
 	}
@@ -124,6 +123,19 @@ func splitUnquoted(text string, at rune) (parts []string) {
 	}
 	return append(parts, text[from:])
 }
+
+// cutColumn cuts a column from its values: at an equals sign or, as attributes
+// of people are written, a colon, whichever comes first.
+func cutColumn(part string) (column, values string, ok bool) {
+	named := splitUnquoted(part, '=')[0]
+	named = splitUnquoted(named, ':')[0]
+	if len(named) == len(part) {
+		return "", "", false
+	}
+	return unquote(strings.TrimSpace(named)), part[len(named)+1:], true
+}
+
+func inQuotes(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
 func unquote(text string) string {
 	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {

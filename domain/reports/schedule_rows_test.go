@@ -15,6 +15,8 @@ func TestRowsAreReadAsTheyAreWritten(t *testing.T) {
 		`a@b.c: x = "", "say ""so""", " y ", 1, 1;` + "\nd@e.f: x = a=b": {
 			"a@b.c": {"x": {"", `say "so"`, " y ", "1"}}, "d@e.f": {"x": {"a=b"}}},
 		"a@b.c: region: South, EMEA; tier = gold": {"a@b.c": {"region": {"South", "EMEA"}, "tier": {"gold"}}},
+		"a@b.c: region: a=b; x = c:d":             {"a@b.c": {"region": {"a=b"}, "x": {"c:d"}}},
+		`a@b.c: "in: a=b" = 1; "say ""x""": 2`:    {"a@b.c": {"in: a=b": {"1"}, `say "x"`: {"2"}}},
 	} {
 		got, err := parseRows(text)
 		if err != nil || !reflect.DeepEqual(got, want) {

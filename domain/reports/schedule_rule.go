@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"math/bits"
 	"regexp"
 	"slices"
 	"strconv"
@@ -284,8 +285,54 @@ const searchDays = 9 * 366
 
 // Next is the first moment after the given one, on the wall clock of a zone. A
 // time that the clock skips runs when it has been skipped, one that comes twice
-// runs the first time: each exactly once. Zero where there is none.
+// runs the first time: each exactly once. Frequent rules run both times. Zero
+// where there is none.
 func (r Rule) Next(after time.Time, zone *time.Location) time.Time {
+	next := r.nextOnce(after, zone)
+	if r.frequent() {
+		return r.again(after, next, zone)
+	}
+	return next
+}
+
+// frequent tells of rules that are about an interval, not about a time of day:
+// each hour, or several times in several hours.
+func (r Rule) frequent() bool {
+	return r.hours == 1<<24-1 || bits.OnesCount64(r.minutes) > 1 && bits.OnesCount64(r.hours) > 1
+}
+
+// again is the first moment after the given one, and before next, at which a
+// clock that was turned back shows a time of the rule anew; next where there is
+// none.
+func (r Rule) again(after, next time.Time, zone *time.Location) time.Time {
+	last, coming := after.In(zone).ZoneBounds()
+	for _, change := range []time.Time{last, coming} {
+		if change.IsZero() {
+			continue
+		}
+		at := after.Truncate(time.Minute).Add(time.Minute)
+		if at.Before(change) {
+			at = change
+		}
+		for end := change.Add(turnedBack(change, zone)); at.Before(end) && at.Before(next); at = at.Add(time.Minute) {
+			if local := at.In(zone); r.fits(local) && r.hours&(1<<local.Hour()) != 0 && r.minutes&(1<<local.Minute()) != 0 {
+				return at.UTC()
+			}
+		}
+	}
+	return next
+}
+
+// turnedBack is by how much a change of a zone sets its clock back; less than
+// nothing where it sets it forward.
+func turnedBack(change time.Time, zone *time.Location) time.Duration {
+	_, before := change.Add(-time.Second).In(zone).Zone()
+	_, since := change.In(zone).Zone()
+	return time.Duration(before-since) * time.Second
+}
+
+// nextOnce is Next with each time of the clock once.
+func (r Rule) nextOnce(after time.Time, zone *time.Location) time.Time {
 	local := after.In(zone)
 	// The day before as well: where clocks go back over midnight, its last hour
 	// is not over yet.

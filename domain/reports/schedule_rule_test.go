@@ -64,7 +64,15 @@ func TestRulesWhereClocksChange(t *testing.T) {
 		"half an hour":            {"Australia/Lord_Howe", "daily at 2:15", "2026-10-03T00:00:00Z", []string{"2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"}},
 		"a day that was left out": {"Pacific/Apia", "daily at 9:00", "2011-12-29T12:00:00Z", []string{"2011-12-29T19:00:00Z", "2011-12-30T10:00:00Z", "2011-12-30T19:00:00Z"}},
 		"each minute of the gap":  {"Europe/London", "*/20 1 * * *", "2026-03-29T00:30:00Z", []string{"2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"}},
-		"leap day":                {"UTC", "0 8 29 2 *", "2026-01-01T00:00:00Z", []string{"2028-02-29T08:00:00Z", "2032-02-29T08:00:00Z"}},
+		"quarters, both times": {"Europe/London", "every 15 minutes", "2026-10-25T00:30:00Z", []string{"2026-10-25T00:45:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:15:00Z",
+			"2026-10-25T01:30:00Z", "2026-10-25T01:45:00Z", "2026-10-25T02:00:00Z"}},
+		"quarters of a night":          {"America/New_York", "*/30 0-1 * * *", "2026-11-01T05:00:00Z", []string{"2026-11-01T05:30:00Z", "2026-11-01T06:00:00Z", "2026-11-01T06:30:00Z", "2026-11-02T05:00:00Z"}},
+		"hourly, both times":           {"Europe/Berlin", "hourly", "2026-10-24T23:00:00Z", []string{"2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z"}},
+		"hourly, back by half an hour": {"Australia/Lord_Howe", "45 * * * *", "2026-04-04T14:00:00Z", []string{"2026-04-04T14:45:00Z", "2026-04-04T15:15:00Z", "2026-04-04T16:15:00Z"}},
+		"hourly over the gap":          {"Europe/Berlin", "hourly", "2026-03-29T00:00:00Z", []string{"2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"}},
+		"hourly, back over midnight":   {"America/Santiago", "0 * * * 6", "2026-04-05T02:00:00Z", []string{"2026-04-05T03:00:00Z", "2026-04-11T04:00:00Z"}},
+		"twice in one hour of the day": {"Europe/Berlin", "0,30 2 * * *", "2026-10-25T00:00:00Z", []string{"2026-10-25T00:30:00Z", "2026-10-26T01:00:00Z"}},
+		"leap day":                     {"UTC", "0 8 29 2 *", "2026-01-01T00:00:00Z", []string{"2028-02-29T08:00:00Z", "2032-02-29T08:00:00Z"}},
 	} {
 		zone, err := time.LoadLocation(tc.zone)
 		if err != nil {

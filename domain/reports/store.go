@@ -64,6 +64,9 @@ const (
 	Completed Status = "Completed"
 	Failed    Status = "Failed"
 	Cancelled Status = "Cancelled"
+	// Expired was completed, and its file is kept no longer. The database has
+	// no such status: it goes by the clock.
+	Expired Status = "Expired"
 )
 
 // Over tells whether nothing more will happen.
@@ -259,10 +262,20 @@ func (s *Service) reportOf(actor access.Actor, row db.ReportGetRow) (Report, err
 	if row.JobID != nil {
 		r.jobID = *row.JobID
 	}
-	if r.Status == Completed && r.key != "" {
-		r.Link = s.sign(actor, r.ID, s.deps.Clock().Add(linkFor))
+	now := s.deps.Clock()
+	switch {
+	case r.Status != Completed:
+	case r.key == "" || now.After(r.ExpiresAt):
+		r.Status, r.ErrorCode, r.ErrorText = Expired, ErrExpired.Code(), keptUntil(r.ExpiresAt, actor)+" Make it again."
+	default:
+		r.Link = s.sign(actor, r.ID, now.Add(linkFor))
 	}
 	return r, nil
+}
+
+// keptUntil says when a file was deleted.
+func keptUntil(end time.Time, reader access.Actor) string {
+	return fmt.Sprintf("The file was kept for %d days, until %s, and is gone.", int(keepFor.Hours())/24, end.In(reader.Location()).Format("2 January 2006"))
 }
 
 // sign makes the query of a link that its owner can use until a moment.
@@ -308,7 +321,11 @@ func (s *Service) Open(ctx context.Context, actor access.Actor, id ids.Report, u
 	if err != nil || s.deps.Clock().After(time.Unix(seconds, 0)) {
 		return nil, ErrLink.Wrap(err)
 	}
-	if r.Status != Completed || r.key == "" || s.deps.Clock().After(r.ExpiresAt) {
+	switch r.Status {
+	case Completed:
+	case Expired:
+		return nil, ErrExpired.With("%s", r.ErrorText)
+	default:
 		return nil, ErrExpired
 	}
 	if err := s.stillSeen(ctx, actor, r); err != nil {

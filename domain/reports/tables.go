@@ -100,10 +100,10 @@ func (t *tables) fits(ctx context.Context, format Format) error {
 			return err
 		}
 		if n > sheetRows-1 {
-			return ErrTooLarge.With("“%s” has %d rows, more than the %d of an Excel sheet. Choose CSV, or filter.", rows.Title, n, sheetRows-1)
+			return ErrTooLarge.With("“%s” has %s rows, more than the %s of an Excel sheet. Choose CSV, or filter.", rows.Title, t.locale.Integer(n), t.locale.Integer(sheetRows-1))
 		}
 		if len(rows.Columns) > sheetColumns {
-			return ErrTooLarge.With("“%s” has %d columns, more than the %d of an Excel sheet. Choose CSV.", rows.Title, len(rows.Columns), sheetColumns)
+			return ErrTooLarge.With("“%s” has %s columns, more than the %s of an Excel sheet. Choose CSV.", rows.Title, t.locale.Integer(int64(len(rows.Columns))), t.locale.Integer(sheetColumns))
 		}
 	}
 	return nil
