@@ -97,6 +97,12 @@ func TestReportsThatComeBack(t *testing.T) {
 	if len(got["gone@example.org"]) != 2 || len(got["fine@example.org"]) != 3 {
 		t.Errorf("%d and %d copies", len(got["gone@example.org"]), len(got["fine@example.org"]))
 	}
+	// Nothing of a complaint came back.
+	s.exec(t, `INSERT INTO mail_bounces (tenant_id, bounce_id, address, kind, lasting, status, reason)
+		SELECT tenant_id, gen_random_uuid(), 'fine@example.org', 'complaint', true, '', 'The recipient marked a mail as unwanted.' FROM report_schedules LIMIT 1`)
+	if l := run()["fine@example.org"]; l.State != reports.LineBounced || !strings.HasPrefix(l.ErrorText, "Nothing was sent: the recipient marked a mail as unwanted on ") {
+		t.Errorf("after a complaint: %+v", l)
+	}
 }
 
 // Whoever retries a line sends it, whatever came back before.

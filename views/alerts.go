@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/dataflowhq/dataflow/domain/alerts"
+	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -510,11 +511,8 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 	if low == high {
 		high = low + 1
 	}
-	pad := (high - low) * 0.06
-	if low != 0 {
-		low -= pad
-	}
-	high += pad
+	every := charts.NiceStep((high - low) / 4)
+	low, high = math.Floor(low/every)*every, math.Ceil(high/every)*every
 	n := len(s.At)
 	step := (courseW - left - right) / float64(max(n-1, 1))
 	x := func(i int) float64 { return left + float64(i)*step }
@@ -525,8 +523,8 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 		from, to := max(left, x(f.From)-step/2), min(courseW-right, x(f.To)+step/2)
 		fmt.Fprintf(&b, `<rect class="alert-spell" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, from, top, max(to-from, 3), courseH-top-bottom)
 	}
-	for i := range 4 {
-		v := low + (high-low)*float64(i)/3
+	for i := range int(math.Round((high-low)/every)) + 1 {
+		v := low + every*float64(i)
 		fmt.Fprintf(&b, `<line class="alert-grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/><text class="alert-axis" x="%g" y="%.1f" text-anchor="end">%s</text>`,
 			left, courseW-right, y(v), y(v), left-8, y(v)+4, templ.EscapeString(alertValue(p.Locale, &p.Watch, &p.Cond, v)))
 	}

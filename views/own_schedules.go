@@ -89,7 +89,7 @@ func (p OwnSchedulesProps) state(ctx context.Context, s reports.Schedule) string
 	if zone, err := time.LoadLocation(s.Zone); err == nil {
 		at = at.In(zone)
 	}
-	return messages.T(ctx, "own.next", "At", p.Locale.Weekday((int(at.Weekday())+6)%7+1)+" "+p.Locale.DateTime(at))
+	return messages.T(ctx, "own.next", "At", p.Locale.Weekday(isoWeekday(at))+" "+p.Locale.DateTime(at))
 }
 
 // result is how it went last; what there is to mend is nothing of the visitor's.

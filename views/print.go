@@ -420,7 +420,7 @@ func (p PrintProps) tile(t *dashboards.Tile) TileProps {
 
 func (p PrintProps) printedAt() string {
 	at := p.Sheet.At.In(p.view().Zone)
-	return p.locale().Weekday((int(at.Weekday())+6)%7+1) + " " + p.locale().Date(at)
+	return p.locale().Weekday(isoWeekday(at)) + " " + p.locale().Date(at)
 }
 
 // datetime is for machines.

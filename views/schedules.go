@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/a-h/templ"
+
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/reports"
@@ -159,15 +161,36 @@ func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
 	case s.Next.IsZero():
 		return ""
 	}
-	return p.moment(s.Next)
+	return p.soon(s.Next)
+}
+
+// soon is a moment to come. Its year goes without saying where it is the next of
+// that day.
+func (p SchedulesProps) soon(t time.Time) string {
+	if time.Until(t) > 300*24*time.Hour {
+		return p.moment(t)
+	}
+	t = t.In(p.Zone)
+	return p.Locale.Weekday(isoWeekday(t)) + " " + p.Locale.ShortDate(t) + ", " + p.Locale.Time(t)
+}
+
+// scrolled makes a list that is longer than its box reachable by keyboard: who
+// has no mouse scrolls what has the focus.
+func scrolled(n int, label string) templ.Attributes {
+	if n < 5 {
+		return nil
+	}
+	return templ.Attributes{"tabindex": "0", "role": "list", "aria-label": label}
 }
 
 // moment is a time on the viewer's clock, with its day.
 func (p SchedulesProps) moment(at time.Time) string {
 	at = at.In(p.Zone)
-	day := (int(at.Weekday())+6)%7 + 1
-	return p.Locale.Weekday(day) + " " + p.Locale.DateTime(at)
+	return p.Locale.Weekday(isoWeekday(at)) + " " + p.Locale.DateTime(at)
 }
+
+// isoWeekday is 1 for Monday to 7 for Sunday.
+func isoWeekday(at time.Time) int { return (int(at.Weekday())+6)%7 + 1 }
 
 // result is how the last run went, in a word or two.
 func (p SchedulesProps) result(ctx context.Context, s reports.Schedule) ui.TagProps {

@@ -211,7 +211,7 @@ func (d *drawing) sharedAxis(y *warehouse.ResultColumn, rows map[string][]int, k
 	if fromZero || low > 0 && low < high/2 {
 		low, high = min(low, 0), max(high, 0)
 	}
-	step := niceStep((high - low) / 4)
+	step := NiceStep((high - low) / 4)
 	if high == low {
 		high = low + step
 	}

@@ -83,7 +83,7 @@ func (d *drawing) dialEnds(now, target float64, f localeFormat) (low, high float
 	if f.Style == locale.Percent && low >= 0 && high <= 1 {
 		return 0, 1
 	}
-	step := niceStep((high - low) / 5)
+	step := NiceStep((high - low) / 5)
 	high = math.Ceil(high/step+1e-9) * step
 	if low < 0 {
 		low = math.Floor(low/step) * step

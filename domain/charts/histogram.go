@@ -51,7 +51,7 @@ func drawHistogram(d *drawing) error {
 		if !d.settings(y).Additive {
 			return ErrConfig.With("Without a width of its bins a histogram needs a count or a sum.")
 		}
-		width = niceStep(d.middle(x, y) / autoBins)
+		width = NiceStep(d.middle(x, y) / autoBins)
 		if x.Type == warehouse.Integer {
 			width = math.Max(1, math.Round(width))
 		}
@@ -183,8 +183,8 @@ func foldEnds(counts map[int]float64, low, high int) (from, to int) {
 	return from, to
 }
 
-// niceStep is the step of 1, 2, 2.5 or 5 times a power of ten above v.
-func niceStep(v float64) float64 {
+// NiceStep is the step of 1, 2, 2.5 or 5 times a power of ten above v.
+func NiceStep(v float64) float64 {
 	if !(v > 0) || math.IsInf(v, 0) {
 		return 1
 	}

@@ -216,7 +216,7 @@ func fitWhole(axis obj, lines []line, cut []bool) {
 	if high <= low || low-least < (high-low)/2 {
 		return
 	}
-	step := niceStep((high - low) / 4)
+	step := NiceStep((high - low) / 4)
 	axis["min"], axis["interval"] = short(math.Floor(low/step)*step), short(step)
 }
 

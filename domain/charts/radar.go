@@ -130,7 +130,7 @@ func drawRadar(d *drawing) error {
 		if top <= low {
 			top = low + 1
 		}
-		step := niceStep((top - low) / 4)
+		step := NiceStep((top - low) / 4)
 		indicators = append(indicators, obj{"name": name, "max": short(math.Ceil(top/step) * step), "min": short(math.Floor(low/step) * step)})
 	}
 	keys := make([]string, len(rays))

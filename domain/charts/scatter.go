@@ -219,7 +219,7 @@ func (d *drawing) hold(axis obj, c, size *warehouse.ResultColumn, largest, pixel
 	}
 	// What is left for the values themselves is shorter by both.
 	whole := (high - low) / max(1-below-above, 0.4)
-	step, label := niceStep((high-low)/4), axis["axisLabel"].(obj)
+	step, label := NiceStep((high-low)/4), axis["axisLabel"].(obj)
 	if start := low - below*whole; start < math.Floor(low/step)*step {
 		axis["min"], label["showMinLabel"] = short(start), false
 	}
