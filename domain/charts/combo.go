@@ -29,13 +29,16 @@ func drawCombo(d *drawing) error {
 	}
 	cut, heads := d.cutPlaces(x, labels)
 	picked := d.picked()
-	bars, points, marks := make([]any, len(rows)), make([]any, len(rows)), make([]string, len(rows))
+	bars, points, marks, second := make([]any, len(rows)), make([]any, len(rows)), make([]string, len(rows)), nans(len(rows))
 	for i, row := range rows {
 		style := obj{}
 		if row >= 0 {
 			marks[i] = d.mark(row, columns...)
 			if v, ok := number(y, row); ok && v < 0 {
 				style["borderRadius"] = ends(true, true)
+			}
+			if v, ok := number(also, row); ok {
+				second[i] = v
 			}
 		}
 		if opacity := pale(picked != nil && !picked[marks[i]], cut != nil && cut[i]); opacity < 1 {
@@ -50,11 +53,16 @@ func drawCombo(d *drawing) error {
 	if d.hue() == colour {
 		colour = "--c1"
 	}
-	l := line{name: d.name(also), colour: colour, shape: Solid}.option(Line)
-	l["data"], l["yAxisIndex"] = points, 1
-	if len(points) <= 31 {
-		l["showSymbol"], l["symbolSize"] = true, 5
+	drawn := line{name: d.name(also), colour: colour, shape: Solid, values: second, format: d.format(also)}
+	onLine := func(o obj) obj {
+		o["yAxisIndex"] = 1
+		if len(points) <= 31 {
+			o["showSymbol"], o["symbolSize"] = true, 5
+		}
+		return o
 	}
+	l := onLine(drawn.option(Line))
+	l["data"] = points
 	right := d.valueAxis(also, true)
 	right["position"], right["splitLine"], right["alignTicks"] = "right", obj{"show": false}, true
 	delete(right, "min")
@@ -62,33 +70,37 @@ func drawCombo(d *drawing) error {
 	option := d.barAxes(x, labels, d.valueAxis(y, false), true)
 	option["grid"].(obj)["right"] = 4
 	option["yAxis"] = []any{option["yAxis"], right}
-	option["series"] = []obj{
+	list, names, formats := []obj{
 		{"type": "bar", "name": d.name(y), "data": bars, "barMaxWidth": 28,
 			"itemStyle": obj{"color": cssVar(d.hue()), "borderRadius": ends(true, false)}},
 		l,
+	}, []string{d.name(y), d.name(also)}, []obj{placed("full", d.format(y)), placed("full", d.format(also))}
+	if cut != nil {
+		places, all := make([]float64, len(rows)), make([]int, len(rows))
+		for i := range rows {
+			places[i], all[i] = float64(i), i
+			if cut[i] {
+				points[i] = nil
+			}
+		}
+		_, grain := d.timeline(x)
+		for _, tail := range d.tails(drawn, grain, places, all, cut) {
+			list, names, formats = append(list, onLine(tail)), append(names, d.name(also)), append(formats, placed("full", d.format(also)))
+		}
 	}
+	option["series"] = list
 	d.out.Count = 2 * len(rows)
 	d.out.Legend = []LegendItem{
 		{Name: d.name(y), Colour: d.hue(), Shape: Square},
 		{Name: d.name(also), Colour: colour, Shape: Solid},
 	}
 	d.sayCategories(x, y, cutRows(cut, rows)...)
-	second := nans(len(rows))
-	for i, row := range rows {
-		if row < 0 {
-			continue
-		}
-		if v, ok := number(also, row); ok {
-			second[i] = v
-		}
-	}
 	for _, form := range []string{"bars", "bars_cut"} {
 		d.sayAlso(form, d.name(also), second, d.format(also), cut, func(i int) string { return labels[i] })
 	}
 	return d.chart(option, obj{
-		"marks": obj{"by": "data", "values": marks},
-		"tooltip": obj{"heads": heads, "names": []string{d.name(y), d.name(also)},
-			"formats": []obj{placed("full", d.format(y)), placed("full", d.format(also))}},
+		"marks":   obj{"by": "data", "values": marks},
+		"tooltip": obj{"heads": heads, "names": names, "formats": formats},
 	})
 }
 

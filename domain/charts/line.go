@@ -76,7 +76,7 @@ func drawLine(d *drawing) error {
 		}
 		dotted(o, data)
 		list = append(list, o)
-		for _, tail := range d.tails(l, s, xs, keep, cut) {
+		for _, tail := range d.tails(l, s.grain, xs, keep, cut) {
 			dashed, dashedNames, dashedFormats = append(dashed, tail), append(dashedNames, l.name), append(dashedFormats, placed("full", l.format))
 		}
 		names = append(names, l.name)
@@ -161,7 +161,7 @@ func dotted(o obj, data [][2]any) {
 // tails are the parts of a line that lead to and from the buckets that the range
 // cuts, dashed. Their neighbours, which the line has itself, are kept out of the
 // tooltip by a null after their value.
-func (d *drawing) tails(l line, s series, xs []float64, keep []int, cut []bool) (list []obj) {
+func (d *drawing) tails(l line, grain string, xs []float64, keep []int, cut []bool) (list []obj) {
 	if cut == nil || l.previous {
 		return nil
 	}
@@ -178,7 +178,7 @@ func (d *drawing) tails(l line, s series, xs []float64, keep []int, cut []bool) 
 		}
 		join(i - 1)
 		data = append(data, obj{"value": []any{int64(xs[k]), short(l.values[k])},
-			"text": d.Locale.Full(l.values[k], l.format) + " · " + d.Words.Parts.of(s.grain)})
+			"text": d.Locale.Full(l.values[k], l.format) + " · " + d.Words.Parts.of(grain)})
 		join(i + 1)
 		o := l.option(d.Config.Type)
 		o["data"] = data

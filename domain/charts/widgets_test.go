@@ -41,6 +41,12 @@ func TestGoldenCombo(t *testing.T) {
 		Result: result(dates("week", "week", "2026-05-18", "2026-06-01"), ints("n", 10, 12), floats("delay", 5, -1))}))
 }
 
+// The line is dashed to the week that the range cuts, whose bar is pale.
+func TestGoldenComboOfACutWeek(t *testing.T) {
+	r := span(result(dates("week", "week", "2026-05-18", "2026-05-25", "2026-06-01"), ints("n", 10, 12, 3), floats("delay", 5, 2, 1)), "2026-05-18", "2026-06-03")
+	golden(t, "combo_weeks", draw(t, Input{Config: Config{Type: Combo, Format: map[string]Format{"n": flights, "delay": delay}}, Result: r}))
+}
+
 func TestGoldenHistogram(t *testing.T) {
 	in := Input{Config: Config{Type: Histogram, Format: map[string]Format{"n": flights, "delay": delay}}, Bins: map[string]float64{"delay": 10},
 		Result: result(dimension(ints("delay", -10, 0, 10, 40), ""), ints("n", 5, 50, 20, 1)), Selected: []Mark{{"10"}}}
