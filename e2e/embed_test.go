@@ -136,7 +136,7 @@ func TestAPublicLinkOpensOneDashboard(t *testing.T) {
 	}
 	guest.must(guest.tab.Locator("[data-mark]").First().Click())
 	guest.until("the choice stands in the address", `() => location.search.includes("x.")`, nil)
-	guest.must(guest.tab.Locator("#filters .chip").First().WaitFor())
+	guest.must(guest.tab.Locator("#filters .chip:visible").First().WaitFor())
 
 	v.must(v.tab.GetByRole("button", playwright.PageGetByRoleOptions{Name: "Take back"}).First().Click())
 	v.answer("Take back link")

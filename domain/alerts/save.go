@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // Create makes an alert of the actor's own and has it evaluated. Whoever may
@@ -107,7 +106,7 @@ func (s *Service) check(ctx context.Context, actor access.Actor, w *Watch, f *Fo
 	if f.Name = strings.TrimSpace(f.Name); f.Name == "" {
 		f.Name = w.Label
 	}
-	if utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
+	if !plaintext.Line(f.Name, maxName) {
 		fields["name"] = fmt.Sprintf("Take a name of at most %d characters on one line.", maxName)
 	}
 	f.Condition.check(w, fields)

@@ -11,6 +11,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // SetName changes how the person is called in this workspace.
@@ -92,10 +93,8 @@ func checkName(name string) (clean, problem string) {
 	if utf8.RuneCountInString(name) > maxName {
 		return "", fmt.Sprintf("A name has at most %d characters.", maxName)
 	}
-	for _, r := range name {
-		if r < ' ' || r == utf8.RuneError {
-			return "", "A name has letters and spaces only."
-		}
+	if name != "" && !plaintext.Line(name, maxName) {
+		return "", "A name has letters and spaces only."
 	}
 	return name, ""
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // SetupLink makes the link of the first set-up, for the console; one that was
@@ -66,7 +66,7 @@ func (s *Service) CompleteSetup(ctx context.Context, token string, n Setup, clie
 	}
 	user, fields := NewUser{Email: n.Email, Name: n.Name, Role: access.Owner}.check()
 	n.Workspace = strings.TrimSpace(n.Workspace)
-	if length := utf8.RuneCountInString(n.Workspace); length < 1 || length > maxName {
+	if !plaintext.Line(n.Workspace, maxName) {
 		fields["workspace"] = fmt.Sprintf("A name has 1 to %d characters.", maxName)
 	}
 	if problem := checkPassword(n.Password, n.Email); problem != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // maxFolderDepth is how many folders lie one in another.
@@ -223,7 +224,7 @@ func (s *Service) folders(ctx context.Context, actor access.Actor, action string
 
 func cleanFolder(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !shortText(name, 80) {
+	if !plaintext.Line(name, 80) {
 		return "", ErrFolderName.WithFields(map[string]string{"name": ErrFolderName.Sentence()})
 	}
 	return name, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // SavedView is what a person chose on a dashboard, under a name. It belongs to
@@ -54,7 +55,7 @@ func (s *Service) ListViews(ctx context.Context, actor access.Actor, id ids.Dash
 // dashboards.too_many_views, dashboards.filters_invalid.
 func (s *Service) SaveView(ctx context.Context, actor access.Actor, id ids.Dashboard, v NewView) (ids.SavedView, error) {
 	name := strings.TrimSpace(v.Name)
-	if !shortText(name, 80) {
+	if !plaintext.Line(name, 80) {
 		return ids.SavedView{}, ErrViewName
 	}
 	query, err := url.ParseQuery(v.Link)

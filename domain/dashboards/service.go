@@ -24,6 +24,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/events"
 	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -589,7 +590,7 @@ func (s *Service) Visit(ctx context.Context, actor access.Actor, id ids.Dashboar
 
 func cleanName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !shortText(name, 120) {
+	if !plaintext.Line(name, 120) {
 		return "", ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
 	}
 	return name, nil
@@ -610,7 +611,7 @@ func cleanTags(tags []string) ([]string, error) {
 		if tag == "" || seen[strings.ToLower(tag)] {
 			continue
 		}
-		if !shortText(tag, 40) || strings.Contains(tag, ",") {
+		if !plaintext.Line(tag, 40) || strings.Contains(tag, ",") {
 			return nil, ErrTags.WithFields(map[string]string{"tags": ErrTags.Sentence()})
 		}
 		seen[strings.ToLower(tag)] = true

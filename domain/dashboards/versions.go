@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 var (
@@ -98,7 +98,7 @@ func (s *Service) keep(ctx context.Context, tx *db.Tx, actor access.Actor, id id
 
 func versionName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if utf8.RuneCountInString(name) > 120 || !utf8.ValidString(name) {
+	if name != "" && !plaintext.Line(name, 120) {
 		return "", ErrVersionName.WithFields(map[string]string{"name": ErrVersionName.Sentence()})
 	}
 	return name, nil

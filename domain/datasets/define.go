@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -15,6 +14,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
@@ -143,7 +143,7 @@ func validRole(role string, t warehouse.Type) bool {
 
 func validColumnName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > 200 || !utf8.ValidString(name) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(name, 200) {
 		return "", ErrColumnInvalid.With("A column's name has 1 to 200 characters.")
 	}
 	return name, nil

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
@@ -190,7 +189,7 @@ func (s *Service) SaveField(ctx context.Context, actor access.Actor, id ids.Data
 		return err
 	}
 	f.Name = strings.TrimSpace(f.Name)
-	if n := utf8.RuneCountInString(f.Name); n < 1 || n > 120 || !utf8.ValidString(f.Name) || strings.IndexFunc(f.Name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(f.Name, 120) {
 		return ErrFieldInvalid.With("A field's name has 1 to 120 characters.")
 	}
 	if len(f.Description) > 4000 {

@@ -20,6 +20,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/sources"
 	"github.com/dataflowhq/dataflow/platform/jobs"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse/ingest"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
@@ -628,7 +629,7 @@ func NameOfFile(path string) string {
 // Errors: datasets.name_invalid.
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || !utf8.ValidString(name) || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(name, maxName) {
 		return "", ErrNameInvalid
 	}
 	if _, err := uuid.Parse(name); err == nil {

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/segments"
 )
@@ -37,8 +36,7 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 		return err
 	}
 	name := strings.TrimSpace(n.Name)
-	if count := utf8.RuneCountInString(name); count < 1 || count > 120 || !utf8.ValidString(name) ||
-		strings.ContainsRune(name, '.') || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(name, 120) || strings.ContainsRune(name, '.') {
 		return ErrLookupInvalid.With("A lookup's name has 1 to 120 characters and no full stop.")
 	}
 	targetID, err := s.Resolve(ctx, actor, n.Target)
@@ -203,7 +201,7 @@ func (s *Service) SaveMeasure(ctx context.Context, actor access.Actor, id ids.Da
 		return err
 	}
 	m.Name = strings.TrimSpace(m.Name)
-	if n := utf8.RuneCountInString(m.Name); n < 1 || n > 120 || !utf8.ValidString(m.Name) || strings.IndexFunc(m.Name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(m.Name, 120) {
 		return ErrMeasureInvalid.With("A measure's name has 1 to 120 characters.")
 	}
 	if usesSaved(m.Measure) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
@@ -15,6 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/events"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
 
@@ -206,7 +205,7 @@ func (s *Service) checkRule(ctx context.Context, actor access.Actor, id ids.Data
 	if err != nil {
 		return err
 	}
-	if n := utf8.RuneCountInString(r.Name); n < 1 || n > ruleNameMaxRunes || !utf8.ValidString(r.Name) || strings.IndexFunc(r.Name, unicode.IsControl) >= 0 {
+	if !plaintext.Line(r.Name, ruleNameMaxRunes) {
 		return ErrRuleInvalid.With("A rule's name has 1 to %d characters.", ruleNameMaxRunes)
 	}
 	if !r.Everybody && len(r.For) == 0 {

@@ -15,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -25,6 +23,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // What can go wrong with a channel.
@@ -105,7 +104,7 @@ func (s *Service) CreateChannel(ctx context.Context, actor access.Actor, kind Ch
 		return id, "", err
 	}
 	fields := map[string]string{}
-	if name = strings.TrimSpace(name); name == "" || utf8.RuneCountInString(name) > 100 || strings.ContainsFunc(name, unicode.IsControl) {
+	if name = strings.TrimSpace(name); !plaintext.Line(name, 100) {
 		fields["name"] = "Take a name of 1 to 100 characters on one line."
 	}
 	t, shown := s.checkTarget(kind, t, fields)

@@ -28,6 +28,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/hosts"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // What can go wrong.
@@ -192,7 +193,7 @@ func get(ctx context.Context, tx *db.Tx, id ids.Portal) (Portal, error) {
 // Errors: portals.name, portals.name_taken.
 func (s *Service) Create(ctx context.Context, actor access.Actor, name string) (ids.Portal, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if n := len([]rune(name)); n < 1 || n > 80 {
+	if !plaintext.Line(name, 80) {
 		return ids.Portal{}, ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
 	}
 	id := ids.New[ids.Portal]()
@@ -245,7 +246,7 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, id ids.Portal,
 		before := p
 		if e.Name != nil {
 			p.Name = strings.Join(strings.Fields(*e.Name), " ")
-			if n := len([]rune(p.Name)); n < 1 || n > 80 {
+			if !plaintext.Line(p.Name, 80) {
 				return ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
 			}
 		}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/mail"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // CreateSchedule makes a schedule of the actor's own. Addresses alone get what
@@ -155,7 +154,7 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 			f.Name = v.Dashboard.Name
 		}
 	}
-	if utf8.RuneCountInString(f.Name) > maxName || strings.ContainsFunc(f.Name, unicode.IsControl) {
+	if !plaintext.Line(f.Name, maxName) {
 		fields["name"] = fmt.Sprintf("Take a name of at most %d characters on one line.", maxName)
 	}
 	if f.LinkAbove == 0 {

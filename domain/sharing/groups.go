@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // Group is people who are shared with at once.
@@ -163,7 +163,7 @@ func recordGroup(ctx context.Context, tx *db.Tx, actor access.Actor, action stri
 
 func cleanGroup(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if n := utf8.RuneCountInString(name); n < 1 || n > 80 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+	if !plaintext.Line(name, 80) {
 		return "", ErrGroupName.WithFields(map[string]string{"name": ErrGroupName.Sentence()})
 	}
 	return name, nil

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // What can go wrong with roles of a workspace's own.
@@ -331,7 +331,7 @@ func (s *Service) DeleteRole(ctx context.Context, actor access.Actor, id ids.Rol
 func checkRole(name string, permissions []access.Permission) (access.CustomRole, error) {
 	fields := map[string]string{}
 	role := access.CustomRole{Name: strings.Join(strings.Fields(name), " ")}
-	if n := utf8.RuneCountInString(role.Name); n < 1 || n > 60 || !utf8.ValidString(role.Name) || strings.ContainsRune(role.Name, 0) {
+	if !plaintext.Line(role.Name, 60) {
 		fields["name"] = "Give the role a name of at most 60 characters."
 	}
 	if ValidRole(access.Role(strings.ToLower(role.Name))) {

@@ -6,12 +6,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/plans"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // Settings are what a workspace's admins choose.
@@ -78,7 +78,7 @@ func (s *Service) SetSettings(ctx context.Context, actor access.Actor, n Setting
 
 func check(n Settings) error {
 	fields := map[string]string{}
-	if length := utf8.RuneCountInString(n.Name); length < 1 || length > 120 {
+	if !plaintext.Line(n.Name, 120) {
 		fields["name"] = "A name has 1 to 120 characters."
 	}
 	if !ValidZone(n.Zone) {
