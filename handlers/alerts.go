@@ -294,7 +294,7 @@ func (h alertPages) read(r *http.Request) (props views.AlertFormProps, err error
 	if props.Errors == nil {
 		props.Errors = map[string]string{}
 	}
-	f.Condition = readCondition(get, &props.Alert.Watch, props.Errors)
+	f.Condition = readCondition(get, locale.For(a.Locale), &props.Alert.Watch, props.Errors)
 	f.Manner = alerts.Manner{EveryMinutes: readMinutes(get("every"), "every", props.Errors), ForMinutes: readMinutes(get("for"), "for", props.Errors),
 		EscalateMinutes: readMinutes(get("escalate"), "escalate", props.Errors), Recovery: get("recovery") != "", NoData: get("no_data") != "", Zone: a.Location().String()}
 	days := map[string][]int{"daily": {1, 2, 3, 4, 5, 6, 7}, "weekdays": {1, 2, 3, 4, 5}, "weekend": {6, 7}}[get("mute")]
@@ -350,13 +350,12 @@ func readClock(text string) (minutes int, ok bool) {
 }
 
 // readCondition reads numbers as they are typed: a percent as 5.
-func readCondition(get func(string) string, w *alerts.Watch, fields map[string]string) alerts.Condition {
+func readCondition(get func(string) string, l *locale.Locale, w *alerts.Watch, fields map[string]string) alerts.Condition {
 	c := alerts.Condition{Kind: alerts.Kind(get("kind")), Side: alerts.Side(get("side")), Running: get("running") != ""}
 	number := func(field string) float64 {
-		text := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSpace(get(field)), "%"), ",", ".")
-		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err != nil {
-			fields[field] = "Write a number such as 1250 or 0.5."
+		v, ok := l.ParseNumber(strings.TrimSuffix(strings.TrimSpace(get(field)), "%"))
+		if !ok {
+			fields[field] = "Write a number such as 1250 or " + l.Plain(0.5) + "."
 		}
 		switch {
 		case c.Kind == alerts.Change || c.Kind == alerts.Threshold && w.Format.Style == "percent":

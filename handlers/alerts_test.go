@@ -106,6 +106,7 @@ func TestAWidgetIsWatched(t *testing.T) {
 		b.post(path+"/"+act, "hours", "24").want(http.StatusSeeOther)
 	}
 	edit := b.get(path+"/edit").want(http.StatusOK).shows("h1", "Edit alert").lacks("#alert-measure")
+	b.post(views.PathAlerts, with(fields, "value", "1,5")...).want(http.StatusUnprocessableEntity).shows(".field-error", "Write a number")
 	if v := edit.page.Find("#alert-value").AttrOr("value", ""); v != "230" {
 		t.Errorf("the value is %q", v)
 	}

@@ -374,7 +374,7 @@ func (p AlertFormProps) shown(v float64) string {
 	case c.Kind == alerts.Stale:
 		v /= 60
 	}
-	return strconv.FormatFloat(math.Round(v*1e9)/1e9, 'f', -1, 64)
+	return p.Locale.Plain(math.Round(v*1e9) / 1e9)
 }
 
 func (p AlertFormProps) recover() string {

@@ -39,7 +39,8 @@ const (
 	hookPurpose    = "mail_hooks.key"
 
 	maxFromName = 100 // characters
-	// answerWithin bounds each step of a conversation with a workspace's server.
+	// answerWithin bounds each step of a conversation with a workspace's server;
+	// see mail.Config.Timeout.
 	answerWithin = 20 * time.Second
 )
 

@@ -417,3 +417,36 @@ func choose[T any](first bool, a, b T) T {
 	}
 	return b
 }
+
+// Plain writes a number to be changed by people: all its digits, and no groups.
+func (l *Locale) Plain(v float64) string {
+	return strings.Replace(strconv.FormatFloat(v, 'f', -1, 64), ".", l.Decimal, 1)
+}
+
+// ParseNumber reads a number as people of the locale write it, with or without
+// groups: "1,250.5" in English, "1.250,5" in German. A point is taken for the
+// decimal sign wherever it can't be that of a group.
+func (l *Locale) ParseNumber(text string) (v float64, ok bool) {
+	blanks := strings.NewReplacer(" ", "", nbsp, "", "\u202f", "", minus, "-")
+	text, group := blanks.Replace(text), blanks.Replace(l.Group)
+	whole, rest, fraction := strings.Cut(text, l.Decimal)
+	if parts := strings.Split(whole, group); group != "" && len(parts) > 1 && grouped(parts) {
+		whole = strings.Join(parts, "")
+	}
+	if fraction {
+		whole += "." + rest
+	}
+	v, err := strconv.ParseFloat(whole, 64)
+	return v, err == nil && !strings.ContainsAny(text, "xXpPiInN_")
+}
+
+// grouped tells whether the parts of a number are groups of three digits.
+func grouped(parts []string) bool {
+	for i, part := range parts {
+		digits := strings.TrimLeft(part, "+-")
+		if i == 0 && (len(digits) < 1 || len(digits) > 3) || i > 0 && len(part) != 3 || strings.Trim(digits, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -60,7 +60,7 @@ type Config struct {
 	From     string // "DataFlow <bi@example.com>" or an address alone
 	TLS      string // StartTLS when empty
 	RootCAs  *x509.CertPool
-	Timeout  time.Duration // for each step; 30 s when zero
+	Timeout  time.Duration // for each step, 30 s when zero; slow times that for a message
 	// Dial connects in place of the machine's own network: for servers that
 	// customers choose.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
@@ -371,11 +371,16 @@ func fits(conn *smtp.Client, bytes int) error {
 	return nil
 }
 
+// slow is by how much more time than a step the message itself has: servers look
+// through it before they answer, and who gives up has it sent a second time.
+const slow = 8
+
 // transfer speaks the protocol itself, since only so the server's own words
 // are known where it refuses something.
 func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func() error) (answer string, err error) {
+	within := s.cfg.Timeout
 	step := func(do func() error) error {
-		if err := conn.UpdateDeadline(s.cfg.Timeout); err != nil {
+		if err := conn.UpdateDeadline(within); err != nil {
 			return ErrUnavailable.Wrap(err)
 		}
 		if err := do(); err != nil {
@@ -407,6 +412,7 @@ func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func
 	if err := before(); err != nil {
 		return "", err
 	}
+	within *= slow
 	// Without its last line the server must not take what it was given.
 	var data io.WriteCloser
 	err = step(func() (err error) {

@@ -267,6 +267,21 @@ func TestATooLargeMessageIsNotSent(t *testing.T) {
 	}
 }
 
+// Servers look through a message before they answer. Who gives up by then has it
+// sent a second time.
+func TestASlowServerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{Taken: func(string) error {
+		time.Sleep(time.Second)
+		return nil
+	}})
+	cfg := config(server)
+	cfg.Timeout = 400 * time.Millisecond
+	if err := sender(t, cfg).Send(t.Context(), message()); err != nil || len(server.Taken()) != 1 {
+		t.Errorf("%d messages, %v", len(server.Taken()), err)
+	}
+}
+
 // Pictures within HTML are found by an id of the form that it has to have.
 func TestPicturesHaveIDs(t *testing.T) {
 	t.Parallel()
