@@ -95,7 +95,7 @@ func TestAWidgetIsWatched(t *testing.T) {
 	b.post(views.PathAlerts, append(fields[:len(fields):len(fields)], "mute", "daily", "mute_from", "09:00", "mute_to", "09:00")...).want(http.StatusUnprocessableEntity).shows("#alert-mute-error", "never end")
 	made := b.post(views.PathAlerts, fields...).want(http.StatusSeeOther)
 	path := made.header.Get("Location")
-	b.follow(made).shows("h1", "By channel").shows(".alert-facts", "Amount per day above 230").shows(".alert-facts", "Channel: web")
+	b.follow(made).shows("h1", "By channel").shows(".alert-facts", "Amount per day above 230").shows(".alert-facts", "Clears at220").shows(".alert-facts", "Channel: web")
 	s.evaluate(t)
 	b.get(path).shows("td", "web").shows(".tag", "Firing").shows(".alert-history", "Firing").shows(".alert-notices", "Editor")
 	b.get(views.PathAlerts).shows("td a", "By channel").shows(".tag", "Firing")

@@ -122,6 +122,15 @@ func AlertSentence(ctx context.Context, l *locale.Locale, w *alerts.Watch, c *al
 	return messages.T(ctx, "alerts.when_stale", "What", label, "Age", alertValue(l, w, c, c.Value))
 }
 
+// clearsAt is the value at which an alert is over, where that is another one than
+// it fires at.
+func clearsAt(l *locale.Locale, w *alerts.Watch, c *alerts.Condition) string {
+	if c.Kind == alerts.Change {
+		return share(l, *c.Recover)
+	}
+	return alertValue(l, w, c, *c.Recover)
+}
+
 // against names the earlier period of a change.
 func against(ctx context.Context, grain string, back int) string {
 	return messages.T(ctx, "alerts.against", "Count", back, "Grain", messages.T(ctx, "alerts.grain_"+grain))
@@ -190,6 +199,8 @@ func alertSpot(ctx context.Context, l *locale.Locale, n *alerts.Notice, g alerts
 		change := (*g.Value - *g.Low) / math.Abs(*g.Low)
 		way := map[bool]string{true: "up", false: "down"}[change >= 0]
 		return t("alerts.say_change_"+way, append(args, "Change", share(l, math.Abs(change)))...)
+	case c.Kind == alerts.Stale && len(g.Labels) > 0:
+		return t("alerts.say_stale_of", append(args, "Group", strings.Join(g.Labels, ", "))...)
 	case c.Kind == alerts.Stale:
 		return t("alerts.say_stale", args...)
 	}
