@@ -88,6 +88,11 @@ func TestFoldersLieInFoldersAndGroupsHoldPeople(t *testing.T) {
 	if folders := v.text(".folders"); strings.Contains(folders, "Minutes") {
 		t.Error("the move was not taken back")
 	}
+	// The whole card leads into the folder, but for its menu.
+	v.must(v.tab.GetByRole("button", playwright.PageGetByRoleOptions{Name: "Menu of folder Board papers"}).Click())
+	v.must(v.tab.GetByRole("menuitem", playwright.PageGetByRoleOptions{Name: "Rename folder"}).Click())
+	v.see("dialog[open]", "Rename folder")
+	v.press("Escape")
 
 	v.open("/settings/groups")
 	v.must(v.tab.GetByRole("button", playwright.PageGetByRoleOptions{Name: "New group"}).First().Click())

@@ -451,7 +451,12 @@ func (h home) createFolder(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	folder, err := h.Dashboards.CreateFolder(r.Context(), actor(r), parent, r.PostFormValue("name"))
+	name := r.PostFormValue("name")
+	folder, err := h.Dashboards.CreateFolder(r.Context(), actor(r), parent, name)
+	if text, invalid := fieldError(err, "name"); invalid {
+		return h.form(w, r, http.StatusUnprocessableEntity, messages.T(r.Context(), "home.new_folder"),
+			views.NewFolderForm(r.PostFormValue("parent"), views.BoardForm{Value: name, Error: text}))
+	}
 	if err != nil {
 		return err
 	}

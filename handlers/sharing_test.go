@@ -161,3 +161,15 @@ func TestFoldersLieInFolders(t *testing.T) {
 	b.post(views.PathDashboards + "/undo").want(http.StatusSeeOther)
 	b.get(views.PathDashboards+"?folder="+outer).shows(".folder b", "Inner")
 }
+
+// A folder's name that is taken is said in the form, which keeps it.
+func TestANameOfAFolderIsTaken(t *testing.T) {
+	t.Parallel()
+	s := newBoardSite(t)
+	b := s.as(t, "editor")
+	b.post(views.PathFolders, "name", "Board papers").want(http.StatusSeeOther)
+	again := b.post(views.PathFolders, "name", "board PAPERS").want(http.StatusUnprocessableEntity).shows(".field-error", "")
+	if kept := again.page.Find("#folder-name").AttrOr("value", ""); kept != "board PAPERS" {
+		t.Errorf("the form has %q", kept)
+	}
+}
