@@ -552,7 +552,7 @@ func TestCatalogue(t *testing.T) {
 
 	made := b.post(views.PathFolders, "name", "Supply").want(http.StatusSeeOther)
 	b.get(made.header.Get("Location")).shows(".folder-trail b", "Supply")
-	b.post(views.PathFolders, "name", "supply").want(http.StatusConflict)
+	b.post(views.PathFolders, "name", "supply").want(http.StatusUnprocessableEntity)
 	folder := regexp.MustCompile(`folder=([0-9a-f-]+)`).FindStringSubmatch(made.header.Get("Location"))[1]
 	b.get(views.PathFolders+"/"+folder+"/rename").shows("input[name=name]", "")
 	b.post(views.PathFolders+"/"+folder+"/rename", "name", "").want(http.StatusUnprocessableEntity)

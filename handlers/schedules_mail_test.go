@@ -164,7 +164,7 @@ func TestUnsubscribe(t *testing.T) {
 func TestNamesOfAllKinds(t *testing.T) {
 	t.Parallel()
 	s := newScheduleSite(t)
-	for name, text := range map[string]string{"long": strings.Repeat("ü", 300), "emoji": "📈 Zahlen 👩‍👩‍👧‍👦", "right to left": "דוח מכירות يومي \u202e", "markup": `<b>"Ada" & co`} {
+	for name, text := range map[string]string{"long": strings.Repeat("ü", 300), "emoji": "📈 Zahlen 👩‍👩‍👧‍👦", "right to left": "דוח מכירות يومي \u200f", "markup": `<b>"Ada" & co`} {
 		f := s.table("a@example.org")
 		f.Name = text
 		id := s.create(t, f)
@@ -180,7 +180,7 @@ func TestNamesOfAllKinds(t *testing.T) {
 		}
 		s.as(t, "editor").get(views.PathSchedule(id.String())).want(http.StatusOK).shows(".schedule-head h2", strings.TrimSpace(text))
 	}
-	for name, text := range map[string]string{"too long": strings.Repeat("ü", 301), "line break": "a\r\nBcc: b@example.com"} {
+	for name, text := range map[string]string{"too long": strings.Repeat("ü", 301), "line break": "a\r\nBcc: b@example.com", "turned": "a \u202e b"} {
 		f := s.table("a@example.org")
 		f.Name = text
 		if _, err := s.Reports.CreateSchedule(t.Context(), s.editor(), f); !errors.Is(err, reports.ErrScheduleInvalid) {
