@@ -76,6 +76,19 @@ func number(ctx context.Context, tx *db.Tx, sql string) (n int, err error) {
 	return n, errors.Join(results.QueryRow().Scan(&n), results.Close())
 }
 
+func TestAFullDiskIsSaid(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	err := pool.InControlTx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		// What PostgreSQL raises where it can't extend a file.
+		_, err := number(ctx, tx, "DO $$ BEGIN RAISE SQLSTATE '53100'; END $$")
+		return err
+	})
+	if !errors.Is(err, db.ErrDiskFull) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLostConnectionSaysWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)

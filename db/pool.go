@@ -34,6 +34,10 @@ var ErrUnavailable = apperr.Define(apperr.Unavailable, "database.unavailable",
 var ErrOutcomeUnknown = apperr.Define(apperr.Unavailable, "database.outcome_unknown",
 	"The database was lost while a change was being stored, so the change may be there or not. Look before you try again.")
 
+// ErrDiskFull means that PostgreSQL has no room to write.
+var ErrDiskFull = apperr.Define(apperr.Unavailable, "database.disk_full",
+	"The disk of the database is full. Nothing was changed. Try again when there is room.")
+
 // Config says how to reach PostgreSQL.
 type Config struct {
 	URL      string
@@ -114,8 +118,8 @@ func IsUniqueViolation(err error) (index string, ok bool) {
 	return "", false
 }
 
-// reachable turns failures of the connection into ErrUnavailable. It is for what
-// changes nothing unless it is committed later.
+// reachable turns failures of the connection into ErrUnavailable, and a full disk
+// into ErrDiskFull. It is for what changes nothing unless it is committed later.
 func reachable(err error) error {
 	var connect *pgconn.ConnectError
 	var network *net.OpError
@@ -127,6 +131,8 @@ func reachable(err error) error {
 		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone):
 	case errors.As(err, &pg) && (pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "53300"):
 		// Being shut down, having crashed, not ready yet, too many connections.
+	case pg != nil && pg.Code == "53100":
+		return ErrDiskFull.Wrap(err)
 	default:
 		return err
 	}

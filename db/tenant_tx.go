@@ -149,7 +149,7 @@ func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Wo
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			return ErrOutcomeUnknown.Wrap(fmt.Errorf("commit transaction: %w", err))
 		}
-		return fmt.Errorf("commit transaction: %w", err)
+		return fmt.Errorf("commit transaction: %w", reachable(err))
 	}
 	done = true
 	// PostgreSQL answers ROLLBACK to a COMMIT of a transaction that failed.

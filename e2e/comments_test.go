@@ -56,12 +56,17 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	// Meanwhile the owner writes on; the answer comes by itself and takes nothing away.
 	owner.must(owner.tab.Locator(".w-comments").First().Click())
 	owner.see("#comments .comment-text", "Is this right")
-	owner.must(field.Fill("half a thought"))
+	owner.must(field.Fill("half a thought of "))
+	owner.must(field.PressSequentially("@no"))
+	owner.see(".mention-list", "Nora Notes")
 	press(nora, "Send reply")
 	owner.see("#comments .thread", "It is.")
-	if text, _ := field.InputValue(); text != "half a thought" {
+	if text, _ := field.InputValue(); text != "half a thought of @no" {
 		t.Errorf("what was being written became %q", text)
 	}
+	owner.see(".mention-list", "Nora Notes")
+	owner.must(owner.tab.Keyboard().Press("Enter"))
+	owner.until("the name is taken", `() => document.querySelector("#comment-new").value === "half a thought of @Nora Notes "`, nil)
 
 	// Deleted and brought back; edited; resolved and open again.
 	press(nora, "Delete")
@@ -119,6 +124,12 @@ func TestTwoPeopleTalkAboutANumber(t *testing.T) {
 	press(owner, "Send reply")
 	nora.see("#comments .thread", "Said while she has paused.")
 	nora.until("her reply is kept", `draft => document.querySelector(draft)?.value === "but what about"`, draft)
+	nora.must(nora.tab.Locator(draft).SelectText())
+	owner.must(owner.tab.Locator("#comments .thread-foot summary").Click())
+	owner.must(owner.tab.Locator(draft).Fill("And while something is selected."))
+	press(owner, "Send reply")
+	nora.see("#comments .thread", "And while something is selected.")
+	nora.until("it is selected still", `draft => { const field = document.querySelector(draft); return document.activeElement === field && field.selectionStart === 0 && field.selectionEnd === field.value.length; }`, draft)
 
 	// The editor has them too, of widgets that only the draft has as well.
 	owner.edit(path)

@@ -21,6 +21,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/playwright-community/playwright-go"
+
+	"github.com/dataflowhq/dataflow/platform/hosts/hoststest"
 )
 
 // nameServer answers every question for a text with the one it was given last.
@@ -75,12 +77,7 @@ func keyPair(t *testing.T, dir string) (key, certificate string) {
 // what the product uses, and answers its address and metadata.
 func startSAMLIdP(t *testing.T, site string, more ...string) (address, metadata string) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := fmt.Sprint(free.Addr().(*net.TCPAddr).Port)
-	_ = free.Close()
+	port := fmt.Sprint(hoststest.FreePort(t))
 	key, certificate := keyPair(t, t.TempDir())
 	output := &tail{}
 	command := exec.Command("node", append([]string{"node_modules/saml-idp/bin/run.js", "--host", "127.0.0.1", "--port", port, "--key", key, "--cert", certificate, "--issuer", "urn:saml-idp",

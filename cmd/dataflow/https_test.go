@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,12 +19,8 @@ import (
 // reserve finds an address that nobody listens on.
 func reserve(t *testing.T) (address string, port int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
+	port = hoststest.FreePort(t)
+	return fmt.Sprintf("127.0.0.1:%d", port), port
 }
 
 func TestServeByHTTPS(t *testing.T) {

@@ -3,9 +3,10 @@
 import { toast } from "./toast.ts";
 
 document.addEventListener("htmx:error", (event) => {
-  const { ctx, error } = (event as CustomEvent<{ ctx?: { response?: unknown }; error?: Error }>).detail ?? {};
-  // A request that a newer one replaced is no failure.
-  if (error?.name === "AbortError" || ctx?.response) return;
+  const { ctx, error } = (event as CustomEvent<{ ctx?: { response?: unknown; request?: { headers?: Record<string, string> } }; error?: Error }>).detail ?? {};
+  // A request that a newer one replaced is no failure. Of what a page asks by
+  // itself, its sign of live data tells.
+  if (error?.name === "AbortError" || ctx?.response || ctx?.request?.headers?.["Df-Unattended"]) return;
   const text = document.getElementById("toasts")?.dataset["offline"];
   if (text) toast(text, "neg");
 });

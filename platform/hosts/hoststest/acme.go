@@ -62,7 +62,7 @@ type ACME struct {
 func StartACME(t testing.TB, o ACMEOptions) *ACME {
 	t.Helper()
 	dir := t.TempDir()
-	ports := freePorts(t, 2)
+	ports := []int{FreePort(t), FreePort(t)}
 	a := &ACME{
 		Directory:  fmt.Sprintf("https://127.0.0.1:%d/dir", ports[0]),
 		management: fmt.Sprintf("https://127.0.0.1:%d", ports[1]),
@@ -213,20 +213,6 @@ func pebble(t testing.TB) string {
 		t.Fatalf("build the authority: %v", err)
 	}
 	return strings.TrimSpace(string(path))
-}
-
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports
 }
 
 func writeServerCertificate(t testing.TB, certFile, keyFile string) {

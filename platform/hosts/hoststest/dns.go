@@ -3,6 +3,7 @@
 package hoststest
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -26,15 +27,14 @@ type DNS struct {
 // machine.
 func StartDNS(t testing.TB) *DNS {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	packets, streams, err := listenBoth()
+	for tries := 1; err != nil && tries < 20; tries++ {
+		packets, streams, err = listenBoth()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &DNS{Address: packets.LocalAddr().String(), zone: map[string][]dns.RR{}, rcode: map[string]int{}}
-	streams, err := net.Listen("tcp", d.Address) // for answers that are too long for a packet
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: dns.HandlerFunc(d.serve)}, {Listener: streams, Handler: dns.HandlerFunc(d.serve)}} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
@@ -51,6 +51,21 @@ func StartDNS(t testing.TB) *DNS {
 		})
 	}
 	return d
+}
+
+// listenBoth takes a port for packets and for streams, which carry answers
+// that are too long for a packet. A port that is free for the one may be taken
+// for the other.
+func listenBoth() (net.PacketConn, net.Listener, error) {
+	streams, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	packets, err := net.ListenPacket("udp", streams.Addr().String())
+	if err != nil {
+		return nil, nil, errors.Join(err, streams.Close())
+	}
+	return packets, streams, nil
 }
 
 // Add puts records into the zone, each as in a zone file:

@@ -172,6 +172,15 @@ async function refresh(panel: HTMLElement, drafts: Drafts, signal: AbortSignal):
   }
 }
 
+/** Where somebody is writing: the field, what is selected in it, and whether
+ * people are listed for a name that is begun. */
+interface Focus {
+  key: string;
+  from: number;
+  to: number;
+  naming: boolean;
+}
+
 /** What is being written, by field, while the page is there: panels come and go
  * with each answer, and a thread that somebody resolved takes its reply along. */
 class Drafts {
@@ -188,22 +197,24 @@ class Drafts {
 
   /** Notes what stands in the panel, and answers where the focus is. What was
    * just sent, the form, is done with; the panel may have another one by now. */
-  hold(sent?: HTMLFormElement): { key: string; at: number } | undefined {
-    let focus: { key: string; at: number } | undefined;
+  hold(sent?: HTMLFormElement): Focus | undefined {
+    let focus: Focus | undefined;
     const done = new Set([...(sent?.querySelectorAll("textarea") ?? [])].map(keyOf));
     for (const field of this.#fields) {
       const key = keyOf(field);
       const open = field.closest("details")?.open ?? false;
       if (done.has(key) || (field.value === field.defaultValue && !open)) this.#kept.delete(key);
       else this.#kept.set(key, { value: field.value, open });
-      if (field === document.activeElement && !done.has(key)) focus = { key, at: field.selectionStart };
+      if (field === document.activeElement && !done.has(key)) {
+        focus = { key, from: field.selectionStart, to: field.selectionEnd, naming: Boolean(this.#panel.querySelector(".mention-list")) };
+      }
     }
     return focus;
   }
 
   /** Writes it into the fields that are there now, and tells whether something
    * that was written last has none any more. */
-  putBack(focus?: { key: string; at: number }): boolean {
+  putBack(focus?: Focus): boolean {
     for (const field of this.#fields) {
       const key = keyOf(field);
       const draft = this.#kept.get(key);
@@ -214,7 +225,8 @@ class Drafts {
       }
       if (key !== focus?.key) continue;
       field.focus();
-      field.setSelectionRange(focus.at, focus.at);
+      field.setSelectionRange(focus.from, focus.to);
+      if (focus.naming) field.dispatchEvent(new Event("input", { bubbles: true })); // lists them again
     }
     return focus !== undefined && Boolean(this.#kept.get(focus.key)?.value) && !this.#fields.some((field) => keyOf(field) === focus.key);
   }
