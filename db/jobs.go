@@ -60,16 +60,17 @@ func (t *Tx) CloseJobs(ctx context.Context, kind string, uniqueKeys []string) er
 }
 
 // HastenJob has the job of a key run now that waits for its time, or for another
-// attempt. One that runs, or is over, is left alone.
-func (t *Tx) HastenJob(ctx context.Context, kind, uniqueKey string) error {
+// attempt, and tells whether there was one. One that runs, or is over, is left
+// alone.
+func (t *Tx) HastenJob(ctx context.Context, kind, uniqueKey string) (bool, error) {
 	n, err := t.JobHasten(ctx, t.TenantID, kind, &uniqueKey)
 	if err != nil {
-		return fmt.Errorf("hasten job %s: %w", kind, err)
+		return false, fmt.Errorf("hasten job %s: %w", kind, err)
 	}
 	if n == 0 {
-		return nil
+		return false, nil
 	}
-	return t.JobNotify(ctx, "")
+	return true, t.JobNotify(ctx, "")
 }
 
 // CompleteJob closes a job in the transaction that did its work; see

@@ -350,11 +350,13 @@ func (q *Queries) JobGet(ctx context.Context, tenantID uuid.UUID, jobID uuid.UUI
 }
 
 const jobHasten = `-- name: JobHasten :execrows
-UPDATE control.jobs SET run_at = now()
-WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 AND state = 'queued' AND run_at > now()
+UPDATE control.jobs
+SET run_at = LEAST(run_at, now()), released = CASE WHEN run_at > now() THEN LEAST(released + 1, attempt) ELSE released END
+WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 AND state = 'queued'
 `
 
-// JobHasten has one of a key that waits for another attempt run now.
+// JobHasten has one of a key that waits for its time, or for another attempt, run
+// now. That attempt comes on top of those it has anyway.
 func (q *Queries) JobHasten(ctx context.Context, tenantID uuid.UUID, kind string, uniqueKey *string) (int64, error) {
 	result, err := q.db.Exec(ctx, jobHasten, tenantID, kind, uniqueKey)
 	if err != nil {

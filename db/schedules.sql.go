@@ -1626,10 +1626,10 @@ func (q *Queries) RunTakeDelay(ctx context.Context, tenantID uuid.UUID, runID uu
 }
 
 const runTakeLate = `-- name: RunTakeLate :many
-UPDATE report_runs r SET alarmed = true
+UPDATE report_runs r SET late_told = true
 FROM report_schedules s
 WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
-  AND r.tenant_id = $1 AND r.state IN ('due', 'sending') AND r.due_at < $2::timestamptz AND NOT r.alarmed
+  AND r.tenant_id = $1 AND r.state IN ('due', 'sending') AND r.due_at < $2::timestamptz AND NOT r.late_told AND NOT r.alarmed
 RETURNING r.run_id, r.due_at, s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, s.name
 `
 

@@ -1748,6 +1748,7 @@ CREATE TABLE public.report_runs (
     finished_at timestamp with time zone,
     bounces_told_at timestamp with time zone,
     delay_told boolean DEFAULT false NOT NULL,
+    late_told boolean DEFAULT false NOT NULL,
     CONSTRAINT report_runs_cause_check CHECK ((cause = ANY (ARRAY['time'::text, 'data'::text, 'person'::text, 'test'::text]))),
     CONSTRAINT report_runs_state_check CHECK ((state = ANY (ARRAY['due'::text, 'sending'::text, 'done'::text, 'failed'::text])))
 );

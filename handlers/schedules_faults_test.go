@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/notify"
 	"github.com/dataflowhq/dataflow/domain/reports"
+	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/platform/blob"
 	"github.com/dataflowhq/dataflow/platform/jobs"
@@ -410,6 +413,133 @@ func (d fullDisk) Render(context.Context, reports.Document) ([]byte, string, err
 		"xref\n0 8\ntrailer\n<</Size 8\n/Root 7 0 R\n/Info 1 0 R>>\nstartxref\n42\n%%EOF\n"), "{}", nil
 }
 
+// A run that is late is told, and that it failed in the end as well.
+func TestALateRunThatFails(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	full := &atomic.Bool{}
+	full.Store(true)
+	s.renderer, s.patient = fullDisk{full}, true
+	s.use(t, s.server.Port, time.Minute)
+	f := s.table("viewer")
+	f.Spec = reports.Spec{Format: reports.PDF}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	for attempt := range reports.RunOptions.MaxAttempts {
+		if attempt == 3 {
+			s.offset.Store(int64(3 * time.Hour))
+			s.insert(t, reports.WatchArgs{})
+			s.work(t, "reports:watch")
+		}
+		s.work(t, "reports:run")
+		s.due(t)
+	}
+	if run, lines := s.states(t, id); run.State != reports.RunFailed || lines["viewer@example.com"].State != reports.LineFailed {
+		t.Fatalf("not given up: %+v, %+v", run, lines)
+	}
+	s.insert(t, reports.WatchArgs{})
+	s.work(t, "reports:watch", "delivery:send")
+	_, letters := s.mails(t)
+	var told []string
+	for _, letter := range letters["editor@example.com"] {
+		told = append(told, letter.subject)
+	}
+	for _, want := range []string{"is not finished", "did not reach everybody"} {
+		n := 0
+		for _, subject := range told {
+			if strings.Contains(subject, want) {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q was told %d times: %q", want, n, told)
+		}
+	}
+}
+
+// everyOther makes every second document, and none once it gives up.
+type everyOther struct {
+	fullDisk
+	asked, gaveUp *atomic.Int32
+}
+
+func (e everyOther) Render(ctx context.Context, d reports.Document) ([]byte, string, error) {
+	e.fails.Store(e.gaveUp.Load() > 0 || d.Format == reports.PDF && e.asked.Add(1)%2 == 1)
+	return e.fullDisk.Render(ctx, d)
+}
+
+// A file that can't be made holds up no other, and the run is over with the mails
+// that can be sent.
+func TestOneFileOfTwoCanBeMade(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	other := everyOther{fullDisk{&atomic.Bool{}}, &atomic.Int32{}, &atomic.Int32{}}
+	s.renderer, s.patient = other, true
+	s.use(t, s.server.Port, time.Minute)
+	s.exec(t, `UPDATE users SET zone = 'Asia/Tokyo', locale = 'de-DE' WHERE email = 'viewer@example.com'`)
+	f := s.table("editor", "viewer")
+	f.Spec = reports.Spec{Format: reports.PDF}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	byState := func() map[reports.LineState]int {
+		n := map[reports.LineState]int{}
+		_, lines := s.states(t, id)
+		for _, l := range lines {
+			n[l.State]++
+		}
+		return n
+	}
+	s.work(t, "reports:run", "reports:deliver")
+	if n := byState(); n[reports.LineSent] != 1 || n[reports.LineDue] != 1 {
+		t.Fatalf("after one attempt: %v", n)
+	}
+	other.gaveUp.Store(1)
+	for range reports.RunOptions.MaxAttempts {
+		s.due(t)
+		s.work(t, "reports:run", "reports:deliver")
+	}
+	if run, _ := s.states(t, id); run.State != reports.RunDone || byState()[reports.LineSent] != 1 || byState()[reports.LineFailed] != 1 {
+		t.Errorf("given up: %+v, %v", run, byState())
+	}
+	s.work(t, "delivery:send")
+	if _, letters := s.mails(t); !slices.ContainsFunc(letters["editor@example.com"], func(m message) bool { return strings.Contains(m.subject, "did not reach everybody") }) {
+		t.Errorf("the owner was told %v", letters["editor@example.com"])
+	}
+}
+
+// That the owner of a schedule can't be read for a moment ends no run.
+func TestTheOwnerIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	id := s.create(t, s.table("viewer"))
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	gone, err := db.Open(t.Context(), db.Config{URL: s.database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	there := s.Tenants
+	s.Tenants, s.patient = tenants.NewService(tenants.Deps{DB: gone}), true
+	s.use(t, s.server.Port, time.Minute)
+	s.work(t, "reports:run")
+	if run, _ := s.states(t, id); run.State != reports.RunDue {
+		t.Fatalf("after an attempt without the database: %+v", run)
+	}
+	s.Tenants = there
+	s.use(t, s.server.Port, time.Minute)
+	s.due(t)
+	s.work(t, "reports:run", "reports:deliver")
+	if run, lines := s.states(t, id); run.State != reports.RunDone || lines["viewer@example.com"].State != reports.LineSent {
+		t.Errorf("%+v, %+v", run, lines)
+	}
+}
+
 // A file that can't be made because the storage is full is tried as long as mail
 // is, and the page says why it waits.
 func TestAFullStorageIsWaitedFor(t *testing.T) {
@@ -439,12 +569,23 @@ func TestAFullStorageIsWaitedFor(t *testing.T) {
 	if err != nil || len(heard) != 1 || !strings.Contains(heard[0].Subject, "delayed") || !strings.Contains(heard[0].Excerpt, "The storage is full") {
 		t.Errorf("the owner was told %+v, %v", heard, err)
 	}
-	full.Store(false)
-	s.exec(t, `UPDATE control.jobs SET run_at = now() + interval '1 hour' WHERE kind = 'reports:run' AND state = 'queued'`)
-	for range 2 { // whoever is impatient
-		s.as(t, "editor").post(views.PathSchedule(id.String())+"/retry", "delivery", waiting["viewer@example.com"].ID.String()).want(http.StatusSeeOther)
+	// Whoever is impatient uses up no attempt of those it has.
+	again := func() {
+		s.exec(t, `UPDATE control.jobs SET run_at = now() + interval '1 hour' WHERE kind = 'reports:run' AND state = 'queued'`)
+		for range 2 {
+			s.as(t, "editor").post(views.PathSchedule(id.String())+"/retry", "delivery", waiting["viewer@example.com"].ID.String()).want(http.StatusSeeOther)
+		}
+		var waits int
+		if s.count(t, &waits, `SELECT count(*) FROM control.jobs WHERE kind = 'reports:run' AND state = 'queued'`); waits != 1 {
+			t.Fatalf("%d jobs wait for one run", waits)
+		}
+		s.work(t, "reports:run", "reports:deliver")
 	}
-	s.work(t, "reports:run", "reports:deliver")
+	for range 2 * reports.RunOptions.MaxAttempts {
+		again()
+	}
+	full.Store(false)
+	again()
 	_, lines := s.states(t, id)
 	if l := lines["viewer@example.com"]; l.State != reports.LineSent || l.ErrorText != "" {
 		t.Errorf("after space came back: %+v", l)

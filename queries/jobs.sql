@@ -25,10 +25,12 @@ ON CONFLICT (tenant_id, kind, unique_key) WHERE state = 'queued' AND attempt = 0
 UPDATE control.jobs SET state = 'done', lease_until = NULL, finished_at = now()
 WHERE tenant_id = @tenant_id AND kind = @kind AND unique_key = ANY(@unique_keys::text[]) AND state = 'queued' AND attempt = 0;
 
--- JobHasten has one of a key that waits for another attempt run now.
+-- JobHasten has one of a key that waits for its time, or for another attempt, run
+-- now. That attempt comes on top of those it has anyway.
 -- name: JobHasten :execrows
-UPDATE control.jobs SET run_at = now()
-WHERE tenant_id = @tenant_id AND kind = @kind AND unique_key = @unique_key AND state = 'queued' AND run_at > now();
+UPDATE control.jobs
+SET run_at = LEAST(run_at, now()), released = CASE WHEN run_at > now() THEN LEAST(released + 1, attempt) ELSE released END
+WHERE tenant_id = @tenant_id AND kind = @kind AND unique_key = @unique_key AND state = 'queued';
 
 -- JobNotify tells every relay and worker when this transaction commits.
 -- name: JobNotify :exec

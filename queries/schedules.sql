@@ -314,10 +314,10 @@ UPDATE report_runs SET delay_told = true WHERE tenant_id = @tenant_id AND run_id
 
 -- RunTakeLate finds runs that began and never ended, once.
 -- name: RunTakeLate :many
-UPDATE report_runs r SET alarmed = true
+UPDATE report_runs r SET late_told = true
 FROM report_schedules s
 WHERE s.tenant_id = r.tenant_id AND s.schedule_id = r.schedule_id
-  AND r.tenant_id = @tenant_id AND r.state IN ('due', 'sending') AND r.due_at < @before::timestamptz AND NOT r.alarmed
+  AND r.tenant_id = @tenant_id AND r.state IN ('due', 'sending') AND r.due_at < @before::timestamptz AND NOT r.late_told AND NOT r.alarmed
 RETURNING r.run_id, r.due_at, s.schedule_id, COALESCE(s.owner_id, '00000000-0000-0000-0000-000000000000')::uuid AS owner_id, s.name;
 
 -- RunListNewest reads the newest runs of some schedules.

@@ -85,6 +85,7 @@ func drawCombo(d *drawing) error {
 		}
 		_, grain := d.timeline(x)
 		for _, tail := range d.tails(drawn, grain, places, all, cut) {
+			tail["data"] = atPlaces(tail["data"].([]any), len(rows))
 			list, names, formats = append(list, onLine(tail)), append(names, d.name(also)), append(formats, placed("full", d.format(also)))
 		}
 	}
@@ -102,6 +103,20 @@ func drawCombo(d *drawing) error {
 		"marks":   obj{"by": "data", "values": marks},
 		"tooltip": obj{"heads": heads, "names": names, "formats": formats},
 	})
+}
+
+// atPlaces gives each point of a tail the index of its place, by which its mark
+// is found.
+func atPlaces(tail []any, places int) []any {
+	data := make([]any, places)
+	for _, point := range tail {
+		at, _ := point.([]any)
+		if own, ok := point.(obj); ok {
+			at = own["value"].([]any)
+		}
+		data[at[0].(int64)] = point
+	}
+	return data
 }
 
 // second is the measure beside the first.

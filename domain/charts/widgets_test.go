@@ -44,7 +44,21 @@ func TestGoldenCombo(t *testing.T) {
 // The line is dashed to the week that the range cuts, whose bar is pale.
 func TestGoldenComboOfACutWeek(t *testing.T) {
 	r := span(result(dates("week", "week", "2026-05-18", "2026-05-25", "2026-06-01"), ints("n", 10, 12, 3), floats("delay", 5, 2, 1)), "2026-05-18", "2026-06-03")
-	golden(t, "combo_weeks", draw(t, Input{Config: Config{Type: Combo, Format: map[string]Format{"n": flights, "delay": delay}}, Result: r}))
+	d := draw(t, Input{Config: Config{Type: Combo, Format: map[string]Format{"n": flights, "delay": delay}}, Result: r})
+	golden(t, "combo_weeks", d)
+	// A click on a dot selects by its index, in each series.
+	var chart struct {
+		DF     struct{ Marks struct{ Values []string } }
+		Option struct{ Series []struct{ Data []any } }
+	}
+	if err := json.Unmarshal(d.Chart, &chart); err != nil {
+		t.Fatal(err)
+	}
+	for i, series := range chart.Option.Series {
+		if len(series.Data) != len(chart.DF.Marks.Values) {
+			t.Errorf("series %d has %d points for %d weeks", i, len(series.Data), len(chart.DF.Marks.Values))
+		}
+	}
 }
 
 func TestGoldenHistogram(t *testing.T) {

@@ -223,7 +223,7 @@ func (s *Service) insertRun(ctx context.Context, tx *db.Tx, run db.RunInsertPara
 	if n == 0 {
 		return false, nil
 	}
-	_, err = jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: id}, Queue: jobs.Bulk})
+	_, err = jobs.Insert(ctx, tx, runJob(tx.TenantID, id.UUID()))
 	return true, err
 }
 
@@ -241,11 +241,12 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 			return ErrScheduleNotFound.Wrap(err)
 		}
 		if found.State == string(LineDue) {
-			return remakeNow(ctx, tx, ids.Run(found.RunID))
+			return makeNow(ctx, tx, found.RunID)
 		}
 		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
 		if db.IsNoRows(err) { // it is on its way
-			return tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
+			_, err := tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("retry delivery: %w", err)
@@ -261,11 +262,19 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 	})
 }
 
-// remakeNow makes the file of a run at once, beside the attempt that waits for
-// its time: whoever asks again hastens the same job.
-func remakeNow(ctx context.Context, tx *db.Tx, run ids.Run) error {
-	if _, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: run}, Queue: jobs.Bulk, UniqueKey: run.String()}); err != nil {
+// runJob makes the files of a run. The key finds the job that waits for another
+// attempt.
+func runJob(tenant, run uuid.UUID) jobs.Row {
+	return jobs.Row{TenantID: tenant, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk, UniqueKey: run.String()}
+}
+
+// makeNow has the files of a run made that are due: by the attempt that waits for
+// its time, where there is one.
+func makeNow(ctx context.Context, tx *db.Tx, run uuid.UUID) error {
+	waits, err := tx.HastenJob(ctx, RunArgs{}.Kind(), run.String())
+	if err != nil || waits {
 		return err
 	}
-	return tx.HastenJob(ctx, RunArgs{}.Kind(), run.String())
+	_, err = jobs.Insert(ctx, tx, runJob(tx.TenantID, run))
+	return err
 }

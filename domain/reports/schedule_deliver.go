@@ -172,8 +172,7 @@ func (s *Service) reopen(ctx context.Context, tx *db.Tx, run uuid.UUID) error {
 	if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: run, State: RunDue}); err != nil {
 		return fmt.Errorf("open run: %w", err)
 	}
-	_, err := jobs.Insert(ctx, tx, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk})
-	return err
+	return makeNow(ctx, tx, run)
 }
 
 // recordSent keeps that a file has left, to whom.

@@ -93,7 +93,13 @@ func (s *Service) makeRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 	})
 }
 
-// renderAll renders for everybody whose line is open, all at one moment of the data.
+// unmadeAtMost is how many files an attempt tries in vain: what fails for all is
+// not tried for each.
+const unmadeAtMost = 5
+
+// renderAll renders for everybody whose line is open, all at one moment of the
+// data. A file that can't be made now does not hold up the others: each attempt
+// begins with another one, and fails once it is through.
 func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) error {
 	type group struct {
 		view   *dashboards.View
@@ -103,11 +109,15 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		lines  []uuid.UUID
 	}
 	var groups []*group
+	var unmade []error
 	for _, line := range r.open {
 		v, plans, spec, look, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
 		if err != nil {
 			if apperr.Passes(err) {
-				return err
+				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) == unmadeAtMost {
+					break
+				}
+				continue
 			}
 			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, closedAs(err), err); err != nil {
 				return err
@@ -121,11 +131,15 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		}
 		groups[i].lines = append(groups[i].lines, line.DeliveryID)
 	}
-	for i, g := range groups {
+	for i := range groups {
+		g := groups[(i+job.Attempt*unmadeAtMost)%len(groups)]
 		job.Report(jobs.Progress{Phase: "rendering", Rows: int64(i), RowsTotal: int64(len(groups))})
 		if err := s.serve(ctx, job.Ref, r, g.view, g.plans, g.spec, g.digest, g.lines); err != nil {
 			if apperr.Passes(err) {
-				return err
+				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) >= unmadeAtMost {
+					break
+				}
+				continue
 			}
 			for _, line := range g.lines {
 				if err := s.closeLine(ctx, job.TenantID, line, LineFailed, err); err != nil {
@@ -134,7 +148,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 			}
 		}
 	}
-	return nil
+	return errors.Join(unmade...)
 }
 
 // openRun reads the run and writes its ledger; nil where it is over.
@@ -167,7 +181,7 @@ func (s *Service) openRun(ctx context.Context, job jobs.Job[RunArgs]) (*run, err
 	}
 	r.owner, err = s.ownerOf(ctx, ids.Tenant(job.TenantID), r.schedule.OwnerID, r.schedule.OwnerVisitorID)
 	if err != nil {
-		return nil, jobs.Permanent(err)
+		return nil, err
 	}
 	return r, s.fixMoment(ctx, job.TenantID, r)
 }
@@ -325,7 +339,8 @@ func (s *Service) closeLine(ctx context.Context, tenant, line uuid.UUID, state L
 	})
 }
 
-// RunFailed says in the run why nothing was sent, and tells the owner.
+// RunFailed says in a run, and in its lines that are open still, why nothing was
+// sent, and tells the owner.
 func (s *Service) RunFailed(ctx context.Context, job jobs.Job[RunArgs], cause error) error {
 	public := apperr.Describe(cause)
 	now := s.deps.Clock()
@@ -346,6 +361,17 @@ func (s *Service) RunFailed(ctx context.Context, job jobs.Job[RunArgs], cause er
 				ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
 				return fmt.Errorf("close delivery: %w", err)
 			}
+		}
+		counts, err := tx.LedgerCount(ctx, tx.TenantID, row.RunID)
+		if err != nil {
+			return fmt.Errorf("count deliveries: %w", err)
+		}
+		served := func(c db.LedgerCountRow) bool { return c.State != string(LineFailed) && c.State != string(LineSkipped) }
+		if slices.ContainsFunc(counts, served) { // it ends with the last mail that is on its way
+			if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunSending}); err != nil {
+				return fmt.Errorf("go on with run: %w", err)
+			}
+			return s.settle(ctx, tx, row.RunID)
 		}
 		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunFailed, ErrorCode: public.Code,
 			ErrorText: public.Sentence, FinishedAt: &now}); err != nil {

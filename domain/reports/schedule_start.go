@@ -242,7 +242,7 @@ func (s *Service) startBeside(ctx context.Context, tx *db.Tx, due time.Time, bes
 		return fmt.Errorf("insert runs: %w", err)
 	}
 	for _, run := range inserted {
-		jobsOfRuns = append(jobsOfRuns, jobs.Row{TenantID: tx.TenantID, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk})
+		jobsOfRuns = append(jobsOfRuns, runJob(tx.TenantID, run))
 	}
 	if err := tx.ScheduleSetNextOf(ctx, tx.TenantID, runs.Schedules, nexts); err != nil {
 		return fmt.Errorf("set next runs: %w", err)
