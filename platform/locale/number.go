@@ -424,14 +424,18 @@ func (l *Locale) Plain(v float64) string {
 }
 
 // ParseNumber reads a number as people of the locale write it, with or without
-// groups: "1,250.5" in English, "1.250,5" in German. A point is taken for the
-// decimal sign wherever it can't be that of a group.
+// groups: "1,250.5" in English, "1.250,5" in German, "1’250.5" in Switzerland, and
+// with blanks everywhere. A point is taken for the decimal sign wherever it can't
+// be that of a group.
 func (l *Locale) ParseNumber(text string) (v float64, ok bool) {
-	blanks := strings.NewReplacer(" ", "", nbsp, "", "\u202f", "", minus, "-")
-	text, group := blanks.Replace(text), blanks.Replace(l.Group)
+	plain := strings.NewReplacer(nbsp, " ", "\u202f", " ", minus, "-", "'", "’")
+	text, group := strings.TrimSpace(plain.Replace(text)), plain.Replace(l.Group)
 	whole, rest, fraction := strings.Cut(text, l.Decimal)
-	if parts := strings.Split(whole, group); group != "" && len(parts) > 1 && grouped(parts) {
-		whole = strings.Join(parts, "")
+	for _, sign := range []string{group, " "} {
+		if parts := strings.Split(whole, sign); sign != "" && grouped(parts) {
+			whole = strings.Join(parts, "")
+			break
+		}
 	}
 	if fraction {
 		whole += "." + rest
@@ -440,13 +444,13 @@ func (l *Locale) ParseNumber(text string) (v float64, ok bool) {
 	return v, err == nil && !strings.ContainsAny(text, "xXpPiInN_")
 }
 
-// grouped tells whether the parts of a number are groups of three digits.
+// grouped tells whether parts are those of a number in groups of three digits.
 func grouped(parts []string) bool {
 	for i, part := range parts {
 		digits := strings.TrimLeft(part, "+-")
-		if i == 0 && (len(digits) < 1 || len(digits) > 3) || i > 0 && len(part) != 3 || strings.Trim(digits, "0123456789") != "" {
+		if i == 0 && (len(digits) < 1 || len(digits) > 3 || digits[0] == '0') || i > 0 && len(part) != 3 || strings.Trim(digits, "0123456789") != "" {
 			return false
 		}
 	}
-	return true
+	return len(parts) > 1
 }

@@ -12,6 +12,7 @@ func TestNumbersAreReadAsTheyAreWritten(t *testing.T) {
 		{"en-US", "1,5", 0, false}, {"en-US", "12,34", 0, false}, {"en-US", "1.2.3", 0, false}, {"en-US", "", 0, false}, {"en-US", "NaN", 0, false}, {"en-US", "0x10", 0, false},
 		{"de-DE", "1.500", 1500, true}, {"de-DE", "1.234,5", 1234.5, true}, {"de-DE", "1,5", 1.5, true}, {"de-DE", "1.5", 1.5, true},
 		{"fr-FR", "1 500,25", 1500.25, true}, {"fr-FR", "1500.25", 1500.25, true},
+		{"de-DE", "0.125", 0.125, true}, {"de-DE", "-0.500", -0.5, true}, {"fr-FR", "12 34", 0, false}, {"en-US", "1 500", 1500, true}, {"de-CH", "1'500.5", 1500.5, true},
 	} {
 		got, ok := For(tc.locale).ParseNumber(tc.text)
 		if ok != tc.ok || ok && got != tc.want {
