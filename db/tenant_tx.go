@@ -149,7 +149,11 @@ func (d *DB) inTx(ctx context.Context, tenantID uuid.UUID, begin string, work Wo
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			return ErrOutcomeUnknown.Wrap(fmt.Errorf("commit transaction: %w", err))
 		}
-		return fmt.Errorf("commit transaction: %w", reachable(err))
+		var said *pgconn.PgError
+		if errors.As(err, &said) { // an answer: it is not stored
+			err = reachable(err)
+		}
+		return fmt.Errorf("commit transaction: %w", err)
 	}
 	done = true
 	// PostgreSQL answers ROLLBACK to a COMMIT of a transaction that failed.

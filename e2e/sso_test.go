@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,8 +22,6 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/playwright-community/playwright-go"
-
-	"github.com/dataflowhq/dataflow/platform/hosts/hoststest"
 )
 
 // nameServer answers every question for a text with the one it was given last.
@@ -73,11 +72,26 @@ func keyPair(t *testing.T, dir string) (key, certificate string) {
 	return write("key.pem", "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(k)), write("certificate.pem", "CERTIFICATE", der)
 }
 
+// freePort answers a port that nobody listens on, below those that the system
+// gives out by itself: no connection takes it meanwhile.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := fmt.Sprint(10000 + mathrand.IntN(20000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = listener.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
 // startSAMLIdP runs saml-idp, an identity provider that shares no code with
 // what the product uses, and answers its address and metadata.
 func startSAMLIdP(t *testing.T, site string, more ...string) (address, metadata string) {
 	t.Helper()
-	port := fmt.Sprint(hoststest.FreePort(t))
+	port := freePort(t)
 	key, certificate := keyPair(t, t.TempDir())
 	output := &tail{}
 	command := exec.Command("node", append([]string{"node_modules/saml-idp/bin/run.js", "--host", "127.0.0.1", "--port", port, "--key", key, "--cert", certificate, "--issuer", "urn:saml-idp",

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -152,11 +151,7 @@ func (p *visitedPortal) nameOf(board ids.Dashboard) string {
 	if p == nil || p.visit == nil {
 		return ""
 	}
-	at := slices.IndexFunc(p.visit.Entries, func(e portals.Entry) bool { return e.ID == board })
-	if at < 0 {
-		return ""
-	}
-	return p.visit.Entries[at].Name
+	return p.visit.NameOf(board)
 }
 
 // enterPortal puts the portal of the host into the scope.

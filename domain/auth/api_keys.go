@@ -18,6 +18,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // What can go wrong with keys of the API.
@@ -121,8 +122,8 @@ func (s *Service) CreateAPIKey(ctx context.Context, actor access.Actor, n NewAPI
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	fields := map[string]string{}
 	n.Name = strings.Join(strings.Fields(n.Name), " ")
-	if count := len([]rune(n.Name)); count < 1 || count > 80 {
-		fields["name"] = "Give the key a name of at most 80 characters."
+	if !plaintext.Line(n.Name, 80) {
+		fields["name"] = "Give the key a name: one line of at most 80 characters."
 	}
 	if !tenants.ValidRole(n.Role) || n.Role == access.Owner {
 		fields["role"] = "Choose a role. No key is an owner's."

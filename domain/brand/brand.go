@@ -9,12 +9,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 var (
@@ -151,17 +151,12 @@ var assetHash = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,128}$`)
 // plain is a line of text without what could end a header or hide in a page.
 func plain(problems map[string]string, field, text string, most int) string {
 	text = strings.TrimSpace(text)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, hidden) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, plaintext.Hidden) {
 		problems[field] = "Use one line of plain text."
 	} else if utf8.RuneCountInString(text) > most {
 		problems[field] = fmt.Sprintf("Use at most %d characters.", most)
 	}
 	return text
-}
-
-// hidden are control characters, line ends, and marks that turn or hide text.
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
 
 func checkedColour(problems map[string]string, field, text, fallback string) string {
@@ -219,7 +214,7 @@ func (b *Brand) checkLinks(problems map[string]string) {
 			problems[label] = "Name the link."
 		}
 		u, err := url.Parse(l.URL)
-		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(l.URL) > 500 || strings.ContainsFunc(l.URL, hidden) {
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(l.URL) > 500 || strings.ContainsFunc(l.URL, plaintext.Hidden) {
 			problems[address] = "Enter an address that begins with https://."
 		} else {
 			l.URL = u.String()

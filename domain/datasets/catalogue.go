@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -14,6 +13,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 	"github.com/dataflowhq/dataflow/warehouse"
 	"github.com/dataflowhq/dataflow/warehouse/expr"
 	"github.com/dataflowhq/dataflow/warehouse/ingest"
@@ -194,7 +194,7 @@ func lockError(ctx context.Context, tx *db.Tx, id ids.Dataset, err error) error 
 
 // notFound says which name was asked for; that is no secret to who asked.
 func notFound(name string) *apperr.Error {
-	if len(name) > 120 || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+	if len(name) > 120 || strings.ContainsFunc(name, plaintext.Hidden) {
 		return ErrNotFound.With("There is no dataset of this name.")
 	}
 	return ErrNotFound.With("There is no dataset “%s”.", name)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -609,12 +608,13 @@ func NameOfFile(path string) string {
 		break
 	}
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
+		if plaintext.Hidden(r) || r == utf8.RuneError {
 			return ' '
 		}
 		return r
 	}, name)
-	if runes := []rune(strings.TrimSpace(name)); len(runes) > maxName {
+	name = strings.Join(strings.Fields(name), " ")
+	if runes := []rune(name); len(runes) > maxName {
 		name = string(runes[:maxName])
 	}
 	name, err := validName(name)

@@ -83,8 +83,8 @@ func NewService(deps Deps) *Service {
 	return &Service{deps: deps}
 }
 
-// SendOptions are for the binding of SendArgs: about six hours of attempts.
-var SendOptions = jobs.Options{Timeout: 5 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
+// SendOptions are for the binding of SendArgs: as for reports.
+var SendOptions = jobs.Options{Timeout: 10 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
 
 // SendArgs asks for one message to be sent. Idempotent by MessageID, which is
 // also the Message-ID that mail servers see.

@@ -17,6 +17,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // KeyPrefix begins every key, so that one that got out is recognised.
@@ -87,8 +88,8 @@ func (s *Service) CreateKey(ctx context.Context, actor access.Actor, k Key) (tex
 	now := s.now()
 	fields := map[string]string{}
 	k.Name = strings.Join(strings.Fields(k.Name), " ")
-	if n := len([]rune(k.Name)); n < 1 || n > 80 {
-		fields["name"] = "Give the key a name of at most 80 characters."
+	if !plaintext.Line(k.Name, 80) {
+		fields["name"] = "Give the key a name: one line of at most 80 characters."
 	}
 	origins := make([]string, 0, len(k.Origins))
 	for _, one := range k.Origins {

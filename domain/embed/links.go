@@ -11,6 +11,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // Link is a public link as its workspace sees it: whoever has its address, and
@@ -89,8 +90,8 @@ func (s *Service) CreateLink(ctx context.Context, actor access.Actor, l Link, pa
 	now := s.now()
 	fields := map[string]string{}
 	l.Name = strings.Join(strings.Fields(l.Name), " ")
-	if n := len([]rune(l.Name)); n < 1 || n > 80 {
-		fields["name"] = "Give the link a name of at most 80 characters."
+	if !plaintext.Line(l.Name, 80) {
+		fields["name"] = "Give the link a name: one line of at most 80 characters."
 	}
 	if !l.ExpiresAt.IsZero() && !l.ExpiresAt.After(now) {
 		fields["expires"] = "The link would have ended before it began."

@@ -414,8 +414,8 @@ func (s *Service) SetDashboards(ctx context.Context, actor access.Actor, id ids.
 		names := []string{}
 		for i, one := range list {
 			label := strings.Join(strings.Fields(one.Label), " ")
-			if len([]rune(label)) > 60 {
-				return ErrDashboards.With("A name in the navigation has at most 60 characters.")
+			if label != "" && !plaintext.Line(label, 60) {
+				return ErrDashboards.With("A name in the navigation is one line of at most 60 characters.")
 			}
 			var group *uuid.UUID
 			if !one.Group.IsZero() {

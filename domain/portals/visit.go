@@ -37,8 +37,17 @@ type Entry struct {
 }
 
 // Shows tells whether a dashboard is in the visitor's navigation.
-func (v Visit) Shows(id ids.Dashboard) bool {
-	return slices.ContainsFunc(v.Entries, func(e Entry) bool { return e.ID == id })
+func (v Visit) Shows(id ids.Dashboard) bool { return v.NameOf(id) != "" }
+
+// NameOf is how the portal calls a dashboard; empty where the navigation has none
+// such. The workspace's own name of it is nothing of the visitor's.
+func (v Visit) NameOf(id ids.Dashboard) string {
+	for _, e := range v.Entries {
+		if e.ID == id {
+			return e.Name
+		}
+	}
+	return ""
 }
 
 // Title is how the portal calls a visitor: company, name, or address.

@@ -284,18 +284,26 @@ func (s *Service) bind(ctx context.Context, actor access.Actor, id ids.Dashboard
 			return nil, nil, dashboards.ErrControlNotFound.With("The dashboard has no filter and no column %q.", name)
 		}
 	}
-	if actor.Kind == access.Visitor && !actor.VisitorID.IsZero() && s.deps.Visitors != nil {
-		// The workspace's own name of the dashboard is nothing of the visitor's.
-		_, visit, err := s.deps.Visitors.VisitOf(ctx, actor.TenantID, actor.VisitorID)
-		if err != nil {
-			return nil, nil, err
-		}
-		if name := nameOf(visit, id); name != "" {
-			v.Dashboard.Name = name
-		}
+	if err := s.callAsPortal(ctx, actor, v); err != nil {
+		return nil, nil, err
 	}
 	plans, err := chosen(v, spec.Widgets)
 	return v, plans, err
+}
+
+// callAsPortal gives a dashboard the name that a visitor's portal has for it.
+func (s *Service) callAsPortal(ctx context.Context, actor access.Actor, v *dashboards.View) error {
+	if actor.Kind != access.Visitor || actor.VisitorID.IsZero() || s.deps.Visitors == nil {
+		return nil
+	}
+	_, visit, err := s.deps.Visitors.VisitOf(ctx, actor.TenantID, actor.VisitorID)
+	if err != nil {
+		return err
+	}
+	if name := visit.NameOf(v.Dashboard.ID); name != "" {
+		v.Dashboard.Name = name
+	}
+	return nil
 }
 
 // write makes the file of what bind opened.

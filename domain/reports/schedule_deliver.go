@@ -28,8 +28,9 @@ import (
 	"github.com/dataflowhq/dataflow/platform/mail"
 )
 
-// DeliverOptions are for the binding of DeliverArgs: about six hours of attempts.
-var DeliverOptions = jobs.Options{Timeout: 5 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
+// DeliverOptions are for the binding of DeliverArgs: about six hours of attempts,
+// each with the time that a slow mail server may take for a message.
+var DeliverOptions = jobs.Options{Timeout: 10 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
 
 // DeliverArgs brings a report to one recipient. Idempotent by Delivery, which
 // is also the Message-ID that mail servers see.
@@ -384,7 +385,7 @@ func (s *Service) envelope(ctx context.Context, tenant ids.Tenant, row db.Ledger
 		if err != nil {
 			return e, err
 		}
-		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address()), colours: p.Brand.Mail(), dashboard: nameOf(visit, ids.Dashboard(row.DashboardID))}
+		e = envelope{actor: visit.Actor, name: visit.Name, sender: p.Title(), from: p.Sender(), base: p.Address(s.deps.Address()), colours: p.Brand.Mail(), dashboard: visit.NameOf(ids.Dashboard(row.DashboardID))}
 		if row.OwnerVisitorID != uuid.Nil {
 			e.actor.Zone, err = s.zone(ctx, e.actor, row.Zone)
 		}

@@ -81,7 +81,7 @@ func (s *Service) MailMe(ctx context.Context, actor access.Actor, own OwnForm) (
 	}
 	f := ScheduleForm{Dashboard: own.Dashboard, Spec: Spec{Format: own.Format, Filters: own.Filters, Paper: own.Paper},
 		When: fmt.Sprintf("%s at %d:00", own.Often, own.Hour), Zone: own.Zone, ResendUnknown: true, Visitors: []ids.Visitor{actor.VisitorID}}
-	f.Name = nameOf(visit, own.Dashboard)
+	f.Name = visit.NameOf(own.Dashboard)
 	fields := map[string]string{}
 	if own.Format != PDF && own.Format != CSV {
 		fields["format"] = "Choose PDF or CSV."
@@ -396,16 +396,6 @@ func (s *Service) takesFiles(ctx context.Context, tenant ids.Tenant, visitor ids
 		err = ErrPortalOff.With("Files can't be taken here at the moment.")
 	}
 	return err
-}
-
-// nameOf is how a visitor's portal calls a dashboard; empty where it shows none such.
-func nameOf(visit portals.Visit, id ids.Dashboard) string {
-	for _, e := range visit.Entries {
-		if e.ID == id {
-			return e.Name
-		}
-	}
-	return ""
 }
 
 // mayLeave tells whether the owner of a schedule may still send outside of the

@@ -130,6 +130,9 @@ func (s *Service) Request(ctx context.Context, actor access.Actor, id ids.Dashbo
 	if _, err := chosen(v, spec.Widgets); err != nil {
 		return Report{}, err
 	}
+	if err := s.callAsPortal(ctx, actor, v); err != nil {
+		return Report{}, err
+	}
 	return s.insert(ctx, actor, subject{dashboard: id, name: v.Dashboard.Name}, spec)
 }
 

@@ -412,16 +412,13 @@ func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func
 	if err := before(); err != nil {
 		return "", err
 	}
+	var data io.WriteCloser
+	if err := step(func() (err error) { data, err = conn.Data(); return err }); err != nil {
+		return "", err
+	}
 	within *= slow
 	// Without its last line the server must not take what it was given.
-	var data io.WriteCloser
-	err = step(func() (err error) {
-		if data, err = conn.Data(); err == nil {
-			_, err = data.Write(body)
-		}
-		return err
-	})
-	if err != nil {
+	if err := step(func() error { _, err := data.Write(body); return err }); err != nil {
 		return "", err
 	}
 	err = step(data.Close)

@@ -178,6 +178,7 @@ interface Focus {
   key: string;
   from: number;
   to: number;
+  direction: "forward" | "backward" | "none";
   naming: boolean;
 }
 
@@ -206,7 +207,7 @@ class Drafts {
       if (done.has(key) || (field.value === field.defaultValue && !open)) this.#kept.delete(key);
       else this.#kept.set(key, { value: field.value, open });
       if (field === document.activeElement && !done.has(key)) {
-        focus = { key, from: field.selectionStart, to: field.selectionEnd, naming: Boolean(this.#panel.querySelector(".mention-list")) };
+        focus = { key, from: field.selectionStart, to: field.selectionEnd, direction: field.selectionDirection, naming: Boolean(this.#panel.querySelector(".mention-list")) };
       }
     }
     return focus;
@@ -225,7 +226,7 @@ class Drafts {
       }
       if (key !== focus?.key) continue;
       field.focus();
-      field.setSelectionRange(focus.from, focus.to);
+      field.setSelectionRange(focus.from, focus.to, focus.direction);
       if (focus.naming) field.dispatchEvent(new Event("input", { bubbles: true })); // lists them again
     }
     return focus !== undefined && Boolean(this.#kept.get(focus.key)?.value) && !this.#fields.some((field) => keyOf(field) === focus.key);

@@ -37,6 +37,8 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
       .then((answer) => (answer.ok ? answer.text() : ""));
     const text = await people;
     const typed = begun(field)?.toLowerCase();
+    // The list may be of a panel that came anew since.
+    const chosen = list?.querySelector<HTMLElement>("[aria-selected=true]")?.dataset["handle"];
     close();
     if (typed === undefined || !field.isConnected) return;
     const holder = document.createElement("template");
@@ -52,7 +54,8 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
     field.closest(".field")?.after(found);
     found.style.top = `${String(field.offsetTop + field.offsetHeight)}px`;
     field.setAttribute("aria-controls", found.id);
-    select(field, found.firstElementChild);
+    const options = [...found.children] as HTMLElement[];
+    select(field, options.find((each) => each.dataset["handle"] === chosen) ?? options[0]);
   };
 
   panel.addEventListener("input", (event) => {
