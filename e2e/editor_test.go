@@ -387,6 +387,47 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	// The other's work on the other widget is still there.
 	a.becomes(title(two), "Renamed by B")
 
+	// What the other does while one holds a widget stays, on both screens.
+	places := `() => JSON.stringify([...document.querySelectorAll("df-grid > .grid-stack-item")].map(e => [e.getAttribute("gs-id"), ...["x", "y", "w", "h"].map(k => e.gridstackNode[k])]).sort())`
+	placed := func(v *visitor) string {
+		t.Helper()
+		text, err := v.tab.Evaluate(places)
+		v.must(err)
+		return text.(string)
+	}
+	height := func(v *visitor, id string) int {
+		t.Helper()
+		h, err := item(v, id).Evaluate(`e => e.gridstackNode.h`, nil)
+		v.must(err)
+		return h.(int)
+	}
+	a.must(item(a, one).Locator(".w-title").Click())
+	handle := item(a, one).Locator(".ui-resizable-se")
+	a.must(handle.ScrollIntoViewIfNeeded())
+	box, err := handle.BoundingBox()
+	a.must(err)
+	mouse, x, y := a.tab.Mouse(), box.X+box.Width/2, box.Y+box.Height/2
+	heights := map[string]int{one: height(a, one), two: height(b, two)}
+	a.must(mouse.Move(x, y))
+	a.must(mouse.Down())
+	a.must(mouse.Move(x, y+45, playwright.MouseMoveOptions{Steps: playwright.Int(5)}))
+	b.must(item(b, two).Focus())
+	b.press("Enter")
+	b.press("Shift+ArrowDown")
+	b.press("Shift+ArrowDown")
+	b.press("Enter")
+	b.saved()
+	a.must(mouse.Move(x, y+80, playwright.MouseMoveOptions{Steps: playwright.Int(5)}))
+	rev, err := b.tab.Locator("df-editor").GetAttribute("data-rev")
+	b.must(err)
+	a.until("what the other did has come", `rev => Number(document.querySelector("df-editor").dataset.rev) >= Number(rev)`, rev)
+	a.must(mouse.Up())
+	a.saved()
+	b.until("both screens are the same", `text => (`+places+`)() === text`, placed(a))
+	if one, two := height(a, one)-heights[one], height(a, two)-heights[two]; one != 2 || two != 2 {
+		t.Errorf("the one that was held is %d rows taller, the other's %d", one, two)
+	}
+
 	// What somebody types as the widget goes is said to be lost, and ends in no
 	// other field.
 	name := b.text("#page-head h1")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject, Layout } from "../src/editor/document.ts";
-import { align, arrange, firstFree, type Layouts, layoutOf, overlap, settle } from "../src/editor/layout.ts";
+import { align, arrange, firstFree, type Layouts, layoutOf, letGo, overlap, settle } from "../src/editor/layout.ts";
 
 const l = (x: number, y: number, w: number, h: number): Layout => ({ x, y, w, h });
 const of = (all: Record<string, Layout>): Layouts => new Map(Object.entries(all));
@@ -63,6 +63,26 @@ test("figures share a row of a phone, what it leaves out comes last", () => {
   const kpi = (y: number, more: JsonObject = {}): JsonObject => ({ type: "kpi", layout: { x: 0, y, w: 3, h: 3 }, ...more });
   const own: JsonObject = { widgets: { a: kpi(0), b: kpi(3), c: kpi(6, { layouts: { phone: { hidden: true } } }), d: kpi(9), e: { type: "bar", layout: { x: 0, y: 12, w: 3, h: 6 }, layouts: { phone: { y: 0 } } } } };
   assert.deepEqual(plain(layoutOf(own, "phone")), { e: l(0, 0, 2, 6), a: l(0, 6, 2, 3), b: l(0, 9, 1, 3), d: l(1, 9, 1, 3), c: l(0, 12, 2, 3) });
+});
+
+test("what others change while somebody holds a widget stays", () => {
+  const from = of({ a: l(0, 0, 5, 7), b: l(6, 0, 5, 7) });
+  const taller = of({ a: l(0, 0, 5, 9), b: l(6, 0, 5, 7) });
+  const none = new Set<string>();
+  assert.deepEqual(letGo("a", from, taller, from, none, 12), taller);
+  // The other was resized, moved, removed; a third came, and gives way.
+  assert.deepEqual(plain(letGo("a", from, taller, of({ a: l(0, 0, 5, 7), b: l(6, 0, 5, 11) }), none, 12)), { a: l(0, 0, 5, 9), b: l(6, 0, 5, 11) });
+  assert.deepEqual(plain(letGo("a", from, taller, of({ a: l(0, 0, 5, 7), b: l(6, 3, 5, 7) }), none, 12)), { a: l(0, 0, 5, 9), b: l(6, 3, 5, 7) });
+  assert.deepEqual(plain(letGo("a", from, taller, of({ a: l(0, 0, 5, 7) }), none, 12)), { a: l(0, 0, 5, 9) });
+  assert.deepEqual(plain(letGo("a", from, taller, of({ a: l(0, 0, 5, 7), b: l(6, 0, 5, 7), c: l(0, 7, 3, 3) }), none, 12)), { a: l(0, 0, 5, 9), b: l(6, 0, 5, 7), c: l(0, 9, 3, 3) });
+  // It was itself moved while one made it taller, and removed.
+  assert.deepEqual(plain(letGo("a", from, taller, of({ a: l(0, 2, 5, 7), b: l(6, 0, 5, 7) }), none, 12)), { a: l(0, 2, 5, 9), b: l(6, 0, 5, 7) });
+  assert.deepEqual(plain(letGo("a", from, taller, of({ b: l(6, 0, 5, 7) }), none, 12)), { b: l(6, 0, 5, 7) });
+  // Given up; and what was pushed away only comes from what is held.
+  const now = of({ a: l(0, 0, 5, 7), b: l(6, 0, 5, 11) });
+  assert.deepEqual(letGo("a", from, from, now, none, 12), now);
+  assert.deepEqual(plain(letGo("a", from, of({ a: l(6, 0, 5, 7), b: l(6, 7, 5, 7) }), now, none, 12)), { a: l(6, 0, 5, 7), b: l(6, 7, 5, 11) });
+  assert.deepEqual(letGo("a", from, of({ a: l(6, 0, 5, 7), b: l(6, 7, 5, 7) }), now, new Set(["b"]), 12), now);
 });
 
 test("alignment", () => {

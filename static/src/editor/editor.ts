@@ -14,7 +14,7 @@ import { Grid, type Item } from "./grid.ts";
 import "./groups.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
-import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, letGo, lockedOf, readingOrder } from "./layout.ts";
 import { Pictures } from "./pictures.ts";
 import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
@@ -202,8 +202,9 @@ class Editor extends HTMLElement implements Desk {
     }, { signal });
     this.#grid.addEventListener("df:grid-move", (event) => this.#marks.size((event as CustomEvent<{ at: Item["at"] }>).detail.at), { signal });
     this.#grid.addEventListener("df:grid-done", (event) => {
-      const { id, layouts } = (event as CustomEvent<{ id: string; layouts: Layouts }>).detail;
-      this.#dropped(id, layouts);
+      const { id, from, to } = (event as CustomEvent<{ id: string; from: Layouts; to: Layouts }>).detail;
+      this.#dropped(id, from, to);
+      this.#draw();
     }, { signal });
     // Tiles that come in carry what the document says, not what was typed since.
     document.addEventListener("htmx:after:swap", () => this.#titleTiles(), { signal });
@@ -443,7 +444,7 @@ class Editor extends HTMLElement implements Desk {
   }
 
   /** A pointer has let go of a widget. The others of a selection follow it. */
-  #dropped(id: string, layouts: Layouts): void {
+  #dropped(id: string, start: Layouts, end: Layouts): void {
     const tab = this.#tabs.letGo();
     if (tab !== undefined) {
       const ids = this.selection.has(id) ? this.selection.ids : [id];
@@ -452,20 +453,20 @@ class Editor extends HTMLElement implements Desk {
       return;
     }
     const before = this.layouts();
-    const [from, to] = [before.get(id), layouts.get(id)];
+    const [from, to] = [start.get(id), end.get(id)];
+    const locked = lockedOf(this.doc);
+    const width = this.#grid.columns;
     const others = this.selection.ids.filter((each) => each !== id);
     if (from && to && others.length > 0 && this.selection.has(id) && from.w === to.w && from.h === to.h && this.#device !== "phone") {
-      const locked = lockedOf(this.doc);
       const moves: Layouts = new Map([[id, to]]);
-      const width = this.#grid.columns;
       for (const other of others) {
         const at = before.get(other);
         if (at && !locked.has(other)) moves.set(other, { ...at, x: Math.min(Math.max(0, at.x + to.x - from.x), width - at.w), y: Math.max(0, at.y + to.y - from.y) });
       }
-      this.place(arrange(before, moves, locked, width) ?? layouts);
+      this.place(arrange(before, moves, locked, width) ?? letGo(id, start, end, before, locked, width));
       return;
     }
-    this.place(layouts);
+    this.place(letGo(id, start, end, before, locked, width));
   }
 
   // Buttons of the page's head and of the toolbar.

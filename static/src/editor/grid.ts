@@ -6,7 +6,8 @@
 // Events (bubbling):
 //   df:grid-start  {id}             a pointer begins to move or resize
 //   df:grid-move   {id, at}         where it would stand now
-//   df:grid-done   {id, layouts}    it was let go; the same as before if given up
+//   df:grid-done   {id, from, to}   it was let go; all stood so before, and stand
+//                                   so now. Whoever hears it shows what is to stay.
 //
 // Items are .grid-stack-item[gs-id=WIDGET]; each is a stop of the Tab key and
 // keeps its place in the DOM when tiles inside of it are replaced.
@@ -40,7 +41,7 @@ export class Grid extends HTMLElement {
   #stack: GridStack | undefined;
   #columns = 12;
   #busy: string | undefined;
-  #waiting: (() => void) | undefined;
+  #from: Layouts = new Map(); // how all stood when the pointer began
 
   connectedCallback(): void {
     if (this.#stack) return;
@@ -67,6 +68,7 @@ export class Grid extends HTMLElement {
     const at = (target: GridItemHTMLElement): Layout => place(target);
     const start = (_: Event, target: GridItemHTMLElement): void => {
       this.#busy = id(target);
+      this.#from = this.layouts();
       this.dataset["busy"] = "1";
       this.#tell("df:grid-start", { id: this.#busy });
     };
@@ -76,11 +78,7 @@ export class Grid extends HTMLElement {
       this.#busy = undefined;
       delete this.dataset["busy"];
       // Only after GridStack has tidied up.
-      queueMicrotask(() => {
-        this.#tell("df:grid-done", { id: moved, layouts: this.layouts() });
-        this.#waiting?.();
-        this.#waiting = undefined;
-      });
+      queueMicrotask(() => this.#tell("df:grid-done", { id: moved, from: this.#from, to: this.layouts() }));
     };
     stack.on("dragstart resizestart", start as never);
     stack.on("drag resize", move as never);
@@ -117,12 +115,9 @@ export class Grid extends HTMLElement {
   }
 
   /** Shows these widgets at these places: new ones as a skeleton, those that
-   * are not named go. While a pointer moves one, the others wait. */
+   * are not named go. While a pointer moves one, all stay as they are. */
   show(items: ReadonlyMap<string, Item>, width: number): void {
-    if (this.busy) {
-      this.#waiting = () => this.show(items, width);
-      return;
-    }
+    if (this.busy) return;
     const stack = this.#stack;
     if (!stack) return;
     for (const each of stack.getGridItems()) {

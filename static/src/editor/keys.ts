@@ -7,7 +7,7 @@ import { announce, isTyping } from "../page.ts";
 import { copyText, mostPasted, readPasted } from "./clipboard.ts";
 import type { Desk } from "./desk.ts";
 import { get, isObject, type JsonObject, type Layout, pointer, widgets } from "./document.ts";
-import { arrange, type Layouts, leastSize, lockedOf, readingOrder } from "./layout.ts";
+import { arrange, type Layouts, leastSize, letGo, lockedOf, readingOrder } from "./layout.ts";
 import { toast } from "../toast.ts";
 import { widgetOf } from "./selection.ts";
 import { words } from "./words.ts";
@@ -81,7 +81,8 @@ export class Keys {
     this.#picked = undefined;
     this.#desk.grid.item(picked.id)?.removeAttribute("data-picked");
     this.#preview(null);
-    this.#desk.place(picked.now);
+    const { doc, grid } = this.#desk;
+    this.#desk.place(letGo(picked.id, picked.from, picked.now, this.#desk.layouts(), lockedOf(doc), grid.columns));
     announce(`${words("dropped", { title: this.#desk.titleOf(picked.id) })} ${this.#where(picked.id, picked.at)}`, true);
   }
 
@@ -99,11 +100,9 @@ export class Keys {
     if (!picked) return;
     const { id, at, from } = picked;
     const next = resize ? { ...at, w: at.w + dx, h: at.h + dy } : { ...at, x: at.x + dx, y: at.y + dy };
-    const least = leastSize(String(get(this.#desk.doc, pointer("widgets", id, "type")) ?? ""));
     const { columns } = this.#desk.grid;
-    const small = resize && (next.w < Math.min(least.w, columns, at.w) || next.h < Math.min(least.h, at.h));
     // From where all stood at first: what was pushed away comes back.
-    const layouts = small ? null : arrange(from, new Map([[id, next]]), lockedOf(this.#desk.doc), columns);
+    const layouts = resize && this.#small(id, at, next) ? null : arrange(from, new Map([[id, next]]), lockedOf(this.#desk.doc), columns);
     if (!layouts) {
       announce(words("blocked"), true);
       return;
@@ -115,6 +114,13 @@ export class Keys {
     this.#desk.grid.item(id)?.scrollIntoView({ block: "nearest" });
   }
 
+  /** Tells whether a size is below the least of a widget, and not one that it has
+   * already. */
+  #small(id: string, at: Layout, next: Layout): boolean {
+    const least = leastSize(String(get(this.#desk.doc, pointer("widgets", id, "type")) ?? ""));
+    return next.w < Math.min(least.w, this.#desk.grid.columns, at.w) || next.h < Math.min(least.h, at.h);
+  }
+
   #nudge(dx: number, dy: number, resize: boolean): void {
     const { selection, doc, grid } = this.#desk;
     const now = this.#desk.layouts();
@@ -122,7 +128,9 @@ export class Keys {
     const moves: Layouts = new Map();
     for (const id of selection.ids) {
       const at = now.get(id);
-      if (at && !locked.has(id)) moves.set(id, resize ? { ...at, w: Math.max(1, at.w + dx), h: Math.max(1, at.h + dy) } : { ...at, x: at.x + dx, y: at.y + dy });
+      if (!at || locked.has(id)) continue;
+      const next = resize ? { ...at, w: at.w + dx, h: at.h + dy } : { ...at, x: at.x + dx, y: at.y + dy };
+      if (!resize || !this.#small(id, at, next)) moves.set(id, next);
     }
     const layouts = moves.size > 0 ? arrange(now, moves, locked, grid.columns) : null;
     if (!layouts) {
@@ -188,9 +196,9 @@ export class Keys {
         handled();
         if (key === "y" || event.shiftKey) desk.redo();
         else desk.undo();
-      } else if (key === "d" && selection.ids.length > 0) {
+      } else if (key === "d" && this.#meant(target).length > 0) {
         handled();
-        desk.act({ kind: "duplicate", widgets: [...selection.ids] });
+        desk.act({ kind: "duplicate", widgets: [...this.#meant(target)] });
       } else if (key === "a" && !event.shiftKey) {
         handled();
         selection.set(readingOrder(desk.layouts()));
@@ -216,12 +224,14 @@ export class Keys {
     }
     const onCanvas = own !== null || target === document.body || target.matches("#main, #canvas, df-grid");
     const step = arrows[event.key];
-    if (step && onCanvas && selection.ids.length > 0) {
+    const meant = this.#meant(target);
+    if (step && onCanvas && meant.length > 0) {
       handled();
+      selection.set(meant);
       this.#nudge(step[0], step[1], event.shiftKey);
-    } else if ((event.key === "Delete" || event.key === "Backspace") && selection.ids.length > 0 && (onCanvas || grid.contains(target))) {
+    } else if ((event.key === "Delete" || event.key === "Backspace") && meant.length > 0 && (onCanvas || grid.contains(target))) {
       handled();
-      desk.removeWidgets(selection.ids);
+      desk.removeWidgets(meant);
     } else if (event.key === "Escape" && selection.ids.length > 0 && !grid.busy) {
       handled();
       const last = selection.first;
@@ -244,15 +254,21 @@ export class Keys {
     }
   }
 
+  /** The widgets that a key is about: those that are selected, but the one that the
+   * keyboard stands on where that is another than the only one selected. */
+  #meant(target: Element): readonly string[] {
+    const { selection, grid } = this.#desk;
+    const own = grid.contains(target) && target.matches(":focus-visible") ? widgetOf(target) : undefined;
+    return selection.ids.length > 1 || own === undefined ? selection.ids : [own];
+  }
+
   #applies(event: ClipboardEvent): boolean {
     return !isTyping(event.target) && !this.#desk.root.hasAttribute("preview") && document.getSelection()?.type !== "Range" && !document.querySelector("dialog[open]");
   }
 
   #copy(event: ClipboardEvent, cut: boolean): void {
-    const { selection, doc } = this.#desk;
-    // What has the focus alone is meant, where nothing is selected.
-    const focused = widgetOf(document.activeElement);
-    const ids = selection.ids.length > 0 || focused === undefined ? selection.ids : [focused];
+    const { doc } = this.#desk;
+    const ids = document.activeElement ? this.#meant(document.activeElement) : [];
     const [first] = ids;
     if (!this.#applies(event) || first === undefined) return;
     const all = widgets(doc);

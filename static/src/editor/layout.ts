@@ -1,7 +1,7 @@
 // Where widgets stand on the grid: what the editor computes of it, without a
 // page. The grid has 12 columns on a desktop, 6 on a tablet, on a phone one of
 // two halves. domain/dashboards/places.go computes the same for the page.
-import { get, isObject, type Json, type JsonObject, type Layout, widgets } from "./document.ts";
+import { get, isObject, type Json, type JsonObject, type Layout, same, widgets } from "./document.ts";
 
 export type Device = "desktop" | "tablet" | "phone";
 export type Layouts = Map<string, Layout>;
@@ -105,6 +105,19 @@ export function arrange(layouts: Layouts, moves: Layouts, locked: ReadonlySet<st
   }
   // Those that are moved together do not lie on each other either.
   return settle(new Map([...layouts, ...settle(moves)]), new Set([...moves.keys(), ...locked]));
+}
+
+/** Where all stand once somebody lets go of a widget: they held it from one
+ * arrangement to another, and others may have changed what stands now meanwhile.
+ * Of it, only what they did to the widget counts then: where it is, or how large. */
+export function letGo(id: string, from: Layouts, to: Layouts, now: Layouts, locked: ReadonlySet<string>, width: number): Layouts {
+  if (from.size === now.size && [...from].every(([each, at]) => same({ ...at }, now.get(each) && { ...(now.get(each) as Layout) }))) return to;
+  const [before, after, there] = [from.get(id), to.get(id), now.get(id)];
+  if (!before || !after || !there) return now;
+  const at = { ...there };
+  for (const key of ["x", "y", "w", "h"] as const) if (after[key] !== before[key]) at[key] = after[key];
+  at.x = Math.min(at.x, width - at.w);
+  return same({ ...at }, { ...there }) ? now : (arrange(now, new Map([[id, at]]), locked, width) ?? now);
 }
 
 /** The first place where something of this size is free, from the top. */
