@@ -73,6 +73,21 @@ func TestAFileIsDraggedCorrectedLoadedAndShown(t *testing.T) {
 	if got, err := v.tab.Locator("select[name=type-0]").InputValue(); err != nil || got != "text" {
 		t.Errorf("after the fix sku is %q (%v), want the corrected type text", got, err)
 	}
+	// Neither a choice of key columns nor Enter in a field loads what is looked at.
+	keys := v.tab.Locator("df-filter[name=key]")
+	v.must(keys.Locator(".filter-button").Click())
+	v.must(keys.Locator("input[type=checkbox]").First().Check())
+	v.must(keys.Locator("[data-filter-apply]").Click())
+	v.becomes("df-filter[name=key] .filter-value", "sku")
+	v.must(keys.Locator(".filter-button").Click())
+	v.must(keys.Locator("[data-filter-clear]").Click())
+	v.must(keys.Locator("[data-filter-apply]").Click())
+	v.becomes("df-filter[name=key] .filter-value", "None")
+	_, err = v.tab.ExpectNavigation(func() error { return v.tab.Locator("input[name=name-0]").Press("Enter") })
+	v.must(err)
+	if !strings.Contains(v.tab.URL(), "/uploads/") {
+		t.Fatalf("Enter leads to %s", v.tab.URL())
+	}
 	v.load("Load 198 rows")
 	v.see(".stats", "198")
 	v.see("tbody", "POA")

@@ -2,7 +2,8 @@
 // on the server (data-options-url of the search field, asked with ?q= whenever
 // the list is opened and while one types; it answers ui.FilterOptions), clears
 // it, and on Apply closes and fires df:filter (bubbling) with {name, values}
-// before its form is sent. data-open has it open by itself.
+// before its form is sent. data-none, the summary of nothing, has the button say
+// what is chosen instead. data-open has it open by itself.
 import { transport } from "../transport.ts";
 
 class Filter extends HTMLElement {
@@ -40,7 +41,10 @@ class Filter extends HTMLElement {
     }, { signal });
     this.querySelector("[data-filter-apply]")?.addEventListener("click", () => {
       pop.hidePopover();
-      const values = this.#inputs().filter((input) => input.checked).map((input) => input.value);
+      const chosen = this.#inputs().filter((input) => input.checked);
+      const values = chosen.map((input) => input.value);
+      const [none, summary] = [this.dataset["none"], this.querySelector(".filter-value")];
+      if (none !== undefined && summary) summary.textContent = chosen.map((input) => input.closest("label")?.dataset["text"] ?? input.value).join(", ") || none;
       this.dispatchEvent(new CustomEvent("df:filter", { bubbles: true, detail: { name: this.getAttribute("name") ?? "", values } }));
     }, { signal });
     if (this.hasAttribute("data-open")) pop.showPopover();
