@@ -1,8 +1,10 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +69,29 @@ func (p InspectorProps) withinOptions(ctx context.Context, c controlLine) []ui.O
 	for i := range list {
 		list[i].Selected = slices.Contains(c.Within, list[i].Value)
 	}
+	return list
+}
+
+// reachOptions are the widgets that a filter can be kept to, as a reader meets
+// them.
+func (p InspectorProps) reachOptions(ctx context.Context, c controlLine) []ui.Option {
+	config := p.Dashboard.View.Dashboard.Config
+	var list []ui.Option
+	for _, id := range slices.Sorted(maps.Keys(config.Widgets)) {
+		w := config.Widgets[id]
+		if !w.Type.Asks() {
+			continue
+		}
+		title := w.Title
+		if title == "" {
+			title = messages.T(ctx, "word.untitled")
+		}
+		list = append(list, ui.Option{Value: id, Label: title, Selected: slices.Contains(c.Widgets, id)})
+	}
+	slices.SortStableFunc(list, func(a, b ui.Option) int {
+		l, m := config.Widgets[a.Value].Layout, config.Widgets[b.Value].Layout
+		return cmp.Or(cmp.Compare(l.Y, m.Y), cmp.Compare(l.X, m.X))
+	})
 	return list
 }
 

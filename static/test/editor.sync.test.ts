@@ -450,6 +450,7 @@ test("undo offline takes back what was not sent", async () => {
   await client.settle();
   assert.equal(server.log.length, 0);
   assert.deepEqual(client.sync.view, start());
+  assert.equal(client.sync.state.name, "saved");
 });
 
 test("an undo that would take back somebody else's change asks", async () => {

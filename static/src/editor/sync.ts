@@ -362,7 +362,11 @@ export class Sync {
   #run(): Promise<void> {
     if (this.#running || this.#ended || this.#stopWaiting) return this.#turn;
     if (this.#state.name === "signed_out" && this.#tries > 0) return this.#turn;
-    if (this.#queue.length === 0 && !this.#behind) return this.#turn;
+    if (this.#queue.length === 0 && !this.#behind) {
+      // What waited was taken back before it could be sent.
+      if (this.#options.online() && (this.#state.name === "offline" || this.#state.name === "retrying")) this.#saved();
+      return this.#turn;
+    }
     this.#running = true;
     if (this.#queue.length > 0 && this.#state.name === "saved") this.#say({ name: "saving" });
     return this.#inTurn(async () => {
