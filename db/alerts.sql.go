@@ -318,6 +318,43 @@ func (q *Queries) AlertList(ctx context.Context, tenantID uuid.UUID, onlyOf *uui
 	return items, nil
 }
 
+const alertListActive = `-- name: AlertListActive :many
+SELECT alert_id, owner_id, dataset_id, name FROM alerts WHERE tenant_id = $1 AND paused_at IS NULL ORDER BY alert_id
+`
+
+type AlertListActiveRow struct {
+	AlertID   uuid.UUID
+	OwnerID   uuid.UUID
+	DatasetID uuid.UUID
+	Name      string
+}
+
+// AlertListActive reads whose they are that are not paused.
+func (q *Queries) AlertListActive(ctx context.Context, tenantID uuid.UUID) ([]AlertListActiveRow, error) {
+	rows, err := q.db.Query(ctx, alertListActive, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AlertListActiveRow
+	for rows.Next() {
+		var i AlertListActiveRow
+		if err := rows.Scan(
+			&i.AlertID,
+			&i.OwnerID,
+			&i.DatasetID,
+			&i.Name,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const alertListToEvaluate = `-- name: AlertListToEvaluate :many
 SELECT a.alert_id, a.owner_id, a.dataset_id, a.dashboard_id, a.name, a.watch, a.condition, a.manner, a.revision
 FROM alerts a

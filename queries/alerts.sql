@@ -37,6 +37,10 @@ WHERE a.tenant_id = @tenant_id AND a.paused_at IS NULL AND (
    OR sqlc.narg(dataset_id)::uuid IS NULL AND a.next_at <= @now::timestamptz)
 ORDER BY a.alert_id;
 
+-- AlertListActive reads whose they are that are not paused.
+-- name: AlertListActive :many
+SELECT alert_id, owner_id, dataset_id, name FROM alerts WHERE tenant_id = @tenant_id AND paused_at IS NULL ORDER BY alert_id;
+
 -- AlertWatches tells whether any alert asks a dataset.
 -- name: AlertWatches :one
 SELECT EXISTS (SELECT 1 FROM alerts a WHERE a.tenant_id = @tenant_id AND a.paused_at IS NULL AND (a.dataset_id = @dataset_id OR EXISTS (

@@ -549,9 +549,12 @@ func TestAnAlertWithoutItsOwnerPausesAndSaysSo(t *testing.T) {
 	r := newRig(t)
 	r.days(150)
 	id := r.watch(r.total(), below(100), alerts.Manner{})
+	must(t, r.PeopleChanged(t.Context(), r.tenant))
+	if a, err := r.Get(t.Context(), r.ann, id); err != nil || !a.PausedAt.IsZero() {
+		t.Fatalf("paused with its owner there: %+v, %v", a, err)
+	}
 	must(t, r.tenants.RemoveMember(t.Context(), r.ann, r.bob.UserID))
-	must(t, r.DataChanged(t.Context(), r.tenant, r.sales))
-	r.work()
+	must(t, r.PeopleChanged(t.Context(), r.tenant)) // no data comes
 	a, err := r.Get(t.Context(), r.ann, id)
 	must(t, err)
 	if a.PausedWhy != "owner_left" || a.PausedAt.IsZero() {
@@ -827,7 +830,7 @@ func TestAlertsAreTheOwners(t *testing.T) {
 			return err
 		}, nil},
 	}
-	inside := map[string]bool{"DataChanged": true, "RunEvaluate": true, "RunDeliver": true, "DeliverFailed": true, "RunPrune": true}
+	inside := map[string]bool{"DataChanged": true, "PeopleChanged": true, "RunEvaluate": true, "RunDeliver": true, "DeliverFailed": true, "RunPrune": true}
 	methods := reflect.TypeFor[*alerts.Service]()
 	for i := range methods.NumMethod() {
 		if name := methods.Method(i).Name; cases[name].call == nil && !inside[name] {

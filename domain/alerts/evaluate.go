@@ -453,6 +453,36 @@ func orNilTime(t time.Time) *time.Time {
 	return &t
 }
 
+// PeopleChanged pauses the alerts whose owner left, or may no longer watch: what
+// has no new data would look right for ever.
+func (s *Service) PeopleChanged(ctx context.Context, tenant ids.Tenant) error {
+	var rows []db.AlertListActiveRow
+	err := s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		rows, err = tx.AlertListActive(ctx, tx.TenantID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list alerts: %w", err)
+	}
+	left := map[uuid.UUID]bool{}
+	for _, row := range rows {
+		if _, known := left[row.OwnerID]; !known {
+			_, err := s.ownerOf(ctx, tenant, ids.User(row.OwnerID))
+			if err != nil && !errors.Is(err, errOwnerLeft) {
+				return err
+			}
+			left[row.OwnerID] = err != nil
+		}
+		if !left[row.OwnerID] {
+			continue
+		}
+		if err := s.pauseOrphan(ctx, tenant.UUID(), &one{id: row.AlertID, owner: row.OwnerID, dataset: ids.Dataset(row.DatasetID), name: row.Name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pauseOrphan pauses an alert whose owner left and tells the owners of the
 // workspace.
 func (s *Service) pauseOrphan(ctx context.Context, tenant uuid.UUID, o *one) error {
