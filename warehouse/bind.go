@@ -38,6 +38,8 @@ type binder struct {
 	spans      []boundSpan    // of the filters on time columns
 	lists      []boundSpan    // of those that keep several spans
 	saved      []string       // saved measures being written out, against cycles
+	of         string         // the column or measure that is being bound, for sentences
+	few        int            // groups of fewer rows are withheld, as far as is known
 }
 
 // boundSpan is a filter that keeps one contiguous span of wall-clock time, or
@@ -57,6 +59,16 @@ type boundSpan struct {
 //
 // Errors: the query.* codes that speak of specs.
 func bind(q *Query, newest newestFunc) (*plan, error) {
+	few := q.Dataset.Policy.minRows()
+	p, err := bindFew(q, newest, few)
+	if err == nil && p.MinRows > max(few, 1) {
+		return bindFew(q, newest, p.MinRows) // a lookup withholds more
+	}
+	return p, err
+}
+
+// bindFew is bind where groups of fewer rows than few are withheld.
+func bindFew(q *Query, newest newestFunc, few int) (*plan, error) {
 	if err := q.Spec.check(); err != nil {
 		return nil, err
 	}
@@ -68,7 +80,7 @@ func bind(q *Query, newest newestFunc) (*plan, error) {
 		ds: q.Dataset, spec: &q.Spec, now: q.Now, zone: z, newest: newest,
 		plan: &plan{Tenant: q.Dataset.TenantID, Dataset: q.Dataset.ID, Version: q.Dataset.Version,
 			Zone: z.name, Exact: q.Exact, dataset: q.Dataset, zone: z},
-		lookupRel: map[lookupUse]int{}, atomIndex: map[string]int{},
+		lookupRel: map[lookupUse]int{}, atomIndex: map[string]int{}, few: few,
 	}
 	b.prepareFields()
 	steps := []func() error{
@@ -530,7 +542,7 @@ func (b *binder) limits() error {
 func (b *binder) singles() error {
 	for _, a := range b.plan.Atoms {
 		ends := a.Fn == "min" || a.Fn == "max"
-		if ends && len(b.plan.Dims) == 0 && isTemporal(a.Ref.Type) && len(a.Filters) == 0 {
+		if ends && isEnd(b.treeOf(*a.Ref)) && len(b.plan.Dims) == 0 && isTemporal(a.Ref.Type) && len(a.Filters) == 0 {
 			continue
 		}
 		if ends || a.Fn == "percentile" && (a.P < 0.25 || a.P > 0.75) {

@@ -54,6 +54,7 @@ func (b *binder) node(m *Measure, outer []predicate, path string) (boundNode, er
 		filters = append(filters, pred)
 	}
 	if m.Measure != "" {
+		b.of = m.Measure
 		return b.savedMeasure(m, filters, path)
 	}
 	if m.Fn == "ratio" {
@@ -77,6 +78,7 @@ func (b *binder) node(m *Measure, outer []predicate, path string) (boundNode, er
 	if err != nil {
 		return boundNode{}, err
 	}
+	b.of = m.Column
 	return b.aggregate(m, ref, filters, path)
 }
 
@@ -113,6 +115,9 @@ func (b *binder) savedMeasure(m *Measure, filters []predicate, path string) (bou
 func (b *binder) aggregate(m *Measure, ref colRef, filters []predicate, path string) (boundNode, error) {
 	misfit := func(want string) error {
 		return ErrMeasureType.With("%s: %s needs %s, but %q is %s.", path, m.Fn, want, clip(m.Column), typeNoun(ref.Type))
+	}
+	if bound, ok, err := b.closeUp(m, ref, filters, path); ok || err != nil {
+		return bound, err
 	}
 	a := atom{Fn: m.Fn, Ref: &ref, Filters: filters}
 	switch m.Fn {
@@ -166,7 +171,7 @@ func (b *binder) show(m *planMeasure, path string) error {
 	if m.Show == "" {
 		return nil
 	}
-	if m.Node.Num != nil || m.Node.Expr != nil || !b.plan.Atoms[m.Node.Atom].additive() {
+	if m.Node.Num != nil || m.Node.Expr != nil && !m.Node.Adds || m.Node.Expr == nil && !b.plan.Atoms[m.Node.Atom].additive() {
 		return ErrMeasureShow.With("%s: only sums and counts can be shown as a %s.", path, map[string]string{
 			"share": "share of the total", "running": "running total"}[m.Show])
 	}

@@ -207,8 +207,9 @@ func (q *groupQuery) shown(m *planMeasure, table, letter string, keys []string) 
 	})
 	switch m.Show {
 	case "share":
-		a := &q.c.p.Atoms[m.Node.Atom]
-		total := fmt.Sprintf("(SELECT %s FROM g)", mergeSQL(a, fmt.Sprintf("%s%d", letter, m.Node.Atom)))
+		total := q.formula(&m.Node, func(atom int) string {
+			return fmt.Sprintf("(SELECT %s FROM g)", mergeSQL(&q.c.p.Atoms[atom], fmt.Sprintf("%s%d", letter, atom)))
+		})
 		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", x, total)
 	case "running":
 		by := fmt.Sprintf("d%d", m.Running)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dataflowhq/dataflow/warehouse/expr"
 )
 
 // Groups of few rows are withheld, and with them as many others as it takes for
@@ -35,10 +37,41 @@ func (b *binder) smallCounts() error {
 		if n := b.atom(behind).Atom; !slices.Contains(p.Counts, n) {
 			p.Counts = append(p.Counts, n)
 		}
+		if a.Fn != "sum" {
+			continue
+		}
+		// Rows of which the value is 0 are not behind a sum.
+		x := b.treeOf(*a.Ref)
+		ref, err := b.ref(expr.Make("nullif", x.Type, x.Precision, x.Scale, x, expr.Literal(Integer, 0, 0, expr.Value{})))
+		if err != nil {
+			return err
+		}
+		n := b.atom(atom{Fn: "count", Ref: &ref, Filters: a.Filters}).Atom
+		switch {
+		case slices.Contains(p.Counts, n) || slices.Contains(p.Behind, n):
+		case isProduct(x):
+			// What it leaves out of the sum of one factor is found by subtraction.
+			p.Counts = append(p.Counts, n)
+		default:
+			p.Behind = append(p.Behind, n)
+		}
+	}
+	for i := range p.Measures {
+		if err := b.conditions(&p.Measures[i]); err != nil {
+			return err
+		}
 	}
 	// The rest could be read off rows that were folded before anything was withheld.
 	p.Other = p.Other && p.allMergeable()
 	return nil
+}
+
+// isProduct tells whether a value is one column times another.
+func isProduct(t *expr.Tree) bool {
+	if t.Op == "case" {
+		t = t.Args[1]
+	}
+	return t.Op == "*" && !t.Stands
 }
 
 // withoutSmall keeps the groups of a SELECT that are not withheld.
@@ -122,6 +155,16 @@ func (q *groupQuery) countsOf() []string {
 		for _, c := range p.Counts[1:] {
 			behind := fmt.Sprintf("coalesce(%s%d, 0)", letter, c)
 			list = append(list, behind, "("+all+" - "+behind+")")
+		}
+		for _, cell := range p.Cells {
+			parts := make([]string, len(cell))
+			for i, s := range cell {
+				parts[i] = fmt.Sprintf("%d * coalesce(%s%d, 0)", s.Times, letter, s.Atom)
+			}
+			list = append(list, "("+strings.Join(parts, " + ")+")")
+		}
+		for _, c := range p.Behind {
+			list = append(list, fmt.Sprintf("coalesce(%s%d, 0)", letter, c))
 		}
 	}
 	return list

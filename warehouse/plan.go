@@ -43,6 +43,8 @@ type plan struct {
 	Other    bool
 	MinRows  int       `json:",omitempty"` // groups of fewer are withheld
 	Counts   []int     `json:",omitempty"` // atoms that decide it: rows of a group, then rows behind the others
+	Behind   []int     `json:",omitempty"` // and those of which only what they count must not be few
+	Cells    [][]share `json:",omitempty"` // more numbers of rows that must not be few
 	Ruled    int       `json:",omitempty"` // how many of Where are row rules
 	Span     *wallSpan // of the time filter, for the reader of the answer
 	SpanTZ   bool      // the span is of a column with time zone
@@ -125,6 +127,9 @@ func (a *atom) mergeable() bool { return a.Fn != "count_distinct" && a.Fn != "pe
 // additive tells whether the atom of a whole is the sum of those of its parts.
 func (a *atom) additive() bool { return a.Fn == "rows" || a.Fn == "count" || a.Fn == "sum" }
 
+// share is an atom in a sum of some.
+type share struct{ Atom, Times int }
+
 // node is the formula of a measure over atoms.
 type node struct {
 	Atom     int   // where neither Num nor Expr is set
@@ -132,6 +137,7 @@ type node struct {
 	// Expr is an expression over Parts, to which its "part" leaves refer.
 	Expr  *expr.Tree `json:",omitempty"`
 	Parts []node     `json:",omitempty"`
+	Adds  bool       `json:",omitempty"` // Expr of parts of a group add up to that of the group
 }
 
 type planMeasure struct {

@@ -188,7 +188,9 @@ func (b *binder) seen(ns namespace, c *Column) *expr.Tree {
 	if m.Kind == MaskHidden || !m.Fits(c.Type) {
 		return nil
 	}
-	return m.tree(x)
+	t := m.tree(x)
+	t.Stands = true
+	return t
 }
 
 // joins tells whether a lookup may be followed: by a column that is masked or

@@ -68,6 +68,8 @@ type Tree struct {
 	P float64 `json:",omitempty"`
 	// Where keeps rows of an aggregate.
 	Where *Tree `json:",omitempty"`
+	// Stands tells that the tree is what somebody sees in the place of a column.
+	Stands bool `json:"-"`
 
 	level     level
 	depth     int
@@ -152,6 +154,16 @@ func Make(op string, t Type, precision, scale uint8, args ...*Tree) *Tree {
 	tree := &Tree{Op: op, Type: t, Precision: precision, Scale: scale, Args: args}
 	tree.measure()
 	return tree
+}
+
+// Arithmetic makes the tree of +, -, *, / or negate over numbers.
+func Arithmetic(op string, args ...*Tree) *Tree {
+	t, err := (&checker{}).arithmetic(&Node{Op: op, Args: make([]*Node, len(args))}, args)
+	if err != nil { // args are numbers
+		panic(err)
+	}
+	t.measure()
+	return t
 }
 
 // measure takes over the sizes and the level of the parts.
