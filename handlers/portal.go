@@ -83,11 +83,11 @@ func hostName(host string) string {
 
 // portalRouter is the site of every portal.
 func (c *core) portalRouter() (chi.Router, error) {
-	origin, err := c.sameOrigin("", views.PathPortalSAML+pathACS, views.PathPortalSAML+pathSLO)
+	h := portal{core: c, boards: boards{c}}
+	origin, err := c.sameOrigin("", h.loadVisit, views.PathPortalSAML+pathACS, views.PathPortalSAML+pathSLO)
 	if err != nil {
 		return nil, err
 	}
-	h := portal{core: c, boards: boards{c}}
 	r := chi.NewRouter()
 	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, readable, origin, middleware.GetHead)
 	r.NotFound(h.loadVisit(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)

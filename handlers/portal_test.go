@@ -159,6 +159,13 @@ func TestAPortalIsASiteOfItsOwn(t *testing.T) {
 	if visitor.get(board).page.Find("a[href*='data.csv']").Length() > 0 {
 		t.Error("files are offered that nobody may take")
 	}
+	// What another site sends in a visitor's name is refused, and on record.
+	refused := visitor.request(http.MethodPost, views.PathTheme, map[string]string{"Sec-Fetch-Site": "cross-site"}, "theme", "dark").want(http.StatusForbidden)
+	v.flush(t)
+	log, err := v.Audit.List(t.Context(), access.Actor{Kind: access.Console, TenantID: v.one.ID}, audit.Query{Text: refused.header.Get("X-Request-Id")})
+	if err != nil || len(log.Lines) != 1 || !log.Lines[0].Denied || log.Lines[0].Action != "access.denied" {
+		t.Errorf("the audit log has %+v, %v", log.Lines, err)
+	}
 	// Sessions are of one site only.
 	member := v.as(t, "owner")
 	member.host = portalHost
@@ -377,10 +384,11 @@ func TestAVisitorsReportIsTheirOwn(t *testing.T) {
 	v := newVisited(t)
 	visitor, other := v.invited(t, "mara@halden.example"), v.invited(t, "ada@other.example")
 	board := views.PathDashboard(v.board.ID.String())
+	v.as(t, "admin").post(v.settings(""), "show", v.board.ID.String(), "label-"+v.board.ID.String(), "Deliveries", "downloads", "true").leadsTo(v.settings(""))
 	visitor.get(board).want(http.StatusOK).shows("button[form=dash-pdf]", "PDF")
 	asked := visitor.post(board+"/reports", "format", "PDF", "paper", "a4").want(http.StatusSeeOther)
 	report := asked.header.Get("Location")
-	visitor.get(report).want(http.StatusOK).shows("#report", "Trading")
+	visitor.get(report).want(http.StatusOK).shows("#report", "Deliveries").lacksAll("the page of a report", "Trading")
 	visitor.post(board+"/reports", "format", "CSV").want(http.StatusUnprocessableEntity)
 	other.get(report).want(http.StatusNotFound)
 	v.as(t, "owner").get(report).want(http.StatusNotFound)

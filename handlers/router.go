@@ -166,7 +166,7 @@ func newCore(deps Deps) (*core, error) {
 
 // router is the site itself: everything but portals.
 func (c *core) router() (chi.Router, error) {
-	origin, err := c.sameOrigin(c.BaseURL, routeSAML+pathACS, routeSAML+pathSLO, views.PathEmbed)
+	origin, err := c.sameOrigin(c.BaseURL, c.loadIdentity, routeSAML+pathACS, routeSAML+pathSLO, views.PathEmbed)
 	if err != nil {
 		return nil, err
 	}
@@ -253,8 +253,8 @@ func (c *core) router() (chi.Router, error) {
 var compressible = []string{"text/html", "application/json", "text/csv", "image/svg+xml", "text/plain"}
 
 // sameOrigin refuses what another site makes a browser send, but for forms to
-// the paths of open.
-func (c *core) sameOrigin(trusted string, open ...string) (func(http.Handler) http.Handler, error) {
+// the paths of open. identify finds out whose browser it was, for the audit log.
+func (c *core) sameOrigin(trusted string, identify func(http.Handler) http.Handler, open ...string) (func(http.Handler) http.Handler, error) {
 	protection := http.NewCrossOriginProtection()
 	if trusted != "" {
 		if err := protection.AddTrustedOrigin(trusted); err != nil {
@@ -268,8 +268,7 @@ func (c *core) sameOrigin(trusted string, open ...string) (func(http.Handler) ht
 	for _, path := range open {
 		protection.AddInsecureBypassPattern("POST " + path)
 	}
-	// Whose browser it was is known for the audit log.
-	protection.SetDenyHandler(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin })))
+	protection.SetDenyHandler(identify(handle(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin })))
 	return protection.Handler, nil
 }
 
