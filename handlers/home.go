@@ -454,8 +454,11 @@ func (h home) createFolder(w http.ResponseWriter, r *http.Request) error {
 	name := r.PostFormValue("name")
 	folder, err := h.Dashboards.CreateFolder(r.Context(), actor(r), parent, name)
 	if text, invalid := fieldError(err, "name"); invalid {
-		return h.form(w, r, http.StatusUnprocessableEntity, messages.T(r.Context(), "home.new_folder"),
-			views.NewFolderForm(r.PostFormValue("parent"), views.BoardForm{Value: name, Error: text}))
+		form := views.BoardForm{Value: name, Error: text}
+		if isPartial(r) {
+			return render(w, r, http.StatusUnprocessableEntity, views.NewFolderFields(r.PostFormValue("parent"), form))
+		}
+		return h.form(w, r, http.StatusUnprocessableEntity, messages.T(r.Context(), "home.new_folder"), views.NewFolderForm(r.PostFormValue("parent"), form))
 	}
 	if err != nil {
 		return err
