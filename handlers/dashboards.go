@@ -138,6 +138,7 @@ func wordsIn(ctx context.Context) dashboards.Words {
 		},
 		PreviousDays: func(days int) string { return messages.T(ctx, "charts.previous", "Count", days) },
 		ToDate:       func(day string) string { return messages.T(ctx, "charts.to_date", "Day", day) },
+		UpTo:         func(moment string) string { return messages.T(ctx, "charts.up_to", "Moment", moment) },
 		SameDays:     func(unit string) string { return messages.T(ctx, "charts.previous_"+unit) },
 		Grain:        func(grain string) string { return messages.T(ctx, "grain."+grain) },
 		MAPE:         func(percent string) string { return messages.T(ctx, "charts.forecast.mape", "Percent", percent) },

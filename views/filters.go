@@ -242,6 +242,9 @@ func (p ExplainProps) days(ctx context.Context) string {
 func (p ExplainProps) compared(ctx context.Context) string {
 	e := p.Explained
 	text := messages.T(ctx, "filters.compared_with", "Days", p.Locale.DateRange(e.Previous.From.Time(), e.Previous.To.Time()), "Count", e.Previous.Count())
+	if !e.UpTo.IsZero() {
+		text += ", " + messages.T(ctx, "charts.up_to", "Moment", p.Locale.DateTime(e.UpTo))
+	}
 	for _, v := range e.Values {
 		if v.Before != "" {
 			text += " · " + v.Name + " " + v.Before
@@ -277,6 +280,9 @@ func (p ExplainProps) scanned(ctx context.Context) string {
 	text := messages.T(ctx, "filters.scanned_of", "Rows", p.Locale.Integer(e.Scanned), "Read", p.Locale.Integer(int64(e.Read)), "All", p.Locale.Integer(int64(e.All)))
 	if e.Before > 0 {
 		text += messages.T(ctx, "filters.scanned_again", "Rows", p.Locale.Integer(e.Before))
+	}
+	if s := e.Sampled; s != nil {
+		return messages.T(ctx, "filters.scanned_sample", "Rate", p.Locale.Integer(int64(s.Rate)), "Scanned", text)
 	}
 	return text
 }

@@ -137,6 +137,16 @@ func againstDays(ctx context.Context, v *dashboards.View, l *locale.Locale) stri
 	return messages.T(ctx, "print.against_days", "Days", l.DateRange(v.Previous.From.Time(), v.Previous.To.Time()))
 }
 
+// upTo is where the span compared with is cut, as the key figures have it.
+func (p PrintProps) upTo() string {
+	for _, t := range p.Sheet.Tiles {
+		if d := t.Drawing; d != nil && d.KPI != nil && d.KPI.UpTo != "" {
+			return d.KPI.UpTo
+		}
+	}
+	return ""
+}
+
 // scope says what is shown: dates, comparison, filters.
 func (p PrintProps) scope(ctx context.Context) string {
 	v := p.view()
@@ -149,6 +159,9 @@ func (p PrintProps) scope(ctx context.Context) string {
 			text += " " + messages.T(ctx, "print.against_year")
 		default:
 			text += " " + againstDays(ctx, v, p.locale())
+		}
+		if upTo := p.upTo(); upTo != "" && v.Previous != nil {
+			text += ", " + upTo
 		}
 		parts = append(parts, text)
 	}
@@ -233,7 +246,11 @@ func kpiSentence(ctx context.Context, t *dashboards.Tile) string {
 	if k.ToDate != "" {
 		value = k.SoFar + " " + k.ToDate
 	}
-	return messages.T(ctx, key, "Title", t.Title, "Value", value, "Delta", k.Delta, "Before", k.Against)
+	before := k.Against
+	if k.UpTo != "" {
+		before += " (" + k.UpTo + ")"
+	}
+	return messages.T(ctx, key, "Title", t.Title, "Value", value, "Delta", k.Delta, "Before", before)
 }
 
 // failed is how many widgets could not be shown.

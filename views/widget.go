@@ -110,6 +110,14 @@ func statusTitle(ctx context.Context, s *charts.Status) string {
 	return messages.T(ctx, "widget.target", "Target", s.Target)
 }
 
+// targetBeside is the target where the word of a threshold stands in the place of it.
+func targetBeside(ctx context.Context, s *charts.Status) string {
+	if s == nil || s.Label == "" {
+		return ""
+	}
+	return statusTitle(ctx, s)
+}
+
 func statusIcon(t charts.Tone) string {
 	switch t {
 	case charts.Good:

@@ -3,8 +3,11 @@ package views
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dataflowhq/dataflow/domain/charts"
+	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/platform/locale"
 )
 
 func TestTablesTellTheirLengths(t *testing.T) {
@@ -25,5 +28,67 @@ func TestTablesTellTheirLengths(t *testing.T) {
 	// What may be cut is the name, and nothing else.
 	if n := strings.Count(page.String(), `class="cell-name"`); n != 2 {
 		t.Errorf("%d cells may be cut", n)
+	}
+}
+
+// A target stands in the text also where a threshold has a word of its own.
+func TestAKPIShowsItsTargetBesideTheWordOfAThreshold(t *testing.T) {
+	for name, c := range map[string]struct {
+		status *charts.Status
+		want   string
+	}{
+		"both":        {&charts.Status{Tone: charts.Good, Label: "Good", Target: "900k", Share: "96%"}, "Target 900k"},
+		"a target":    {&charts.Status{Tone: charts.Good, Target: "900k", Share: "96%"}, ""}, // the tag has it
+		"a threshold": {&charts.Status{Tone: charts.Good, Label: "Good"}, ""},
+		"neither":     {nil, ""},
+	} {
+		tile := &dashboards.Tile{Type: charts.KPI, Drawing: &charts.Drawing{KPI: &charts.Figure{Text: "1.2M", Full: "1,200,000", Status: c.status}}}
+		var page strings.Builder
+		if err := tileKPI(TileProps{Tile: tile}).Render(t.Context(), &page); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(page.String(), "<span>Target 900k</span>"); got != (c.want != "") {
+			t.Errorf("%s: %s", name, page.String())
+		}
+	}
+}
+
+// The panel, the figure and the sentence on paper say where the earlier span is cut.
+func TestWhatIsComparedIsCutWhereItSays(t *testing.T) {
+	day := func(m time.Month, d int) dashboards.Day {
+		return dashboards.DayOf(time.Date(2026, m, d, 0, 0, 0, 0, time.UTC))
+	}
+	e := &dashboards.Explained{Previous: &dashboards.Days{From: day(10, 5), To: day(11, 1)}, UpTo: time.Date(2026, 11, 1, 9, 45, 0, 0, time.UTC),
+		Values: []dashboards.ExplainedValue{{Name: "Net sales", Before: "£3,374,549.21"}}}
+	p := ExplainProps{Explained: e, Locale: locale.Default()}
+	if got, want := p.compared(t.Context()), "The same over 5 Oct – 1 Nov 2026, 28 days, up to 1 Nov 2026, 09:45 · Net sales £3,374,549.21"; got != want {
+		t.Errorf("the panel says %q, not %q", got, want)
+	}
+	e.UpTo = time.Time{}
+	if got, want := p.compared(t.Context()), "The same over 5 Oct – 1 Nov 2026, 28 days · Net sales £3,374,549.21"; got != want {
+		t.Errorf("without a cut the panel says %q", got)
+	}
+	tile := &dashboards.Tile{Type: charts.KPI, Title: "Net sales", Drawing: &charts.Drawing{KPI: &charts.Figure{Text: "£3.52M", Full: "£3.52M", Delta: "4.5%", Arrow: 1,
+		Against: "£3.37M", UpTo: "up to 1 Nov 2026, 09:45", Over: "Previous 28 days, up to 1 Nov 2026, 09:45"}}}
+	var page strings.Builder
+	if err := tileKPI(TileProps{Tile: tile}).Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.String(), `title="Previous 28 days, up to 1 Nov 2026, 09:45"`) {
+		t.Errorf("no word of the cut in %s", page.String())
+	}
+	if got, want := kpiSentence(t.Context(), tile), "Net sales rose 4.5% to £3.52M, from £3.37M (up to 1 Nov 2026, 09:45)."; got != want {
+		t.Errorf("on paper: %q", got)
+	}
+}
+
+func TestASampleSaysWhatWasRead(t *testing.T) {
+	p := ExplainProps{Explained: &dashboards.Explained{Scanned: 12_000_000, Read: 3, All: 3}, Locale: locale.Default()}
+	if got := p.scanned(t.Context()); got != "12,000,000 in 3 of 3 segments" {
+		t.Errorf("of all rows: %q", got)
+	}
+	p.Explained.Sampled = &dashboards.Sampled{Rate: 10, Error: 0.006}
+	if got := p.scanned(t.Context()); got != "A sample, 1 in 10 of 12,000,000 in 3 of 3 segments" {
+		t.Errorf("of a sample: %q", got)
 	}
 }

@@ -24,7 +24,7 @@ func (b *binder) comparison() error {
 	if subDay(c.Unit) && (ref.Type == Date || b.byDays(ref)) {
 		return ErrComparison.With("comparison.unit %q needs a column with a time of day, and no dimension of days or longer.", c.Unit)
 	}
-	_, now, err := b.reference(ref) // the first moment that has not happened, as the column has it
+	_, now, err := b.referenceOfAll(ref) // the first moment that has not happened, as the column has it
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (b *binder) comparison() error {
 		return ErrComparison.With("The comparison goes back to before the first year.")
 	}
 	if span.From < end && end < whole.To {
-		ahead, err := b.rowsAhead(ref, now, whole.To)
+		ahead, newest, err := b.rowsAhead(ref, now, whole.To)
 		if err != nil {
 			return err
 		}
@@ -55,6 +55,10 @@ func (b *binder) comparison() error {
 		case ahead:
 			b.toDate(ref, now)
 			span = whole
+		case newest >= max(span.From, floorDiv(end-1, dayMicros)*dayMicros):
+			// The day that goes on is known up to its newest row: what came later on
+			// the earlier day has nothing to be compared with yet.
+			previous = step.earlier(span, newest+1)
 		}
 	}
 	spans := b.raw(ref, previous.From, previous.To)
@@ -183,23 +187,31 @@ func (b *binder) comparisonColumn(c *Comparison) (colRef, error) {
 }
 
 // rowsAhead tells whether rows of a span up to a moment of the wall clock may be
-// later than now, in microseconds.
-func (b *binder) rowsAhead(ref colRef, now, to int64) (bool, error) {
+// later than now, in microseconds, and else the newest moment of the wall clock
+// that has a row: minMicros where that is not known, a day at most, or not everybody's
+// to see.
+func (b *binder) rowsAhead(ref colRef, now, to int64) (ahead bool, newest int64, err error) {
 	if ref.Rel != 0 || b.newest == nil {
-		return true, nil // only asking would tell
+		return true, minMicros, nil // only asking would tell
 	}
 	whole := *b.ds
 	if b.plan.MinRows <= 1 {
 		whole.Policy = nil // the statistics are enough: TrimAhead tells in the end
 	}
 	newest, ok, err := b.newest(&whole, ref.ID, to, b.zone.name)
-	if err != nil || !ok {
-		return false, err
+	switch {
+	case err != nil || !ok:
+		return false, minMicros, err
+	case ref.Type == Date:
+		return newest*dayMicros >= now, minMicros, nil
+	case newest >= now:
+		return true, minMicros, nil
+	case b.ds.Policy != nil:
+		return false, minMicros, nil
+	case ref.Type == TimestampTZ:
+		newest = b.zone.local(newest)
 	}
-	if ref.Type == Date {
-		newest *= dayMicros
-	}
-	return newest >= now, nil
+	return false, newest, nil
 }
 
 // step is the way from the current span to the earlier one.

@@ -256,8 +256,19 @@ func joined(spans []wallSpan) (whole wallSpan, ok bool) {
 // reference is the moment that relative dates count from: now, or the newest
 // value of the column. It is an instant for TimestampTZ and wall-clock time
 // otherwise; end is the first moment after all that has happened by then.
-func (b *binder) reference(ref colRef) (at, end int64, err error) {
-	ds := b.ds
+func (b *binder) reference(ref colRef) (at, end int64, err error) { return b.referenceOf(b.ds, ref) }
+
+// referenceOfAll is reference whatever rows the asker sees: whether a span is over
+// is a fact of the dataset.
+func (b *binder) referenceOfAll(ref colRef) (at, end int64, err error) {
+	whole := *b.ds
+	if b.plan.MinRows <= 1 { // else it might be the row of a small group
+		whole.Policy = nil
+	}
+	return b.referenceOf(&whole, ref)
+}
+
+func (b *binder) referenceOf(ds *Dataset, ref colRef) (at, end int64, err error) {
 	column := ref
 	switch {
 	case ref.Rel > 0:

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -378,6 +379,65 @@ func TestComparisonGoesBackByWhatItSays(t *testing.T) {
 		}
 		if !errors.Is(err, ErrComparison) {
 			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+// TestComparisonEndsWithTheRowsOfToday: a file of the morning is compared with the
+// morning, also in the evening.
+func TestComparisonEndsWithTheRowsOfToday(t *testing.T) {
+	f := newFixture(t)
+	// A row an hour, up to 28 November 2026, 08:00 UTC.
+	ds := f.dataset("hours", "at timestamp, ts timestamptz, day date", `SELECT x AS at, x AT TIME ZONE 'UTC' AS ts, x::DATE AS day FROM (SELECT TIMESTAMP '2026-09-01 00:00:00' + INTERVAL (i) HOUR AS x FROM range(88 * 24 + 9) t(i))`)
+	ruled := *ds
+	ruled.Policy = NewPolicy(Policy{Rows: []RowRule{{Column: ds.Columns[0].ID, Filter: Filter{Op: "not_empty"}}}})
+	evening := time.Date(2026, 11, 28, 19, 0, 0, 0, time.UTC)
+	morning := `"filters":[{"column":"at","op":"this","unit":"day"}]`
+	for name, c := range map[string]struct {
+		ds    *Dataset
+		now   time.Time
+		spec  string
+		wants []string
+	}{
+		"in the evening":    {ds, evening, morning, []string{`[[9,9]]`, `"previous_span":["2026-11-27T00:00:00","2026-11-27T08:00:00.000001"]`}},
+		"at noon":           {ds, evening.Add(-7 * time.Hour), morning, []string{`[[9,9]]`}},
+		"before the newest": {ds, evening.Add(-14 * time.Hour), morning, []string{`[[9,6,6]]`}},
+		"several days":      {ds, evening, `"filters":[{"column":"at","op":"between","from":"2026-11-22","to":"2026-11-28"}]`, []string{`[[153,153]]`}},
+		"instants":          {ds, evening, `"timezone":"Europe/Berlin","filters":[{"column":"ts","op":"this","unit":"day"}]`, []string{`[[10,10]]`, `"previous_span":["2026-11-27T00:00:00+01:00","2026-11-27T09:00:00.000001+01:00"]`}},
+		"dates":             {ds, evening, `"filters":[{"column":"day","op":"this","unit":"day"}]`, []string{`[[9,24]]`}},
+		"a day that has no row yet": {ds, evening.AddDate(0, 0, 1), `"filters":[{"column":"at","op":"between","from":"2026-11-28","to":"2026-11-29"}]`,
+			[]string{`[[9,44]]`}},
+		"under rules": {&ruled, evening, morning, []string{`[[9,20]]`}},
+	} {
+		r, err := f.engine().Run(t.Context(), Query{Dataset: c.ds, Now: c.now, Spec: mustSpec(t, `{"dataset":"hours","measures":[{"fn":"count","as":"n"}],"comparison":{"period":"previous"},`+c.spec+`}`)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := string(r.AppendJSON(nil))
+		for _, want := range c.wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", name, want, got)
+			}
+		}
+	}
+}
+
+// TestASpanIsOverForEverybody: where dates count from the newest row, it is that of
+// the dataset that ends a comparison, not that of the rows somebody sees.
+func TestASpanIsOverForEverybody(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("sales", "day date, region text", `SELECT d::DATE AS day, r AS region FROM range(DATE '2026-09-01', DATE '2026-11-29', INTERVAL 1 DAY) d(d), (VALUES ('North'), ('South')) v(r) WHERE r = 'North' OR d < DATE '2026-11-11'`)
+	ds.RelativeToNewest = true
+	south := *ds
+	south.Policy = NewPolicy(Policy{Rows: []RowRule{{Column: ds.Columns[1].ID, Filter: Filter{Op: "in", Values: []json.RawMessage{json.RawMessage(`"South"`)}}}}})
+	const spec = `{"dataset":"sales","measures":[{"fn":"count","as":"n"}],"comparison":{"period":"previous"},"filters":[{"column":"day","op":"between","from":"2026-11-01","to":"2026-11-28"}`
+	for name, c := range map[string]struct {
+		ds   *Dataset
+		more string
+	}{"by a filter": {ds, `,{"column":"region","op":"in","values":["South"]}]}`}, "by a rule": {&south, `]}`}} {
+		if got := run(t, f.engine(), c.ds, spec+c.more); !strings.Contains(got, `[[10,28]]`) {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }

@@ -152,6 +152,14 @@ func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
 	return nil // nothing is known of it, which is no zero
 }
 
+// compared names the span that values are compared with, and where it is cut.
+func (d *drawing) compared() string {
+	if d.Words.UpTo == "" {
+		return d.Words.Previous
+	}
+	return d.Words.Previous + ", " + d.Words.UpTo
+}
+
 // toDate is what compares with previous: the measure itself, or what it was by now
 // where some of it lies ahead.
 func (d *drawing) toDate(c *warehouse.ResultColumn) *warehouse.ResultColumn {

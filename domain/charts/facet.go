@@ -103,6 +103,9 @@ func (d *drawing) facets() error {
 		}
 		d.out.Facets = append(d.out.Facets, f)
 		d.out.Count += drawn.Count
+		if drawn.Note.Key == "charts.note.cut" && d.out.Note.Key == "" {
+			d.out.Note = Message{Key: "charts.note.cut_each", Args: drawn.Note.Args[:2]}
+		}
 		if len(drawn.Legend) > len(d.out.Legend) {
 			d.out.Legend = drawn.Legend
 		}

@@ -340,17 +340,23 @@ func (d *drawing) anomalies(o *Outlook, s series, l line) [][]any {
 }
 
 // today is the rule between what was and what may come. It is called today only
-// where the data reaches today.
+// where the data reaches today. Periods longer than a day stand at their first
+// day, so the rule stands at today itself then, as far as the axis goes.
 func (d *drawing) today(o *Outlook, grain string) obj {
-	text := d.Words.LastData
+	text, at := d.Words.LastData, o.Last
 	if !d.Today.IsZero() && d.Today.Before(next(o.Last, grain, 2)) {
-		text = d.Words.Today
+		switch {
+		case !finer("day", grain):
+			text = d.Words.Today
+		case len(o.At) > 0 && !d.Today.Before(o.Last) && !d.Today.After(o.At[len(o.At)-1]):
+			text, at = d.Words.Today, d.Today
+		}
 	}
 	return obj{"silent": true, "symbol": "none", "animation": false,
 		"lineStyle": obj{"color": cssVar("--df-ink-3"), "width": 1, "type": []int{3, 3}},
 		"label": obj{"formatter": text, "position": "end", "distance": 0, "rotate": 0, "align": "right", "verticalAlign": "top",
 			"padding": []int{0, 5, 0, 0}, "color": cssVar("--df-ink-2"), "fontSize": 11},
-		"data": []obj{{"xAxis": o.Last.UnixMilli()}}}
+		"data": []obj{{"xAxis": at.UnixMilli()}}}
 }
 
 // sayForecast adds what is ahead to the sentence on the line.

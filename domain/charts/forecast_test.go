@@ -1,6 +1,7 @@
 package charts
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -64,6 +65,41 @@ func TestGoldenForecast(t *testing.T) {
 	both.Config.Forecast = &Forecast{Horizon: 1, Unit: "week", Interval: "both", Anomalies: true}
 	both.Outlook = outlook(t, both, History{Values: week()})
 	golden(t, "forecast_both", draw(t, both))
+}
+
+// The rule says "Today" at today: where periods are longer than a day that is
+// not where the last of them stands.
+func TestForecastTodayStandsAtToday(t *testing.T) {
+	for name, tc := range map[string]struct {
+		grain       string
+		periods     []string
+		horizon     int
+		today       string
+		label, rule string
+	}{
+		"quarters":                 {"quarter", []string{"2026-01-01", "2026-04-01", "2026-07-01"}, 2, "2026-11-29", "Today", "2026-11-29"},
+		"today is beyond the axis": {"quarter", []string{"2026-01-01", "2026-04-01", "2026-07-01"}, 1, "2026-11-29", "Last data", "2026-07-01"},
+		"months":                   {"month", []string{"2026-08-01", "2026-09-01", "2026-10-01"}, 3, "2026-11-29", "Today", "2026-11-29"},
+		"weeks":                    {"week", []string{"2026-11-02", "2026-11-09", "2026-11-16"}, 3, "2026-11-29", "Today", "2026-11-29"},
+		"data that ended long ago": {"month", []string{"2026-04-01", "2026-05-01", "2026-06-01"}, 12, "2026-11-29", "Last data", "2026-06-01"},
+		"no clock":                 {"month", []string{"2026-04-01", "2026-05-01", "2026-06-01"}, 2, "", "Last data", "2026-06-01"},
+		"days":                     {"day", []string{"2026-11-26", "2026-11-27", "2026-11-28"}, 3, "2026-11-29", "Today", "2026-11-28"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := result(dates("at", tc.grain, tc.periods...), floats("sales", 80, 96, 84))
+			in := Input{Config: Config{Type: Line, Format: map[string]Format{"sales": money}, Forecast: &Forecast{Horizon: tc.horizon}}, Result: r}
+			if tc.today != "" {
+				in.Today = at(tc.today)
+			}
+			in.Outlook = outlook(t, in, History{Values: r})
+			chart := string(draw(t, in).Chart)
+			for _, want := range []string{fmt.Sprintf(`"data":[{"xAxis":%d}]`, at(tc.rule).UnixMilli()), fmt.Sprintf(`"formatter":%q`, tc.label)} {
+				if !strings.Contains(chart, want) {
+					t.Errorf("no %s in %s", want, chart)
+				}
+			}
+		})
+	}
 }
 
 // A refusal and a forecast out of sight leave the line as it is, with a note.

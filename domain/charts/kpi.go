@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -44,6 +46,10 @@ func drawKPI(d *drawing) error {
 			fig.Delta, fig.Arrow = delta.Magnitude, delta.Direction
 			fig.Tone = tone(delta.Direction, meaning.Better)
 			d.say("kpi_compared", "Value", fig.Text, "Delta", delta.Text, "Before", fig.Against)
+			if d.Words.UpTo != "" {
+				fig.UpTo, fig.Over = d.Words.UpTo, d.compared()
+				d.say("kpi_cut", "Value", fig.Text, "Delta", delta.Text, "Before", fig.Against, "UpTo", fig.UpTo)
+			}
 			if !d.Result.ToDate.IsZero() {
 				fig.SoFar, fig.ToDate = d.Locale.KPI(so, f), d.Words.ToDate
 				d.say("kpi_to_date", "Value", fig.Text, "SoFar", fig.SoFar, "ToDate", fig.ToDate, "Delta", delta.Text, "Before", fig.Against)
@@ -80,7 +86,30 @@ func (d *drawing) spark(value *warehouse.ResultColumn) (string, error) {
 	if len(series.at) > MaxPoints {
 		return "", nil
 	}
-	return Sparkline(whole(series.values[0], inner.cuts(series.at, series.grain)), d.hue()), nil
+	return Sparkline(whole(series.values[0], inner.open(series.at, series.grain, inner.cuts(series.at, series.grain))), d.hue()), nil
+}
+
+// open marks the last bucket, too, where the clock is still in it: that of today,
+// or the one of today that the newest row is in.
+func (d *drawing) open(at []time.Time, grain string, cut []bool) []bool {
+	if d.Today.IsZero() || len(at) == 0 || grain == "" {
+		return cut
+	}
+	now := d.Today
+	if finer(grain, "day") {
+		if now = d.Newest; now.IsZero() || !floor(now, "day").Equal(d.Today) {
+			return cut
+		}
+	}
+	last := len(at) - 1
+	if at[last].After(now) || !next(at[last], grain, 1).After(now) {
+		return cut
+	}
+	if cut = slices.Clone(cut); cut == nil {
+		cut = make([]bool, len(at))
+	}
+	cut[last] = true
+	return cut
 }
 
 // whole leaves the buckets at the ends out that hold less than the others, where

@@ -79,7 +79,11 @@ func drawLine(d *drawing) error {
 		for _, tail := range d.tails(l, s.grain, xs, keep, cut) {
 			dashed, dashedNames, dashedFormats = append(dashed, tail), append(dashedNames, l.name), append(dashedFormats, placed("full", l.format))
 		}
-		names = append(names, l.name)
+		name := l.name
+		if l.previous {
+			name = d.compared()
+		}
+		names = append(names, name)
 		formats = append(formats, placed("full", l.format))
 		if len(lines) > 1 || ahead != nil {
 			d.out.Legend = append(d.out.Legend, LegendItem{Name: l.name, Colour: l.colour, Shape: l.shape})
@@ -289,6 +293,8 @@ func (d *drawing) lines(s series, x, y *warehouse.ResultColumn) ([]line, error) 
 			}
 			return -1
 		})
+		d.noteCut(parts)
+		d.noteLimit(x)
 		var lines []line
 		for i, colour := range d.colours(parts.keys) {
 			lines = append(lines, line{name: parts.names[i], colour: colour, shape: Solid, values: parts.cells[i], format: d.format(y)})

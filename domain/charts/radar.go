@@ -34,6 +34,7 @@ func drawRadar(d *drawing) error {
 	var axes []string
 	var formats []localeFormat
 	var rays []ray
+	var parts split
 	picked := d.picked()
 	if len(d.dims) == 1 && len(d.measures) >= 3 {
 		for _, m := range d.measures {
@@ -64,7 +65,10 @@ func drawRadar(d *drawing) error {
 			if err != nil {
 				return err
 			}
-			parts := d.splitBy(by, y, len(labels), place)
+			if d.cutParts(x, by, len(labels), radarLines) {
+				return nil
+			}
+			parts = d.splitBy(by, y, len(labels), place)
 			for n, name := range parts.names {
 				r := ray{name: name, key: parts.keys[n], values: parts.cells[n]}
 				if len(columns) == 1 && columns[0] == by && r.key != "" {
@@ -93,7 +97,11 @@ func drawRadar(d *drawing) error {
 		return d.tooMuch(len(axes))
 	}
 	if len(rays) > radarLines {
-		d.out.Note = Message{Key: "charts.note.cut", Args: []any{"Shown", radarLines, "Count", len(rays) - radarLines}}
+		left := split{names: make([]string, radarLines), column: parts.column, cut: len(rays) - radarLines + parts.cut}
+		if parts.folded || parts.cut < 0 {
+			left.cut = -1 // "Other" is several
+		}
+		d.noteCut(left)
 		rays = rays[:radarLines]
 	}
 	if len(rays) == 0 {

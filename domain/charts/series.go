@@ -371,7 +371,9 @@ type split struct {
 	column *warehouse.ResultColumn
 	cells  [][]float64 // by series, then by place; NaN for none
 	folded bool        // the last series is Other
-	cut    int         // series left out because the measure does not add up
+	// cut is how many series are left out because the measure does not add up, -1
+	// for a number that is not known.
+	cut int
 }
 
 // splitBy cuts the measure y by the dimension s; place gives the place on the
@@ -395,7 +397,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 			continue // what is too large for a number stays, and is a gap
 		}
 		key := d.key(s, row)
-		other := d.isOther(row)
+		other := d.isOther(row) || isRest(s, row)
 		if other {
 			key = otherKey
 		}
@@ -430,7 +432,7 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 			out.names, out.keys, out.cells = append(out.names, p.name), append(out.keys, p.key), append(out.cells, p.cells)
 			continue
 		}
-		if !additive && !p.other {
+		if !additive && (!p.other || d.Parts != 0) {
 			out.cut++
 			continue
 		}
@@ -449,6 +451,12 @@ func (d *drawing) splitBy(s, y *warehouse.ResultColumn, places int, place func(r
 	if rest != nil {
 		out.names, out.keys, out.cells = append(out.names, d.Words.Other), append(out.keys, ""), append(out.cells, rest.cells)
 		out.folded = true
+	}
+	switch {
+	case d.Parts > 0:
+		out.cut = max(d.Parts-len(out.names), 0)
+	case d.Parts < 0:
+		out.cut = -1
 	}
 	if d.fills(y) {
 		for _, cells := range out.cells {
@@ -525,6 +533,15 @@ func Folded(r *warehouse.Result, c *warehouse.ResultColumn, row int) bool {
 	return !isTime(c) || !slices.ContainsFunc(r.Columns, func(o warehouse.ResultColumn) bool { return o.Dimension && !isTime(&o) })
 }
 
+// Rest names the group of all values of a text that have none of their own, in an
+// answer whose places are not of time. No value of the data is called that.
+const Rest = "\x01rest"
+
+// isRest tells whether row i of a column is of that group.
+func isRest(c *warehouse.ResultColumn, i int) bool {
+	return c.Dimension && c.Texts != nil && c.Texts[i] == Rest && !c.IsNull(i)
+}
+
 // otherKey stands for no value.
 const otherKey = "\x01other"
 
@@ -538,7 +555,7 @@ func (d *drawing) placeKey(c *warehouse.ResultColumn, i int) string {
 
 // label is row i of a column as people read it, folded or not.
 func (d *drawing) label(c *warehouse.ResultColumn, i int) string {
-	if Folded(d.Result, c, i) {
+	if Folded(d.Result, c, i) || isRest(c, i) {
 		return d.Words.Other
 	}
 	return d.text(c, i)

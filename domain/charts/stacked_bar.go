@@ -59,6 +59,9 @@ func (d *drawing) parts(how string, vertical bool) error {
 	if d.fold(x, y, &labels, &place) {
 		return nil
 	}
+	if d.cutParts(x, by, len(labels), MaxSeries) {
+		return nil
+	}
 	cut, heads := d.cutPlaces(x, labels)
 	parts := d.splitBy(by, y, len(labels), place)
 	if points := len(labels) * len(parts.names); points > MaxPoints || len(labels) > MaxPlaces {
@@ -126,6 +129,7 @@ func (d *drawing) parts(how string, vertical bool) error {
 		d.out.Legend = append(d.out.Legend, LegendItem{Name: parts.names[n], Colour: colour, Shape: Square, Mark: marks[n], Faded: faded})
 	}
 	d.noteCut(parts)
+	d.noteLimit(x)
 	value := d.valueAxis(y, false)
 	if how == stackPercent {
 		value["axisLabel"] = obj{"showMinLabel": true, "formatter": formatter("axis", f)}
@@ -234,8 +238,34 @@ func (d *drawing) shares(parts split, f localeFormat) [][]string {
 
 // noteCut says that series were left out because they do not add up to "Other".
 func (d *drawing) noteCut(parts split) {
-	if parts.cut > 0 {
+	switch {
+	case parts.cut > 0:
 		d.out.Note = Message{Key: "charts.note.cut", Args: []any{"Shown", len(parts.names), "Count", parts.cut}}
+	case parts.cut < 0:
+		d.out.Note = Message{Key: "charts.note.top", Args: []any{"Shown", d.Locale.Integer(int64(len(parts.names))), "Field", d.name(parts.column)}}
+	}
+}
+
+// cutParts leaves a drawing that says that there are too many parts, where some of
+// the answer is missing: it would be those of later places.
+func (d *drawing) cutParts(x, by *warehouse.ResultColumn, places, most int) (refused bool) {
+	if !d.cut() {
+		return false
+	}
+	if places > MaxPlaces {
+		_ = d.tooManyPlaces(x, places)
+		return true
+	}
+	d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", most, "Field", d.name(by)}}
+	_ = d.tooMuch(d.Result.Rows)
+	return true
+}
+
+// noteLimit says that the limit that the author has set leaves parts out: those of
+// later places, whatever their size.
+func (d *drawing) noteLimit(x *warehouse.ResultColumn) {
+	if d.Result.More && d.Limited && isTime(x) {
+		d.out.Note = Message{Key: "charts.note.limit", Args: []any{"Shown", d.Locale.Integer(int64(d.Result.Rows)), "Field", d.name(x)}}
 	}
 }
 

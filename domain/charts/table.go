@@ -267,7 +267,10 @@ func (d *drawing) headName(c *warehouse.ResultColumn) string {
 	case strings.HasSuffix(c.Name, warehouse.ToDateSuffix):
 		return d.name(now) + ", " + d.Words.ToDate
 	}
-	return d.name(now) + ", " + d.Words.Previous
+	if slices.ContainsFunc(d.dims, isTime) { // the cut is of the last moment alone
+		return d.name(now) + ", " + d.Words.Previous
+	}
+	return d.name(now) + ", " + d.compared()
 }
 
 func (d *drawing) gridCell(p part, i int) GridCell {

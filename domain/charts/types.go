@@ -318,6 +318,10 @@ type Input struct {
 	// how many there are without a limit, 0 where that is not known.
 	Largest bool
 	Groups  int
+	// Parts is how many values there are to split by where Result has the largest
+	// of them alone, the others being in its rows of "Other", which the measure does
+	// not fill: -1 where their number is not known, 0 where all are drawn.
+	Parts int
 	// Rows is how many rows a scatter of plain rows was drawn from; 0 when
 	// Result holds all.
 	Rows int
@@ -374,6 +378,7 @@ type Words struct {
 	Other    string // what is folded together: "Other"
 	Previous string // the comparison: "Previous 28 days"
 	ToDate   string // how far it goes, where rows lie ahead: "to 28 Nov 2026"
+	UpTo     string // where in a day the span compared with is cut: "up to 1 Nov 2026, 09:45"; else empty
 	NoValue  string // an empty dimension: "No value"
 	True     string
 	False    string
@@ -556,9 +561,11 @@ type Figure struct {
 	Against string // what it is compared with: "£1.90M"
 	// SoFar is what compares with it, and ToDate how far that goes, where some of
 	// the value lies ahead.
-	SoFar, ToDate string  `json:",omitzero"`
-	Spark         string  // SVG; empty without one
-	Status        *Status `json:",omitzero"`
+	SoFar, ToDate string `json:",omitzero"`
+	// UpTo is where in a day the span compared with is cut, Over that span with it.
+	UpTo, Over string  `json:",omitzero"`
+	Spark      string  // SVG; empty without one
+	Status     *Status `json:",omitzero"`
 }
 
 // Tone is whether something is good.

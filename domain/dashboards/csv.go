@@ -101,6 +101,9 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 		}
 	}
 	v.nameComparison(&copied.input.Words, head)
+	if words := &copied.input.Words; words.UpTo != "" && !slices.ContainsFunc(head.Columns, func(c warehouse.ResultColumn) bool { return c.Dimension && isMoment(c.Type) }) {
+		words.Previous += ", " + words.UpTo
+	}
 	c.request = datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: true, Now: v.now}
 	for i := range head.Columns {
 		column := copied.rowColumn(&head.Columns[i])

@@ -54,6 +54,8 @@ type Explained struct {
 	From, To time.Time
 	// Previous is the span that values are compared with; nil where they are not.
 	Previous *Days
+	// UpTo is the last moment of that span where it is cut within a day; else zero.
+	UpTo time.Time
 	// ToDate is when the comparison ends, where rows lie ahead of it; else zero.
 	ToDate  time.Time
 	Shifted bool
@@ -103,6 +105,15 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	if err != nil {
 		return nil, err
 	}
+	if mark == "" {
+		asked, answer, err := s.parts(ctx, v, p, result)
+		if err != nil {
+			return nil, err
+		}
+		if answer != nil { // it is that which is drawn
+			spec, result = asked, answer
+		}
+	}
 	e.Took, e.Cached, e.Rows, e.Sampled = result.Elapsed, result.FromCache, result.Rows, sampledOf(result)
 	how, err := s.datasets.Explain(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
 	if err != nil {
@@ -112,6 +123,9 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 	e.Query = specText(spec)
 	if days, ok := spanDays(result.Previous); ok {
 		e.Previous = &days
+		if at, cut := cutAt(result.Previous); cut {
+			e.UpTo = at
+		}
 	}
 	if !result.ToDate.IsZero() {
 		e.ToDate = lastMoment(result.ToDate)
@@ -298,6 +312,9 @@ func (s *Service) Asked(ctx context.Context, v *View, widget string) (took time.
 	result, err := s.ask(ctx, v, p, p.main)
 	if err != nil {
 		return 0, 0, false // its tile says what is wrong
+	}
+	if _, answer, err := s.parts(ctx, v, p, result); err == nil && answer != nil {
+		result = answer
 	}
 	return result.Elapsed, result.Rows, true
 }

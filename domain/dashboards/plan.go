@@ -170,6 +170,9 @@ func (v *View) nameComparison(words *charts.Words, r *warehouse.Result) {
 			}
 		}
 	}
+	if at, cut := cutAt(r.Previous); cut && v.words.UpTo != nil {
+		words.UpTo = v.words.UpTo(v.locale.DateTime(at))
+	}
 	if !r.ToDate.IsZero() {
 		last := lastMoment(r.ToDate)
 		text := v.locale.Date(last)
@@ -186,6 +189,16 @@ func spanDays(s *warehouse.Span) (days Days, ok bool) {
 		return Days{}, false
 	}
 	return Days{DayOf(s.From), DayOf(lastMoment(s.To))}, true
+}
+
+// cutAt is the last moment of a span that ends within a day; cut is false for one
+// that ends with a day, and for none.
+func cutAt(s *warehouse.Span) (at time.Time, cut bool) {
+	if s == nil || !s.From.Before(s.To) {
+		return time.Time{}, false
+	}
+	y, m, d := s.To.Date()
+	return lastMoment(s.To), !s.To.Equal(time.Date(y, m, d, 0, 0, 0, 0, s.To.Location()))
 }
 
 // lastMoment is the moment before the end of a span.

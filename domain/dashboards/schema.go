@@ -55,7 +55,12 @@ func (s *schema) find(name string) (datasets.Column, bool) {
 // isOfTime tells whether a dimension is of days or moments.
 func (s *schema) isOfTime(d warehouse.Dimension) bool {
 	c, _ := s.find(d.Column)
-	return c.Type == warehouse.Date || c.Type == warehouse.Timestamp || c.Type == warehouse.TimestampTZ
+	return isMoment(c.Type)
+}
+
+// isMoment tells whether a type is of days or moments.
+func isMoment(t warehouse.Type) bool {
+	return t == warehouse.Date || t == warehouse.Timestamp || t == warehouse.TimestampTZ
 }
 
 // timeColumn is the name of the column that rows are sorted by; "" for none.

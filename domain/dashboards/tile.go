@@ -161,6 +161,9 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 			return nil, nil, nil, err
 		}
 	}
+	if err := s.askParts(ctx, v, p, &in); err != nil {
+		return nil, nil, nil, err
+	}
 	if err := s.askGrid(ctx, v, p, &in); err != nil {
 		return nil, nil, nil, err
 	}
@@ -334,6 +337,7 @@ func (s *Service) AsTable(ctx context.Context, v *View, widget string, page int)
 	if in.Result, err = s.ask(ctx, v, p, spec); err != nil {
 		return nil, err
 	}
+	v.nameComparison(&in.Words, in.Result)
 	if p.history != nil {
 		if in.Outlook, err = s.foresee(ctx, v, p); err != nil {
 			return nil, err

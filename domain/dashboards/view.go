@@ -45,6 +45,8 @@ type Words struct {
 	SameDays     func(unit string) string
 	// ToDate says how far a comparison goes: "to 28 Nov 2026".
 	ToDate func(day string) string
+	// UpTo says where the span compared with is cut: "up to 1 Nov 2026, 09:45".
+	UpTo func(moment string) string
 	// Grain is "Daily", "Weekly" and so on, for subtitles.
 	Grain func(grain string) string
 	// MAPE is "MAPE 3.8%", for subtitles.
@@ -403,7 +405,11 @@ func (s *Service) resolveDates(ctx context.Context, v *View) error {
 		}
 	}
 	if v.Days != nil {
-		v.Previous = v.Days.before(v.comparison(""), v.today)
+		over := v.today
+		if home := v.schemas[home]; home.RelativeToNewest && home.Dataset.Sees != "" {
+			over = max(over, v.Days.To) // others may have later rows: it is compared in whole
+		}
+		v.Previous = v.Days.before(v.comparison(""), over)
 	}
 	return nil
 }

@@ -391,8 +391,14 @@ func (s *Service) askGroups(ctx context.Context, v *View, p *Plan, result *wareh
 	if !result.More || len(dims) != 1 || !isPlain(dims[0]) || len(ofRows(p.main.Filters)) < len(p.main.Filters) {
 		return 0, nil
 	}
+	return s.countValues(ctx, v, p, dims[0])
+}
+
+// countValues is how many values a column has in the rows of a widget, 0 where
+// that is not told.
+func (s *Service) countValues(ctx context.Context, v *View, p *Plan, dim warehouse.Dimension) (int, error) {
 	counted, err := s.ask(ctx, v, p, warehouse.Spec{Dataset: p.main.Dataset, Timezone: p.main.Timezone, Filters: p.main.Filters, Fields: p.main.Fields,
-		Measures: []warehouse.Measure{{Fn: "count_distinct", Column: dims[0].Column, As: "values"}, {Fn: "count", Column: dims[0].Column, As: "given"}, {Fn: "count", As: "rows"}}})
+		Measures: []warehouse.Measure{{Fn: "count_distinct", Column: dim.Column, As: "values"}, {Fn: "count", Column: dim.Column, As: "given"}, {Fn: "count", As: "rows"}}})
 	if err != nil {
 		return 0, err
 	}
