@@ -1210,6 +1210,43 @@ func (q *Queries) FieldSave(ctx context.Context, arg FieldSaveParams) error {
 	return err
 }
 
+const fieldSearch = `-- name: FieldSearch :many
+SELECT f.dataset_id, d.name AS dataset_name, f.name
+FROM dataset_fields f
+JOIN datasets d ON d.tenant_id = f.tenant_id AND d.dataset_id = f.dataset_id AND d.deleted_at IS NULL
+WHERE f.tenant_id = $1
+  AND lower(f.name || ' ' || f.description || ' ' || d.name) LIKE ALL ($2::text[])
+  AND lower(f.name || ' ' || f.description) LIKE ANY ($2::text[])
+ORDER BY lower(f.name), lower(d.name), f.dataset_id LIMIT $3
+`
+
+type FieldSearchRow struct {
+	DatasetID   uuid.UUID
+	DatasetName string
+	Name        string
+}
+
+// FieldSearch finds calculated fields as ColumnSearch finds columns.
+func (q *Queries) FieldSearch(ctx context.Context, tenantID uuid.UUID, patterns []string, rowLimit int32) ([]FieldSearchRow, error) {
+	rows, err := q.db.Query(ctx, fieldSearch, tenantID, patterns, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FieldSearchRow
+	for rows.Next() {
+		var i FieldSearchRow
+		if err := rows.Scan(&i.DatasetID, &i.DatasetName, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const garbageDelete = `-- name: GarbageDelete :exec
 DELETE FROM segment_garbage WHERE tenant_id = $1 AND key = ANY ($2::text[])
 `

@@ -61,5 +61,9 @@ func (h search) find(w http.ResponseWriter, r *http.Request) error {
 		fields.Hits = append(fields.Hits, views.SearchResult{Label: c.Name, Detail: c.DatasetName, Icon: icon(string(c.Type)),
 			Href: views.PathDataset(c.Dataset.String()) + "#" + views.ColumnRowID(c.ID)})
 	}
+	for _, f := range found.Fields {
+		fields.Hits = append(fields.Hits, views.SearchResult{Label: f.Name, Detail: f.DatasetName, Icon: "square-function",
+			Href: views.PathDatasetTab(f.Dataset.String(), views.TabFields)})
+	}
 	return render(w, r, http.StatusOK, views.SearchResults([]views.SearchGroup{boards, sets, fields}))
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/dataflowhq/dataflow/views"
@@ -23,6 +24,9 @@ func TestSearchFindsDatasetsAndFields(t *testing.T) {
 	found = find(editor, "amount")
 	found.shows(`a[href="`+dataset+`#column-4"]`, "amount").lacks(`a[href="` + dataset + `"]`)
 	find(editor, "shop+amount").shows(`a[href="`+dataset+`#column-4"]`, "shop")
+	editor.post(dataset+"/fields", "name", "twice", "expression", "[amount] * 2")
+	find(editor, "twice").shows(`a[href="`+views.PathDatasetTab(strings.TrimPrefix(dataset, "/datasets/"), views.TabFields)+`"]`, "twice")
+	find(s.as(t, "foreign"), "twice").lacks("a")
 	find(editor, "%25").lacks("a")
 	find(editor, "").lacks("a")
 	find(s.as(t, "viewer"), "amount").shows("a", "amount")

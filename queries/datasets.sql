@@ -76,6 +76,16 @@ WHERE c.tenant_id = @tenant_id AND c.dropped_in IS NULL
   AND lower(c.name || ' ' || c.description) LIKE ANY (@patterns::text[])
 ORDER BY lower(c.name), lower(d.name), c.dataset_id LIMIT @row_limit;
 
+-- FieldSearch finds calculated fields as ColumnSearch finds columns.
+-- name: FieldSearch :many
+SELECT f.dataset_id, d.name AS dataset_name, f.name
+FROM dataset_fields f
+JOIN datasets d ON d.tenant_id = f.tenant_id AND d.dataset_id = f.dataset_id AND d.deleted_at IS NULL
+WHERE f.tenant_id = @tenant_id
+  AND lower(f.name || ' ' || f.description || ' ' || d.name) LIKE ALL (@patterns::text[])
+  AND lower(f.name || ' ' || f.description) LIKE ANY (@patterns::text[])
+ORDER BY lower(f.name), lower(d.name), f.dataset_id LIMIT @row_limit;
+
 -- DatasetListDeleted returns what can still be brought back, latest first.
 -- name: DatasetListDeleted :many
 SELECT dataset_id, name, row_count, deleted_at FROM datasets

@@ -89,10 +89,18 @@ func (s *Service) List(ctx context.Context, actor access.Actor) ([]Listed, error
 	return list, err
 }
 
-// Found is what a search found: datasets, and columns of datasets.
+// Found is what a search found: datasets, columns and calculated fields of datasets.
 type Found struct {
 	Datasets []Summary // id, name and rows only
 	Columns  []FoundColumn
+	Fields   []FoundField
+}
+
+// FoundField is a calculated field with the dataset that has it.
+type FoundField struct {
+	Dataset     ids.Dataset
+	DatasetName string
+	Name        string
 }
 
 // FoundColumn is a column with the dataset that has it.
@@ -104,8 +112,9 @@ type FoundColumn struct {
 	Type        warehouse.Type
 }
 
-// Search finds datasets and columns that have every word of text in their names
-// or descriptions, at most limit of each. Without a word it finds nothing.
+// Search finds datasets, columns and calculated fields that have every word of text
+// in their names or descriptions, at most limit of each. Without a word it finds
+// nothing.
 func (s *Service) Search(ctx context.Context, actor access.Actor, text string, limit int) (Found, error) {
 	if err := access.Can(actor, access.ViewContent); err != nil {
 		return Found{}, err
@@ -141,6 +150,15 @@ func (s *Service) Search(ctx context.Context, actor access.Actor, text string, l
 			}
 			found.Columns = append(found.Columns, FoundColumn{Dataset: ids.Dataset(r.DatasetID), DatasetName: r.DatasetName,
 				ID: r.ColumnID, Name: r.Name, Type: warehouse.Type(r.Type)})
+		}
+		fields, err := tx.FieldSearch(ctx, tx.TenantID, patterns, int32(limit))
+		if err != nil {
+			return fmt.Errorf("search fields: %w", err)
+		}
+		for _, r := range fields {
+			if id := ids.Dataset(r.DatasetID); sees(actor, rules[id]) == "" { // it may be made of what is hidden
+				found.Fields = append(found.Fields, FoundField{Dataset: id, DatasetName: r.DatasetName, Name: r.Name})
+			}
 		}
 		return nil
 	})
