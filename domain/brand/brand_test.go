@@ -383,7 +383,7 @@ func same(name string) string { return name }
 func FuzzCSS(f *testing.F) {
 	f.Add("#6D1F3B", "warm", "sharp", "Figtree", "heritage", "#fff")
 	f.Add("red}</style><script>", "warm;}", "2px", `"}body{display:none`, "url(//x)", "@import")
-	sheet := regexp.MustCompile(`^(@font-face\{[^{}]*\}\n)*:root\{[^{}]*\}\n:root,\[data-theme=light\]\{[^{}]*\}\n\[data-theme=dark\]\{[^{}]*\}\n@media \(prefers-color-scheme:dark\)\{\[data-theme=auto\]\{[^{}]*\}\}\n$`)
+	sheet := regexp.MustCompile(`^(@font-face\{[^{}]*\}\n)*:root\{[^{}]*\}\n:root,\[data-theme=light\]\{[^{}]*\}\n@media screen\{\[data-theme=dark\]\{[^{}]*\}\}\n@media screen and \(prefers-color-scheme:dark\)\{\[data-theme=auto\]\{[^{}]*\}\}\n$`)
 	value := regexp.MustCompile(`^--[a-z0-9-]+:[#0-9A-Za-z ,.%()"/-]*$`)
 	f.Fuzz(func(t *testing.T, colour, tone, corners, font, preset, own string) {
 		b := Brand{Colour: colour, Tone: Tone(tone), Corners: Corners(corners), Font: font, HeadFont: own, LiveColour: own, Charts: Charts{Preset: preset, Colours: []string{own, colour}}}

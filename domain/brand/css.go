@@ -106,7 +106,7 @@ func (b Brand) shape() map[string]string {
 }
 
 // CSS is the style sheet of the brand, to stand after app.css. It has the same
-// scopes: light by default, dark by choice or by the system. url gives the
+// scopes: light by default and on paper, dark by choice or by the system. url gives the
 // address of a built asset by its name (static.URL). The same brand gives the
 // same bytes.
 func (b Brand) CSS(url func(name string) string) []byte {
@@ -117,8 +117,8 @@ func (b Brand) CSS(url func(name string) string) []byte {
 	light, dark := declarations(b.Tokens(false)), declarations(b.Tokens(true))
 	out.WriteString(":root{" + declarations(b.shape()) + "}\n")
 	out.WriteString(":root,[data-theme=light]{" + light + "}\n")
-	out.WriteString("[data-theme=dark]{" + dark + "}\n")
-	out.WriteString("@media (prefers-color-scheme:dark){[data-theme=auto]{" + dark + "}}\n")
+	out.WriteString("@media screen{[data-theme=dark]{" + dark + "}}\n")
+	out.WriteString("@media screen and (prefers-color-scheme:dark){[data-theme=auto]{" + dark + "}}\n")
 	return []byte(out.String())
 }
 

@@ -113,7 +113,8 @@ class Editor extends HTMLElement implements Desk {
           skipped: (operations) => {
             for (const id of touched(operations)) toast(words("gone", { title: this.#titles.get(id) ?? words("untitled") }), "neg", 15_000);
           },
-          refused: (sentence) => toast(words("refused", { sentence }), "neg", 15_000),
+          // People know a widget by its title, files by its id.
+          refused: (sentence) => toast(words("refused", { sentence: sentence.replace(/^Widget "([^"]+)":/, (_, id: string) => `“${this.titleOf(id)}”:`) }), "neg", 15_000),
           select: (ids) => this.#select(ids),
         },
       },

@@ -105,9 +105,10 @@ class Filter extends HTMLElement {
         const kept = new Set(chosen.map((option) => option.querySelector("input")?.value));
         const found = document.createElement("div");
         found.innerHTML = await answer.text();
+        const hits = found.childElementCount;
         const fresh = [...found.children].filter((option) => !kept.has(option.querySelector("input")?.value));
         list.replaceChildren(...chosen, ...fresh);
-        this.#none(chosen.length + fresh.length === 0);
+        this.#none(hits === 0);
       } catch (error) {
         // A newer term took over, or the connection is gone: the list stays.
         if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
