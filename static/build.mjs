@@ -61,8 +61,9 @@ function tokenSheet() {
   return [
     `:root{${block(tokens.shape)}${block(font)}}`,
     `:root,[data-theme=light]{color-scheme:light;${theme(tokens.light)}}`,
-    `[data-theme=dark]{color-scheme:dark;${theme(tokens.dark)}}`,
-    `@media (prefers-color-scheme:dark){[data-theme=auto]{color-scheme:dark;${theme(tokens.dark)}}}`,
+    // Paper is white, whatever the screen is.
+    `@media screen{[data-theme=dark]{color-scheme:dark;${theme(tokens.dark)}}}`,
+    `@media screen and (prefers-color-scheme:dark){[data-theme=auto]{color-scheme:dark;${theme(tokens.dark)}}}`,
     // The logo for dark surfaces follows the same two rules.
     `[data-theme=dark] .brand-logo .on-light{display:none}[data-theme=dark] .brand-logo .on-dark{display:block}`,
     `@media (prefers-color-scheme:dark){[data-theme=auto] .brand-logo .on-light{display:none}[data-theme=auto] .brand-logo .on-dark{display:block}}`,

@@ -908,7 +908,7 @@ func datasetButton(p InspectorProps) templ.Component {
 			templ_7745c5c3_Var33 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 62, "<button type=\"button\" class=\"btn dataset-button\" popovertarget=\"choose-dataset\" aria-haspopup=\"menu\" aria-labelledby=\"inspector-dataset\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 62, "<button type=\"button\" class=\"btn dataset-button\" id=\"inspector-dataset-button\" popovertarget=\"choose-dataset\" aria-haspopup=\"menu\" aria-labelledby=\"inspector-dataset inspector-dataset-button\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

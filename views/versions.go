@@ -69,6 +69,19 @@ func (p DashboardVersionsProps) detail(ctx context.Context, v dashboards.Version
 	return at + " · " + messages.T(ctx, "history.by", "Name", v.By)
 }
 
+// current is the number of the version that viewers see; 0 when they see none.
+func (p DashboardVersionsProps) current() int {
+	if p.Dashboard.Unpublished {
+		return 0
+	}
+	for _, v := range p.Versions {
+		if v.Published {
+			return v.Number
+		}
+	}
+	return 0
+}
+
 func (p DashboardVersionsProps) compared(v dashboards.Version) bool {
 	return p.picked(v, false) || p.picked(v, true)
 }
