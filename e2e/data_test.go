@@ -86,7 +86,7 @@ func TestAFileIsDraggedCorrectedLoadedAndShown(t *testing.T) {
 	_, err = v.tab.Evaluate(`() => { window.shownBefore = true; }`)
 	v.must(err)
 	v.must(v.tab.Locator("input[name=name-0]").Press("Enter"))
-	v.until("a page comes anew", `() => window.shownBefore === undefined && document.querySelector(".stats")`, nil)
+	v.until("a page comes anew", `() => window.shownBefore === undefined && document.querySelector(".stats") !== null`, nil)
 	if !strings.Contains(v.tab.URL(), "/uploads/") {
 		t.Fatalf("Enter leads to %s", v.tab.URL())
 	}
