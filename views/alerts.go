@@ -101,6 +101,24 @@ func alertValue(l *locale.Locale, w *alerts.Watch, c *alerts.Condition, v float6
 	return l.KPI(v, w.Format.Number(w.Measure.Fn == "count" || w.Measure.Fn == "count_distinct"))
 }
 
+// alertLine is a value that an alert is set to: with all the digits that somebody
+// gave it.
+func alertLine(l *locale.Locale, w *alerts.Watch, c *alerts.Condition, v float64) string {
+	if c.Kind == alerts.Stale {
+		return alertValue(l, w, c, v)
+	}
+	f := w.Format.Number(false)
+	scaled := v
+	if f.Style == locale.Percent || f.Style == locale.Points {
+		scaled *= 100
+	}
+	_, places, _ := strings.Cut(strconv.FormatFloat(math.Round(scaled*1e9)/1e9, 'f', -1, 64), ".")
+	if n := len(places); f.Decimals == nil || *f.Decimals < n {
+		f.Decimals = &n
+	}
+	return l.Full(v, f)
+}
+
 func share(l *locale.Locale, v float64) string {
 	return l.Full(v, locale.Format{Style: "percent"})
 }
@@ -113,7 +131,7 @@ func AlertSentence(ctx context.Context, l *locale.Locale, w *alerts.Watch, c *al
 	}
 	switch c.Kind {
 	case alerts.Threshold:
-		return messages.T(ctx, "alerts.when_threshold_"+string(c.Side), "What", label, "Line", alertValue(l, w, c, c.Value))
+		return messages.T(ctx, "alerts.when_threshold_"+string(c.Side), "What", label, "Line", alertLine(l, w, c, c.Value))
 	case alerts.Change:
 		return messages.T(ctx, "alerts.when_change_"+string(c.Side), "What", label, "Change", share(l, c.Value), "Against", against(ctx, w.Grain, c.Back))
 	case alerts.Anomaly:
@@ -128,7 +146,7 @@ func clearsAt(l *locale.Locale, w *alerts.Watch, c *alerts.Condition) string {
 	if c.Kind == alerts.Change {
 		return share(l, *c.Recover)
 	}
-	return alertValue(l, w, c, *c.Recover)
+	return alertLine(l, w, c, *c.Recover)
 }
 
 // against names the earlier period of a change.

@@ -382,7 +382,7 @@ func (b *binder) sumOf(l *linear, ref colRef, filters []predicate) (boundNode, e
 			return boundNode{}, err
 		}
 		part := b.atom(atom{Fn: "sum", Ref: &of, Filters: filters})
-		if len(l.terms) == 1 && l.constant.Sign() == 0 && t.by.IsInt() && t.by.Num().IsInt64() && t.by.Num().Int64() == 1 {
+		if len(l.terms) == 1 && l.constant.Sign() == 0 && t.by.IsInt() && t.by.Num().IsInt64() && t.by.Num().Int64() == 1 && of.Type == ref.Type && of.Scale == ref.Scale {
 			return boundNode{node: part, typ: ref.Type, scale: ref.Scale}, nil
 		}
 		if whole, err = n.add(whole, part, of, t.by); err != nil {

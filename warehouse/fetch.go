@@ -120,6 +120,7 @@ func (t *taker) takeInts(v duckVector, n int) error {
 			}
 			fits := x.upper == int64(x.lower)>>63
 			if !fits && t.huge == nil {
+				t.huge = make([]*big.Int, 0, len(out.Ints)+n) // also where there is none earlier
 				for _, earlier := range out.Ints {
 					t.huge = append(t.huge, big.NewInt(earlier))
 				}

@@ -442,6 +442,20 @@ func TestASpanIsOverForEverybody(t *testing.T) {
 	}
 }
 
+// TestSumsBeyondSixtyFourBits are right in the first row of an answer too.
+func TestSumsBeyondSixtyFourBits(t *testing.T) {
+	f := newFixture(t)
+	ds := f.dataset("big", "n integer, kind text", `SELECT 4000000000000000000 + i AS n, CASE WHEN i < 10 THEN 'a' ELSE 'b' END AS kind FROM range(20) t(i)`)
+	for spec, want := range map[string]string{
+		`{"dataset":"big","measures":[{"fn":"sum","column":"n","as":"s"}]}`:                                                          `80000000000000000190`,
+		`{"dataset":"big","measures":[{"fn":"sum","column":"n","as":"s"}],"dimensions":[{"column":"kind"}],"order":[{"by":"kind"}]}`: `40000000000000000045`,
+	} {
+		if got := run(t, f.engine(), ds, spec); !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}
+
 // TestDaysThatTheEarlierSpanLacks: a quarter of 91 days knows nothing of its last
 // day in the 90 before it, where a count of nothing would be a claim.
 func TestDaysThatTheEarlierSpanLacks(t *testing.T) {
