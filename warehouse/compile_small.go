@@ -66,12 +66,12 @@ func (b *binder) smallCounts() error {
 	return nil
 }
 
-// isProduct tells whether a value is one column times another.
+// isProduct tells whether a value is one column times another, or divided by it.
 func isProduct(t *expr.Tree) bool {
 	if t.Op == "case" {
 		t = t.Args[1]
 	}
-	return t.Op == "*" && !t.Stands
+	return (t.Op == "*" || t.Op == "/") && !t.Stands
 }
 
 // withoutSmall keeps the groups of a SELECT that are not withheld.

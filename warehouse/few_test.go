@@ -150,6 +150,7 @@ func TestNoMeasureTellsOfFewRows(t *testing.T) {
 		{"[amount] * [unmarked]", sum, empty},
 		{"[amount] / [unmarked]", sum, empty},
 		{"[marked] / [amount]", sum, empty},
+		{"[unmarked] / [amount]", sum, empty},
 		{"sum([marked])", group, empty},
 		{"[amount] + [marked]", sum, empty},
 		{"avg([marked])", group, empty},
