@@ -511,6 +511,30 @@ func TestOneFileOfTwoCanBeMade(t *testing.T) {
 	}
 }
 
+// Nor do those for whom the dashboard can't be opened, however many they are.
+func TestWhoCantBeServedHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	s.patient = true
+	s.use(t, s.server.Port, time.Minute)
+	f := s.table()
+	for i := range 7 {
+		f.Addresses = append(f.Addresses, fmt.Sprintf("p%d@example.org", i))
+	}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, `UPDATE report_recipients SET attributes = '{"a": "x"}' WHERE address <> 'p6@example.org'`) // no list: it can't be read
+	s.work(t, "reports:run", "reports:deliver")
+	var sent, due int
+	s.count(t, &sent, `SELECT count(*) FROM report_deliveries WHERE state = 'sent' AND address = 'p6@example.org'`)
+	s.count(t, &due, `SELECT count(*) FROM report_deliveries WHERE state = 'due'`)
+	if sent != 1 || due != 6 {
+		t.Errorf("%d of 1 is served, %d of 6 wait", sent, due)
+	}
+}
+
 // That the owner of a schedule can't be read for a moment ends no run.
 func TestTheOwnerIsReadAgain(t *testing.T) {
 	t.Parallel()

@@ -261,11 +261,25 @@ func (b *binder) reference(ref colRef) (at, end int64, err error) { return b.ref
 // referenceOfAll is reference whatever rows the asker sees: whether a span is over
 // is a fact of the dataset.
 func (b *binder) referenceOfAll(ref colRef) (at, end int64, err error) {
-	whole := *b.ds
-	if b.plan.MinRows <= 1 { // else it might be the row of a small group
-		whole.Policy = nil
+	if b.ds.Policy == nil || !b.ds.RelativeToNewest || b.plan.MinRows > 1 { // it might be the row of a small group
+		return b.reference(ref)
 	}
-	return b.referenceOf(&whole, ref)
+	whole := *b.ds
+	whole.Policy = nil
+	at, end, err = b.referenceOf(&whole, ref)
+	if err != nil {
+		return 0, 0, err
+	}
+	// The day alone: when exactly that row was is not the asker's to know.
+	last := end - 1
+	if ref.Type == TimestampTZ {
+		last = b.zone.local(last)
+	}
+	end = (floorDiv(last, dayMicros) + 1) * dayMicros
+	if ref.Type == TimestampTZ {
+		end = b.zone.instant(end)
+	}
+	return at, end, nil
 }
 
 func (b *binder) referenceOf(ds *Dataset, ref colRef) (at, end int64, err error) {

@@ -453,8 +453,8 @@ func orNilTime(t time.Time) *time.Time {
 	return &t
 }
 
-// PeopleChanged pauses the alerts whose owner left, or may no longer watch: what
-// has no new data would look right for ever.
+// PeopleChanged pauses the alerts whose owner left: what has no new data would
+// look right for ever.
 func (s *Service) PeopleChanged(ctx context.Context, tenant ids.Tenant) error {
 	var rows []db.AlertListActiveRow
 	err := s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) (err error) {

@@ -84,7 +84,7 @@ func NewService(deps Deps) *Service {
 }
 
 // SendOptions are for the binding of SendArgs: as for reports.
-var SendOptions = jobs.Options{Timeout: 10 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
+var SendOptions = jobs.Options{Timeout: 12 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
 
 // SendArgs asks for one message to be sent. Idempotent by MessageID, which is
 // also the Message-ID that mail servers see.

@@ -30,7 +30,7 @@ import (
 
 // DeliverOptions are for the binding of DeliverArgs: about six hours of attempts,
 // each with the time that a slow mail server may take for a message.
-var DeliverOptions = jobs.Options{Timeout: 10 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
+var DeliverOptions = jobs.Options{Timeout: 12 * time.Minute, MaxAttempts: 14, Backoff: 5 * time.Second, MaxBackoff: time.Hour}
 
 // DeliverArgs brings a report to one recipient. Idempotent by Delivery, which
 // is also the Message-ID that mail servers see.

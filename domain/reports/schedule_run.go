@@ -93,7 +93,7 @@ func (s *Service) makeRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 	})
 }
 
-// unmadeAtMost is how many files an attempt tries in vain: what fails for all is
+// unmadeAtMost is how many files an attempt makes in vain: what fails for all is
 // not tried for each.
 const unmadeAtMost = 5
 
@@ -109,14 +109,15 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		lines  []uuid.UUID
 	}
 	var groups []*group
-	var unmade []error
+	var unopened, unmade []error
 	for _, line := range r.open {
 		v, plans, spec, look, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
 		if err != nil {
 			if apperr.Passes(err) {
-				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) == unmadeAtMost {
-					break
+				if ctx.Err() != nil {
+					return err
 				}
+				unopened = append(unopened, err)
 				continue
 			}
 			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, closedAs(err), err); err != nil {
@@ -136,7 +137,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		job.Report(jobs.Progress{Phase: "rendering", Rows: int64(i), RowsTotal: int64(len(groups))})
 		if err := s.serve(ctx, job.Ref, r, g.view, g.plans, g.spec, g.digest, g.lines); err != nil {
 			if apperr.Passes(err) {
-				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) >= unmadeAtMost {
+				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) == unmadeAtMost {
 					break
 				}
 				continue
@@ -148,7 +149,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 			}
 		}
 	}
-	return errors.Join(unmade...)
+	return errors.Join(append(unopened, unmade...)...)
 }
 
 // openRun reads the run and writes its ledger; nil where it is over.

@@ -459,7 +459,7 @@ class Editor extends HTMLElement implements Desk {
     const width = this.#grid.columns;
     const others = this.selection.ids.filter((each) => each !== id);
     if (from && to && others.length > 0 && this.selection.has(id) && from.w === to.w && from.h === to.h && this.#device !== "phone") {
-      const moves: Layouts = new Map([[id, to]]);
+      const moves: Layouts = new Map([[id, { ...(before.get(id) ?? to), x: to.x, y: to.y }]]);
       for (const other of others) {
         const at = before.get(other);
         if (at && !locked.has(other)) moves.set(other, { ...at, x: Math.min(Math.max(0, at.x + to.x - from.x), width - at.w), y: Math.max(0, at.y + to.y - from.y) });
