@@ -15,6 +15,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/plaintext"
 )
 
 // What can go wrong with visitors.
@@ -154,8 +155,8 @@ func ptr[T any](v T) *T { return &v }
 func (v *Visitor) check() (json.RawMessage, error) {
 	v.Name, v.Company = strings.Join(strings.Fields(v.Name), " "), strings.Join(strings.Fields(v.Company), " ")
 	for field, text := range map[string]string{"name": v.Name, "company": v.Company} {
-		if len([]rune(text)) > 120 {
-			return nil, ErrVisitor.WithFields(map[string]string{field: "Use at most 120 characters."})
+		if text != "" && !plaintext.Line(text, 120) {
+			return nil, ErrVisitor.WithFields(map[string]string{field: "Use one line of at most 120 characters."})
 		}
 	}
 	if v.Attributes == nil {
@@ -310,7 +311,7 @@ func (s *Service) RemoveVisitor(ctx context.Context, actor access.Actor, id ids.
 // Errors: portals.not_found, portals.group, portals.group_not_found.
 func (s *Service) SaveGroup(ctx context.Context, actor access.Actor, id ids.Portal, g Group) (ids.Group, error) {
 	g.Name = strings.Join(strings.Fields(g.Name), " ")
-	if n := len([]rune(g.Name)); n < 1 || n > 80 {
+	if !plaintext.Line(g.Name, 80) {
 		return g.ID, ErrGroup.WithFields(map[string]string{"name": ErrGroup.Sentence()})
 	}
 	if g.Attributes == nil {

@@ -2,8 +2,9 @@
 // on the server (data-options-url of the search field, asked with ?q= whenever
 // the list is opened and while one types; it answers ui.FilterOptions), clears
 // it, and on Apply closes and fires df:filter (bubbling) with {name, values}
-// before its form is sent. data-none, the summary of nothing, has the button say
-// what is chosen instead. data-open has it open by itself.
+// before its form is sent. With data-none, the summary of nothing, the choice goes
+// with the form later, and the button says it once the list closes. data-open has
+// it open by itself.
 import { transport } from "../transport.ts";
 
 class Filter extends HTMLElement {
@@ -30,7 +31,10 @@ class Filter extends HTMLElement {
       if (options.length === 1) options[0]?.querySelector("input")?.click();
     }, { signal });
     pop.addEventListener("toggle", (event) => {
-      if ((event as ToggleEvent).newState !== "open") return;
+      if ((event as ToggleEvent).newState !== "open") {
+        this.#sum();
+        return;
+      }
       (search ?? pop.querySelector("input"))?.focus();
       const url = search?.dataset["optionsUrl"];
       if (url) this.#ask(url, search.value.trim(), 0);
@@ -41,10 +45,7 @@ class Filter extends HTMLElement {
     }, { signal });
     this.querySelector("[data-filter-apply]")?.addEventListener("click", () => {
       pop.hidePopover();
-      const chosen = this.#inputs().filter((input) => input.checked);
-      const values = chosen.map((input) => input.value);
-      const [none, summary] = [this.dataset["none"], this.querySelector(".filter-value")];
-      if (none !== undefined && summary) summary.textContent = chosen.map((input) => input.closest("label")?.dataset["text"] ?? input.value).join(", ") || none;
+      const values = this.#inputs().filter((input) => input.checked).map((input) => input.value);
       this.dispatchEvent(new CustomEvent("df:filter", { bubbles: true, detail: { name: this.getAttribute("name") ?? "", values } }));
     }, { signal });
     if (this.hasAttribute("data-open")) pop.showPopover();
@@ -58,6 +59,15 @@ class Filter extends HTMLElement {
 
   #inputs(): HTMLInputElement[] {
     return [...this.querySelectorAll<HTMLInputElement>(".filter-option input")];
+  }
+
+  /** Says on the button what is chosen, where it counts however the list closes. */
+  #sum(): void {
+    const none = this.dataset["none"];
+    const summary = this.querySelector(".filter-value");
+    if (none === undefined || !summary) return;
+    const chosen = this.#inputs().filter((input) => input.checked);
+    summary.textContent = chosen.map((input) => input.closest("label")?.dataset["text"] ?? input.value).join(", ") || none;
   }
 
   #narrow(wanted: string): void {
