@@ -133,6 +133,25 @@ func TestADashboardFollowsItsData(t *testing.T) {
 		t.Fatalf("append: %v: %s", err, stderr)
 	}
 	v.becomes(count, "6")
+
+	// The data moves on while a table is on its way, and the moment that it was
+	// asked for is no longer kept: the table of the new one is shown.
+	asked := 0
+	v.must(v.tab.Route("**/table?*", func(r playwright.Route) {
+		if asked++; asked > 1 {
+			_ = r.Continue()
+			return
+		}
+		if _, stderr, err := demo.run(t.Context(), "", "import", file, "--dataset", "live orders", "--append"); err != nil {
+			t.Errorf("append: %v: %s", err, stderr)
+		}
+		_ = r.Fulfill(playwright.RouteFulfillOptions{Status: playwright.Int(410), ContentType: playwright.String("text/html"), Body: "Gone"})
+	}))
+	v.expect("410")
+	v.must(v.tab.Locator("section[aria-label=Rows] [popovertarget^='m-']").Click())
+	v.must(v.tab.Locator("a:visible", playwright.PageLocatorOptions{HasText: "View as table"}).Click())
+	v.becomes("#dash-table tbody td", "9")
+	v.becomes(count, "9")
 }
 
 func TestEveryPageIsAccessibleInLightAndDark(t *testing.T) {

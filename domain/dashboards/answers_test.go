@@ -359,3 +359,46 @@ func TestAMarkOfSeveralSpellingsIsExplained(t *testing.T) {
 		t.Errorf("pairs: %v", err)
 	}
 }
+
+// TestAnEstimateDoesNotRank has a dataset that answers from a sample: a table
+// in the order of its names says so, one whose pages cut its groups by the
+// measure is exact.
+func TestAnEstimateDoesNotRank(t *testing.T) {
+	t.Parallel()
+	r := newRigOf(t, warehouse.Config{SampleAbove: 1000, SampleSlowerThan: time.Nanosecond})
+	id, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: "Many", Columns: []datasets.NewColumn{{Name: "product", Type: warehouse.Integer}, {Name: "amount", Type: warehouse.Integer}}})
+	must(t, err)
+	// Products of nearly the same sum, in a segment that is large enough for a
+	// sample.
+	const products = 20
+	for range 21 {
+		request := datasets.AppendRequest{Columns: []string{"product", "amount"}}
+		for i := range 50_000 {
+			request.Rows = append(request.Rows, []any{i % products, 1 + i*7919%101})
+		}
+		_, err = r.datasets.AppendRows(t.Context(), r.actor, id, request)
+		must(t, err)
+	}
+	_, err = r.datasets.Merge(t.Context(), r.actor, id)
+	must(t, err)
+	sum := warehouse.Measure{Fn: "sum", Column: "amount", As: "total"}
+	q := dashboards.Query{Measures: []warehouse.Measure{sum}, Dimensions: []warehouse.Dimension{{Column: "product", As: "product"}}}
+	listed, ranked := q, q
+	listed.Order, ranked.Order = []warehouse.Order{{By: "product"}}, []warehouse.Order{{By: "total", Desc: true}}
+	d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Many", Config: dashboards.Config{Schema: dashboards.Schema, Dataset: id,
+		Widgets: map[string]dashboards.Widget{"listed": of(charts.Table, 0, listed), "ranked": of(charts.Table, 1, ranked)}}})
+	must(t, err)
+	v := r.open(t, d.ID, "", "")
+	if r.draw(t, v, "listed").Sampled == nil {
+		t.Error("a list of products is not estimated")
+	}
+	tile := r.draw(t, v, "ranked")
+	if tile.Sampled != nil {
+		t.Errorf("the ranked table is estimated, %+v", tile.Sampled)
+	}
+	rows := cellsOf(tile.Drawing.Table)
+	exact := cellsOf(r.draw(t, r.open(t, d.ID, "e=ranked", ""), "ranked").Drawing.Table)
+	if len(rows) == 0 || len(rows) >= products || !slices.EqualFunc(rows, exact, slices.Equal) {
+		t.Errorf("first page %v, exactly %v", rows, exact)
+	}
+}

@@ -402,6 +402,12 @@ func (v *View) sortTable(p *Plan, w *Widget) {
 	p.main, p.input.Page = p.page(p.input.Page, p.input.PageSize)
 }
 
+// ranked tells of a table whose groups stand in the order of a measure.
+func (p *Plan) ranked() bool {
+	return p.Widget.Type == charts.Table && len(p.main.Order) > 0 &&
+		!slices.ContainsFunc(p.main.Dimensions, func(d warehouse.Dimension) bool { return dimensionName(d) == p.main.Order[0].By })
+}
+
 // page asks for one page of a table of plain rows, of those that its own limit
 // leaves; one beyond the limit is the last within it.
 func (p *Plan) page(page, size int) (warehouse.Spec, int) {

@@ -38,7 +38,10 @@ type rig struct {
 	clock    atomic.Int64 // offset to the real time
 }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB) *rig { return newRigOf(t, warehouse.Config{}) }
+
+// newRigOf has an engine of its own settings.
+func newRigOf(t testing.TB, settings warehouse.Config) *rig {
 	t.Helper()
 	r := &rig{db: dbtest.New(t)}
 	storage := t.TempDir()
@@ -50,7 +53,8 @@ func newRig(t testing.TB) *rig {
 	r.auth = auth.NewService(auth.Deps{DB: r.db, Tenants: r.tenants})
 	writer, err := segments.Open(segments.Config{})
 	must(t, err)
-	engine := warehouse.New(warehouse.Config{Dir: filepath.Join(t.TempDir(), "engine"), DataDirs: []string{storage}, MemoryBytes: 256 << 20})
+	settings.Dir, settings.DataDirs, settings.MemoryBytes = filepath.Join(t.TempDir(), "engine"), []string{storage}, 256<<20
+	engine := warehouse.New(settings)
 	t.Cleanup(func() {
 		_ = engine.Close()
 		_ = writer.Close()

@@ -145,6 +145,14 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
 		return nil, nil, nil, err
 	}
+	if in.Result.Sampled != nil && p.ranked() && in.Result.Rows > in.PageSize {
+		// Which groups are on a page must not rest on an estimate.
+		exact := *p
+		exact.exact = true
+		if in.Result, err = s.ask(ctx, v, &exact, p.main); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	v.nameComparison(&in.Words, in.Result)
 	if p.spark != nil {
 		if in.Spark, err = s.ask(ctx, v, p, *p.spark); err != nil {

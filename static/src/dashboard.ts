@@ -30,7 +30,9 @@ interface Selected {
 
 interface RequestContext {
   sourceElement?: Element;
-  request: { headers: Record<string, string>; action: string };
+  target: Element;
+  swap: string;
+  request: { headers: Record<string, string>; action: string; method: string };
   response?: { status: number };
 }
 
@@ -211,12 +213,20 @@ class Dashboard extends HTMLElement {
   }
 
   #answered(event: CustomEvent<{ ctx: RequestContext }>): void {
-    const { request, response } = event.detail.ctx;
+    const { request, response, target, swap } = event.detail.ctx;
     const url = new URL(request.action, location.href);
-    if (response?.status !== 410 || url.pathname !== this.#path || !request.headers["Df-Snapshot"]) return;
+    const moment = request.headers["Df-Snapshot"];
+    if (response?.status !== 410 || request.method !== "GET" || !moment) return;
     event.preventDefault();
+    const own = url.pathname === this.#path;
     // The queue is free again once this request has ended.
-    setTimeout(() => void this.#refresh(url.search.slice(1)));
+    setTimeout(async () => {
+      await this.#refresh(own ? url.search.slice(1) : undefined);
+      if (own || this.#meta["snapshot"] === moment) return;
+      // What was asked of the moment that is gone is asked of the new one.
+      url.searchParams.delete("at");
+      await htmx.ajax("GET", url.pathname + url.search, { source: this, target, swap });
+    });
   }
 
   /** What came in morphed: filters that were added open, focus stays. */
