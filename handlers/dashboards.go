@@ -152,6 +152,14 @@ func (h boards) open(r *http.Request) (*dashboards.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	v, err := h.openAs(r, id)
+	if errors.Is(err, dashboards.ErrFilters) && r.URL.Path == views.PathView(id.String(), isDraft(r)) {
+		err = wayOn{err, "dashboard.reset_filters", r.URL.Path}
+	}
+	return v, err
+}
+
+func (h boards) openAs(r *http.Request, id ids.Dashboard) (*dashboards.View, error) {
 	query := r.URL.Query()
 	state, err := dashboards.ParseState(query)
 	if err != nil {

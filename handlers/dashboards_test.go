@@ -341,6 +341,10 @@ func TestDashboardFailures(t *testing.T) {
 			b.get(tc.path).want(tc.status).shows("body", tc.code)
 		})
 	}
+	for _, link := range []string{"?d=banana", "?c=never", "?p.table=x"} {
+		b.get(s.path(link)).shows(".problem a[href='"+s.path("")+"']", "Reset the filters")
+		b.get(s.path("/edit"+link)).shows(".problem a[href='"+s.path("/edit")+"']", "Reset the filters")
+	}
 	// The page itself learns that its moment is gone and moves on.
 	gone := b.request(http.MethodGet, s.path(""), asked(s.have(page), "AAAA", s.url+s.path(""))).want(http.StatusGone)
 	gone.shows("body", "datasets.snapshot_expired")

@@ -276,17 +276,20 @@ func parseForm(r *http.Request) error {
 }
 
 // readable refuses addresses with what is no text: no page has such links, and
-// PostgreSQL knows no such values.
-func readable(next http.Handler) http.Handler {
-	return handle(func(w http.ResponseWriter, r *http.Request) error {
-		query := r.URL.RawQuery
-		// What can't be unescaped is left out here, as it is by whoever reads it.
-		if !isText(r.URL.Path) || !isText(query) || strings.Contains(query, "%") && !areTexts(r.URL.Query()) {
-			return errForm
-		}
-		next.ServeHTTP(w, r)
-		return nil
-	})
+// PostgreSQL knows no such values. With identify the refusal knows who asks.
+func readable(identify func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	refuse := identify(handle(func(http.ResponseWriter, *http.Request) error { return errForm }))
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			query := r.URL.RawQuery
+			// What can't be unescaped is left out here, as it is by whoever reads it.
+			if !isText(r.URL.Path) || !isText(query) || strings.Contains(query, "%") && !areTexts(r.URL.Query()) {
+				refuse.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 func areTexts(fields url.Values) bool {

@@ -196,6 +196,12 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 		}
 	}
 	b.get("/dashboards?tag=" + url.QueryEscape("Ærø 100%")).want(http.StatusOK)
+
+	// Who is signed in is not asked to sign in.
+	for path, method := range map[string]string{s.path("?f.region=CA%00"): http.MethodGet, s.path(""): http.MethodPut} {
+		b.request(method, path, nil).shows(".problem", "Go to home").lacks(".problem a[href='" + views.PathSignIn + "']")
+		s.browser(t).request(method, path, nil).shows(".problem", "Sign in")
+	}
 }
 
 // TestPanicIsAnAnswer also reads the log: the cause is there, and on the page

@@ -89,9 +89,9 @@ func (c *core) portalRouter() (chi.Router, error) {
 		return nil, err
 	}
 	r := chi.NewRouter()
-	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, readable, origin, middleware.GetHead)
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, enterPortal, secureHeaders, readable(h.loadVisit), origin, middleware.GetHead)
 	r.NotFound(h.loadVisit(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
-	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	r.MethodNotAllowed(h.loadVisit(handle(func(http.ResponseWriter, *http.Request) error { return errMethod })).ServeHTTP)
 	r.Mount(static.Prefix, static.Handler())
 	health{c}.routes(r)
 	r.Group(func(r chi.Router) {

@@ -173,9 +173,9 @@ func (c *core) router() (chi.Router, error) {
 	r := chi.NewRouter()
 	board := boards{c}
 	embedding := embedPages{c, board}
-	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, readable, origin, middleware.GetHead, embedding.byToken)
+	r.Use(noticeThisMachine, traced, c.trustProxies, c.clientAddress, c.begin, secureHeaders, readable(c.loadIdentity), origin, middleware.GetHead, embedding.byToken)
 	r.NotFound(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errNoPage })).ServeHTTP)
-	r.MethodNotAllowed(handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	r.MethodNotAllowed(c.loadIdentity(handle(func(http.ResponseWriter, *http.Request) error { return errMethod })).ServeHTTP)
 	// Names carry the hash of the content, and files are stored compressed.
 	r.Mount(static.Prefix, static.Handler())
 	health{c}.routes(r)
