@@ -169,7 +169,7 @@ func New(cfg Config) *Engine {
 	e.values = newValueIndexes()
 	e.exports = make(chan struct{}, max(1, cfg.MaxConcurrent/2))
 	exporters := cfg
-	exporters.MaxInstances = cap(e.exports)
+	exporters.MaxInstances, exporters.Threads = cap(e.exports), 1
 	e.exporters = newInstances(exporters, exportMemory)
 	e.closing, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, cfg.Metrics)

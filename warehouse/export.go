@@ -45,10 +45,11 @@ type Export struct {
 var errExportShort = errors.New("export: a row ended early")
 
 const (
-	// exportMemory is what DuckDB may use for an export of plain rows: what waits
-	// to be written takes as much as there is room for, and a slow reader makes
-	// it wait. Very wide rows, of which less than a row group would fit, and
-	// groups have the memory of queries.
+	// exportMemory is what DuckDB may use for an export of plain rows, which one
+	// thread writes as it reads: several keep their order by whole row groups that
+	// wait for each other, and with little memory that costs twice the processor
+	// time. Very wide rows, of which less than a row group would fit, and groups
+	// have the memory and the threads of queries.
 	exportMemory = 64 << 20
 	wideRow      = 40 // columns
 )
