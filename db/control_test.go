@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/db/dbtest"
+	"github.com/dataflowhq/dataflow/platform/apperr"
 )
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -384,6 +386,27 @@ func TestOwnersOfTheDatabaseBecomeTheRunTimeRole(t *testing.T) {
 		t.Errorf("a superuser's pool reads a tenant's row: %v", err)
 	}
 	conn := w.owner(t)
+
+	// A role of the operator's own has to be granted it, and the error says how.
+	mustExec(t, conn, `CREATE ROLE "own-role" LOGIN`)
+	defer mustExec(t, conn, `DROP ROLE "own-role"`)
+	address, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := address.Query()
+	query.Set("user", "own-role")
+	address.User, address.RawQuery = nil, query.Encode()
+	if _, err = db.Open(t.Context(), db.Config{URL: address.String()}); !errors.Is(err, db.ErrRole) || !strings.HasSuffix(apperr.Describe(err).Sentence, `GRANT dataflow_app TO "own-role"`) {
+		t.Errorf("a role that was granted nothing: got %v", err)
+	}
+	mustExec(t, conn, `GRANT dataflow_app TO "own-role"`)
+	pool, err := db.Open(t.Context(), db.Config{URL: address.String()})
+	if err != nil {
+		t.Fatalf("a role that was granted it: %v", err)
+	}
+	pool.Close()
+
 	mustExec(t, conn, "ALTER ROLE dataflow_app BYPASSRLS")
 	defer mustExec(t, conn, "ALTER ROLE dataflow_app NOBYPASSRLS")
 	if _, err := db.Open(t.Context(), db.Config{URL: w.url}); !errors.Is(err, db.ErrUnsafeRole) && (err == nil || !strings.Contains(err.Error(), db.ErrUnsafeRole.Code())) {

@@ -24,6 +24,10 @@ const Role = "dataflow_app"
 var ErrUnsafeRole = apperr.Define(apperr.Internal, "database.unsafe_role",
 	"The database role bypasses row-level security. Connect as dataflow_app, or as a role that may become it.")
 
+// ErrRole refuses a connection that may not become Role.
+var ErrRole = apperr.Define(apperr.Internal, "database.role",
+	"The database role may not become dataflow_app. Let the owner of the schema grant it.")
+
 // ErrUnavailable means that PostgreSQL can't be reached, or is just stopping or
 // starting.
 var ErrUnavailable = apperr.Define(apperr.Unavailable, "database.unavailable",
@@ -84,7 +88,12 @@ func assumeRole(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	if user != Role {
-		if _, err := conn.Exec(ctx, "SET ROLE "+Role); err != nil {
+		_, err := conn.Exec(ctx, "SET ROLE "+Role)
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "42501" {
+			return ErrRole.With("The database role %s may not become %[2]s. Let the owner of the schema run: GRANT %[2]s TO %[3]s", user, Role, pgx.Identifier{user}.Sanitize()).Wrap(err)
+		}
+		if err != nil {
 			return fmt.Errorf("become %s: %w", Role, err)
 		}
 	}
