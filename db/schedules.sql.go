@@ -783,7 +783,7 @@ func (q *Queries) LedgerSetUnknown(ctx context.Context, arg LedgerSetUnknownPara
 
 const ledgerSetUnmade = `-- name: LedgerSetUnmade :exec
 UPDATE report_deliveries SET error_code = $1, error_text = $2
-WHERE tenant_id = $3 AND run_id = $4 AND state = 'due'
+WHERE tenant_id = $3 AND run_id = $4 AND state = 'due' AND (NOT $5::boolean OR error_text = '')
 `
 
 type LedgerSetUnmadeParams struct {
@@ -791,15 +791,41 @@ type LedgerSetUnmadeParams struct {
 	ErrorText string
 	TenantID  uuid.UUID
 	RunID     uuid.UUID
+	OnlyNew   bool
 }
 
-// LedgerSetUnmade keeps why the content of a run's lines could not be made yet.
+// LedgerSetUnmade keeps why the content of a run's lines could not be made yet: of
+// all, or of those alone that have no reason.
 func (q *Queries) LedgerSetUnmade(ctx context.Context, arg LedgerSetUnmadeParams) error {
 	_, err := q.db.Exec(ctx, ledgerSetUnmade,
 		arg.ErrorCode,
 		arg.ErrorText,
 		arg.TenantID,
 		arg.RunID,
+		arg.OnlyNew,
+	)
+	return err
+}
+
+const ledgerSetUnmadeOf = `-- name: LedgerSetUnmadeOf :exec
+UPDATE report_deliveries SET error_code = $1, error_text = $2
+WHERE tenant_id = $3 AND delivery_id = ANY($4::uuid[]) AND state = 'due'
+`
+
+type LedgerSetUnmadeOfParams struct {
+	ErrorCode  string
+	ErrorText  string
+	TenantID   uuid.UUID
+	Deliveries []uuid.UUID
+}
+
+// LedgerSetUnmadeOf keeps it of some lines.
+func (q *Queries) LedgerSetUnmadeOf(ctx context.Context, arg LedgerSetUnmadeOfParams) error {
+	_, err := q.db.Exec(ctx, ledgerSetUnmadeOf,
+		arg.ErrorCode,
+		arg.ErrorText,
+		arg.TenantID,
+		arg.Deliveries,
 	)
 	return err
 }

@@ -297,6 +297,9 @@ func (h alertPages) read(r *http.Request) (props views.AlertFormProps, err error
 	f.Condition = readCondition(get, locale.For(a.Locale), &props.Alert.Watch, props.Errors)
 	f.Manner = alerts.Manner{EveryMinutes: readMinutes(get("every"), "every", props.Errors), ForMinutes: readMinutes(get("for"), "for", props.Errors),
 		EscalateMinutes: readMinutes(get("escalate"), "escalate", props.Errors), Recovery: get("recovery") != "", NoData: get("no_data") != "", Zone: a.Location().String()}
+	if every := strconv.Itoa(f.Manner.EveryMinutes); props.Errors["every"] == "" && !slices.Contains(views.AlertEvery, every) {
+		props.Errors["every"] = messages.T(r.Context(), "alerts.bad_every")
+	}
 	days := map[string][]int{"daily": {1, 2, 3, 4, 5, 6, 7}, "weekdays": {1, 2, 3, 4, 5}, "weekend": {6, 7}}[get("mute")]
 	if days != nil {
 		from, fromOK := readClock(get("mute_from"))

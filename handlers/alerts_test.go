@@ -53,6 +53,8 @@ func TestDaysAreNotWatchedByTheHour(t *testing.T) {
 	measure := form.page.Find("#alert-measure option").First().AttrOr("value", "")
 	fields := []string{"dataset", days.String(), "measure", measure, "grain", "hour", "kind", "threshold", "side", "above", "value", "1", "user", s.users["editor"].String()}
 	b.post(views.PathAlerts, fields...).want(http.StatusUnprocessableEntity).shows("#alert-grain-error", "no time of day")
+	// What the form has no choice for is refused, not shown as another.
+	b.post(views.PathAlerts, append(with(fields, "grain", "day"), "every", "1")...).want(http.StatusUnprocessableEntity).shows("#alert-every-error", "of the list")
 	b.post(views.PathAlerts, with(fields, "grain", "day")...).want(http.StatusSeeOther)
 }
 

@@ -186,6 +186,9 @@ func errorTitle(public apperr.Public) string {
 	case apperr.Forbidden:
 		return "error.forbidden"
 	case apperr.Conflict:
+		if public.Code == reports.ErrSchedulePaused.Code() {
+			return "error.schedule_paused"
+		}
 		return "error.conflict"
 	case apperr.Gone:
 		return goneTitle(public.Code)

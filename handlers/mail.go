@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -64,7 +65,7 @@ func (h mailSettings) page(w http.ResponseWriter, r *http.Request, status int, w
 // failed shows the page with what went wrong, at its fields where it is of those.
 func (h mailSettings) failed(w http.ResponseWriter, r *http.Request, problem error, section string, with func(*views.MailSettingsProps)) error {
 	public := apperr.Describe(problem)
-	if public.Class == apperr.Internal || public.Class == apperr.Forbidden {
+	if public.Class == apperr.Internal || public.Class == apperr.Forbidden || strings.HasPrefix(public.Code, "database.") {
 		return problem
 	}
 	// That another server does not do its part is an answer of this one.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	mailer "github.com/dataflowhq/dataflow/platform/mail"
@@ -276,5 +278,13 @@ func TestProviderTellsOverHTTP(t *testing.T) {
 	m, err := s.Delivery.GetMail(t.Context(), s.actor("admin"))
 	if err != nil || len(m.Bounced) != 0 {
 		t.Errorf("%+v, %v", m.Bounced, err)
+	}
+}
+
+// That the own database has no room is no answer of another server.
+func TestMailSettingsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	if err := (mailSettings{}).failed(nil, nil, db.ErrDiskFull, "server", nil); !errors.Is(err, db.ErrDiskFull) {
+		t.Errorf("it is shown as a field's: %v", err)
 	}
 }

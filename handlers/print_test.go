@@ -726,3 +726,44 @@ func TestOtherWorkspacesFindNoReports(t *testing.T) {
 		}
 	}
 }
+
+// What a rule hides is no failure, in none of the formats, and a file of rows says it
+// without the place in a query.
+func TestHiddenWidgetsAreCountedAlike(t *testing.T) {
+	t.Parallel()
+	s := newPrintSite(t)
+	if _, err := s.Datasets.SaveRule(t.Context(), s.owner(), s.dataset, datasets.Rule{Kind: datasets.RuleGroups, Name: "Few", Everybody: true,
+		Except: []datasets.RuleSubject{{Role: access.Admin}}, RuleBody: datasets.RuleBody{MinRows: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []reports.Format{reports.PDF, reports.CSV, reports.XLSX} {
+		var out bytes.Buffer
+		stated, err := s.Reports.Render(t.Context(), s.editor(), s.board.ID, reports.Spec{Format: format}, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stated.FailedWidgets != 1 || stated.Widgets != 6 { // the broken one
+			t.Errorf("%s: %+v", format, stated)
+		}
+		if format == reports.CSV && (!strings.Contains(out.String(), "Rows: ") || strings.Contains(out.String(), "columns: ") || strings.Contains(out.String(), "measures[")) {
+			t.Errorf("%s", out.String())
+		}
+	}
+	if text := s.last.Find(`[data-widget="table"]`).Text(); !strings.Contains(text, "withholds single rows and small groups") {
+		t.Errorf("the page says %q", text)
+	}
+}
+
+// What somebody's rows are locked by has on paper the name of the filter.
+func TestLockedRowsOnPaper(t *testing.T) {
+	t.Parallel()
+	s := newPrintSite(t)
+	reader := s.editor()
+	reader.Locked = map[string][]string{"channel": {"web"}}
+	if _, err := s.Reports.Render(t.Context(), reader, s.board.ID, reports.Spec{Format: reports.PDF}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if scope := s.last.Find(".p-scope").Text(); !strings.Contains(scope, "Channel web") || strings.Contains(scope, "channel web") {
+		t.Errorf("%q", scope)
+	}
+}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -339,8 +340,17 @@ func (h schedules) act(w http.ResponseWriter, r *http.Request) error {
 			return reports.ErrScheduleNotFound.Wrap(parseErr)
 		}
 		err, said = h.Reports.RetryDelivery(ctx, a, id, line), "schedules.retried"
+	case "retry-all":
+		run, parseErr := ids.Parse[ids.Run](r.PostFormValue("run"))
+		if parseErr != nil {
+			return reports.ErrScheduleNotFound.Wrap(parseErr)
+		}
+		err, said = h.Reports.RetryRun(ctx, a, id, run), "schedules.retried"
 	default:
 		return errNoPage
+	}
+	if errors.Is(err, reports.ErrSchedulePaused) {
+		return wayOn{err, "schedules.to_resume", back}
 	}
 	if err != nil {
 		return err

@@ -217,7 +217,7 @@ func TestOwnersHearThatMailWaits(t *testing.T) {
 		if attempt >= 5 {
 			want = 1
 		}
-		if got := heard(); len(got) != want || want == 1 && (got[0].Kind != notify.Report || got[0].Path != views.PathSchedule(id.String()) || !strings.Contains(got[0].Subject, "delayed")) {
+		if got := heard(); len(got) != want || want == 1 && (got[0].Kind != notify.Report || got[0].Path != views.PathSchedule(id.String()) || !strings.Contains(got[0].Subject, "delayed") || !strings.HasSuffix(got[0].Excerpt, ". And 1 other.")) {
 			t.Fatalf("after %d attempts: %+v", attempt+1, got)
 		}
 		s.due(t)
@@ -232,10 +232,12 @@ func TestOwnersHearThatMailWaits(t *testing.T) {
 		if l.State != reports.LineRendered {
 			t.Fatalf("it did not wait: %+v", l)
 		}
-		for range 2 { // whoever is impatient
-			editor.post(views.PathSchedule(id.String())+"/retry", "delivery", l.ID.String()).want(http.StatusSeeOther)
-		}
 	}
+	again := editor.get(views.PathSchedules).want(http.StatusOK).shows(".notice p", "And 1 other.").page.Find(".notice form")
+	for range 2 { // whoever is impatient
+		editor.post(again.AttrOr("action", ""), "run", again.Find("[name=run]").AttrOr("value", "")).want(http.StatusSeeOther)
+	}
+	editor.post(again.AttrOr("action", ""), "run", uuid.NewString()).want(http.StatusNotFound)
 	s.work(t, "reports:deliver", "delivery:send")
 	got, letters := s.mails(t)
 	if len(got["a@example.org"]) != 1 || len(got["viewer@example.com"]) != 1 || len(letters["editor@example.com"]) != 1 {
@@ -532,6 +534,30 @@ func TestWhoCantBeServedHoldsUpNobody(t *testing.T) {
 	s.count(t, &due, `SELECT count(*) FROM report_deliveries WHERE state = 'due'`)
 	if sent != 1 || due != 6 {
 		t.Errorf("%d of 1 is served, %d of 6 wait", sent, due)
+	}
+}
+
+// Each line says why its own file can't be made, and keeps it until it is tried again.
+func TestEachLineHasItsOwnReason(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	full := &atomic.Bool{}
+	full.Store(true)
+	s.renderer, s.patient = fullDisk{full}, true
+	s.use(t, s.server.Port, time.Minute)
+	f := s.table("odd@example.org", "even@example.org")
+	f.Spec = reports.Spec{Format: reports.PDF}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, `UPDATE report_recipients SET attributes = '{"a": "x"}' WHERE address = 'odd@example.org'`) // no list: it can't be read
+	s.work(t, "reports:run")
+	var odd, even string
+	s.scan(t, &odd, `SELECT error_code FROM report_deliveries WHERE state = 'due' AND address = 'odd@example.org'`)
+	s.scan(t, &even, `SELECT error_code FROM report_deliveries WHERE state = 'due' AND address = 'even@example.org'`)
+	if odd == "" || odd == even || even != blob.ErrFull.Code() {
+		t.Errorf("%q and %q", odd, even)
 	}
 }
 

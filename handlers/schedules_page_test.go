@@ -51,7 +51,7 @@ func TestSchedulingAsAPersonDoes(t *testing.T) {
 	b.post(views.PathSchedule(id) + "/pause").want(http.StatusSeeOther)
 	b.get(views.PathSchedules+"?show=paused&q=RENAM").want(http.StatusOK).shows("tbody", "Renamed").shows("tbody", "Paused by Editor")
 	b.get(views.PathSchedules+"?show=active").want(http.StatusOK).shows(".empty-title", "No scheduled reports")
-	b.post(views.PathSchedule(id) + "/send").want(http.StatusConflict)
+	b.post(views.PathSchedule(id)+"/send").want(http.StatusConflict).shows("h1", "This schedule is paused").shows(`.problem a[href="`+views.PathSchedule(id)+`"]`, "resume").lacks(".problem .icon-refresh-cw")
 	b.post(views.PathSchedule(id) + "/resume").want(http.StatusSeeOther)
 	b.post(views.PathSchedule(id) + "/test").want(http.StatusSeeOther)
 	s.work(t)
@@ -85,7 +85,7 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.work(t)
-	_, lines := s.states(t, id)
+	ran, lines := s.states(t, id)
 	line := lines["a@example.org"].ID
 	var recipient uuid.UUID
 	s.scan(t, &recipient, `SELECT recipient_id FROM report_recipients WHERE address <> ''`)
@@ -111,6 +111,7 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 			"OpenPreview":    func() error { _, err := s.Reports.OpenPreview(t.Context(), a, id); return err },
 			"OpenDocument":   func() error { _, _, err := s.Reports.OpenDocument(t.Context(), a, id); return err },
 			"RetryDelivery":  func() error { return s.Reports.RetryDelivery(t.Context(), a, id, line) },
+			"RetryRun":       func() error { return s.Reports.RetryRun(t.Context(), a, id, ran.ID) },
 		} {
 			if err := call(); !errors.Is(err, reports.ErrScheduleNotFound) {
 				t.Errorf("%s %s: %v", name, method, err)

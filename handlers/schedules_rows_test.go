@@ -55,7 +55,7 @@ func TestRecipientsGetTheirRows(t *testing.T) {
 	b.get(views.PathSchedule(id.String())).shows(".schedule-list", "channel = web")
 	for rows, want := range map[string]string{
 		"stranger@example.org: channel = web":                "not among the recipients",
-		"a@example.org: colour = red":                        "no column “colour”",
+		"a@example.org: colour = red":                        "no column “colour” whose values you see. It has channel, ",
 		"a@example.org channel = web":                        "can't be read",
 		"a@example.org: channel":                             "can't be read",
 		"a@example.org:":                                     "no column is named",

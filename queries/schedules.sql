@@ -391,10 +391,16 @@ FROM report_deliveries o LEFT JOIN report_recipients q ON q.tenant_id = o.tenant
 WHERE l.tenant_id = @tenant_id AND l.delivery_id = @delivery_id AND l.state = 'rendered' AND (l.handed_at IS NULL OR l.channel_id IS NOT NULL)
   AND o.tenant_id = l.tenant_id AND o.delivery_id = l.delivery_id;
 
--- LedgerSetUnmade keeps why the content of a run's lines could not be made yet.
+-- LedgerSetUnmade keeps why the content of a run's lines could not be made yet: of
+-- all, or of those alone that have no reason.
 -- name: LedgerSetUnmade :exec
 UPDATE report_deliveries SET error_code = @error_code, error_text = @error_text
-WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due';
+WHERE tenant_id = @tenant_id AND run_id = @run_id AND state = 'due' AND (NOT @only_new::boolean OR error_text = '');
+
+-- LedgerSetUnmadeOf keeps it of some lines.
+-- name: LedgerSetUnmadeOf :exec
+UPDATE report_deliveries SET error_code = @error_code, error_text = @error_text
+WHERE tenant_id = @tenant_id AND delivery_id = ANY(@deliveries::uuid[]) AND state = 'due';
 
 -- LedgerSetRendered gives a line its content; 0 rows where it has one.
 -- name: LedgerSetRendered :execrows

@@ -241,6 +241,14 @@ func (p AlertProps) value(v float64) string {
 	return alertValue(p.Locale, &p.Alert.Watch, &p.Alert.Condition, v)
 }
 
+// hidden is the key of why there are no values.
+func (p AlertProps) hidden() string {
+	if p.Alert.PausedWhy == "owner_left" {
+		return "alerts.hidden_left"
+	}
+	return "alerts.hidden"
+}
+
 // expected is what a value was held against.
 func (p AlertProps) expected(low, high float64) string {
 	if math.IsNaN(low) || low == high {
@@ -391,8 +399,12 @@ func (p AlertFormProps) bands(ctx context.Context) []ui.Option {
 	return choices(ctx, "alerts.band_", strconv.Itoa(p.Alert.Condition.Band), "95", "80")
 }
 
+// AlertEvery are the minutes after which an alert can be evaluated anew; 0 for with
+// the data only.
+var AlertEvery = []string{"0", "5", "15", "60", "1440"}
+
 func (p AlertFormProps) everys(ctx context.Context) []ui.Option {
-	return choices(ctx, "alerts.every_", strconv.Itoa(p.Alert.Manner.EveryMinutes), "0", "5", "15", "60", "1440")
+	return choices(ctx, "alerts.every_", strconv.Itoa(p.Alert.Manner.EveryMinutes), AlertEvery...)
 }
 
 // shown is a number of the condition as it is typed: a percent as 5, not 0.05.

@@ -2,6 +2,8 @@ package views
 
 import (
 	"context"
+	"html"
+	"regexp"
 
 	"github.com/dataflowhq/dataflow/domain/delivery"
 	"github.com/dataflowhq/dataflow/views/ui"
@@ -22,6 +24,13 @@ type ChannelsProps struct {
 	// Key is the signing key of a webhook that was just added, KeyName its name.
 	Key, KeyName string
 	Error, Code  string // why a test was not taken
+}
+
+var addressJoint = regexp.MustCompile(`[./:@]+`)
+
+// breakable is an address as HTML, which breaks after its dots, slashes and colons.
+func breakable(text string) string {
+	return addressJoint.ReplaceAllString(html.EscapeString(text), "$0<wbr>")
 }
 
 // ChannelFormProps asks for one. What is secret is not shown again.

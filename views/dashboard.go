@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -392,28 +391,23 @@ func errorOf(ctx context.Context, t *dashboards.Tile) tileError {
 	}
 }
 
-// queryPlace is the place in a query that a sentence about it begins with, for
-// programs: "measures[0].numerator: ".
-var queryPlace = regexp.MustCompile(`^(measures|dimensions|filters|columns|order)(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*(: | )`)
-
 // sentenceOf is a sentence without its place in the query. Whoever edits the
 // widget reads which field it is about.
 func sentenceOf(ctx context.Context, t *dashboards.Tile, sentence string) string {
-	m := queryPlace.FindStringSubmatch(sentence)
-	if m == nil {
+	part, rest, whole := dashboards.CutPlace(sentence)
+	if part == "" {
 		return sentence
 	}
-	rest := sentence[len(m[0]):]
 	named := t.Draft && t.Field != ""
 	switch {
-	case named && m[2] == ": ":
+	case named && whole:
 		return messages.T(ctx, "widget.error_field", "Field", t.Field, "Text", rest)
 	case named:
 		return messages.T(ctx, "widget.error_named", "Field", t.Field, "Text", rest)
-	case m[2] == ": ":
+	case whole:
 		return capitalised(rest)
 	}
-	return messages.T(ctx, "widget.error_part_"+m[1]) + " " + rest
+	return messages.T(ctx, "widget.error_part_"+part) + " " + rest
 }
 
 // noValueText is the note of a figure without a value.
@@ -436,6 +430,9 @@ func noValueTitle(ctx context.Context, t *dashboards.Tile) string {
 func forbiddenText(ctx context.Context, err error) string {
 	if errors.Is(err, dashboards.ErrDataHidden) {
 		return dashboards.ErrDataHidden.Sentence()
+	}
+	if dashboards.IsWithheld(err) { // not by a role, and nothing that it could be given
+		return messages.T(ctx, "widget.forbidden_groups")
 	}
 	return messages.T(ctx, "widget.forbidden_text")
 }

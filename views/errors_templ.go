@@ -55,7 +55,7 @@ func (p ErrorProps) tone() ui.Tone {
 // passes tells whether the same request may work later, or works anew. What is
 // gone stays gone, unless there is another address.
 func (p ErrorProps) passes() bool {
-	return p.Status >= http.StatusInternalServerError || p.Status == http.StatusGone && p.RetryHref != "" || p.Status == http.StatusConflict || p.Status == http.StatusTooManyRequests
+	return p.Status >= http.StatusInternalServerError || p.Status == http.StatusGone && p.RetryHref != "" || p.Status == http.StatusConflict && p.WayHref == "" || p.Status == http.StatusTooManyRequests
 }
 
 // leads tells whether something helps more than leaving.

@@ -174,7 +174,7 @@ func (p PrintProps) scope(ctx context.Context) string {
 	}
 	locked := v.Locked()
 	for _, column := range slices.Sorted(maps.Keys(locked)) {
-		parts = append(parts, column+" "+strings.Join(locked[column], ", "))
+		parts = append(parts, v.LockLabel(column)+" "+strings.Join(locked[column], ", "))
 	}
 	for _, x := range v.Cross {
 		parts = append(parts, x.Field+" "+x.Text)

@@ -128,13 +128,14 @@ func (p SchedulesProps) segments(ctx context.Context) []ui.Segment {
 	return list
 }
 
-// when is a schedule's rule as it was written.
+// when is a schedule's rule in words where it has some, else as it was written.
 func (p SchedulesProps) when(ctx context.Context, s reports.Schedule) string {
 	if s.OnData {
 		return messages.T(ctx, "schedules.on_data")
 	}
-	first, n := utf8.DecodeRuneInString(s.When)
-	text := string(unicode.ToUpper(first)) + s.When[n:]
+	rule := reports.InWords(s.When)
+	first, n := utf8.DecodeRuneInString(rule)
+	text := string(unicode.ToUpper(first)) + rule[n:]
 	if s.Zone != "" && s.Zone != p.Zone.String() {
 		text += " (" + strings.ReplaceAll(s.Zone, "_", " ") + ")"
 	}
@@ -162,6 +163,21 @@ func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
 		return ""
 	}
 	return p.soon(s.Next)
+}
+
+// nextShort is next for a cell of the list: why one is paused in a few words.
+func (p SchedulesProps) nextShort(ctx context.Context, s reports.Schedule) string {
+	switch {
+	case s.PausedWhy == "person" && !s.PausedByMember && !s.OwnerVisitor.IsZero():
+		return messages.T(ctx, "schedules.paused_by", "Name", s.OwnerName)
+	case s.PausedWhy == "person":
+		return messages.T(ctx, "schedules.paused_by", "Name", s.PausedBy)
+	case s.PausedWhy == "owner_left" && !s.OwnerVisitor.IsZero():
+		return messages.T(ctx, "schedules.short_visitor_blocked")
+	case s.PausedWhy != "":
+		return messages.T(ctx, "schedules.short_"+s.PausedWhy)
+	}
+	return p.next(ctx, s)
 }
 
 // soon is a moment to come. Its year goes without saying where it is the next of
@@ -262,15 +278,6 @@ func by(kind delivery.ChannelKind) string {
 	return "_channel"
 }
 
-// stopped ends what may be a server's own words like a sentence, since another
-// one follows.
-func stopped(text string) string {
-	if last, _ := utf8.DecodeLastRuneInString(text); text == "" || strings.ContainsRune(".!?…", last) {
-		return text
-	}
-	return text + "."
-}
-
 // unsure tells whether nobody knows what became of mails of a run, and nothing
 // worse happened to it.
 func unsure(r reports.ScheduleRun) bool {
@@ -291,7 +298,7 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 		if l.ErrorText == "" {
 			parts = append(parts, messages.T(ctx, "schedules.why_due"))
 		} else {
-			parts = append(parts, stopped(l.ErrorText), messages.T(ctx, "schedules.why_due_again"))
+			parts = append(parts, delivery.Stopped(l.ErrorText), messages.T(ctx, "schedules.why_due_again"))
 		}
 	case reports.LineRendered:
 		if l.ErrorText == "" {
@@ -301,10 +308,10 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 			}
 			parts = append(parts, messages.T(ctx, key))
 		} else {
-			parts = append(parts, stopped(l.ErrorText), messages.T(ctx, "schedules.why_again", "Count", l.Attempts))
+			parts = append(parts, delivery.Stopped(l.ErrorText), messages.T(ctx, "schedules.why_again", "Count", l.Attempts))
 		}
 	default:
-		parts = append(parts, stopped(l.ErrorText))
+		parts = append(parts, delivery.Stopped(l.ErrorText))
 	}
 	if l.Resent {
 		parts = append(parts, messages.T(ctx, "schedules.why_resent"))
@@ -350,14 +357,15 @@ func waits(r reports.ScheduleRun) string {
 	return "schedules.waits_channel"
 }
 
-// lineText is what is said of the first line of a kind.
+// lineText is what is said of the lines of a kind.
 func lineText(r reports.ScheduleRun, is func(reports.Line) bool) string {
+	var lines []delivery.TroubleLine
 	for _, l := range r.Lines {
 		if is(l) {
-			return l.Address + ": " + stopped(l.ErrorText)
+			lines = append(lines, delivery.TroubleLine{Address: l.Address, Text: l.ErrorText})
 		}
 	}
-	return ""
+	return delivery.Gist(lines)
 }
 
 // ScheduleFormProps asks for a schedule.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/domain/alerts"
 	"github.com/dataflowhq/dataflow/domain/delivery"
+	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/reports"
 	"github.com/dataflowhq/dataflow/platform/locale"
 )
@@ -67,5 +68,32 @@ func TestAlertTitles(t *testing.T) {
 	}
 	if long := AlertTitle(t.Context(), "en-GB", alerts.Notice{Cause: alerts.CauseOver, Name: strings.Repeat("x", 300)}); !strings.HasSuffix(long, "… is over") || len([]rune(long)) > 200 {
 		t.Errorf("%q", long)
+	}
+}
+
+// The list says in a few words why a schedule is paused; its page has the sentence.
+func TestPausedInAFewWords(t *testing.T) {
+	t.Parallel()
+	p := SchedulesProps{Zone: time.UTC, Locale: locale.For("en-GB")}
+	visitor := ids.New[ids.Visitor]()
+	for want, s := range map[string]reports.Schedule{
+		"Paused: owner left":       {PausedWhy: "owner_left", OwnerName: "Rosa Delgado"},
+		"Paused: nobody left":      {PausedWhy: "nobody_left"},
+		"Paused: dashboard gone":   {PausedWhy: "dashboard_gone"},
+		"Paused: visitor blocked":  {PausedWhy: "owner_left", OwnerVisitor: visitor},
+		"Paused: portal mails off": {PausedWhy: "portal_off", OwnerVisitor: visitor},
+		"Paused by Tom Becker":     {PausedWhy: "person", PausedBy: "Tom Becker", PausedByMember: true},
+		"Paused by Ossian":         {PausedWhy: "person", OwnerName: "Ossian", OwnerVisitor: visitor},
+		"With the next data":       {ScheduleForm: reports.ScheduleForm{OnData: true}},
+	} {
+		if got := p.nextShort(t.Context(), s); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if full := p.next(t.Context(), s); s.PausedWhy != "" && s.PausedWhy != "person" && len(full) <= len(want) {
+			t.Errorf("%q has no sentence: %q", want, full)
+		}
+	}
+	if got := p.when(t.Context(), reports.Schedule{ScheduleForm: reports.ScheduleForm{When: "*/2 * * * *"}}); got != "Every 2 minutes" {
+		t.Errorf("%q", got)
 	}
 }

@@ -16,9 +16,12 @@ func (d Deps) told() func(context.Context, events.Event) error {
 	}
 	return func(ctx context.Context, e events.Event) error {
 		tenant := ids.Tenant(e.TenantID)
-		if e.Kind != events.DatasetChanged {
-			return errors.Join(d.Alerts.PeopleChanged(ctx, tenant), d.Reports.WatchSoon(ctx, tenant))
+		switch e.Kind {
+		case events.DatasetChanged:
+			return errors.Join(d.Alerts.DataChanged(ctx, tenant, ids.Dataset(e.ID)), d.Reports.DataChanged(ctx, tenant))
+		case events.DashboardDeleted: // an alert goes on without it
+			return d.Reports.WatchSoon(ctx, tenant)
 		}
-		return errors.Join(d.Alerts.DataChanged(ctx, tenant, ids.Dataset(e.ID)), d.Reports.DataChanged(ctx, tenant))
+		return errors.Join(d.Alerts.PeopleChanged(ctx, tenant), d.Reports.WatchSoon(ctx, tenant))
 	}
 }

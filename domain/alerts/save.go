@@ -104,7 +104,7 @@ func (s *Service) Update(ctx context.Context, actor access.Actor, id ids.Alert, 
 func (s *Service) check(ctx context.Context, actor access.Actor, w *Watch, f *Form) error {
 	fields := map[string]string{}
 	if f.Name = strings.TrimSpace(f.Name); f.Name == "" {
-		f.Name = w.Label
+		f.Name = plaintext.Tame(w.Label, maxName)
 	}
 	if !plaintext.Line(f.Name, maxName) {
 		fields["name"] = fmt.Sprintf("Take a name of at most %d characters on one line.", maxName)

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/dataflowhq/dataflow/platform/apperr"
@@ -86,3 +87,21 @@ func (v *View) discreet(err error) error {
 }
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
+
+// IsWithheld tells of what a rule about single rows or small groups keeps back.
+func IsWithheld(err error) bool { return errors.Is(err, warehouse.ErrRowsWithheld) }
+
+// queryPlace is the place in a query that a sentence about it begins with, for
+// programs: "measures[0].numerator: ".
+var queryPlace = regexp.MustCompile(`^(measures|dimensions|filters|columns|order)(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*(: | )`)
+
+// CutPlace takes the place in a query off a sentence for people. whole tells that the
+// rest is a sentence; else its subject was part of the query. part is empty where
+// there is no place.
+func CutPlace(sentence string) (part, rest string, whole bool) {
+	m := queryPlace.FindStringSubmatch(sentence)
+	if m == nil {
+		return "", sentence, true
+	}
+	return m[1], sentence[len(m[0]):], m[2] == ": "
+}

@@ -554,6 +554,39 @@ func (v *View) Addable() []ControlView {
 	return list
 }
 
+// LockLabel is what a column that rows are locked by is called: as in the dashboard's
+// filter of it, where it has one.
+func (v *View) LockLabel(column string) string {
+	c := &v.Dashboard.Config
+	for _, id := range c.controls() {
+		if f := c.Filters[id]; f.Column == column && f.Label != "" {
+			return f.Label
+		}
+	}
+	return charts.Humanise(lastPart(column))
+}
+
+// Lockable names some of the columns that CanLock allows, those of the dashboard's
+// filters first.
+func (v *View) Lockable(atMost int) []string {
+	var list []string
+	add := func(column string) {
+		if len(list) < atMost && !slices.Contains(list, column) && v.CanLock(column) {
+			list = append(list, column)
+		}
+	}
+	c := &v.Dashboard.Config
+	for _, id := range c.controls() {
+		add(c.Filters[id].Column)
+	}
+	if sc := v.schemas[c.Dataset]; sc != nil {
+		for _, column := range sc.Columns {
+			add(column.Name)
+		}
+	}
+	return list
+}
+
 // IsForbidden tells whether a tile is hidden by the viewer's rights.
 func (t *Tile) IsForbidden() bool {
 	return errors.Is(t.Err, access.ErrForbidden) || t.Err != nil && apperr.Describe(t.Err).Class == apperr.Forbidden

@@ -2,7 +2,10 @@ package delivery
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/domain/brand"
 )
@@ -91,6 +94,34 @@ const (
 type TroubleLine struct {
 	Address string
 	Text    string // a sentence
+}
+
+// Stopped ends what may be a server's own words like a sentence, since another
+// one follows.
+func Stopped(text string) string {
+	if last, _ := utf8.DecodeLastRuneInString(text); text == "" || strings.ContainsRune(".!?…", last) {
+		return text
+	}
+	return text + "."
+}
+
+// Gist is what became of the first of several lines, and of how many more.
+func Gist(lines []TroubleLine) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	text, more := Stopped(lines[0].Text), ""
+	switch n := len(lines) - 1; n {
+	case 0:
+	case 1:
+		more = " And 1 other."
+	default:
+		more = fmt.Sprintf(" And %d others.", n)
+	}
+	if lines[0].Address != "" {
+		text = lines[0].Address + ": " + text
+	}
+	return text + more
 }
 
 func (Report) kind() string        { return "report" }

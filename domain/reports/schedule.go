@@ -212,6 +212,9 @@ func (l Line) Waits() bool {
 	return (l.State == LineDue || l.State == LineRendered) && l.ErrorText != ""
 }
 
+// Again tells whether it can be sent again without a look: it never left.
+func (l Line) Again() bool { return l.Waits() || l.State == LineFailed }
+
 // Bad tells whether somebody has to look at it.
 func (l Line) Bad() bool {
 	return l.State == LineUnknown || l.State == LineBounced || l.State == LineFailed

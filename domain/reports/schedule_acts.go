@@ -236,30 +236,63 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 		return err
 	}
 	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
-		found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
-		if err != nil || found.ScheduleID != id.UUID() {
-			return ErrScheduleNotFound.Wrap(err)
-		}
-		if found.State == string(LineDue) {
-			return makeNow(ctx, tx, found.RunID)
-		}
-		row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
-		if db.IsNoRows(err) { // it is on its way
-			_, err := tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
-			return err
-		}
-		if err != nil {
-			return fmt.Errorf("retry delivery: %w", err)
-		}
-		if row.State == string(LineDue) {
-			return s.reopen(ctx, tx, row.RunID)
-		}
-		if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunSending}); err != nil {
-			return fmt.Errorf("open run: %w", err)
-		}
-		_, err = jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line))
-		return err
+		return s.retry(ctx, tx, id, line)
 	})
+}
+
+// RetryRun is RetryDelivery for all of a run that wait or failed. What a mail server
+// refused, or may have taken, is for somebody to look at first.
+//
+// Errors: access.forbidden, reports.schedule_not_found.
+func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Schedule, run ids.Run) error {
+	if err := access.Can(actor, access.EditContent); err != nil {
+		return err
+	}
+	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+		lines, err := tx.LedgerList(ctx, tx.TenantID, []uuid.UUID{run.UUID()})
+		if err != nil {
+			return fmt.Errorf("read ledger: %w", err)
+		}
+		if len(lines) == 0 {
+			return ErrScheduleNotFound
+		}
+		for _, row := range lines {
+			if l := (Line{State: LineState(row.State), ErrorText: row.ErrorText}); !l.Again() {
+				continue
+			}
+			if err := s.retry(ctx, tx, id, ids.Delivery(row.DeliveryID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// retry opens a line of a schedule's again, or hurries it.
+func (s *Service) retry(ctx context.Context, tx *db.Tx, id ids.Schedule, line ids.Delivery) error {
+	found, err := tx.LedgerGet(ctx, tx.TenantID, line.UUID())
+	if err != nil || found.ScheduleID != id.UUID() {
+		return ErrScheduleNotFound.Wrap(err)
+	}
+	if found.State == string(LineDue) {
+		return makeNow(ctx, tx, found.RunID)
+	}
+	row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
+	if db.IsNoRows(err) { // it is on its way
+		_, err := tx.HastenJob(ctx, DeliverArgs{}.Kind(), line.String())
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("retry delivery: %w", err)
+	}
+	if row.State == string(LineDue) {
+		return s.reopen(ctx, tx, row.RunID)
+	}
+	if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunSending}); err != nil {
+		return fmt.Errorf("open run: %w", err)
+	}
+	_, err = jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line))
+	return err
 }
 
 // runJob makes the files of a run. The key finds the job that waits for another

@@ -50,13 +50,7 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, owner, schedule uuid.UUID
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}
-	excerpt := ""
-	if len(trouble.Lines) > 0 {
-		excerpt = trouble.Lines[0].Text
-		if address := trouble.Lines[0].Address; address != "" {
-			excerpt = address + ": " + excerpt
-		}
-	}
+	excerpt := delivery.Gist(trouble.Lines)
 	for _, id := range people {
 		row, err := tx.UserGet(ctx, tx.TenantID, id)
 		if err != nil {

@@ -403,3 +403,134 @@ func (r Rule) String() string {
 	}
 	return fmt.Sprintf("%s %s %s %s %s", field(r.minutes, 0, 59), field(r.hours, 0, 23), days, field(r.months, 1, 12), field(r.weekdays, 0, 6))
 }
+
+// InWords is a rule that was written as cron in words, where it is one that words
+// are usual for: "every 2 minutes", "weekdays at 8:00". Any other text stays as it is.
+func InWords(text string) string {
+	if fields := strings.Fields(text); len(fields) != 5 || !strings.ContainsAny(fields[0], "0123456789*") {
+		return text
+	}
+	r, err := ParseRule(text)
+	if err != nil {
+		return text
+	}
+	if words := r.words(); words != "" {
+		return words
+	}
+	return text
+}
+
+// namedAtMost is how many days or times of day read well in one line.
+const namedAtMost = 3
+
+// words is the rule in words; empty where it has none.
+func (r Rule) words() string {
+	const allHours, allDays, allMonths, allWeek = 1<<24 - 1, 1<<32 - 2, 1<<13 - 2, 0b1111111
+	week, anyDay := r.weekdays&allWeek, r.days == allDays
+	if r.months != allMonths || r.either {
+		return ""
+	}
+	if anyDay && week == allWeek {
+		if n := stepOf(r.minutes, 60); r.hours == allHours && n > 0 {
+			return every(n, 60, "minute", "hour")
+		}
+		if n := stepOf(r.hours, 24); r.minutes == 1 && n > 0 && n < 24 {
+			return every(n, 24, "hour", "day")
+		}
+	}
+	var times []string
+	for hour := range 24 {
+		if r.hours&(1<<hour) != 0 {
+			times = append(times, fmt.Sprintf("%d:%02d", hour, bits.TrailingZeros64(r.minutes)))
+		}
+	}
+	if bits.OnesCount64(r.minutes) != 1 || len(times) > namedAtMost {
+		return ""
+	}
+	days := ""
+	switch {
+	case week == allWeek && anyDay:
+		days = "daily"
+	case week == allWeek:
+		days = r.monthDays()
+	case !anyDay:
+	case week == weekdayBits:
+		days = "weekdays"
+	case week == dayWords["weekend"]:
+		days = "weekends"
+	default:
+		var names []string
+		for day := time.Monday; day <= time.Saturday+1; day++ {
+			if week&(1<<(day%7)) != 0 {
+				names = append(names, (day % 7).String())
+			}
+		}
+		days = inLine(names)
+	}
+	if days == "" {
+		return ""
+	}
+	return days + " at " + inLine(times)
+}
+
+// monthDays names days of the month.
+func (r Rule) monthDays() string {
+	var names []string
+	for day := 1; day <= 31; day++ {
+		if r.days&(1<<day) == 0 {
+			continue
+		}
+		ending := "th"
+		if day/10 != 1 && day%10 >= 1 && day%10 <= 3 {
+			ending = []string{"st", "nd", "rd"}[day%10-1]
+		}
+		names = append(names, strconv.Itoa(day)+ending)
+	}
+	if r.last {
+		names = append(names, "last day")
+	}
+	if text := inLine(names); text != "" {
+		return text + " of the month"
+	}
+	return ""
+}
+
+// stepOf is the n of a set that has each nth number from 0 up to a whole, which n
+// divides; 0 for any other set.
+func stepOf(set uint64, whole int) int {
+	n := whole
+	if rest := set &^ 1; rest != 0 {
+		n = bits.TrailingZeros64(rest)
+	}
+	want := uint64(0)
+	for at := 0; at < whole; at += n {
+		want |= 1 << at
+	}
+	if set != want || whole%n != 0 {
+		return 0
+	}
+	return n
+}
+
+// every is "every 5 minutes", or "every hour" where that is one of the larger unit.
+func every(n, whole int, unit, larger string) string {
+	switch n {
+	case 1:
+		return "every " + unit
+	case whole:
+		return "every " + larger
+	}
+	return "every " + strconv.Itoa(n) + " " + unit + "s"
+}
+
+// inLine is "a", "a and b" or "a, b and c"; empty for none, and for more.
+func inLine(names []string) string {
+	switch n := len(names); {
+	case n == 0 || n > namedAtMost:
+		return ""
+	case n == 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+}

@@ -113,3 +113,46 @@ func TestRulesWhereClocksChange(t *testing.T) {
 		}
 	}
 }
+
+// Cron that has usual words is shown in them, and they say the same.
+func TestCronInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"*/2 * * * *":       "every 2 minutes",
+		"*/15 * * * *":      "every 15 minutes",
+		"* * * * *":         "every minute",
+		"0 * * * *":         "every hour",
+		"0 */6 * * *":       "every 6 hours",
+		"0 * * * 1-5":       "0 * * * 1-5",
+		"0 8 * * 1-5":       "weekdays at 8:00",
+		"5 8,20 * * 0,6":    "weekends at 8:05 and 20:05",
+		"30 17 * * 1,4,7":   "Monday, Thursday and Sunday at 17:30",
+		"0 7 * * *":         "daily at 7:00",
+		"0 0 * * *":         "daily at 0:00",
+		"0 7 1,15 * *":      "1st and 15th of the month at 7:00",
+		"0 7 2,11,23 * *":   "2nd, 11th and 23rd of the month at 7:00",
+		"0 18 L * *":        "last day of the month at 18:00",
+		"0 18 1,L * *":      "1st and last day of the month at 18:00",
+		"*/7 * * * *":       "*/7 * * * *",
+		"15 * * * *":        "15 * * * *",
+		"0 8 1 * 1":         "0 8 1 * 1",
+		"0 8 * 1 *":         "0 8 * 1 *",
+		"0,30 8 * * *":      "0,30 8 * * *",
+		"0 6,8,10,12 * * *": "0 6,8,10,12 * * *",
+		"0 8 * * 1,2,4,5":   "0 8 * * 1,2,4,5",
+		"Weekdays at 8":     "Weekdays at 8",
+		"nonsense":          "nonsense",
+	} {
+		got := InWords(text)
+		if got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+		if got == text || got == "every 2 minutes" || got == "every minute" { // words that are only shown
+			continue
+		}
+		a, _ := ParseRule(text)
+		if b, err := ParseRule(got); err != nil || a.String() != b.String() {
+			t.Errorf("%q: %q is %q, %v", text, got, b, err)
+		}
+	}
+}

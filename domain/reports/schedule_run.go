@@ -52,8 +52,17 @@ func (s *Service) RunRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 		return err
 	}
 	public := apperr.Describe(err)
+	var unmade unmadeError
+	_ = errors.As(err, &unmade) // else it is that of all lines
 	return errors.Join(err, s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
-		if err := tx.LedgerSetUnmade(ctx, db.LedgerSetUnmadeParams{TenantID: tx.TenantID, RunID: job.Args.Run.UUID(), ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+		for _, u := range unmade {
+			own := apperr.Describe(u.err)
+			if err := tx.LedgerSetUnmadeOf(ctx, db.LedgerSetUnmadeOfParams{TenantID: tx.TenantID, Deliveries: u.lines, ErrorCode: own.Code, ErrorText: own.Sentence}); err != nil {
+				return fmt.Errorf("note why lines wait: %w", err)
+			}
+		}
+		if err := tx.LedgerSetUnmade(ctx, db.LedgerSetUnmadeParams{TenantID: tx.TenantID, RunID: job.Args.Run.UUID(), OnlyNew: len(unmade) > 0,
+			ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
 			return fmt.Errorf("note why it waits: %w", err)
 		}
 		if job.Attempt < delayedAfter || job.Last() {
@@ -97,6 +106,25 @@ func (s *Service) makeRun(ctx context.Context, job jobs.Job[RunArgs]) error {
 // not tried for each.
 const unmadeAtMost = 5
 
+// unmadeLines are lines whose file an attempt did not make, and why.
+type unmadeLines struct {
+	lines []uuid.UUID
+	err   error
+}
+
+// unmadeError is all that an attempt did not make.
+type unmadeError []unmadeLines
+
+func (e unmadeError) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+func (e unmadeError) Unwrap() []error {
+	list := make([]error, len(e))
+	for i, u := range e {
+		list[i] = u.err
+	}
+	return list
+}
+
 // renderAll renders for everybody whose line is open, all at one moment of the
 // data. A file that can't be made now does not hold up the others: each attempt
 // begins with another one, and fails once it is through.
@@ -109,7 +137,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		lines  []uuid.UUID
 	}
 	var groups []*group
-	var unopened, unmade []error
+	var unopened, unmade unmadeError
 	for _, line := range r.open {
 		v, plans, spec, look, err := s.bindFor(ctx, ids.Tenant(job.TenantID), r, line)
 		if err != nil {
@@ -117,7 +145,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 				if ctx.Err() != nil {
 					return err
 				}
-				unopened = append(unopened, err)
+				unopened = append(unopened, unmadeLines{[]uuid.UUID{line.DeliveryID}, err})
 				continue
 			}
 			if err := s.closeLine(ctx, job.TenantID, line.DeliveryID, closedAs(err), err); err != nil {
@@ -137,7 +165,7 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 		job.Report(jobs.Progress{Phase: "rendering", Rows: int64(i), RowsTotal: int64(len(groups))})
 		if err := s.serve(ctx, job.Ref, r, g.view, g.plans, g.spec, g.digest, g.lines); err != nil {
 			if apperr.Passes(err) {
-				if unmade = append(unmade, err); ctx.Err() != nil || len(unmade) == unmadeAtMost {
+				if unmade = append(unmade, unmadeLines{g.lines, err}); ctx.Err() != nil || len(unmade) == unmadeAtMost {
 					break
 				}
 				continue
@@ -149,7 +177,10 @@ func (s *Service) renderAll(ctx context.Context, job jobs.Job[RunArgs], r *run) 
 			}
 		}
 	}
-	return errors.Join(append(unopened, unmade...)...)
+	if all := append(unopened, unmade...); len(all) > 0 {
+		return all
+	}
+	return nil
 }
 
 // openRun reads the run and writes its ledger; nil where it is over.

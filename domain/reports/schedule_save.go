@@ -151,7 +151,7 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 	if v != nil {
 		c.snapshot = v.Snapshot.String()
 		if f.Name = strings.TrimSpace(f.Name); f.Name == "" {
-			f.Name = v.Dashboard.Name
+			f.Name = plaintext.Tame(v.Dashboard.Name, maxName)
 		}
 	}
 	if !plaintext.Line(f.Name, maxName) {
@@ -222,6 +222,9 @@ func (s *Service) check(ctx context.Context, actor, owner access.Actor, f *Sched
 	return c, nil
 }
 
+// columnsNamed is how many columns are named to who wrote one that is not there.
+const columnsNamed = 6
+
 // checkRows says what is wrong with the rows that recipients are sent; "" for
 // nothing. v is the dashboard as the owner sees it.
 func (s *Service) checkRows(ctx context.Context, actor access.Actor, v *dashboards.View, f *ScheduleForm) (string, error) {
@@ -248,7 +251,11 @@ func (s *Service) checkRows(ctx context.Context, actor access.Actor, v *dashboar
 		}
 		for column := range rows {
 			if !v.CanLock(column) {
-				return fmt.Sprintf("The dashboard's data has no column “%.80s” whose values you see.", column), nil
+				text := fmt.Sprintf("The dashboard's data has no column “%.80s” whose values you see.", column)
+				if some := v.Lockable(columnsNamed); len(some) > 0 {
+					text += " It has " + strings.Join(some, ", ") + "."
+				}
+				return text, nil
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -40,9 +41,12 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 			if len(spec.Widgets) > 0 || ctx.Err() != nil {
 				return err
 			}
-			s.deps.Log.WarnContext(ctx, "widget failed in a report", "dashboard", v.Dashboard.ID, "widget", p.ID, "error", err)
-			stated.FailedWidgets++
-			names = append(names, p.Widget.Title+": "+apperr.Describe(err).Sentence)
+			public := apperr.Describe(err)
+			if public.Class != apperr.Forbidden { // what is hidden is so for a reason, as on paper
+				s.deps.Log.WarnContext(ctx, "widget failed in a report", "dashboard", v.Dashboard.ID, "widget", p.ID, "error", err)
+				stated.FailedWidgets++
+			}
+			names = append(names, p.Widget.Title+": "+readable(public.Sentence))
 			continue
 		}
 		list = append(list, rows)
@@ -50,11 +54,21 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 	if len(list) == 0 {
 		return ErrSpec.With("Nothing of this dashboard can be written as rows.")
 	}
-	stated.Widgets = len(list) + stated.FailedWidgets
+	stated.Widgets = len(list) + len(names)
 	t := tables{list: list, failed: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell, stage: s.deps.Blobs.Stage}
 	var err error
 	stated.Rows, err = t.write(ctx, spec, out)
 	return err
+}
+
+// readable is a sentence without the place in a query that it is about.
+func readable(sentence string) string {
+	part, rest, whole := dashboards.CutPlace(sentence)
+	if part == "" || !whole {
+		return sentence
+	}
+	first, size := utf8.DecodeRuneInString(rest)
+	return string(unicode.ToUpper(first)) + rest[size:]
 }
 
 // tables are what a file of rows is made of.

@@ -16,6 +16,19 @@ func Line(text string, most int) bool {
 	return n >= 1 && n <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, Hidden)
 }
 
+// Tame makes a line of at most so many characters of a name that was given when less
+// was refused.
+func Tame(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if Hidden(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	return strings.TrimSpace(string(runes[:min(len(runes), most)]))
+}
+
 // Hidden tells whether a character has no place in a line of text. The marks that
 // only say which way a neutral character belongs are no such: names in Arabic and
 // Hebrew have them.

@@ -13,3 +13,14 @@ func TestLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTame(t *testing.T) {
+	for text, want := range map[string]string{
+		"Trading & delivery": "Trading & delivery", "invoice\u202efdp.exe": "invoice fdp.exe", " a\n\tb\x00 ": "a b", "a\xffb": "ab",
+		"more than twenty characters": "more than twenty cha", "nineteen letters xx y": "nineteen letters xx",
+	} {
+		if got := Tame(text, 20); got != want || !Line(got, 20) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
