@@ -23,11 +23,17 @@ func TileStub(widget string) string {
 // StubKey is the key of all stubs.
 const StubKey = "-"
 
+// tallKPI is how many rows a figure stands in the middle of.
+const tallKPI = 5
+
 func tileClass(t *dashboards.Tile) string {
 	class := "w"
 	switch t.Type {
 	case charts.KPI:
 		class = "w w-kpi"
+		if t.Layout.H >= tallKPI {
+			class += " w-tall"
+		}
 	case charts.Text, charts.Image:
 		class = "w w-plain"
 	case charts.Divider:

@@ -47,7 +47,7 @@ func TestAKPIShowsItsTargetBesideTheWordOfAThreshold(t *testing.T) {
 		if err := tileKPI(TileProps{Tile: tile}).Render(t.Context(), &page); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(page.String(), "<span>Target 900k</span>"); got != (c.want != "") {
+		if got := strings.Contains(page.String(), `<span class="kpi-target">Target 900k</span>`); got != (c.want != "") {
 			t.Errorf("%s: %s", name, page.String())
 		}
 	}

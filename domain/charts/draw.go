@@ -44,6 +44,7 @@ func Draw(in Input) (*Drawing, error) {
 		return nil, err
 	}
 	d.noteAhead()
+	d.noteOpen()
 	return d.out, nil
 }
 
@@ -64,6 +65,36 @@ func (d *drawing) noteAhead() {
 	}
 }
 
+// noteOpen says which bucket is not over, and what it has so far where that is one
+// number.
+func (d *drawing) noteOpen() {
+	if d.open.IsZero() || d.out.State != Ready || d.out.Note.Key != "" {
+		return
+	}
+	x, err := d.dimension(d.Config.Encode.X, 0)
+	if err != nil || !isTime(x) {
+		return
+	}
+	found, rows := -1, 0
+	for i := range d.Result.Rows {
+		if !x.IsNull(i) && floor(d.wall(x, i), d.openGrain).Equal(d.open) {
+			found, rows = i, rows+1
+		}
+	}
+	if rows == 0 {
+		return
+	}
+	args := []any{"Period", d.Locale.Bucket(d.open, bucketGrain(d.openGrain), true)}
+	d.out.Note = Message{Key: NoteOpen, Args: args}
+	y, err := d.value()
+	if err != nil || rows > 1 || len(d.dims) > 1 || d.Config.Type == Combo || d.Config.Encode.Also != "" {
+		return
+	}
+	if v, ok := number(y, found); ok {
+		d.out.Note = Message{Key: NoteOpenPeriod, Args: append(args, "Value", d.Locale.KPI(v, d.format(y)))}
+	}
+}
+
 // obj is a JSON object; json.Marshal writes its keys in order.
 type obj = map[string]any
 
@@ -73,7 +104,11 @@ type drawing struct {
 	dims     []*warehouse.ResultColumn
 	measures []*warehouse.ResultColumn // without the columns that a comparison adds
 	otherRow int                       // that folds what lies beyond the query's limit; -1 for none
-	out      *Drawing
+	// open is the start of the bucket on the axis that is not over, and openGrain how
+	// long that is; zero for none.
+	open      time.Time
+	openGrain string
+	out       *Drawing
 }
 
 func begin(in Input) (*drawing, error) {

@@ -77,9 +77,13 @@ type History struct {
 	Run func([]float64, forecast.Options) (forecast.Result, error)
 }
 
-// NoteOpenPeriod is the note of a drawing that leaves out the period which is
-// going on, before its forecast.
-const NoteOpenPeriod = "charts.forecast.open"
+// NoteOpenPeriod is the note on the period which is going on, with what it has so
+// far: it is drawn as a part, or left out before a forecast. NoteOpen is that without
+// a number, where there are several.
+const (
+	NoteOpenPeriod = "charts.forecast.open"
+	NoteOpen       = "charts.note.open"
+)
 
 // Foresee makes the outlook of a widget with a forecast. A history that allows
 // none is told by Outlook.Refused.
@@ -340,13 +344,13 @@ func (d *drawing) anomalies(o *Outlook, s series, l line) [][]any {
 }
 
 // today is the rule between what was and what may come. It is called today only
-// where the data reaches today. Periods longer than a day stand at their first
-// day, so the rule stands at today itself then, as far as the axis goes.
+// where the data reaches today. It stands at today itself as far as the axis goes,
+// for hours at the last of them.
 func (d *drawing) today(o *Outlook, grain string) obj {
 	text, at := d.Words.LastData, o.Last
 	if !d.Today.IsZero() && d.Today.Before(next(o.Last, grain, 2)) {
 		switch {
-		case !finer("day", grain):
+		case finer(grain, "day"):
 			text = d.Words.Today
 		case len(o.At) > 0 && !d.Today.Before(o.Last) && !d.Today.After(o.At[len(o.At)-1]):
 			text, at = d.Words.Today, d.Today

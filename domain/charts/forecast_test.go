@@ -83,7 +83,7 @@ func TestForecastTodayStandsAtToday(t *testing.T) {
 		"weeks":                    {"week", []string{"2026-11-02", "2026-11-09", "2026-11-16"}, 3, "2026-11-29", "Today", "2026-11-29"},
 		"data that ended long ago": {"month", []string{"2026-04-01", "2026-05-01", "2026-06-01"}, 12, "2026-11-29", "Last data", "2026-06-01"},
 		"no clock":                 {"month", []string{"2026-04-01", "2026-05-01", "2026-06-01"}, 2, "", "Last data", "2026-06-01"},
-		"days":                     {"day", []string{"2026-11-26", "2026-11-27", "2026-11-28"}, 3, "2026-11-29", "Today", "2026-11-28"},
+		"days":                     {"day", []string{"2026-11-26", "2026-11-27", "2026-11-28"}, 3, "2026-11-29", "Today", "2026-11-29"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := result(dates("at", tc.grain, tc.periods...), floats("sales", 80, 96, 84))

@@ -25,6 +25,8 @@ func drawHeatmap(d *drawing) error {
 	}
 	across, placeX := d.places(x)
 	down, placeY := d.places(y)
+	across, placeX = d.openHours(x, v, across, placeX)
+	down, placeY = d.openHours(y, v, down, placeY)
 	for _, axis := range []struct {
 		of     *warehouse.ResultColumn
 		places int
@@ -84,4 +86,30 @@ func drawHeatmap(d *drawing) error {
 		"marks":   obj{"by": "data", "values": marks},
 		"tooltip": obj{"heads": heads, "names": []string{d.name(v)}, "formats": []obj{placed("full", f)}},
 	})
+}
+
+// fewestHours is how many hours of the day an axis has at least.
+const fewestHours = 6
+
+// openHours leaves the hours of the day out before the first and after the last that
+// has a value: nobody is there then. Other axes stay as they are.
+func (d *drawing) openHours(c, v *warehouse.ResultColumn, labels []string, place func(row int) int) ([]string, func(row int) int) {
+	if c.Grain != "hour_of_day" {
+		return labels, place
+	}
+	from, to := len(labels), 0
+	for row := range d.Result.Rows {
+		if i := place(row); i >= 0 && !v.IsNull(row) {
+			from, to = min(from, i), max(to, i+1)
+		}
+	}
+	if to-from < fewestHours {
+		return labels, place
+	}
+	return labels[from:to], func(row int) int {
+		if i := place(row); i >= from && i < to {
+			return i - from
+		}
+		return -1
+	}
 }

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"html"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/warehouse"
@@ -86,30 +84,7 @@ func (d *drawing) spark(value *warehouse.ResultColumn) (string, error) {
 	if len(series.at) > MaxPoints {
 		return "", nil
 	}
-	return Sparkline(whole(series.values[0], inner.open(series.at, series.grain, inner.cuts(series.at, series.grain))), d.hue()), nil
-}
-
-// open marks the last bucket, too, where the clock is still in it: that of today,
-// or the one of today that the newest row is in.
-func (d *drawing) open(at []time.Time, grain string, cut []bool) []bool {
-	if d.Today.IsZero() || len(at) == 0 || grain == "" {
-		return cut
-	}
-	now := d.Today
-	if finer(grain, "day") {
-		if now = d.Newest; now.IsZero() || !floor(now, "day").Equal(d.Today) {
-			return cut
-		}
-	}
-	last := len(at) - 1
-	if at[last].After(now) || !next(at[last], grain, 1).After(now) {
-		return cut
-	}
-	if cut = slices.Clone(cut); cut == nil {
-		cut = make([]bool, len(at))
-	}
-	cut[last] = true
-	return cut
+	return Sparkline(whole(series.values[0], inner.cuts(series.at, series.grain)), d.hue()), nil
 }
 
 // whole leaves the buckets at the ends out that hold less than the others, where

@@ -388,3 +388,21 @@ func TestAxesHoldBubbles(t *testing.T) {
 		t.Error("the axis is labelled where it happens to begin")
 	}
 }
+
+// A heatmap has the hours between the first and the last with a value, unless those
+// are few.
+func TestHeatmapLeavesEmptyHoursOut(t *testing.T) {
+	for want, hours := range map[string][]int64{"08,09,10,11,12,13,14": {8, 10, 14}, "00,01,02,03,04,05,06,07,08,09,10,11,12,13,14,15,16,17,18,19,20,21,22,23": {8, 9, 10}} {
+		d := draw(t, Input{Config: Config{Type: Heatmap}, Result: result(dimension(ints("weekday", 1, 2, 7), "weekday"), dimension(ints("hour", hours...), "hour_of_day"), floats("n", 3, 4, 5))})
+		var got []string
+		for _, name := range drawn(t, d, "option", "xAxis", "data").([]any) {
+			got = append(got, name.(string))
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("hours %v: the axis has %v", hours, got)
+		}
+		if heads := drawn(t, d, "df", "tooltip", "heads").([]any); heads[0] != "Mon 08" {
+			t.Errorf("hours %v: heads %v", hours, heads)
+		}
+	}
+}

@@ -186,8 +186,8 @@ func (d *drawing) lacks(day time.Time, grain string) bool {
 // whole: nobody works at weekends.
 const restDays = 2 * 24 * time.Hour
 
-// cuts tells which buckets the span of the query or the ends of the data cut, so
-// that they hold less than others do; nil where none is.
+// cuts tells which buckets the span of the query, the ends of the data or the clock
+// cut, so that they hold less than others do; nil where none is.
 func (d *drawing) cuts(at []time.Time, grain string) []bool {
 	if grain == "" || len(at) == 0 {
 		return nil
@@ -207,7 +207,13 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 			}
 		}
 	}
-	if from, to := d.known(grain); !from.IsZero() {
+	if i := d.running(at, grain); i >= 0 {
+		mark(i)
+		if !finer(grain, "day") {
+			d.open, d.openGrain = at[i], grain
+		}
+	}
+	if from, to, _ := d.known(grain); !from.IsZero() {
 		last := len(at) - 1
 		for last > 0 && !at[last].Before(to) { // what is compared with may reach further than the data
 			last--
@@ -216,39 +222,64 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 			mark(0)
 		}
 		end := next(at[last], grain, 1)
-		if at[last].Before(to) && (end.Add(-restDays).After(to) || d.goesOn(to, end)) {
+		if at[last].Before(to) && end.Add(-restDays).After(to) {
 			mark(last)
 		}
 	}
 	return cut
 }
 
-// goesOn tells whether data that reach up to a day may still come until end: it is
-// not over, and they are not ahead of today.
-func (d *drawing) goesOn(to, end time.Time) bool {
-	if d.Today.IsZero() {
-		return false
+// running is the bucket that the clock is still in and data may still come for: that
+// of today, or the shorter one of today that the newest row is in; -1 for none. Data
+// that lie ahead, or ended days ago, do not wait for the clock, nor does what comes
+// once in a bucket and is there.
+func (d *drawing) running(at []time.Time, grain string) int {
+	if d.Today.IsZero() || len(at) == 0 || grain == "" {
+		return -1
 	}
-	tomorrow := d.Today.AddDate(0, 0, 1)
-	return end.After(tomorrow) && !to.After(tomorrow) && to.AddDate(0, 0, 7).After(tomorrow)
+	now, tomorrow := d.Today, d.Today.AddDate(0, 0, 1)
+	if finer(grain, "day") {
+		if now = d.Newest; now.IsZero() || !floor(now, "day").Equal(d.Today) {
+			return -1
+		}
+	}
+	i := sort.Search(len(at), func(i int) bool { return at[i].After(now) }) - 1
+	switch o := d.Outlook; {
+	case i < 0 || !next(at[i], grain, 1).After(now):
+		return -1
+	case o != nil && o.Refused == nil && !at[i].After(o.Last):
+		return -1 // whole to the forecast that goes on from it
+	case d.Newest.IsZero():
+		if i < len(at)-1 {
+			return -1
+		}
+	case !d.Newest.Before(tomorrow) || !d.Newest.AddDate(0, 0, 8).After(tomorrow):
+		return -1
+	default:
+		_, to, by := d.known(grain)
+		if !to.IsZero() && by != "day" && !to.Before(next(at[i], grain, 1)) {
+			return -1
+		}
+	}
+	return i
 }
 
 // known is from which day on and up to which the data tell of buckets that are
-// longer than a day; zero where nothing is known. What comes once a month stands
-// for the whole of it, whichever day it is dated.
-func (d *drawing) known(grain string) (from, to time.Time) {
+// longer than a day, and how often they come; zero where nothing is known. What
+// comes once a month stands for the whole of it, whichever day it is dated.
+func (d *drawing) known(grain string) (from, to time.Time, by string) {
+	by = "day"
 	if d.Oldest.IsZero() || d.Newest.IsZero() || !finer("day", grain) {
-		return from, to
+		return from, to, by
 	}
 	from, to = floor(d.Oldest, "day"), floor(d.Newest, "day")
-	by := "day"
 	for _, coarser := range []string{grain, "quarter", "month", "week"} {
 		if (coarser == grain || finer(coarser, grain)) && sameDayOf(coarser, from, to) {
 			by = coarser
 			break
 		}
 	}
-	return floor(from, by), next(floor(to, by), by, 1)
+	return floor(from, by), next(floor(to, by), by, 1), by
 }
 
 // sameDayOf tells whether two days are the same one of their buckets, counted

@@ -3,6 +3,7 @@ package charts
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func TestWhatIsNotBookedYetIsAGap(t *testing.T) {
 func TestTheWeekThatGoesOnIsCut(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {
-		d, err := time.Parse(time.DateOnly, text)
+		d, err := ParseMoment(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +85,10 @@ func TestTheWeekThatGoesOnIsCut(t *testing.T) {
 		{"2026-11-26", "2026-11-30", true}, // three days are missing
 		{"2026-11-27", "2027-06-01", false},
 		{"2026-11-27", "", false},
+		{"2026-11-28", "2026-11-29", true}, // a Sunday is a day, too
+		{"2026-11-29T08:57", "2026-11-29", true},
+		{"2026-11-29", "2026-11-30", false},
+		{"2026-12-02", "2026-11-29", false}, // rows that lie ahead
 	} {
 		in := Input{Config: Config{Type: Line, Format: map[string]Format{"n": {Additive: true}}}, Oldest: day("2026-11-02"), Newest: day(c.newest),
 			Result: result(dates("week", "week", "2026-11-16", "2026-11-23"), ints("n", 8, 9))}
@@ -97,6 +102,78 @@ func TestTheWeekThatGoesOnIsCut(t *testing.T) {
 		s := d.series(d.dims[0], nil)
 		if got := d.cuts(s.at, s.grain); (got != nil && got[1]) != c.cut {
 			t.Errorf("data to %s on %s: cut %v", c.newest, c.today, got)
+		}
+	}
+}
+
+// The day that goes on is a part, whether rows are ahead is known or not; it is whole
+// the day after, and for what comes once in a bucket there is nothing to wait for.
+func TestTheBucketOfTodayIsCut(t *testing.T) {
+	t.Parallel()
+	days, weeks, months := dates("at", "day", "2026-11-27", "2026-11-28", "2026-11-29"), dates("at", "week", "2026-11-09", "2026-11-16", "2026-11-23"), dates("at", "month", "2026-09-01", "2026-10-01", "2026-11-01")
+	for name, c := range map[string]struct {
+		x                     warehouse.ResultColumn
+		oldest, newest, today string
+		cut                   []bool
+	}{
+		"today":                {days, "2026-11-02", "2026-11-29T08:57", "2026-11-29", []bool{false, false, true}},
+		"ends unknown":         {days, "", "", "2026-11-29", []bool{false, false, true}},
+		"the day after":        {days, "2026-11-02", "2026-11-29", "2026-11-30", nil},
+		"rows ahead":           {days, "2026-11-02", "2026-12-24", "2026-11-29", nil},
+		"no clock":             {days, "2026-11-02", "2026-11-29T08:57", "", nil},
+		"compared, data ended": {days, "2026-11-02", "2026-11-28T23:50", "2026-11-28", []bool{false, true, false}},
+		"once a week":          {weeks, "2026-10-04", "2026-11-29", "2026-11-29", nil},
+		"once a month":         {months, "2026-01-30", "2026-11-29", "2026-11-30", nil},
+		"the month's last day": {months, "2026-01-05", "2026-11-29", "2026-11-30", []bool{false, false, true}},
+	} {
+		in := Input{Config: Config{Type: Line}, Result: result(c.x, ints("n", 8, 9, 1))}
+		for to, text := range map[*time.Time]string{&in.Oldest: c.oldest, &in.Newest: c.newest, &in.Today: c.today} {
+			if text != "" {
+				*to = at(text)
+			}
+		}
+		d, err := begin(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.series(d.dims[0], nil)
+		if got := d.cuts(s.at[:3], s.grain); !slices.Equal(got, c.cut) {
+			t.Errorf("%s: cut %v, want %v", name, got, c.cut)
+		}
+	}
+}
+
+// It is dashed or pale, and a note says so, with its number where that is one.
+func TestTheRunningBucketIsTold(t *testing.T) {
+	t.Parallel()
+	days := dates("day", "day", "2026-11-27", "2026-11-28", "2026-11-29")
+	twice := dates("day", "day", "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-29")
+	parts := result(twice, texts("channel", "a", "a", "a", "b"), floats("sales", 80, 90, 6, 4))
+	one, two := result(days, floats("sales", 80, 90, 10)), result(days, floats("sales", 80, 90, 10), floats("orders", 8, 9, 1))
+	valued, plain := Message{NoteOpenPeriod, []any{"Period", "29 Nov 2026", "Value", "£10.00"}}, Message{NoteOpen, []any{"Period", "29 Nov 2026"}}
+	for name, c := range map[string]struct {
+		config Config
+		r      *warehouse.Result
+		note   Message
+		mark   string // of what is drawn as a part
+	}{
+		"line":    {Config{Type: Line}, one, valued, "part of the day"},
+		"area":    {Config{Type: Area}, one, valued, "part of the day"},
+		"step":    {Config{Type: Step}, one, valued, "part of the day"},
+		"bars":    {Config{Type: Bar, Encode: Encode{Vertical: true}}, one, valued, `"opacity":0.45`},
+		"stacked": {Config{Type: StackedBar}, parts, plain, `"opacity":0.45`},
+		"combo":   {Config{Type: Combo}, two, plain, `"opacity":0.45`},
+		"lines":   {Config{Type: Line}, parts, plain, "part of the day"},
+		"two":     {Config{Type: Line, Encode: Encode{Also: "orders"}}, two, plain, "part of the day"},
+	} {
+		c.config.Format = map[string]Format{"sales": money}
+		in := Input{Config: c.config, Result: c.r, Today: at("2026-11-29"), Oldest: at("2026-11-02"), Newest: at("2026-11-29T08:57")}
+		if d := draw(t, in); !reflect.DeepEqual(d.Note, c.note) || !strings.Contains(string(d.Chart), c.mark) {
+			t.Errorf("%s: note %+v, %s", name, d.Note, d.Chart)
+		}
+		in.Today = at("2026-11-30")
+		if d := draw(t, in); d.Note.Key != "" || strings.Contains(string(d.Chart), c.mark) {
+			t.Errorf("%s the day after: note %+v, %s", name, d.Note, d.Chart)
 		}
 	}
 }

@@ -158,10 +158,13 @@ const mostNames = 15
 
 // namesBelow says how the labels of an axis of categories stand. The browser, which
 // knows the width, lets those with "fit" stand so that none is left out. Of
-// moments some are enough.
+// moments some are enough, of hours every second.
 func (d *drawing) namesBelow(x *warehouse.ResultColumn, labels []string) obj {
-	if len(labels) > mostNames || x != nil && isTime(x) {
+	switch {
+	case len(labels) > mostNames, x != nil && isTime(x):
 		return obj{"hideOverlap": true}
+	case x != nil && x.Grain == "hour_of_day":
+		return obj{"hideOverlap": true, "interval": 1}
 	}
 	return obj{"fit": true, "hideOverlap": false, "interval": 0}
 }

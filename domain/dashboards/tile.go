@@ -117,7 +117,7 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		t.LastGood = s.lastGood.get(memory)
 		return t, nil
 	}
-	if key := drawing.Note.Key; key != "" && key != charts.NoteOpenPeriod && key != charts.NoteAhead {
+	if key := drawing.Note.Key; key != "" && key != charts.NoteOpenPeriod && key != charts.NoteOpen && key != charts.NoteAhead {
 		outlook = nil // not drawn, so nothing is said of it
 	}
 	t.Drawing, t.Sampled, t.Subtitle = drawing, sampled, v.subtitle(p, outlook)

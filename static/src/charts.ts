@@ -47,9 +47,7 @@ type Registers = Parameters<Extract<Parameters<typeof use>[0], (...given: never[
 
 /** What depends on the size of a chart, each time that it has got one: how the
  * names of an axis with "fit" stand, and whether labels of bars with it do; how
- * wide names beside an axis are; the room for the last moment below one. Steps
- * keep their corners: on whole pixels, since ECharts leaves out what is less than
- * one, and however near to each other. */
+ * wide names beside an axis are; the room for the last moment below one. */
 function fit(registers: Registers): void {
   registers.registerProcessor({
     overallReset: (all, api) => {
@@ -78,34 +76,19 @@ function fit(registers: Registers): void {
       });
     },
   });
-  registers.registerLayout(registers.PRIORITY.VISUAL.LAYOUT + 1, {
-    seriesType: "line",
-    reset: (series) => {
-      if (!series.get("step" as never)) return;
-      const points = series.getData().getLayout("points") as Float32Array;
-      points.forEach((each, i) => (points[i] = Math.round(each)));
-    },
-  });
-  registers.registerPostUpdate((all, api) => {
-    all.eachSeriesByType("line", (series) => {
-      if (!series.get("step" as never)) return;
-      api.getViewOfSeriesModel(series).group.traverse((each) => {
-        if ("segmentIgnoreThreshold" in each) each.segmentIgnoreThreshold = 0;
-      });
-    });
-  });
 }
 
 /** About how wide the labels of the value axis are, in pixels. */
 const valueLabels = 44;
 
-type Part = "points" | "trees" | "radar" | "notes" | "paper";
+type Part = "points" | "trees" | "radar" | "notes" | "steps" | "paper";
 
 const parts: Record<Part, () => Promise<{ extensions: Parameters<typeof use>[0] }>> = {
   points: () => import("./parts/points.ts"),
   trees: () => import("./parts/trees.ts"),
   radar: () => import("./parts/radar.ts"),
   notes: () => import("./parts/notes.ts"),
+  steps: () => import("./parts/steps.ts"),
   paper: () => import("./parts/paper.ts"),
 };
 
@@ -128,6 +111,7 @@ function missingParts(option: Option, paper: boolean): Promise<unknown> | undefi
     const part = partOf[String(series["type"])];
     if (part) wanted.add(part);
     if (series["markLine"]) wanted.add("notes");
+    if (series["step"]) wanted.add("steps");
   }
   return load(wanted);
 }
@@ -457,13 +441,10 @@ export class Chart extends HTMLElement {
     }
     const tooltip = drawing.df?.tooltip;
     option["tooltip"] = tooltip ? this.#tooltip(tooltip, option) : { show: false };
+    // What can't be selected does not look as if it could.
     const marks = drawing.df?.marks;
-    for (const series of list(option["series"])) {
-      series["cursor"] = marks ? "pointer" : "default";
-      if (!marks) continue;
-      // What can't be selected does not look as if it could.
-      if (!(marks.cells?.flat() ?? marks.values).some((mark) => mark !== "")) series["cursor"] = "default";
-    }
+    const cursor = marks && (marks.cells?.flat() ?? marks.values).some(Boolean) ? "pointer" : "default";
+    for (const series of list(option["series"])) series["cursor"] = cursor;
     return option;
   }
 
@@ -645,6 +626,23 @@ export class Chart extends HTMLElement {
     this.#chart?.dispatchAction({ type: "hideTip" });
   }
 
+  /** Draws a second time, for paper: light, as large as it is there, sharp and all
+   * on one canvas, since paper shows only the last of several. */
+  print(now: boolean): void {
+    this.querySelector(":scope > .chart-print")?.remove();
+    delete this.dataset["theme"];
+    if (!now || !this.#chart) return;
+    this.dataset["theme"] = "light";
+    const plan = this.#plan();
+    if (!plan) return;
+    const chart = init(document.createElement("div"), theme(this, false), { devicePixelRatio: 1, ...plan.size });
+    chart.setOption({ ...plan.option, animation: false });
+    const canvas = chart.renderToCanvas({ pixelRatio: 2 });
+    canvas.className = "chart-print";
+    this.append(canvas);
+    chart.dispose();
+  }
+
   #retheme(): void {
     if (!this.#chart) return;
     this.#chart.setTheme(theme(this, isDark()));
@@ -747,3 +745,10 @@ function isObject(value: Json | undefined): value is { [key: string]: Json } {
 }
 
 customElements.define("df-chart", Chart);
+
+// The size on paper is known once the page is laid out for it, where a browser tells.
+const paper = matchMedia("print");
+const print = (now: boolean): void => document.querySelectorAll<Chart>("df-chart:not([renderer=svg])").forEach((chart) => chart.print(now));
+paper.addEventListener("change", () => print(paper.matches));
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(paper.matches));
