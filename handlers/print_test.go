@@ -749,7 +749,7 @@ func TestHiddenWidgetsAreCountedAlike(t *testing.T) {
 			t.Errorf("%s", out.String())
 		}
 	}
-	if text := s.last.Find(`[data-widget="table"]`).Text(); !strings.Contains(text, "withholds single rows and small groups") {
+	if text := s.last.Find(`[data-widget="table"]`).Text(); !strings.Contains(text, "withholds groups of few rows") {
 		t.Errorf("the page says %q", text)
 	}
 }

@@ -412,29 +412,44 @@ func sentenceOf(ctx context.Context, t *dashboards.Tile, sentence string) string
 
 // noValueText is the note of a figure without a value.
 func noValueText(ctx context.Context, t *dashboards.Tile) string {
-	if t.NoValue {
+	switch {
+	case t.NoValue:
 		return messages.T(ctx, "widget.undefined")
+	case t.Drawing.Few:
+		return messages.T(ctx, "widget.forbidden")
 	}
 	return messages.T(ctx, "widget.no_value")
 }
 
 // noValueTitle is the same in full.
 func noValueTitle(ctx context.Context, t *dashboards.Tile) string {
-	if t.NoValue {
+	switch {
+	case t.NoValue:
 		return messages.T(ctx, "widget.undefined_title") + ". " + messages.T(ctx, "widget.undefined_text")
+	case t.Drawing.Few:
+		return messages.T(ctx, "widget.few_text", "Dataset", t.Dataset)
 	}
 	return messages.T(ctx, "widget.no_value")
 }
 
 // forbiddenText says why something can't be seen, and who to ask.
 func forbiddenText(ctx context.Context, err error) string {
-	if errors.Is(err, dashboards.ErrDataHidden) {
+	switch {
+	case errors.Is(err, dashboards.ErrDataHidden):
 		return dashboards.ErrDataHidden.Sentence()
-	}
-	if dashboards.IsWithheld(err) { // not by a role, and nothing that it could be given
-		return messages.T(ctx, "widget.forbidden_groups")
+	case errors.Is(err, dashboards.ErrRowsWithheld):
+		return messages.T(ctx, "widget.few_refused")
 	}
 	return messages.T(ctx, "widget.forbidden_text")
+}
+
+// forbiddenTitle says that a rule hides something, or that it is not there for who
+// looks.
+func forbiddenTitle(ctx context.Context, err error) string {
+	if errors.Is(err, dashboards.ErrRowsWithheld) {
+		return messages.T(ctx, "widget.forbidden")
+	}
+	return messages.T(ctx, "widget.forbidden_title")
 }
 
 func forbiddenShort(ctx context.Context, err error) string {
@@ -448,7 +463,7 @@ func emptyTitle(ctx context.Context, t *dashboards.Tile) string {
 	switch {
 	case t.NoValue:
 		return messages.T(ctx, "widget.undefined_title")
-	case t.Drawing.Sparse:
+	case t.Drawing.Few, t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse")
 	case t.Limited && t.Link == "":
 		return messages.T(ctx, "widget.empty_limited")
@@ -463,6 +478,8 @@ func emptyText(ctx context.Context, t *dashboards.Tile) string {
 	switch {
 	case t.NoValue:
 		return messages.T(ctx, "widget.undefined_text")
+	case t.Drawing.Few:
+		return messages.T(ctx, "widget.few_text", "Dataset", t.Dataset)
 	case t.Drawing.Sparse:
 		return messages.T(ctx, "widget.empty_sparse_text", "Dataset", t.Dataset)
 	case len(t.Filters) == 0 && t.Limited:

@@ -3434,7 +3434,7 @@ func tileForbidden(p TileProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.EmptyState(ui.EmptyProps{Icon: "lock", Title: messages.T(ctx, "widget.forbidden_title"), Text: forbiddenText(ctx, p.Tile.Err), Fill: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.EmptyState(ui.EmptyProps{Icon: "lock", Title: forbiddenTitle(ctx, p.Tile.Err), Text: forbiddenText(ctx, p.Tile.Err), Fill: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -538,11 +538,11 @@ func (b *binder) limits() error {
 
 // singles refuses values of single rows that a group of many would tell: its
 // smallest and largest ones, and those near them. The ends of all dates are known
-// from every page.
+// from every page; under a filter they are those of chosen rows.
 func (b *binder) singles() error {
 	for _, a := range b.plan.Atoms {
 		ends := a.Fn == "min" || a.Fn == "max"
-		if ends && isEnd(b.treeOf(*a.Ref)) && len(b.plan.Dims) == 0 && isTemporal(a.Ref.Type) && len(a.Filters) == 0 {
+		if ends && isEnd(b.treeOf(*a.Ref)) && len(b.plan.Dims) == 0 && isTemporal(a.Ref.Type) && len(a.Filters) == 0 && len(b.plan.Where) == b.plan.Ruled {
 			continue
 		}
 		if ends || a.Fn == "percentile" && (a.P < 0.25 || a.P > 0.75) {

@@ -517,6 +517,9 @@ func isEnd(t *expr.Tree) bool {
 // distinct tells whether an expression can be counted by its values: it has one
 // wherever a column or its fixed form has one, or none.
 func distinct(t *expr.Tree) bool {
+	if plain(t) {
+		return true
+	}
 	switch t.Op {
 	case "nullif":
 		return distinct(t.Args[0])
@@ -545,11 +548,11 @@ func fixed(t *expr.Tree) bool {
 // somebody from whom small groups are withheld: with each, the rows to count double.
 const maxConditions = 4
 
-// conditions adds to the plan the numbers of rows in which the conditions of a
-// measure differ: sums under two of them that differ in few rows tell about these.
+// conditions are the numbers of rows in which the conditions of a measure differ:
+// sums under two of them that differ in few rows tell about these.
 //
 // Errors: query.rows_withheld, query.too_complex.
-func (b *binder) conditions(m *planMeasure) error {
+func (b *binder) conditions(m *planMeasure) ([][]share, error) {
 	var atoms []int
 	m.Node.atoms(func(i int) { atoms = append(atoms, i) })
 	seen := map[string]bool{}
@@ -576,10 +579,10 @@ func (b *binder) conditions(m *planMeasure) error {
 		}
 	}
 	if len(sets) < 2 {
-		return nil // which is counted already
+		return nil, nil // which is counted already
 	}
 	if len(sets) > maxConditions {
-		return ErrRowsWithheld.With("%q can't be shown to you: its parts have more than %d different conditions, and groups of fewer than %d rows of %q are withheld. Show some of them as measures of their own.",
+		return nil, ErrRowsWithheld.With("%q can't be shown to you: its parts have more than %d different conditions, and groups of fewer than %d rows of %q are withheld. Show some of them as measures of their own.",
 			clip(m.Name), maxConditions, b.plan.MinRows, b.ds.Name)
 	}
 	within := make([]int, 1<<len(sets)) // atoms by the conditions that hold
@@ -592,15 +595,15 @@ func (b *binder) conditions(m *planMeasure) error {
 		}
 		var err error
 		if within[held], err = b.rowsOfAll(all); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(sets) == 2 {
 		// Of two, only where they differ, and where they do not.
-		b.plan.Cells = append(b.plan.Cells, []share{{within[1], 1}, {within[2], 1}, {within[3], -2}},
-			[]share{{within[0], 1}, {within[1], -1}, {within[2], -1}, {within[3], 2}})
-		return nil
+		return [][]share{{{within[1], 1}, {within[2], 1}, {within[3], -2}},
+			{{within[0], 1}, {within[1], -1}, {within[2], -1}, {within[3], 2}}}, nil
 	}
+	var cells [][]share
 	for held := range within {
 		var cell []share
 		for more := range within {
@@ -608,9 +611,9 @@ func (b *binder) conditions(m *planMeasure) error {
 				cell = append(cell, share{within[more], 1 - 2*(bits.OnesCount(uint(more^held))%2)})
 			}
 		}
-		b.plan.Cells = append(b.plan.Cells, cell)
+		cells = append(cells, cell)
 	}
-	return nil
+	return cells, nil
 }
 
 // rowsOfAll counts the rows that are in all of some sets.

@@ -10,7 +10,7 @@ import (
 
 // codecVersion is the first byte of an encoded result. An entry of another
 // version counts as absent.
-const codecVersion = 3
+const codecVersion = 4
 
 var errCodec = errors.New("cached result is damaged or of another version")
 
@@ -24,6 +24,7 @@ func (r *Result) encode() []byte {
 	w.uint(uint64(r.Rows))
 	w.bool(r.More)
 	w.bool(r.Sparse)
+	w.bool(r.Few)
 	w.bool(r.HasOther)
 	w.bools(r.OtherRows)
 	w.text(r.Timezone)
@@ -63,7 +64,7 @@ func decodeResult(data []byte) (*Result, error) {
 		return nil, errCodec
 	}
 	d := decoder{buf: body[1:]}
-	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
+	r := &Result{Rows: d.count(), More: d.bool(), Sparse: d.bool(), Few: d.bool(), HasOther: d.bool(), OtherRows: d.bools(), Timezone: d.text(), Version: d.int()}
 	r.Versions = map[string]int64{}
 	for n := d.count(); n > 0 && d.err == nil; n-- {
 		id := d.text()

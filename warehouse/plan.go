@@ -13,7 +13,7 @@ import (
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 6
+const compilerVersion = 7
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -42,9 +42,7 @@ type plan struct {
 	Offset   int
 	Other    bool
 	MinRows  int       `json:",omitempty"` // groups of fewer are withheld
-	Counts   []int     `json:",omitempty"` // atoms that decide it: rows of a group, then rows behind the others
-	Behind   []int     `json:",omitempty"` // and those of which only what they count must not be few
-	Cells    [][]share `json:",omitempty"` // more numbers of rows that must not be few
+	Few      [][]share `json:",omitempty"` // numbers of rows that must not be fewer, first those of a group
 	Ruled    int       `json:",omitempty"` // how many of Where are row rules
 	Span     *wallSpan // of the time filter, for the reader of the answer
 	SpanTZ   bool      // the span is of a column with time zone

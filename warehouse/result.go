@@ -16,6 +16,8 @@ type Result struct {
 	// that picks moments of a dimension of time, or the smallest group that the
 	// policy shows left them out.
 	Sparse bool
+	// Few tells that the policy withholds groups of few rows.
+	Few bool
 	// ToDate is the moment up to which a comparison goes where rows of Span may lie
 	// ahead of it, else zero. The columns "<measure>.to_date" are what was by then:
 	// it is those that compare with "<measure>.previous".

@@ -227,8 +227,9 @@ func (s *scope) stageKey(ref colRef, alone bool) (stageKey, bool) {
 	return key, true
 }
 
-// staged groups in two stages.
-func (s *scope) staged(keys []stageKey) *groupedSelect {
+// staged groups in two stages, first by the values of also, too: s.x0 and so on of
+// what is left.
+func (s *scope) staged(keys []stageKey, also ...string) *groupedSelect {
 	outer := s.over(keys)
 	var own []predicate
 	for _, w := range s.where {
@@ -243,11 +244,14 @@ func (s *scope) staged(keys []stageKey) *groupedSelect {
 	for i, k := range keys {
 		inner = append(inner, fmt.Sprintf("%s AS k%d", s.keySQL(k), i))
 	}
+	for i, x := range also {
+		inner = append(inner, fmt.Sprintf("%s AS x%d", x, i))
+	}
 	for i := range s.c.p.Atoms {
 		inner = append(inner, fmt.Sprintf("%s AS a%d", s.aggregate(&s.c.p.Atoms[i]), i))
 	}
 	s.c.notes = append(s.c.notes, "grouped in two stages")
-	return outer.merged("SELECT "+strings.Join(inner, ", ")+s.from()+groupBy(len(keys)), nil)
+	return outer.merged("SELECT "+strings.Join(inner, ", ")+s.from()+groupBy(len(keys)+len(also)), nil)
 }
 
 func (s *scope) keySQL(k stageKey) string {

@@ -36,6 +36,7 @@ func Draw(in Input) (*Drawing, error) {
 	if in.Config.Encode.Facet != "" && in.Result.Rows > 0 {
 		return d.out, d.facets()
 	}
+	d.out.Few = in.Result.Rows == 0 && in.Result.Few
 	if in.Config.Type != KPI && in.Config.Type != Table && in.Result.Rows == 0 {
 		d.out.State, d.out.Sparse = Empty, in.Result.Sparse
 		return d.out, nil

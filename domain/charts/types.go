@@ -470,6 +470,8 @@ type Drawing struct {
 	AtLeast bool `json:",omitzero"`
 	// Sparse is, beside Empty, that what there is may have been left out.
 	Sparse bool `json:",omitzero"`
+	// Few is, beside Empty, that groups of few rows are withheld from who looks.
+	Few bool `json:",omitzero"`
 	// Fit is, beside TooMuch, what would fit, and beside Unfit why the values
 	// do not.
 	Fit Message `json:",omitzero"`

@@ -88,9 +88,6 @@ func (v *View) discreet(err error) error {
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
 
-// IsWithheld tells of what a rule about single rows or small groups keeps back.
-func IsWithheld(err error) bool { return errors.Is(err, warehouse.ErrRowsWithheld) }
-
 // queryPlace is the place in a query that a sentence about it begins with, for
 // programs: "measures[0].numerator: ".
 var queryPlace = regexp.MustCompile(`^(measures|dimensions|filters|columns|order)(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*(: | )`)

@@ -109,7 +109,7 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		return nil, ctxErr
 	}
 	memory := digest(v.actor.TenantID, v.Dashboard.ID, p.ID, p.main, v.locale.Name)
-	if err == nil && drawing.State == charts.Empty && !drawing.Sparse && len(w.Query.Measures) > 0 {
+	if err == nil && drawing.State == charts.Empty && !drawing.Sparse && !drawing.Few && len(w.Query.Measures) > 0 {
 		t.NoValue, err = s.hasRows(ctx, v, p)
 	}
 	if err != nil {
