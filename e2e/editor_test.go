@@ -428,6 +428,34 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 		t.Errorf("the one that was held is %d rows taller, the other's %d", one, two)
 	}
 
+	// Who loses a place is told, and only who does; it can be taken again, which
+	// takes nothing else of the other's.
+	clear := `() => document.getElementById("toasts").replaceChildren()`
+	for _, v := range []*visitor{a, b} {
+		_, err := v.tab.Evaluate(clear)
+		v.must(err)
+	}
+	a.must(item(a, one).Focus())
+	a.press("Enter", "ArrowDown", "ArrowDown")
+	b.must(item(b, one).Focus())
+	b.press("Enter", "ArrowDown", "Enter")
+	b.saved()
+	rev, err = b.tab.Locator("df-editor").GetAttribute("data-rev")
+	b.must(err)
+	a.until("what the other did has come", `rev => Number(document.querySelector("df-editor").dataset.rev) >= Number(rev)`, rev)
+	_, err = a.tab.Evaluate(clear) // of a place that A had set before
+	a.must(err)
+	a.press("Enter")
+	a.saved()
+	b.see("#toasts", "has changed the place or size that you had just given Renamed by A.")
+	if n, err := a.tab.Locator("#toasts .toast").Count(); err != nil || n > 0 {
+		t.Errorf("who won is told: %d, %v", n, err)
+	}
+	b.must(b.tab.Locator("#toasts button", playwright.PageLocatorOptions{HasText: "Use mine"}).Click())
+	b.saved()
+	a.until("both screens are the same", `text => (`+places+`)() === text`, placed(b))
+	a.see("#toasts", "Robin Lee has changed the place or size that you had just given Renamed by A.")
+
 	// What somebody types as the widget goes is said to be lost, and ends in no
 	// other field.
 	name := b.text("#page-head h1")
@@ -442,6 +470,7 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 		b.must(b.tab.Keyboard().Type(v, playwright.KeyboardTypeOptions{Delay: playwright.Float(50)}))
 	}
 	b.see("#toasts", "was removed by somebody else meanwhile; your change of it could not be kept.")
+	b.see("#toasts", "deleted “")
 	if n, err := b.tab.Locator("[data-edit=preview][aria-pressed=true]").Count(); err != nil || n > 0 {
 		t.Errorf("a letter was taken for the key of the preview: %d, %v", n, err)
 	}
@@ -453,6 +482,13 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 	if now, err := b.tab.Locator("#inspector [data-doc-path='/name']").InputValue(); err != nil || now != strings.TrimSpace(name) {
 		t.Errorf("the field of its name has %q (%v), not %q", now, err, name)
 	}
+
+	// B's editor knows that A publishes.
+	b.see("[data-edit=publish]", "Publish")
+	_, err = a.tab.Evaluate(`path => fetch(path + "/publish", {method: "POST"}).then(answer => answer.status)`, path)
+	a.must(err)
+	b.see("#toasts", "This dashboard was just published")
+	b.see("[data-edit=publish]", "Published")
 
 	// What one does in another tab can be taken back in this one, and done again.
 	was := a.text(title(one))
@@ -503,6 +539,16 @@ func TestChangesOfflineAreKept(t *testing.T) {
 	other.signIn()
 	other.edit(path)
 	other.becomes(title, "Written offline")
+
+	// What is added has its place at once.
+	v.must(session.SetOffline(true))
+	v.press("Escape")
+	v.must(v.tab.Locator("[data-palette-type=bar]").Focus())
+	v.press("Enter")
+	v.see("df-grid > .grid-ghost", "Will be drawn when the connection is back")
+	v.must(session.SetOffline(false))
+	v.saved()
+	v.must(v.tab.Locator("df-grid > .grid-ghost").WaitFor(playwright.LocatorWaitForOptions{State: playwright.WaitForSelectorStateDetached}))
 
 	// Without leaving the page, it is sent when the network is back.
 	v.must(v.tab.Locator(title).Click())

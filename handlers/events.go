@@ -40,8 +40,10 @@ const (
 //	data: {"at": "<snapshot>", "rev": 7, "sees": "<what rules leave>"}
 //
 // "comments" and "notified", without data, say that there is something new to
-// ask for. That of an editor also tells the revision of the draft ("edits", {"rev": 9})
-// and who else is there ("presence", a list).
+// ask for. That of an editor also tells the revision of the draft, when it was
+// published last, in milliseconds, and whether it is another since
+// ("edits", {"rev": 9, "published": 0, "pending": true}), and who else is there
+// ("presence", a list).
 func (h boards) events(w http.ResponseWriter, r *http.Request) error {
 	id, err := dashboardID(r)
 	if err != nil {
@@ -247,7 +249,15 @@ func (s *eventStream) tell(m dashboards.Moment) error {
 	if !s.draft {
 		return nil
 	}
-	return s.send("edits", map[string]any{"rev": m.DraftRev})
+	return s.send("edits", map[string]any{"rev": m.DraftRev, "published": millis(m.PublishedAt), "pending": m.Pending})
+}
+
+// millis is 0 for no time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // tellPeople says who is there where that has changed. Without Redis nobody is.

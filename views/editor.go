@@ -36,6 +36,20 @@ type EditorProps struct {
 
 func (p EditorProps) path() string { return PathDashboard(p.Dashboard.id()) }
 
+// publishedAt, in milliseconds, and pending tell the script whether there is
+// something to publish.
+func (p EditorProps) publishedAt() string {
+	at := p.Dashboard.View.Dashboard.PublishedAt
+	if at.IsZero() {
+		return "0"
+	}
+	return itoa64(at.UnixMilli())
+}
+
+func (p EditorProps) pending() bool {
+	return p.Dashboard.View.Dashboard.Pending || p.Dashboard.View.Dashboard.Unpublished
+}
+
 func (p EditorProps) crumbs(ctx context.Context) []Crumb {
 	return append(p.Dashboard.crumbs(ctx), Crumb{Label: messages.T(ctx, "editor.editing")})
 }
@@ -89,13 +103,13 @@ const EditorItemClose = `</div></div>`
 // editorWords are the texts of the editor's script, by their keys in messages.
 var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
-	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "somebody", "the_dashboard",
-	"place", "arranged", "arranged_one", "arranged_none", "picked", "dropped", "put_back", "blocked", "locked",
+	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "placed_after", "use_mine", "deleted_by", "deleted_by_many", "put_back_by", "drawn_later", "unkept_texts", "unkept_more", "unkept_more_one", "unkept_only", "unkept_only_one", "unkept_copied", "somebody", "the_dashboard",
+	"place", "arranged", "arranged_one", "arranged_none", "no_room_top", "no_room_across", "no_room_down", "picked", "dropped", "put_back", "blocked", "locked",
 	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "redone", "undo_failed", "taken_back",
 	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
 	"picture", "picture_none", "picture_large", "picture_unfit", "picture_full", "picture_stopped", "picture_set", "picture_replaced",
 	"conflict_text", "conflict_text_redo", "conflict_go", "conflict_go_redo", "widget_menu", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
-	"version_saved", "published", "publish_waits", "not_json", "chosen", "chosen_one",
+	"version_saved", "published", "published_now", "published_same", "publish_pending", "publish_first", "publish_waits", "not_json", "chosen", "chosen_one",
 	"deed_add", "deed_remove", "deed_move", "deed_rename", "deed_edit",
 	"deed_add_many", "deed_remove_many", "deed_move_many", "deed_rename_many", "deed_edit_many",
 }

@@ -684,7 +684,11 @@ type Moment struct {
 	Snapshot string
 	Rev      int64 // of what viewers see
 	DraftRev int64
-	Datasets []ids.Dataset // a change of one of them makes another moment
+	// PublishedAt is when it was published last, zero for never, and Pending whether
+	// the draft is another since.
+	PublishedAt time.Time
+	Pending     bool
+	Datasets    []ids.Dataset // a change of one of them makes another moment
 	// Sees names what the viewer sees of them: a page that was drawn under
 	// another has to be drawn again.
 	Sees string
@@ -714,7 +718,7 @@ func (s *Service) CurrentDraft(ctx context.Context, actor access.Actor, id ids.D
 }
 
 func (s *Service) moment(ctx context.Context, actor access.Actor, d *Dashboard) (Moment, error) {
-	m := Moment{Rev: d.ShownRev(), DraftRev: d.Rev}
+	m := Moment{Rev: d.ShownRev(), DraftRev: d.Rev, PublishedAt: d.PublishedAt, Pending: d.Pending || d.Unpublished}
 	var present []ids.Dataset
 	for _, dataset := range d.Config.Datasets() {
 		// One that is gone must not keep the page from following the others.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject, Layout } from "../src/editor/document.ts";
-import { align, arrange, firstFree, type Layouts, layoutOf, letGo, overlap, settle } from "../src/editor/layout.ts";
+import { align, arrange, firstFree, type Layouts, layoutOf, letGo, overlap, readingOrder, reorder, settle } from "../src/editor/layout.ts";
 
 const l = (x: number, y: number, w: number, h: number): Layout => ({ x, y, w, h });
 const of = (all: Record<string, Layout>): Layouts => new Map(Object.entries(all));
@@ -85,9 +85,24 @@ test("what others change while somebody holds a widget stays", () => {
   assert.deepEqual(letGo("a", from, of({ a: l(6, 0, 5, 7), b: l(6, 7, 5, 7) }), now, new Set(["b"]), 12), now);
 });
 
+test("on a phone a widget goes below what it has passed by half", () => {
+  const now = of({ a: l(0, 0, 2, 8), b: l(0, 8, 2, 3), c: l(0, 11, 2, 9) });
+  const order = (y: number): string => readingOrder(reorder("b", l(0, y, 2, 3), now)).join("");
+  assert.equal(order(9), "abc");
+  assert.equal(order(13), "acb");
+  assert.equal(order(40), "acb");
+  assert.equal(order(5), "abc");
+  assert.equal(order(3), "bac");
+  assert.deepEqual(plain(reorder("b", l(0, 13, 2, 3), now)), { a: l(0, 0, 2, 8), c: l(0, 8, 2, 9), b: l(0, 17, 2, 3) });
+});
+
 test("alignment", () => {
   const all = of({ a: l(0, 0, 2, 4), b: l(5, 6, 3, 3), c: l(10, 1, 2, 5) });
   const ids = ["a", "b", "c"];
+  // Below each other they have no common top; and no gap to share.
+  const below = of({ a: l(3, 0, 3, 3), b: l(0, 3, 12, 9), c: l(0, 12, 5, 9) });
+  for (const how of ["top", "across"] as const) assert.equal(align(below, ids, how, 12), null);
+  assert.deepEqual(plain(align(below, ids, "left", 12))["a"], l(0, 0, 3, 3));
   assert.deepEqual(plain(align(all, ids, "top", 12)), { a: l(0, 0, 2, 4), b: l(5, 0, 3, 3), c: l(10, 0, 2, 5) });
   assert.deepEqual(plain(align(all, ids, "left", 12))["b"], l(0, 6, 3, 3));
   assert.deepEqual(plain(align(all, ids, "width", 12))["b"], l(5, 6, 2, 3));

@@ -26,8 +26,9 @@ export interface Desk {
   set(widget: string, path: string, value: Json | undefined): void;
   /** outcome: as of Sync. */
   act(act: Act, outcome?: (refused?: string) => void): void;
-  /** Moves widgets of the shown device to new places, as one change. */
-  place(layouts: Layouts): void;
+  /** Moves widgets of the shown device to new places, as one change. held: those
+   * that are meant; the others give way. */
+  place(layouts: Layouts, held?: readonly string[]): void;
   removeWidgets(ids: readonly string[]): void;
   /** Says what was removed, with a button that brings it back. */
   undoable(text: string): void;

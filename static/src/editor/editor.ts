@@ -6,15 +6,17 @@
 // answer the page asks for what changed, as <df-dashboard> does anyway.
 import { announce, locale } from "../page.ts";
 import { toast } from "../toast.ts";
+import { transport } from "../transport.ts";
+import { lately, type Lost, placeOf, Places } from "./contest.ts";
 import type { Desk } from "./desk.ts";
-import { diff, get, type JsonObject, type Json, type Operation, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
+import { diff, get, isObject, type JsonObject, type Json, type Operation, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
 import { dragAndDrop } from "./drag.ts";
 import { editFile } from "./file.ts";
-import { Grid, type Item } from "./grid.ts";
+import { type Ghost, Grid, type Item, rowHeight } from "./grid.ts";
 import "./groups.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
-import { align, type Alignment, arrange, columns, type Device, hiddenOnPhone, layoutOf, type Layouts, leastSize, letGo, lockedOf, readingOrder } from "./layout.ts";
+import { align, type Alignment, arrange, columns, type Device, firstFree, firstSize, hiddenOnPhone, layoutOf, type Layouts, leastSize, letGo, lockedOf, readingOrder, reorder } from "./layout.ts";
 import { Pictures } from "./pictures.ts";
 import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
@@ -42,6 +44,9 @@ const alignments: Record<string, Alignment> = {
   "align-left": "left", "align-top": "top", "same-width": "width", "same-height": "height", "distribute-across": "across", "distribute-down": "down",
 };
 
+/** How long a notice stands that offers something, in ms. */
+const noticed = 30_000;
+
 class Editor extends HTMLElement implements Desk {
   readonly root: HTMLElement = this;
   readonly tab = uuid();
@@ -57,6 +62,7 @@ class Editor extends HTMLElement implements Desk {
   #keys!: Keys;
   #presence!: Presence;
   #tabs!: Tabs;
+  #places!: Places;
   /** Places that the keyboard tries out. */
   #trial: Layouts | null = null;
   #ready = false;
@@ -105,10 +111,11 @@ class Editor extends HTMLElement implements Desk {
         },
         events: {
           changed: (ids, mine) => this.#changed(ids, mine),
-          confirmed: (operations) => this.#confirmed(operations),
+          confirmed: (operations, sent) => this.#confirmed(operations, sent),
           state: () => this.#state(),
           overwrote: (list) => {
-            for (const { text } of list) if (text) toast(text, "", 15_000);
+            // Of places, only who lost one hears.
+            for (const { path, text } of list) if (text && !placeOf({ op_id: "", path })) toast(text, "", 15_000);
           },
           skipped: (operations) => {
             for (const id of touched(operations)) toast(words("gone", { title: this.#titles.get(id) ?? words("untitled") }), "neg", 15_000);
@@ -120,6 +127,7 @@ class Editor extends HTMLElement implements Desk {
       },
       { undo: page.undo ?? undefined, redo: page.redo ?? undefined },
     );
+    this.#places = new Places(this.user);
     this.#tabs = new Tabs(this, () => {
       this.selection.set([]);
       this.#draw();
@@ -172,13 +180,76 @@ class Editor extends HTMLElement implements Desk {
     live.setAttribute("events", "edits presence versions comments notified");
     live.hidden = true;
     this.before(live);
-    this.signal.addEventListener("abort", () => live.remove());
+    // Where it ends for good the page would be loaded anew.
+    const { reload } = transport;
+    transport.reload = () => void this.#stopped(reload);
+    this.signal.addEventListener("abort", () => {
+      live.remove();
+      transport.reload = reload;
+    });
+  }
+
+  /** Nobody tells this page any more what happens: perhaps because the person may
+   * not edit any longer. What is not saved is sent, or shown, before it goes. */
+  async #stopped(reload: () => void): Promise<void> {
+    this.#inspector.flush();
+    this.#sync.now();
+    await this.#sync.idle();
+    if (!this.#unkept) reload();
+  }
+
+  /** What could not be saved is on the screen. */
+  #unkept = false;
+
+  /** Shows what can't be saved any more, as text that can be copied and goes on
+   * to take what is being typed. */
+  #showUnkept(reason: string): void {
+    const dialog = document.getElementById("unkept");
+    const area = dialog?.querySelector("textarea");
+    const about = dialog?.querySelector("[data-unkept-text]");
+    if (this.#unkept || !(dialog instanceof HTMLDialogElement) || !area || !about) return;
+    this.#unkept = true;
+    this.#inspector.flush();
+    const lines = new Map<string, string>();
+    let others = 0;
+    for (const { path, before, after } of this.#sync.unsent) {
+      if (typeof after !== "string" || after === "") {
+        others++;
+        continue;
+      }
+      const [id] = touched([{ path }]);
+      const title = id === undefined ? words("the_dashboard") : path.endsWith("/title") && typeof before === "string" ? before : this.titleOf(id);
+      lines.delete(path);
+      lines.set(path, `${title}: ${after}`);
+    }
+    others += this.#sync.acts.length;
+    about.textContent = [reason, lines.size > 0 ? words("unkept_texts") : "", others > 0 ? words(lines.size > 0 ? "unkept_more" : "unkept_only", { n: others }) : ""].filter((each) => each !== "").join(" ");
+    area.value = [...lines.values()].join("\n");
+    area.hidden = lines.size === 0;
+    const copy = dialog.querySelector<HTMLElement>("[data-unkept=copy]");
+    if (copy) copy.hidden = lines.size === 0;
+    copy?.addEventListener("click", () => {
+      navigator.clipboard.writeText(area.value).then(() => announce(words("unkept_copied"), true), () => area.select());
+    });
+    dialog.querySelector("[data-unkept=leave]")?.addEventListener("click", () => location.reload());
+    // Escape may be part of what is being typed.
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    for (const other of document.querySelectorAll<HTMLDialogElement>("dialog[open]")) other.close();
+    dialog.showModal();
+    if (lines.size === 0) return;
+    area.focus();
+    area.setSelectionRange(area.value.length, area.value.length);
   }
 
   #listen(): void {
     const { signal } = this;
     document.addEventListener("click", (event) => this.#click(event), { signal });
-    document.addEventListener("df:edits", (event) => this.#sync.behind((event as CustomEvent<{ rev: number } | null>).detail?.rev ?? 0), { signal });
+    document.addEventListener("df:edits", (event) => {
+      const { detail } = event as CustomEvent<{ rev: number; published: number; pending: boolean } | null>;
+      if (!detail) return;
+      this.#sync.behind(detail.rev);
+      this.#heardOfPublishing(detail.published, detail.pending);
+    }, { signal });
     document.addEventListener("df:signout", () => this.#sync.forgotten(), { signal });
     // What is on its way gets there before the page is left.
     document.addEventListener("submit", (event) => this.#leave(event, event.target instanceof HTMLFormElement && event.submitter?.matches("[data-edit=publish]") ? event.submitter : null), { signal, capture: true });
@@ -209,6 +280,21 @@ class Editor extends HTMLElement implements Desk {
     }, { signal });
     // Tiles that come in carry what the document says, not what was typed since.
     document.addEventListener("htmx:after:swap", () => this.#titleTiles(), { signal });
+  }
+
+  get #publishButton(): HTMLElement | null {
+    return document.querySelector<HTMLElement>("#page-head [data-edit=publish]");
+  }
+
+  /** Somebody has published, here or elsewhere: says so, and on the button whether
+   * there is something to publish. */
+  #heardOfPublishing(published: number, pending: boolean): void {
+    const button = this.#publishButton;
+    if (!button) return;
+    if (published > Number(button.dataset["published"])) toast(words("published_now"), "", 15_000);
+    button.dataset["published"] = String(published);
+    button.dataset["pending"] = String(pending);
+    this.#state();
   }
 
   #leave(event: Event, to: HTMLElement | null): void {
@@ -267,9 +353,57 @@ class Editor extends HTMLElement implements Desk {
     // A forecast is a line that goes on.
     const meant = act["type"] === "forecast" ? { ...act, type: "line", forecast: true } : act;
     this.#sync.act(current === undefined ? meant : { ...meant, tab: current }, outcome);
+    const [last] = this.#ghosts.slice(-1);
+    if (last?.note && this.#sync.acts.at(-1)?.["kind"] === act.kind) announce(`${last.title}: ${last.note}`, true);
   }
 
-  place(layouts: Layouts): void {
+  #ghosts: Ghost[] = [];
+
+  /** Draws what was added and the server has not made yet. */
+  #showGhosts(offline: boolean): void {
+    const layouts = new Map(this.layouts());
+    const { acts } = this.#sync;
+    const note = offline ? words("drawn_later") : "";
+    const width = columns[this.#device];
+    const current = this.#tabs.current;
+    this.#ghosts = [];
+    for (const act of acts) {
+      if (act["tab"] !== undefined && act["tab"] !== current) continue;
+      for (const { title, w, h } of this.#comes(act)) {
+        const size = { w: this.#device === "phone" ? width : Math.min(w, width), h };
+        const given = act["at"];
+        const at = isObject(given) ? { x: Number(given["x"]), y: Number(given["y"]), ...size } : firstFree(layouts, size.w, size.h, width);
+        layouts.set(`ghost ${String(layouts.size)}`, at);
+        this.#ghosts.push({ at, title, note });
+      }
+    }
+    this.#grid.ghosts(this.#ghosts);
+    if (this.#ghosts.length > 0) for (const hint of this.querySelectorAll<HTMLElement>("[data-canvas-empty]")) hint.hidden = true;
+  }
+
+  /** The widgets that an act will make, as far as the page knows. */
+  #comes(act: Act): { title: string; w: number; h: number }[] {
+    const sized = (widget: Json | undefined, title: string): { title: string; w: number; h: number } => ({ title, ...firstSize(isObject(widget) ? String(widget["type"]) : "") });
+    switch (act.kind) {
+      case "add_widget": {
+        const type = act["forecast"] === true ? "forecast" : String(act["type"]);
+        return [sized({ type }, document.querySelector(`[data-palette-type="${CSS.escape(type)}"] > span`)?.textContent ?? words("new_widget"))];
+      }
+      case "add_field":
+        return [{ title: String(act["field"]), ...firstSize("") }];
+      case "duplicate":
+        return (act["widgets"] as string[]).flatMap((id) => {
+          const at = this.layouts().get(id);
+          return at ? [{ title: this.titleOf(id), w: at.w, h: at.h }] : [];
+        });
+      case "paste":
+        return (act["widgets"] as Json[]).map((each) => sized(each, isObject(each) && typeof each["title"] === "string" && each["title"] !== "" ? each["title"] : words("new_widget")));
+      default:
+        return [];
+    }
+  }
+
+  place(layouts: Layouts, held: readonly string[] = []): void {
     const now = layoutOf(this.#page, this.#device);
     const changed = [...layouts].filter(([id, at]) => now.has(id) && !same({ ...at }, { ...(now.get(id) as Item["at"]) }));
     if (changed.length === 0) {
@@ -279,6 +413,8 @@ class Editor extends HTMLElement implements Desk {
     const desktop = this.#device === "desktop";
     // What has no place of its own on a small screen would move when others do.
     const written = desktop ? changed : [...layouts];
+    // What somebody meant comes first (contest.ts), then what gave way.
+    written.sort(([a], [b]) => Number(held.includes(b)) - Number(held.includes(a)));
     const order = readingOrder(layouts);
     const off = hiddenOnPhone(this.doc);
     this.edit(written.map(([id, at]) => {
@@ -293,29 +429,36 @@ class Editor extends HTMLElement implements Desk {
     if (first === undefined) return;
     const title = this.titleOf(first);
     const order = readingOrder(this.layouts());
-    const next = order.slice(order.indexOf(first)).find((id) => !there.includes(id));
+    const left = (id: string): boolean => !there.includes(id);
+    const next = order.slice(order.indexOf(first)).find(left) ?? order.slice(0, order.indexOf(first)).findLast(left);
     this.edit(there.map((id) => setting(this.doc, pointer("widgets", id), undefined)));
     this.undoable(there.length === 1 ? words("removed", { title }) : words("removed_many", { n: there.length }));
     if (document.activeElement === document.body && next !== undefined) this.#grid.item(next)?.focus({ preventScroll: true });
   }
 
   undoable(text: string): void {
-    toast(text, "");
-    // A toast that can be undone has a button for it.
+    const button = this.#offer(text, words("undo"), 8000);
+    if (button) button.dataset["edit"] = "undo";
+  }
+
+  /** Says something with a button that does something about it. */
+  #offer(text: string, label: string, ms: number, act?: () => void): HTMLButtonElement | undefined {
+    toast(text, "", ms);
     const shown = document.getElementById("toasts")?.lastElementChild;
-    if (shown?.textContent === text) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "btn btn-sm btn-ghost";
-      button.dataset["edit"] = "undo";
-      button.dataset["toastClose"] = "";
-      button.textContent = words("undo");
-      shown.append(button);
-    }
+    if (shown?.textContent !== text) return undefined;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-sm btn-ghost";
+    button.dataset["toastClose"] = "";
+    button.textContent = label;
+    if (act) button.addEventListener("click", act);
+    shown.append(button);
+    return button;
   }
 
   #changed(ids: Set<string>, mine: boolean): void {
     if (!this.#ready) return;
+    if (!mine) this.#held = new Set([...this.selection.ids].filter((id) => ids.has(id)));
     this.#draw();
     this.#side.layers();
     this.#titleTiles();
@@ -381,8 +524,9 @@ class Editor extends HTMLElement implements Desk {
   }
 
   /** The server has it: tiles whose data depends on it come anew. */
-  #confirmed(operations: readonly Logged[]): void {
-    this.#contest(operations);
+  #confirmed(operations: readonly Logged[], sent: readonly Operation[]): void {
+    this.#contest(operations, sent);
+    this.#publishButton?.setAttribute("data-pending", "true"); // the stream says it where it is not so
     const quiet = /^\/widgets\/[^/]+\/(layout|layouts|locked|title|subtitle)(\/|$)/;
     const ids = touched(operations);
     const first = this.selection.first;
@@ -394,30 +538,87 @@ class Editor extends HTMLElement implements Desk {
   /** What this person set lately, by path. */
   #set = new Map<string, { after: Json | undefined; at: number }>();
 
+  /** What was selected as somebody else changed it. */
+  #held: ReadonlySet<string> = new Set();
+
+  #nameOf(user: string): string {
+    return this.#presence.nameOf(user) ?? words("somebody");
+  }
+
   /** Says it where somebody else has changed what this person had just set, or
-   * is writing at this moment. Places are seen to move. */
-  #contest(operations: readonly Logged[]): void {
-    const lately = 120_000;
+   * is writing at this moment, or has selected. */
+  #contest(operations: readonly Logged[], sent: readonly Operation[]): void {
+    const now = Date.now();
+    this.#deleted(operations, now);
+    for (const lost of this.#places.hear(operations, sent, now)) {
+      if (get(this.doc, pointer("widgets", lost.widget)) === undefined) continue;
+      this.#offer(words("placed_after", { name: this.#nameOf(lost.user), title: this.titleOf(lost.widget) }), words("use_mine"), noticed, () => this.#takePlace(lost));
+    }
     for (const { path, before, after, user_id, rev } of operations) {
       if (user_id === undefined || /\/layouts?(\/|$)/.test(path)) continue;
       const overwritten = operations.some((each) => each.user_id === this.user && each.path === path && each.rev > rev);
       if (overwritten) continue; // which the server says by itself
       if (user_id === this.user) {
-        this.#set.set(path, { after, at: Date.now() });
+        this.#set.set(path, { after, at: now });
         continue;
       }
       const mine = this.#set.get(path);
       this.#set.delete(path);
+      const [, part, id = "", ...below] = path.split("/");
+      if (part === "widgets" && below.length === 0 && after === undefined) continue; // which was said above
       const writing = this.#inspector.writing === path;
-      if (!writing && (!mine || Date.now() - mine.at > lately || same(mine.after, after))) continue;
-      const [, part, id = ""] = path.split("/");
+      if (!writing && (!mine || now - mine.at > lately || same(mine.after, after))) continue;
+      if (part === "widgets" && below.length === 0 && mine?.after === undefined) {
+        toast(words("put_back_by", { name: this.#nameOf(user_id), title: this.titleOf(id) }), "", 15_000);
+        continue;
+      }
       const key = writing ? "written_over" : "changed_after";
       // Of a widget that was renamed, the name by which this person knows it.
       const known = path.endsWith("/title") && typeof before === "string" && before !== "" ? before : this.titleOf(id);
       const title = part === "widgets" ? known : words("the_dashboard");
       const value = typeof after === "string" && after !== "" && after.length <= 80 ? after : undefined;
-      toast(words(value === undefined ? key : `${key}_value`, { name: this.#presence.nameOf(user_id) ?? words("somebody"), title, value: value ?? "" }), "", 15_000);
+      const text = words(value === undefined ? key : `${key}_value`, { name: this.#nameOf(user_id), title, value: value ?? "" });
+      if (writing || !mine) toast(text, "", 15_000);
+      else this.#offer(text, words("use_mine"), noticed, () => this.edit([setting(this.doc, path, mine.after)]));
     }
+  }
+
+  /** Takes again what this person had set of a widget's place, as one change. */
+  #takePlace({ path, widget, mine }: Lost): void {
+    const now = get(this.doc, path);
+    if (!isObject(now)) return;
+    const device = path.endsWith("/tablet") ? "tablet" : path.endsWith("/phone") ? "phone" : "desktop";
+    const at = device === this.#device && device !== "phone" ? this.layouts().get(widget) : undefined;
+    const next = at && { ...at, ...mine };
+    const moved = next && arrange(this.layouts(), new Map([[widget, { ...next, x: Math.min(next.x, this.#grid.columns - next.w) }]]), lockedOf(this.doc), this.#grid.columns);
+    if (moved) this.place(moved, [widget]);
+    else this.edit([setting(this.doc, path, { ...now, ...mine })]);
+    this.#select([widget]);
+  }
+
+  /** Says who deleted what this person had selected or just worked on, and brings
+   * it back where that is wanted. */
+  #deleted(operations: readonly Logged[], now: number): void {
+    const gone = operations.filter(({ path, before, after, user_id }) => user_id !== undefined && user_id !== this.user && before !== undefined && after === undefined && /^\/widgets\/[^/]+$/.test(path) && get(this.doc, path) === undefined);
+    for (const change of new Set(gone.map((each) => each.change_id))) {
+      const all = gone.filter((each) => each.change_id === change);
+      const mine = all.filter(({ path }) => {
+        const [id = ""] = touched([{ path }]);
+        return this.#held.has(id) || this.#places.has(id, now) || [...this.#set].some(([set, { at }]) => (set === path || set.startsWith(`${path}/`)) && now - at <= lately);
+      });
+      const [first] = mine;
+      if (!first) continue;
+      const name = this.#nameOf(first.user_id ?? "");
+      const [id = ""] = touched([first]);
+      const text = all.length === 1 ? words("deleted_by", { name, title: this.titleOf(id) }) : words("deleted_by_many", { name, n: all.length });
+      // A tab that went with its widgets comes back before them.
+      const back = operations.filter((each) => each.change_id === change && each.before !== undefined && each.after === undefined).toReversed();
+      this.#offer(text, words("undo"), noticed, () => {
+        this.edit(back.map((each) => setting(this.doc, each.path, each.before)));
+        this.#select([...touched(back)]);
+      });
+    }
+    this.#held = new Set();
   }
 
   #select(ids: string[]): void {
@@ -426,13 +627,32 @@ class Editor extends HTMLElement implements Desk {
     this.selection.set(there);
     const [first] = there as [string];
     const item = this.#grid.item(first);
-    item?.scrollIntoView({ block: "nearest" });
-    requestAnimationFrame(() => item?.scrollIntoView({ block: "nearest" })); // a new one has its place by then
+    this.#reveal(first);
+    requestAnimationFrame(() => this.#reveal(first)); // by then the canvas is as high as it will be
     const active = document.activeElement;
     // Whoever goes on in a panel keeps the place there.
     if (!(active && (document.getElementById("inspector")?.contains(active) || document.getElementById("palette")?.contains(active)))) item?.focus({ preventScroll: true });
     const at = this.layouts().get(first);
     if (at) announce(words("place", { title: this.titleOf(first), column: at.x + 1, row: at.y + 1, w: at.w, h: at.h }), true);
+  }
+
+  /** Scrolls the canvas to a widget, by where it stands in the layout: it may be
+   * on its way there. */
+  #reveal(id: string): void {
+    const at = this.layouts().get(id);
+    const canvas = document.getElementById("canvas");
+    const item = this.#grid.item(id);
+    if (!at || !canvas || !item) return;
+    if (smallWindow.matches) { // where the page scrolls
+      item.scrollIntoView({ block: "nearest" });
+      return;
+    }
+    const above = canvas.querySelector<HTMLElement>(".canvas-bar")?.offsetHeight ?? 0;
+    const gap = 10;
+    const top = this.#grid.offsetTop + at.y * rowHeight - above - gap;
+    const bottom = this.#grid.offsetTop + (at.y + at.h) * rowHeight - canvas.clientHeight + gap;
+    if (canvas.scrollTop > top || bottom > top) canvas.scrollTop = top;
+    else if (canvas.scrollTop < bottom) canvas.scrollTop = bottom;
   }
 
   #selected(): void {
@@ -464,10 +684,15 @@ class Editor extends HTMLElement implements Desk {
         const at = before.get(other);
         if (at && !locked.has(other)) moves.set(other, { ...at, x: Math.min(Math.max(0, at.x + to.x - from.x), width - at.w), y: Math.max(0, at.y + to.y - from.y) });
       }
-      this.place(arrange(before, moves, locked, width) ?? letGo(id, start, end, before, locked, width));
+      this.place(arrange(before, moves, locked, width) ?? letGo(id, start, end, before, locked, width), [...moves.keys()]);
       return;
     }
-    this.place(letGo(id, start, end, before, locked, width));
+    if (from && to && from.y !== to.y && from.h === to.h && this.#device === "phone") {
+      const next = reorder(id, to, before);
+      this.place(same(readingOrder(next), readingOrder(before)) ? before : next, [id]);
+      return;
+    }
+    this.place(letGo(id, start, end, before, locked, width), [id]);
   }
 
   // Buttons of the page's head and of the toolbar.
@@ -531,10 +756,15 @@ class Editor extends HTMLElement implements Desk {
     const how = alignments[tool];
     if (how) {
       const now = this.layouts();
-      const next = arrange(now, align(now, ids, how, this.#grid.columns), lockedOf(this.doc), this.#grid.columns);
+      const wanted = align(now, ids, how, this.#grid.columns);
+      const next = wanted && arrange(now, wanted, lockedOf(this.doc), this.#grid.columns);
       const moved = next ? ids.filter((id) => !same({ ...now.get(id) }, { ...next.get(id) })).length : 0;
-      if (next && moved > 0) this.place(next);
-      announce(words(moved > 0 ? "arranged" : "arranged_none", { n: moved }), true);
+      if (next && moved > 0) {
+        this.place(next, ids);
+        announce(words("arranged", { n: moved }), true);
+      } else {
+        toast(words(wanted ? "arranged_none" : `no_room_${how}`));
+      }
       return;
     }
     switch (tool) {
@@ -715,6 +945,20 @@ class Editor extends HTMLElement implements Desk {
         }
       }
     };
+    const publish = this.#publishButton;
+    if (publish) {
+      const pending = publish.dataset["pending"] === "true" || waiting > 0;
+      publish.classList.toggle("btn-primary", pending);
+      publish.title = words(!pending ? "published_same" : Number(publish.dataset["published"]) > 0 ? "publish_pending" : "publish_first");
+      const label = publish.querySelector("span");
+      const full = pending ? (publish.dataset["label"] ??= label?.textContent ?? "") : words("published");
+      if (label && full !== "" && label.textContent !== full) {
+        publish.dataset["label"] ??= label.textContent;
+        label.textContent = full;
+      }
+    }
+    if (state.name === "ended" && waiting > 0) this.#showUnkept(state.sentence);
+    this.#showGhosts(offline);
     button("undo", history.canUndo, inWords(history.undo));
     button("redo", history.canRedo, inWords(history.redo));
   }

@@ -24,6 +24,13 @@ export interface Item {
   locked: boolean;
 }
 
+/** Something that is to come: where, its name, and why it is not there yet. */
+export interface Ghost {
+  at: Layout;
+  title: string;
+  note: string;
+}
+
 /** The height of a row with its gap of 12, in pixels. */
 export const rowHeight = 40;
 
@@ -41,6 +48,7 @@ export class Grid extends HTMLElement {
   #stack: GridStack | undefined;
   #columns = 12;
   #busy: string | undefined;
+  #ghosts = "[]";
   #from: Layouts = new Map(); // how all stood when the pointer began
 
   connectedCallback(): void {
@@ -169,8 +177,31 @@ export class Grid extends HTMLElement {
       box.className = "grid-drop";
       this.append(box);
     }
+    this.#lay(box, at);
+  }
+
+  #lay(box: HTMLElement, at: Layout): void {
     const column = 100 / this.#columns;
     Object.assign(box.style, { left: `${String(at.x * column)}%`, width: `${String(at.w * column)}%`, top: `${String(at.y * rowHeight)}px`, height: `${String(at.h * rowHeight)}px` });
+  }
+
+  /** Draws what is to come in place of what was drawn as such before. */
+  ghosts(list: readonly Ghost[]): void {
+    const key = JSON.stringify(list);
+    if (key === this.#ghosts) return;
+    this.#ghosts = key;
+    for (const box of this.querySelectorAll(":scope > .grid-ghost")) box.remove();
+    for (const { at, title, note } of list) {
+      const box = document.createElement("div");
+      box.className = "grid-ghost";
+      const text = document.createElement("p");
+      const name = document.createElement("b");
+      name.textContent = title;
+      text.append(name, note);
+      box.append(text);
+      this.#lay(box, at);
+      this.append(box);
+    }
   }
 
   #create(id: string, item: Item): HTMLElement {

@@ -73,6 +73,12 @@ export class Inspector {
     return this.#dirty?.isConnected ? this.#absolute(this.#dirty) : undefined;
   }
 
+  /** Takes over at once what is being typed. */
+  flush(): void {
+    clearTimeout(this.#typing);
+    if (this.#dirty?.isConnected) this.#write(this.#dirty, this.#shown);
+  }
+
   /** Another widget is selected than the one whose forms these still are. */
   get #stale(): boolean {
     return this.#shown !== this.#desk.selection.first;

@@ -82,7 +82,7 @@ export class Keys {
     this.#desk.grid.item(picked.id)?.removeAttribute("data-picked");
     this.#preview(null);
     const { doc, grid } = this.#desk;
-    this.#desk.place(letGo(picked.id, picked.from, picked.now, this.#desk.layouts(), lockedOf(doc), grid.columns));
+    this.#desk.place(letGo(picked.id, picked.from, picked.now, this.#desk.layouts(), lockedOf(doc), grid.columns), [picked.id]);
     announce(`${words("dropped", { title: this.#desk.titleOf(picked.id) })} ${this.#where(picked.id, picked.at)}`, true);
   }
 
@@ -137,7 +137,7 @@ export class Keys {
       announce(words("blocked"), true);
       return;
     }
-    this.#desk.place(layouts);
+    this.#desk.place(layouts, selection.ids);
     const first = selection.first;
     const at = first === undefined ? undefined : layouts.get(first);
     if (first !== undefined && at) announce(this.#where(first, at), true);

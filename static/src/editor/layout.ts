@@ -120,6 +120,28 @@ export function letGo(id: string, from: Layouts, to: Layouts, now: Layouts, lock
   return same({ ...at }, { ...there }) ? now : (arrange(now, new Map([[id, at]]), locked, width) ?? now);
 }
 
+/** A phone's column after a widget was let go somewhere: below what it has passed
+ * by half, whatever it pushed away meanwhile. */
+export function reorder(id: string, to: Layout, now: Layouts): Layouts {
+  const from = now.get(id);
+  if (!from) return now;
+  const middle = ({ y, h }: Layout): number => y + h / 2;
+  const down = to.y > from.y;
+  const order = readingOrder(now).filter((each) => each !== id);
+  const at = order.findIndex((each) => {
+    const other = now.get(each) as Layout;
+    return down ? middle(other) > to.y + to.h : middle(other) > to.y;
+  });
+  order.splice(at < 0 ? order.length : at, 0, id);
+  let y = 0;
+  return new Map(order.map((each) => {
+    const place = now.get(each) as Layout;
+    const next = { ...place, x: 0, y };
+    y += place.h;
+    return [each, next];
+  }));
+}
+
 /** The first place where something of this size is free, from the top. */
 export function firstFree(layouts: Layouts, w: number, h: number, width: number): Layout {
   const bottom = Math.max(0, ...[...layouts.values()].map((each) => each.y + each.h));
@@ -214,8 +236,10 @@ export type Alignment = "left" | "top" | "width" | "height" | "across" | "down";
 
 /** The places of several widgets brought into line. The first is the measure
  * for width and height. Between the outermost, "across" and "down" leave the
- * same gap. */
-export function align(layouts: Layouts, ids: readonly string[], how: Alignment, width: number): Layouts {
+ * same gap. Null where they have no room: at one top they would lie on each
+ * other, or there is no gap between them to share. At one left edge they stand
+ * below each other. */
+export function align(layouts: Layouts, ids: readonly string[], how: Alignment, width: number): Layouts | null {
   const chosen = ids.flatMap((id) => {
     const at = layouts.get(id);
     return at ? [{ id, at }] : [];
@@ -224,15 +248,20 @@ export function align(layouts: Layouts, ids: readonly string[], how: Alignment, 
   if (!first) return new Map();
   const low = (of: (each: Layout) => number): number => Math.min(...chosen.map(({ at }) => of(at)));
   const high = (of: (each: Layout) => number): number => Math.max(...chosen.map(({ at }) => of(at)));
-  const spread = (start: "x" | "y", size: "w" | "h"): Layouts => {
+  const apart = (places: Layouts): Layouts | null => {
+    const list = [...places.values()];
+    return list.some((a, i) => list.slice(i + 1).some((b) => overlap(a, b))) ? null : places;
+  };
+  const spread = (start: "x" | "y", size: "w" | "h"): Layouts | null => {
     const sorted = [...chosen].sort((a, b) => a.at[start] - b.at[start]);
     const from = low((each) => each[start]);
     const to = high((each) => each[start] + each[size]);
     const gap = (to - from - sorted.reduce((sum, { at }) => sum + at[size], 0)) / Math.max(1, sorted.length - 1);
+    if (gap < 0) return null;
     let next = from;
     return new Map(sorted.map(({ id, at }) => {
       const place = { ...at, [start]: Math.max(0, Math.round(next)) };
-      next += at[size] + Math.max(0, gap);
+      next += at[size] + gap;
       return [id, place];
     }));
   };
@@ -240,7 +269,7 @@ export function align(layouts: Layouts, ids: readonly string[], how: Alignment, 
     case "left":
       return new Map(chosen.map(({ id, at }) => [id, { ...at, x: low((each) => each.x) }]));
     case "top":
-      return new Map(chosen.map(({ id, at }) => [id, { ...at, y: low((each) => each.y) }]));
+      return apart(new Map(chosen.map(({ id, at }) => [id, { ...at, y: low((each) => each.y) }])));
     case "width":
       return new Map(chosen.map(({ id, at }) => [id, { ...at, w: first.at.w, x: Math.min(at.x, width - first.at.w) }]));
     case "height":

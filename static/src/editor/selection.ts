@@ -142,9 +142,17 @@ export function selectByPointer(desk: Desk, canvas: HTMLElement): void {
 export class Marks {
   readonly #desk: Desk;
   #tools: HTMLElement | undefined;
+  /** What the toolbar goes along, so that it stays below the filter bar. */
+  readonly #rail = document.createElement("div");
 
   constructor(desk: Desk) {
     this.#desk = desk;
+    this.#rail.className = "canvas-rail";
+    const bar = document.querySelector<HTMLElement>(".canvas-bar");
+    if (!bar) return;
+    const sized = new ResizeObserver(() => bar.parentElement?.style.setProperty("--bar", `${String(bar.offsetHeight)}px`));
+    sized.observe(bar);
+    desk.signal.addEventListener("abort", () => sized.disconnect());
   }
 
   show(): void {
@@ -157,12 +165,13 @@ export class Marks {
     }
     const item = selection.first === undefined ? null : grid.item(selection.first);
     if (!item) {
-      this.#tools?.remove();
+      this.#rail.remove();
       return;
     }
     const tools = (this.#tools ??= this.#make());
     if (!tools) return;
-    if (tools.parentElement !== item) item.append(tools);
+    if (tools.parentElement !== this.#rail) this.#rail.append(tools);
+    if (this.#rail.parentElement !== item) item.append(this.#rail);
     const many = selection.ids.length > 1;
     tools.toggleAttribute("data-several", many);
     for (const each of tools.querySelectorAll<HTMLElement>("[data-many]")) each.hidden = !many;
@@ -173,7 +182,7 @@ export class Marks {
     // It stands at the right, or begins at the left where it would leave the
     // canvas. Where the widget is goes by the layout: it may be on its way.
     const at = this.#desk.layouts().get(selection.ids[0] ?? "");
-    if (at) tools.toggleAttribute("data-start", ((at.x + at.w) * grid.clientWidth) / grid.columns < tools.offsetWidth + 10);
+    if (at) this.#rail.toggleAttribute("data-start", ((at.x + at.w) * grid.clientWidth) / grid.columns < tools.offsetWidth + 10);
   }
 
   /** What the pointer makes of the widget, or what it is. */

@@ -22,6 +22,8 @@ export interface Logged extends Operation {
   change_id?: string;
   user_id?: string;
   at?: string;
+  /** The change that this takes back. */
+  undoes?: string;
 }
 
 interface Overwritten {
@@ -93,8 +95,9 @@ export interface Events {
   /** The view is another one. ids: the widgets that changed; mine: by the
    * person in this tab and just now. */
   changed(ids: Set<string>, mine: boolean): void;
-  /** The server's log went on: tiles may have to be asked for. */
-  confirmed(operations: Logged[]): void;
+  /** The server's log went on: tiles may have to be asked for. sent: those of
+   * the change that this answers, as they were sent. */
+  confirmed(operations: Logged[], sent: readonly Operation[]): void;
   state(): void;
   overwrote(list: Overwritten[]): void;
   /** Operations that had no place any more. */
@@ -187,6 +190,13 @@ export class Sync {
   get waiting(): number {
     return this.#queue.length;
   }
+  /** What was done and is in no answer yet: operations, and acts. */
+  get unsent(): readonly Operation[] {
+    return this.#queue.flatMap(({ operations }) => operations ?? []);
+  }
+  get acts(): readonly Act[] {
+    return this.#queue.flatMap(({ act }) => act ?? []);
+  }
   /** Something would be lost if the page went away now. */
   get atRisk(): boolean {
     return this.#queue.length > 0 && !this.#stored;
@@ -211,10 +221,11 @@ export class Sync {
   }
 
   /** Does operations at once, as one change, and sends them in their turn.
-   * Those of unsent changes at the same paths become part of them. */
+   * Those of unsent changes at the same paths become part of them. What can no
+   * longer be sent stays in the queue: nothing that was typed goes. */
   edit(operations: readonly Operation[]): void {
     const wanted = operations.filter((each) => !same(each.before, each.after));
-    if (wanted.length === 0 || this.#ended) return;
+    if (wanted.length === 0) return;
     this.#undone = [];
     const last = this.#queue.at(-1);
     if (last?.operations && !last.sent && samePaths(last.operations, wanted)) {
@@ -465,7 +476,7 @@ export class Sync {
       this.#outcomes.delete(change.change_id);
       outcome?.();
     }
-    if (news.length > 0) events.confirmed(news);
+    if (news.length > 0) events.confirmed(news, change?.operations ?? []);
     if (answer.overwrote?.length) events.overwrote(answer.overwrote);
     if (answer.skipped?.length && change?.operations) {
       const gone = new Set(answer.skipped);

@@ -1,0 +1,101 @@
+// Who loses a place or a size. The log keeps a widget's place as one value, so
+// what one person set goes when somebody else moves or resizes the widget. Those
+// that only gave way to another widget were not set by anybody.
+import { isObject, type Json, type JsonObject, type Operation } from "./document.ts";
+import { overlap, readLayout } from "./layout.ts";
+import type { Logged } from "./sync.ts";
+
+/** For how long somebody is told that what they set has been changed, in ms. Who
+ * moves a widget later has seen where it was put. */
+export const lately = 120_000;
+const justNow = 30_000;
+
+/** A place or size that this person had set and that somebody else has changed. */
+export interface Lost {
+  /** Of the layout: "/widgets/ID/layout". */
+  path: string;
+  widget: string;
+  user: string;
+  /** What this person had set, of x, y, w and h. */
+  mine: JsonObject;
+}
+
+interface Place {
+  path: string;
+  widget: string;
+  before: JsonObject;
+  after: JsonObject;
+}
+
+/** The place that an operation sets; undefined where it is about something else. */
+export function placeOf({ path, before, after }: Operation): Place | undefined {
+  const [, whole, id, key] = /^(\/widgets\/([^/]+)\/(?:layout|layouts\/(?:tablet|phone)))(?:\/([xywh]))?$/.exec(path) ?? [];
+  if (whole === undefined || id === undefined) return undefined;
+  const side = (value: Json | undefined): JsonObject => (key !== undefined ? (value === undefined ? {} : { [key]: value }) : isObject(value) ? value : {});
+  return { path: whole, widget: id.replaceAll("~1", "/").replaceAll("~0", "~"), before: side(before), after: side(after) };
+}
+
+/** Tells whether a widget only made room for others of the same change, whose
+ * first operation is about what was held. On a phone y is an order. */
+function gaveWay(place: Place, change: readonly Place[]): boolean {
+  const { before, after } = place;
+  if (change[0]?.path === place.path) return false;
+  if (Object.keys(before).length === 0) return true;
+  if (before["w"] !== after["w"] || before["h"] !== after["h"]) return false;
+  if (after["x"] === undefined) return Math.abs(Number(after["y"]) - Number(before["y"])) <= 1;
+  const from = readLayout(before);
+  return change.some((each) => each.path !== place.path && overlap(readLayout(each.after), from));
+}
+
+export class Places {
+  readonly #user: string;
+  readonly #set = new Map<string, { mine: JsonObject; at: number }>();
+
+  constructor(user: string) {
+    this.#user = user;
+  }
+
+  /** Tells whether this person has set where a widget stands lately. */
+  has(widget: string, now = Date.now()): boolean {
+    return [...this.#set].some(([path, { at }]) => placeOf({ op_id: "", path })?.widget === widget && now - at <= justNow);
+  }
+
+  /** Takes in what was done, in the order of the log, and answers what this person
+   * has lost by it. sent: this person's own operations as they were sent, whose
+   * before is what the person saw. */
+  hear(operations: readonly Logged[], sent: readonly Operation[] = [], now = Date.now()): Lost[] {
+    const lost: Lost[] = [];
+    for (const operation of operations) {
+      const place = placeOf(operation);
+      const { user_id: user, rev, change_id, path: full } = operation;
+      if (!place || user === undefined) continue;
+      const { path, widget, after } = place;
+      const change = operations.filter((each) => each.change_id === change_id).flatMap((each) => placeOf(each) ?? []);
+      const known = this.#set.get(path);
+      const mine = known && now - known.at <= justNow ? { ...known.mine } : {};
+      const aside = gaveWay(place, change);
+      if (user === this.#user) {
+        const own = sent.find((each) => each.op_id === operation.op_id);
+        const before = (own && placeOf({ ...own, path: full })?.before) ?? place.before;
+        for (const [key, value] of Object.entries(after)) {
+          if (key in mine || (!aside && operation.undoes === undefined && before[key] !== value)) mine[key] = value;
+        }
+        this.#keep(path, mine, now);
+        continue;
+      }
+      // Its own change came later: it has won.
+      if (operations.some((each) => each.user_id === this.#user && each.rev > rev && placeOf(each)?.path === path)) continue;
+      const gone = Object.keys(mine).filter((key) => key in after && after[key] !== mine[key]);
+      if (gone.length === 0) continue;
+      if (!aside) lost.push({ path, widget, user, mine: Object.fromEntries(gone.map((key) => [key, mine[key] as Json])) });
+      for (const key of gone) delete mine[key];
+      this.#keep(path, mine, known?.at ?? now);
+    }
+    return lost;
+  }
+
+  #keep(path: string, mine: JsonObject, at: number): void {
+    if (Object.keys(mine).length === 0) this.#set.delete(path);
+    else this.#set.set(path, { mine, at });
+  }
+}
