@@ -184,7 +184,8 @@ func TestPausesOfVisitorsOwn(t *testing.T) {
 	link := strings.TrimPrefix(strings.Trim(got["mara@halden.example"][0].header.Get("List-Unsubscribe"), "<>"), m.base(t))
 
 	admin.post(path + "/pause").leadsTo(path)
-	admin.get(views.PathSchedules).shows(".schedule-when", "can neither delete it nor")
+	admin.get(views.PathSchedules).shows(".schedule-when", "Paused by ")
+	admin.get(path).shows(".schedule-panel", "can neither delete it nor")
 	visitor.get(views.PathSchedules).shows("#own-schedules", "Until whoever runs this site resumes it").lacks("form[action$='/delete']").lacks("form[action$='/resume']")
 	for _, act := range []string{"/resume", "/delete"} {
 		visitor.post(path + act).want(http.StatusConflict)
