@@ -423,6 +423,9 @@ func TestAwkwardContentOnPaper(t *testing.T) {
 	if heads := strings.Count(text, "Name N "); len(pages) < 50 || heads < len(pages)-1 || pages[0][1] != strconv.Itoa(len(pages)) {
 		t.Errorf("%d pages, heads on %d", len(pages), heads)
 	}
+	if first, _, _ := strings.Cut(text, "Page 1 of"); !strings.Contains(first, "row 4 4") {
+		t.Error("the table does not begin on the first page")
+	}
 }
 
 // stuckDashboards never finishes one widget.

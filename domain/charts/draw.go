@@ -177,7 +177,7 @@ func (d *drawing) value() (*warehouse.ResultColumn, error) {
 // known of the time before.
 func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
 	p, err := d.column(c.Name + warehouse.PreviousSuffix)
-	if err != nil {
+	if err != nil || d.beforeData() {
 		return nil
 	}
 	for row := range d.Result.Rows {
@@ -186,6 +186,17 @@ func (d *drawing) previous(c *warehouse.ResultColumn) *warehouse.ResultColumn {
 		}
 	}
 	return nil // nothing is known of it, which is no zero
+}
+
+// beforeData tells whether all that values are compared with lies before the first
+// row of the data.
+func (d *drawing) beforeData() bool {
+	then := d.Result.Previous
+	if then == nil || d.Oldest.IsZero() {
+		return false
+	}
+	_, to := d.spanWall(then)
+	return !to.After(d.Oldest)
 }
 
 // compared names the span that values are compared with, and where it is cut.

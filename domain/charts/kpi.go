@@ -39,7 +39,12 @@ func drawKPI(d *drawing) error {
 	if p := d.previous(c); p != nil {
 		so, happened := number(d.toDate(c), 0)
 		before, known := number(p, 0)
-		if delta := d.Locale.Delta(so, before, f); happened && known && delta.Known {
+		delta := d.Locale.Delta(so, before, f)
+		switch {
+		case !happened || !known:
+		case !delta.Known:
+			fig.Against = d.Locale.KPI(before, f)
+		default:
 			fig.Against = d.Locale.KPI(before, f)
 			fig.Delta, fig.Arrow = delta.Magnitude, delta.Direction
 			fig.Tone = tone(delta.Direction, meaning.Better)
@@ -53,6 +58,8 @@ func drawKPI(d *drawing) error {
 				d.say("kpi_to_date", "Value", fig.Text, "SoFar", fig.SoFar, "ToDate", fig.ToDate, "Delta", delta.Text, "Before", fig.Against)
 			}
 		}
+	} else if d.beforeData() {
+		fig.Unknown = d.compared()
 	}
 	if fig.Status, err = d.status(now, c); err != nil {
 		return err

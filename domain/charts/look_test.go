@@ -323,6 +323,15 @@ func TestCellsBesideTotals(t *testing.T) {
 	if got := d.cellText(4_649, f, c); got != "4,649" {
 		t.Errorf("4,649 among millions is %q", got)
 	}
+	// Keys of groups can be told apart.
+	keys := ints("order_id", 1_000_001, 1_000_002)
+	keys.Dimension = true
+	d.Result = result(keys)
+	c = &d.Result.Columns[0]
+	f, _ = d.fit(c, true)
+	if got := d.cellText(1_000_002, f, c); got != "1,000,002" {
+		t.Errorf("the key 1000002 is %q", got)
+	}
 	d.Result = result(floats("n", 5.1, 4.8))
 	c = &d.Result.Columns[0]
 	f, _ = d.fitTotals(c, []float64{5})

@@ -327,12 +327,14 @@ func (d *drawing) fit(c *warehouse.ResultColumn, compact bool) (locale.Format, f
 		}
 	}
 	f := d.format(c)
-	// Rows as they were loaded have their own digits.
-	f.Compact = compact && !d.Plain
+	// Rows as they were loaded have their own digits, and keys of groups, which tell
+	// them apart.
+	own := d.Plain || c.Dimension
+	f.Compact = compact && !own
 	if largest = limit(d.settings(c), largest); f.Style == "" {
 		f.Style = locale.Number
 	}
-	if d.Plain && f.Decimals == nil && f.Style == locale.Number && !f.Integer {
+	if own && f.Decimals == nil && f.Style == locale.Number && !f.Integer {
 		f.Decimals = ownPlaces(c, values)
 	}
 	return locale.FitColumn(values, f), largest

@@ -561,6 +561,9 @@ type Figure struct {
 	Arrow   int    // 1 up, -1 down, 0 unchanged
 	Tone    Tone
 	Against string // what it is compared with: "£1.90M"
+	// Unknown names the time that it would be compared with where the data begin
+	// only after it.
+	Unknown string `json:",omitzero"`
 	// SoFar is what compares with it, and ToDate how far that goes, where some of
 	// the value lies ahead.
 	SoFar, ToDate string `json:",omitzero"`

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -116,6 +117,34 @@ func TestWaterfallOfNothingBefore(t *testing.T) {
 	d := draw(t, Input{Config: Config{Type: Waterfall, Format: map[string]Format{"n": flights}}, Result: r})
 	if d.Note.Key != "charts.note.nothing_before" || d.Say.Key != "charts.say.waterfall" {
 		t.Errorf("it says %+v and notes %+v", d.Say, d.Note)
+	}
+}
+
+// A time before the first row has no zeros: it is named, and no line stands for it.
+func TestComparedWithATimeBeforeTheData(t *testing.T) {
+	day := func(text string) time.Time {
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	in := Input{Config: Config{Type: KPI, Format: map[string]Format{"n": flights}}, Words: Words{Previous: "Same days last year"}, Oldest: day("2001-01-01"),
+		Result: span(result(ints("n", 648), ints("n.previous", 0)), "2001-06-03", "2001-07-01")}
+	in.Result.Previous = &warehouse.Span{From: day("2000-06-03"), To: day("2000-07-01")}
+	if k := draw(t, in).KPI; k.Unknown != "Same days last year" || k.Against != "" || k.Delta != "" {
+		t.Errorf("%+v", k)
+	}
+	in.Oldest = day("2000-06-30")
+	if k := draw(t, in).KPI; k.Unknown != "" || k.Against != "0" || k.Delta != "" {
+		t.Errorf("none among data: %+v", k)
+	}
+	line := in
+	line.Config.Type, line.Oldest = Line, day("2001-01-01")
+	line.Result = span(result(dates("day", "day", "2001-06-03", "2001-06-04"), ints("n", 5, 9), ints("n.previous", 0, 0)), "2001-06-03", "2001-07-01")
+	line.Result.Previous = in.Result.Previous
+	if legend := draw(t, line).Legend; len(legend) > 1 {
+		t.Errorf("the legend has %+v", legend)
 	}
 }
 
