@@ -513,6 +513,43 @@ func TestOneFileOfTwoCanBeMade(t *testing.T) {
 	}
 }
 
+// Of two, one mail was given up and the other one's file waits: sending all again
+// reaches both.
+func TestSendAgainBesideAFileThatWaits(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	s.renderer, s.patient = everyOther{fullDisk{&atomic.Bool{}}, &atomic.Int32{}, &atomic.Int32{}}, true
+	s.use(t, s.server.Port, time.Minute)
+	s.exec(t, `UPDATE users SET zone = 'Asia/Tokyo', locale = 'de-DE' WHERE email = 'viewer@example.com'`)
+	f := s.table("editor", "viewer")
+	f.Spec = reports.Spec{Format: reports.PDF}
+	id := s.create(t, f)
+	if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+		t.Fatal(err)
+	}
+	s.work(t, "reports:run")
+	s.exec(t, `UPDATE report_deliveries SET state = 'failed', error_code = 'mail.unreachable', error_text = 'The mail server can not be reached.' WHERE state = 'rendered'`)
+	s.exec(t, `UPDATE control.jobs SET state = 'failed' WHERE kind = 'reports:deliver' AND state = 'queued'`)
+	run, _ := s.states(t, id)
+	s.as(t, "editor").post(views.PathSchedule(id.String())+"/retry-all", "run", run.ID.String()).want(http.StatusSeeOther)
+	for range 3 {
+		s.work(t, "reports:run", "reports:deliver")
+		s.due(t)
+	}
+	run, lines := s.states(t, id)
+	for _, l := range lines {
+		if l.State != reports.LineSent {
+			t.Errorf("%s is %s", l.Address, l.State)
+		}
+	}
+	if run.State != reports.RunDone || len(lines) != 2 {
+		t.Errorf("the run is %s with %d lines", run.State, len(lines))
+	}
+	if n := len(s.server.Taken()); n != 2 {
+		t.Errorf("%d mails were taken", n)
+	}
+}
+
 // Nor do those for whom the dashboard can't be opened, however many they are.
 func TestWhoCantBeServedHoldsUpNobody(t *testing.T) {
 	t.Parallel()

@@ -275,7 +275,7 @@ func (s *Service) retry(ctx context.Context, tx *db.Tx, id ids.Schedule, line id
 		return ErrScheduleNotFound.Wrap(err)
 	}
 	if found.State == string(LineDue) {
-		return makeNow(ctx, tx, found.RunID)
+		return s.reopen(ctx, tx, found.RunID)
 	}
 	row, err := tx.LedgerRetry(ctx, tx.TenantID, line.UUID())
 	if db.IsNoRows(err) { // it is on its way
@@ -288,26 +288,26 @@ func (s *Service) retry(ctx context.Context, tx *db.Tx, id ids.Schedule, line id
 	if row.State == string(LineDue) {
 		return s.reopen(ctx, tx, row.RunID)
 	}
+	if _, err := jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line)); err != nil {
+		return err
+	}
+	counts, err := tx.LedgerCount(ctx, tx.TenantID, row.RunID)
+	if err != nil {
+		return fmt.Errorf("count deliveries: %w", err)
+	}
+	for _, c := range counts {
+		if LineState(c.State) == LineDue {
+			return s.reopen(ctx, tx, row.RunID) // others still wait for their files
+		}
+	}
 	if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: row.RunID, State: RunSending}); err != nil {
 		return fmt.Errorf("open run: %w", err)
 	}
-	_, err = jobs.Insert(ctx, tx, deliverJob(tx.TenantID, line))
-	return err
+	return nil
 }
 
 // runJob makes the files of a run. The key finds the job that waits for another
 // attempt.
 func runJob(tenant, run uuid.UUID) jobs.Row {
 	return jobs.Row{TenantID: tenant, Args: RunArgs{Run: ids.Run(run)}, Queue: jobs.Bulk, UniqueKey: run.String()}
-}
-
-// makeNow has the files of a run made that are due: by the attempt that waits for
-// its time, where there is one.
-func makeNow(ctx context.Context, tx *db.Tx, run uuid.UUID) error {
-	waits, err := tx.HastenJob(ctx, RunArgs{}.Kind(), run.String())
-	if err != nil || waits {
-		return err
-	}
-	_, err = jobs.Insert(ctx, tx, runJob(tx.TenantID, run))
-	return err
 }

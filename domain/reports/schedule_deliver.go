@@ -168,12 +168,18 @@ func (s *Service) remake(ctx context.Context, job jobs.Job[DeliverArgs], run uui
 	})
 }
 
-// reopen has the lines of a run served that are due.
+// reopen has the files of a run made that are due: by the attempt that waits for its
+// time, where there is one.
 func (s *Service) reopen(ctx context.Context, tx *db.Tx, run uuid.UUID) error {
 	if err := tx.RunSetState(ctx, db.RunSetStateParams{TenantID: tx.TenantID, RunID: run, State: RunDue}); err != nil {
 		return fmt.Errorf("open run: %w", err)
 	}
-	return makeNow(ctx, tx, run)
+	waits, err := tx.HastenJob(ctx, RunArgs{}.Kind(), run.String())
+	if err != nil || waits {
+		return err
+	}
+	_, err = jobs.Insert(ctx, tx, runJob(tx.TenantID, run))
+	return err
 }
 
 // recordSent keeps that a file has left, to whom.
