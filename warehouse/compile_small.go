@@ -377,11 +377,11 @@ func (q *smallQuery) cells(rules, filters []predicate, prev *planPrevious) strin
 	return "SELECT " + strings.Join(list, ", ") + g.from + groupBy(len(g.dims)+1)
 }
 
-// dense has a line for each group and each number that there is, none where there
-// are no more groups to find.
+// dense has a line for each group and each number that is small in any: sums of
+// others are never small. It has none where there are no more groups to find.
 func (q *smallQuery) dense(groups, numbers string, dims []string) string {
 	return q.with("SELECT " + listed(qualified("g", dims), "g.k", "g.held", "x.i", "coalesce(n.n, 0) AS n") + " FROM " + groups + " AS g CROSS JOIN (SELECT DISTINCT i FROM " + numbers +
-		" WHERE i = 0 OR n > 0) AS x LEFT JOIN " + numbers + " AS n ON " + sameGroup("g", "n", dims) + " AND x.i = n.i WHERE " + q.some)
+		fmt.Sprintf(" WHERE i = 0 OR n BETWEEN 1 AND %d) AS x LEFT JOIN ", q.c.p.MinRows-1) + numbers + " AS n ON " + sameGroup("g", "n", dims) + " AND x.i = n.i WHERE " + q.some)
 }
 
 // line adds to groups whether they are withheld, where those that are small

@@ -115,6 +115,9 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 	return c, nil
 }
 
+// Withheld tells that there are no rows for a rule on groups of few rows.
+func (c *Rows) Withheld() bool { return c.head != nil && c.head.Few && c.head.Rows == 0 && !c.streamed }
+
 // folds tells whether a column has values that read "Other".
 func (c *Rows) folds(col *warehouse.ResultColumn) bool {
 	for row := range c.head.Rows {

@@ -132,7 +132,9 @@ func (s *Service) ask(ctx context.Context, v *View, p *Plan, spec warehouse.Spec
 	}
 	if j != nil {
 		whole, err := s.datasets.Query(ctx, v.actor, datasets.QueryRequest{Spec: j.spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
-		if r, ok := j.pick(whole, &spec); err == nil && ok {
+		// Where groups of few rows are withheld, one widget's measure must not hide
+		// another's.
+		if r, ok := j.pick(whole, &spec); err == nil && ok && !whole.Few {
 			return r, nil
 		}
 		if ctx.Err() != nil {

@@ -416,13 +416,15 @@ func (s *Service) TakeEvents(ctx context.Context, tenant ids.Tenant, header http
 	if err := json.Unmarshal(body, &message); err != nil || len(message.Events) == 0 || len(message.Events) > maxEvents {
 		return errHookBody.Wrap(err)
 	}
-	list := make([]bounce, len(message.Events))
-	for i, e := range message.Events {
-		b, err := e.bounce()
+	var list []bounce
+	for _, e := range message.Events {
+		b, ours, err := e.bounce()
 		if err != nil {
 			return err
 		}
-		list[i] = b
+		if ours {
+			list = append(list, b)
+		}
 	}
 	return s.deps.DB.InTenantTx(ctx, tenant.UUID(), func(ctx context.Context, tx *db.Tx) error {
 		for _, b := range list {
@@ -434,17 +436,18 @@ func (s *Service) TakeEvents(ctx context.Context, tenant ids.Tenant, header http
 	})
 }
 
-func (e hookEvent) bounce() (bounce, error) {
-	b := bounce{kind: e.Event, address: strings.TrimSpace(e.Recipient)}
+// bounce reads an event. It is none of ours where it is of another program's mail
+// that the same account sent.
+func (e hookEvent) bounce() (b bounce, ours bool, err error) {
+	b = bounce{kind: e.Event, address: strings.TrimSpace(e.Recipient)}
 	id, _, _ := strings.Cut(strings.Trim(strings.TrimSpace(e.MessageID), "<>"), "@")
 	if id != "" {
-		parsed, err := uuid.Parse(id)
-		if err != nil {
-			return b, errHookBody.Wrap(err)
-		}
-		b.message = parsed
+		b.message, err = uuid.Parse(id)
+		ours = err == nil
 	} else if err := mail.CheckAddress(b.address); err != nil {
-		return b, errHookBody.Wrap(err)
+		return b, false, errHookBody.Wrap(err)
+	} else {
+		ours = true
 	}
 	back := mail.NewReturned(e.Status, e.Reason, maxReason)
 	b.status, b.reason = back.Status, back.Sentence()
@@ -454,9 +457,9 @@ func (e hookEvent) bounce() (bounce, error) {
 	case e.Event == "bounce" && (e.Type == "hard" || e.Type == "soft"):
 		b.lasting = e.Type == "hard"
 	default:
-		return b, errHookBody
+		return b, false, errHookBody
 	}
-	return b, nil
+	return b, ours, nil
 }
 
 // checkHook proves that who sent a message has the key.

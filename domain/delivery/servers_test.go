@@ -496,7 +496,8 @@ func TestProvidersTellOfBounces(t *testing.T) {
 	if m := w.outbox()[0]; m.State != delivery.Bounced || !strings.HasSuffix(m.LastError, "The mail server said: 550 5.1.1 no such user") {
 		t.Errorf("outbox is %+v", m)
 	}
-	complaint := event(`"event": "complaint", "recipient": "bob@example.com"`)
+	// Beside a mail of another program that has the same account.
+	complaint := event(`"event": "bounce", "type": "hard", "message_id": "<never@demo.example>", "recipient": "victim@example.com"}, {"event": "complaint", "recipient": "bob@example.com"`)
 	if err := w.service.TakeEvents(t.Context(), tenant, signature(key, now, complaint), []byte(complaint)); err != nil {
 		t.Fatal(err)
 	}

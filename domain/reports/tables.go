@@ -30,6 +30,7 @@ import (
 func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*dashboards.Plan, spec Spec, out io.Writer, stated *Stated, tell progress) error {
 	var list []*dashboards.Rows
 	var names []string
+	withheld := 0
 	for _, p := range plans {
 		if !p.Widget.Type.Asks() || !p.Widget.SetUp() {
 			continue
@@ -50,16 +51,22 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 			continue
 		}
 		list = append(list, rows)
+		if rows.Withheld() && len(spec.Widgets) == 0 {
+			withheld++
+			names = append(names, p.Widget.Title+": "+withheldText)
+		}
 	}
 	if len(list) == 0 {
 		return ErrSpec.With("Nothing of this dashboard can be written as rows.")
 	}
-	stated.Widgets = len(list) + len(names)
-	t := tables{list: list, failed: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell, stage: s.deps.Blobs.Stage}
+	stated.Widgets = len(list) + len(names) - withheld
+	t := tables{list: list, missing: names, title: v.Dashboard.Name, about: v.Snapshot.String(), locale: v.Locale(), tell: tell, stage: s.deps.Blobs.Stage}
 	var err error
 	stated.Rows, err = t.write(ctx, spec, out)
 	return err
 }
+
+const withheldText = "A data rule withholds groups of few rows, and there are no others."
 
 // readable is a sentence without the place in a query that it is about.
 func readable(sentence string) string {
@@ -74,7 +81,7 @@ func readable(sentence string) string {
 // tables are what a file of rows is made of.
 type tables struct {
 	list         []*dashboards.Rows
-	failed       []string // what is said of those that are not there
+	missing      []string // what is said of those that are not there, or empty for a reason
 	title, about string   // of a workbook
 	locale       *locale.Locale
 	tell         progress
@@ -93,7 +100,7 @@ func (t *tables) write(ctx context.Context, spec Spec, out io.Writer) (int64, er
 		if spec.Plain {
 			style = dashboards.CSVStyle{}
 		}
-		return writeCSV(ctx, t.list, t.failed, out, style, t.tell)
+		return writeCSV(ctx, t.list, t.missing, out, style, t.tell)
 	case NDJSON:
 		return writeNDJSON(ctx, t.list, out, t.tell)
 	case Parquet:
@@ -142,8 +149,8 @@ func each(ctx context.Context, rows *dashboards.Rows, tell progress, read func(p
 
 // writeCSV writes one table; of several each below its title, with an empty
 // line between them.
-func writeCSV(ctx context.Context, list []*dashboards.Rows, failed []string, out io.Writer, style dashboards.CSVStyle, tell progress) (int64, error) {
-	if len(list) == 1 && len(failed) == 0 {
+func writeCSV(ctx context.Context, list []*dashboards.Rows, missing []string, out io.Writer, style dashboards.CSVStyle, tell progress) (int64, error) {
+	if len(list) == 1 && len(missing) == 0 {
 		return list[0].WriteCSV(ctx, out, style)
 	}
 	var total int64
@@ -158,13 +165,13 @@ func writeCSV(ctx context.Context, list []*dashboards.Rows, failed []string, out
 			return total, err
 		}
 		total += n
-		if i < len(list)-1 || len(failed) > 0 {
+		if i < len(list)-1 || len(missing) > 0 {
 			if _, err := io.WriteString(out, "\r\n"); err != nil {
 				return total, err
 			}
 		}
 	}
-	for _, text := range failed {
+	for _, text := range missing {
 		if err := dashboards.WriteCSVLine(out, style, text); err != nil {
 			return total, err
 		}
@@ -277,12 +284,12 @@ func (t *tables) writeXLSX(ctx context.Context, out io.Writer) (total int64, err
 		}
 		total += n
 	}
-	if len(t.failed) > 0 {
-		name := names.next("Failed")
+	if len(t.missing) > 0 {
+		name := names.next("Not shown")
 		if _, err := book.NewSheet(name); err != nil {
 			return total, fmt.Errorf("add sheet: %w", err)
 		}
-		for i, text := range t.failed {
+		for i, text := range t.missing {
 			if err := book.SetCellStr(name, "A"+strconv.Itoa(i+1), text); err != nil {
 				return total, fmt.Errorf("write cell: %w", err)
 			}
