@@ -442,7 +442,7 @@ func TestRulesAreMadeByForms(t *testing.T) {
 	b.post(path, "kind", "rows", "name", "Wrong", "everybody", "true", "column", "4", "op", ">", "values", "many", "attribute", "").want(http.StatusUnprocessableEntity).shows(".notice", "amount")
 	b.post(path, "kind", "column", "name", "No amounts", "everybody", "false", "for", "role:viewer", "except", "role:admin", "column", "4", "mask", "hidden").want(http.StatusSeeOther)
 	b.get(path).shows("[data-rule]", "No amounts")
-	if got := s.as(t, "viewer").get("/dashboards/" + s.id.String() + "/widgets/sum"); !strings.Contains(got.body, "not for you to see") || strings.Contains(got.body, "amount") {
+	if got := s.as(t, "viewer").get("/dashboards/" + s.id.String() + "/widgets/sum"); !strings.Contains(got.body, "not for you to see. Ask the owner") || strings.Contains(got.body, "amount") {
 		t.Errorf("a hidden column: %s", got.text())
 	}
 	b.post(path, "kind", "groups", "name", "Few", "everybody", "true", "except", "role:admin", "min_rows", "5").want(http.StatusSeeOther)

@@ -439,6 +439,8 @@ func forbiddenText(ctx context.Context, err error) string {
 		return dashboards.ErrDataHidden.Sentence()
 	case errors.Is(err, dashboards.ErrRowsWithheld):
 		return messages.T(ctx, "widget.few_refused")
+	case errors.Is(err, dashboards.ErrUnseen):
+		return apperr.Describe(err).Sentence + " " + messages.T(ctx, "widget.unseen_ask")
 	}
 	return messages.T(ctx, "widget.forbidden_text")
 }
@@ -453,8 +455,11 @@ func forbiddenTitle(ctx context.Context, err error) string {
 }
 
 func forbiddenShort(ctx context.Context, err error) string {
-	if errors.Is(err, dashboards.ErrDataHidden) {
+	switch {
+	case errors.Is(err, dashboards.ErrDataHidden):
 		return messages.T(ctx, "widget.data_hidden")
+	case errors.Is(err, dashboards.ErrUnseen):
+		return messages.T(ctx, "widget.unseen")
 	}
 	return messages.T(ctx, "widget.forbidden")
 }

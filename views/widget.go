@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strconv"
 
@@ -55,6 +56,11 @@ func (p TileProps) pageHref(by int) string {
 }
 
 // lastGoodHref is the widget as of the last answer that it had.
+// locked tells whether a tile is not for who looks, or may not be.
+func (p TileProps) locked() bool {
+	return p.Tile.IsForbidden() || errors.Is(p.Tile.Err, dashboards.ErrUnseen)
+}
+
 func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 	values, err := url.ParseQuery(p.Tile.Link)
 	if err != nil {

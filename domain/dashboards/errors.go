@@ -73,6 +73,10 @@ var (
 // sentence is what a person may see of err.
 func sentence(err error) string { return apperr.Describe(err).Sentence }
 
+// ErrUnseen is beside the error about a column that is not there, or that a rule
+// hides: which of both, who looks must not learn.
+var ErrUnseen = errors.New("not there, or hidden")
+
 // discreet takes the names out of an error of a question that the viewer did not
 // write: what a rule hides from them is in the dashboard's config, and looks like
 // what was removed.
@@ -81,7 +85,7 @@ func (v *View) discreet(err error) error {
 		return err
 	}
 	if errors.Is(err, warehouse.ErrUnknownColumn) || errors.Is(err, warehouse.ErrDroppedColumn) || errors.Is(err, warehouse.ErrUnknownLookup) || strings.HasPrefix(apperr.Describe(err).Code, "expression.") {
-		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(err)
+		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(errors.Join(ErrUnseen, err))
 	}
 	return err
 }

@@ -114,7 +114,9 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	}
 	if err != nil {
 		t.Err, t.Field = err, v.fieldOf(p, err)
-		t.LastGood = s.lastGood.get(memory)
+		if !errors.Is(err, ErrUnseen) { // there was none
+			t.LastGood = s.lastGood.get(memory)
+		}
 		return t, nil
 	}
 	if key := drawing.Note.Key; key != "" && key != charts.NoteOpenPeriod && key != charts.NoteOpen && key != charts.NoteAhead {
