@@ -3326,8 +3326,8 @@ func tileTooMuch(p TileProps) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			if p.Tile.Drawing.Fit.Key == "" {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "widget.too_much_action"), Href: p.set("d", "28d"), Attrs: setAttrs("d", "28d")}).Render(ctx, templ_7745c5c3_Buffer)
+			if p.Tile.Drawing.Fit.Key == "" && p.Tile.Shorter != "" {
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: messages.T(ctx, "widget.too_much_action"), Href: p.set("d", p.Tile.Shorter), Attrs: setAttrs("d", p.Tile.Shorter)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

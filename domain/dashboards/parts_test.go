@@ -183,8 +183,12 @@ func TestPartsAreThoseOfAllRows(t *testing.T) {
 		t.Errorf("a limit of the author's is not told: %+v", d.Note)
 	}
 	for _, id := range []string{"facets", "heat", "pivot", "held", "treemap", "sankey", "sunburst"} {
-		if d := r.draw(t, v, id).Drawing; d.State != charts.TooMuch {
+		tile := r.draw(t, v, id)
+		if d := tile.Drawing; d.State != charts.TooMuch {
 			t.Errorf("%s is %s", id, d.State)
+		}
+		if tile.Shorter != "2026-07-09~2026-08-05" { // the last 28 days of the data
+			t.Errorf("%s offers %q", id, tile.Shorter)
 		}
 	}
 }

@@ -66,6 +66,9 @@ type Tile struct {
 	Selected string
 	// Link is the part of the URL's query that this widget depends on.
 	Link string
+	// Shorter is a range (as in the URL) with less to draw, where there is too much;
+	// empty where the page has a short one.
+	Shorter string
 	// At is the moment of the data, for links that must show the same.
 	At string
 	// Stale is when the shown data is of, where it is not the page's.
@@ -123,8 +126,27 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 		outlook = nil // not drawn, so nothing is said of it
 	}
 	t.Drawing, t.Sampled, t.Subtitle = drawing, sampled, v.subtitle(p, outlook)
+	if drawing.State == charts.TooMuch {
+		t.Shorter = v.shorter()
+	}
 	s.lastGood.put(memory, LastGood{At: v.Snapshot.String(), Time: v.AsOf})
 	return t, nil
+}
+
+// shorter are the last days of the page's range, or of the data before its end.
+func (v *View) shorter() string {
+	const days = 28
+	if !v.HasDates || v.Days != nil && v.Days.Count() <= days {
+		return ""
+	}
+	last := v.today
+	if v.Bounds != nil {
+		last = v.Bounds.To
+	}
+	if v.Days != nil {
+		last = min(last, v.Days.To)
+	}
+	return Range{Kind: "fixed", From: last - days + 1, To: last}.String()
 }
 
 func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.Drawing, outlook *charts.Outlook, sampled *Sampled, err error) {
