@@ -370,6 +370,43 @@ func TestAttemptsAreCountedBeforeTheyAreMade(t *testing.T) {
 	}
 }
 
+// as is an address for another role.
+func as(t testing.TB, address, role string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("user", role)
+	u.User, u.RawQuery = nil, query.Encode()
+	return u.String()
+}
+
+// Managed servers give nobody a superuser. Not parallel: roles belong to the whole
+// server.
+func TestAnOwnerWhoIsNoSuperuserMigrates(t *testing.T) {
+	w, empty := newWorld(t), dbtest.Empty(t)
+	conn := w.owner(t)
+	database, err := url.Parse(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := pgx.Identifier{strings.TrimPrefix(database.Path, "/")}.Sanitize()
+	mustExec(t, conn, "CREATE ROLE plain_owner LOGIN NOSUPERUSER CREATEROLE")
+	defer mustExec(t, conn, "DROP ROLE plain_owner")
+	mustExec(t, conn, "ALTER DATABASE "+name+" OWNER TO plain_owner")
+	defer mustExec(t, conn, "DROP DATABASE "+name+" WITH (FORCE)")
+	if version, err := db.Migrate(t.Context(), as(t, empty, "plain_owner")); err != nil || version < 40 {
+		t.Fatalf("schema %d, %v", version, err)
+	}
+	pool, err := db.Open(t.Context(), db.Config{URL: as(t, empty, "plain_owner")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+}
+
 // Not parallel: the role belongs to the whole server.
 func TestOwnersOfTheDatabaseBecomeTheRunTimeRole(t *testing.T) {
 	w := newWorld(t)
@@ -390,18 +427,12 @@ func TestOwnersOfTheDatabaseBecomeTheRunTimeRole(t *testing.T) {
 	// A role of the operator's own has to be granted it, and the error says how.
 	mustExec(t, conn, `CREATE ROLE "own-role" LOGIN`)
 	defer mustExec(t, conn, `DROP ROLE "own-role"`)
-	address, err := url.Parse(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := address.Query()
-	query.Set("user", "own-role")
-	address.User, address.RawQuery = nil, query.Encode()
-	if _, err = db.Open(t.Context(), db.Config{URL: address.String()}); !errors.Is(err, db.ErrRole) || !strings.HasSuffix(apperr.Describe(err).Sentence, `GRANT dataflow_app TO "own-role"`) {
+	address := as(t, w.url, "own-role")
+	if _, err := db.Open(t.Context(), db.Config{URL: address}); !errors.Is(err, db.ErrRole) || !strings.HasSuffix(apperr.Describe(err).Sentence, `GRANT dataflow_app TO "own-role"`) {
 		t.Errorf("a role that was granted nothing: got %v", err)
 	}
 	mustExec(t, conn, `GRANT dataflow_app TO "own-role"`)
-	pool, err := db.Open(t.Context(), db.Config{URL: address.String()})
+	pool, err := db.Open(t.Context(), db.Config{URL: address})
 	if err != nil {
 		t.Fatalf("a role that was granted it: %v", err)
 	}

@@ -222,14 +222,16 @@ CREATE FUNCTION public.access_subjects() RETURNS uuid[]
 
 CREATE FUNCTION public.apply_grant() RETURNS trigger
     LANGUAGE plpgsql
-    SET "app.subjects" TO ''
     AS $$
 DECLARE
+    seen text := current_setting('app.subjects', true);
     g access_grants := COALESCE(NEW, OLD);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.folder_id;
     UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.dashboard_id;
     UPDATE datasets s SET restricted = s.restricted WHERE s.tenant_id = g.tenant_id AND s.dataset_id = g.dataset_id;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;
@@ -317,13 +319,14 @@ $$;
 
 CREATE FUNCTION public.derive_access() RETURNS trigger
     LANGUAGE plpgsql
-    SET "app.subjects" TO ''
     AS $$
 DECLARE
+    seen text := current_setting('app.subjects', true);
     object uuid;
     folder uuid;
     owner  uuid;
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     IF TG_TABLE_NAME = 'folders' THEN
         object := NEW.folder_id; folder := NEW.parent_id; owner := NEW.user_id;
     ELSIF TG_TABLE_NAME = 'dashboards' THEN
@@ -347,6 +350,7 @@ BEGIN
                      UNION SELECT g.subject_id FROM access_grants g WHERE g.tenant_id = NEW.tenant_id AND g.object_id = object AND g.edit ORDER BY 1)
         INTO NEW.readers, NEW.writers;
     END IF;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NEW;
 END
 $$;
@@ -366,11 +370,14 @@ CREATE FUNCTION public.may_access(list uuid[]) RETURNS boolean
 
 CREATE FUNCTION public.pass_access_on() RETURNS trigger
     LANGUAGE plpgsql
-    SET "app.subjects" TO ''
     AS $$
+DECLARE
+    seen text := current_setting('app.subjects', true);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = NEW.tenant_id AND f.parent_id = NEW.folder_id;
     UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = NEW.tenant_id AND d.folder_id = NEW.folder_id;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;
@@ -392,9 +399,11 @@ $$;
 
 CREATE FUNCTION public.revise_ruled() RETURNS trigger
     LANGUAGE plpgsql
-    SET "app.subjects" TO ''
     AS $$
+DECLARE
+    seen text := current_setting('app.subjects', true);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     IF TG_TABLE_NAME = 'dataset_rules' THEN
         UPDATE datasets d SET revision = d.revision + 1 WHERE d.tenant_id = COALESCE(NEW.tenant_id, OLD.tenant_id)
             AND d.dataset_id = COALESCE(NEW.dataset_id, OLD.dataset_id);
@@ -402,6 +411,7 @@ BEGIN
         UPDATE datasets d SET revision = d.revision + 1 FROM dataset_rules r WHERE r.tenant_id = COALESCE(NEW.tenant_id, OLD.tenant_id)
             AND r.rule_id = COALESCE(NEW.rule_id, OLD.rule_id) AND d.tenant_id = r.tenant_id AND d.dataset_id = r.dataset_id;
     END IF;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;

@@ -117,15 +117,17 @@ GRANT EXECUTE ON FUNCTION see_as TO dataflow_app;
 
 -- derive_access works out readers and writers of a row that is about to be
 -- written. Triggers see all rows, whoever acts: what a person may not see
--- follows its folder too.
+-- follows its folder too. (A SET of the function would need a superuser.)
 -- +goose StatementBegin
 CREATE FUNCTION derive_access() RETURNS trigger
-LANGUAGE plpgsql SET app.subjects = '' AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
+    seen text := current_setting('app.subjects', true);
     object uuid;
     folder uuid;
     owner  uuid;
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     IF TG_TABLE_NAME = 'folders' THEN
         object := NEW.folder_id; folder := NEW.parent_id; owner := NEW.user_id;
     ELSIF TG_TABLE_NAME = 'dashboards' THEN
@@ -149,29 +151,37 @@ BEGIN
                      UNION SELECT g.subject_id FROM access_grants g WHERE g.tenant_id = NEW.tenant_id AND g.object_id = object AND g.edit ORDER BY 1)
         INTO NEW.readers, NEW.writers;
     END IF;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NEW;
 END
 $$;
 
 -- pass_access_on derives anew what lies in a folder whose access is another.
 CREATE FUNCTION pass_access_on() RETURNS trigger
-LANGUAGE plpgsql SET app.subjects = '' AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    seen text := current_setting('app.subjects', true);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = NEW.tenant_id AND f.parent_id = NEW.folder_id;
     UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = NEW.tenant_id AND d.folder_id = NEW.folder_id;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;
 
 -- apply_grant derives anew the object of a grant.
 CREATE FUNCTION apply_grant() RETURNS trigger
-LANGUAGE plpgsql SET app.subjects = '' AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
+    seen text := current_setting('app.subjects', true);
     g access_grants := COALESCE(NEW, OLD);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     UPDATE folders f SET parent_id = f.parent_id WHERE f.tenant_id = g.tenant_id AND f.folder_id = g.folder_id;
     UPDATE dashboards d SET folder_id = d.folder_id WHERE d.tenant_id = g.tenant_id AND d.dashboard_id = g.dashboard_id;
     UPDATE datasets s SET restricted = s.restricted WHERE s.tenant_id = g.tenant_id AND s.dataset_id = g.dataset_id;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;

@@ -91,8 +91,11 @@ SELECT control.watch('dataset_rule_subjects');
 -- another revision, and what was remembered of the one before is not found.
 -- +goose StatementBegin
 CREATE FUNCTION revise_ruled() RETURNS trigger
-LANGUAGE plpgsql SET app.subjects = '' AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    seen text := current_setting('app.subjects', true);
 BEGIN
+    PERFORM set_config('app.subjects', '', true);
     IF TG_TABLE_NAME = 'dataset_rules' THEN
         UPDATE datasets d SET revision = d.revision + 1 WHERE d.tenant_id = COALESCE(NEW.tenant_id, OLD.tenant_id)
             AND d.dataset_id = COALESCE(NEW.dataset_id, OLD.dataset_id);
@@ -100,6 +103,7 @@ BEGIN
         UPDATE datasets d SET revision = d.revision + 1 FROM dataset_rules r WHERE r.tenant_id = COALESCE(NEW.tenant_id, OLD.tenant_id)
             AND r.rule_id = COALESCE(NEW.rule_id, OLD.rule_id) AND d.tenant_id = r.tenant_id AND d.dataset_id = r.dataset_id;
     END IF;
+    PERFORM set_config('app.subjects', seen, true);
     RETURN NULL;
 END
 $$;

@@ -694,6 +694,17 @@ type Moment struct {
 	Sees string
 }
 
+// WithTableRows is the view with tables of another length.
+func (v *View) WithTableRows(n int) *View {
+	other := *v
+	other.tableRows, other.Tiles = n, nil
+	for _, p := range v.Tiles {
+		other.Tiles = append(other.Tiles, other.plan(p.ID))
+	}
+	other.join()
+	return &other
+}
+
 // Current reads what the newest moment of a dashboard is, CurrentDraft that of
 // its draft.
 //

@@ -97,7 +97,7 @@ func (s *Service) make(ctx context.Context, tenant uuid.UUID, r *run, v *dashboa
 		if row.Stated, err = json.Marshal(stated); err != nil {
 			return db.ContentFindRow{}, fmt.Errorf("encode report: %w", err)
 		}
-		row.PictureKey = s.picture(ctx, key+".png", v, plans, spec)
+		row.PictureKey = s.picture(ctx, key+".png", v, spec)
 	}
 	var stays db.ContentInsertRow
 	err := s.deps.DB.InTenantTx(ctx, tenant, func(ctx context.Context, tx *db.Tx) (err error) {
@@ -128,13 +128,17 @@ func (s *Service) publish(ctx context.Context, key string, write func(io.Writer)
 
 // picture makes the picture that a mail with a document shows. A mail without
 // it says the same, so that what goes wrong with it is only logged.
-func (s *Service) picture(ctx context.Context, key string, v *dashboards.View, plans []*dashboards.Plan, spec Spec) string {
+func (s *Service) picture(ctx context.Context, key string, v *dashboards.View, spec Spec) string {
 	if spec.Format != PDF {
 		return ""
 	}
 	spec.Format = PNG
+	v = v.WithTableRows(maxPicturedRows)
 	var body bytes.Buffer
-	_, err := s.write(ctx, v, plans, spec, &body, func(string, int, int) {})
+	plans, err := chosen(v, spec.Widgets)
+	if err == nil {
+		_, err = s.write(ctx, v, plans, spec, &body, func(string, int, int) {})
+	}
 	if err == nil {
 		_, err = s.deps.Blobs.Publish(ctx, key, &body)
 	}

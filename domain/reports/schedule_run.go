@@ -311,6 +311,9 @@ func (s *Service) bindFor(ctx context.Context, tenant ids.Tenant, r *run, line d
 	}
 	actor.Locked = rows
 	v, plans, err = s.bind(ctx, actor, ids.Dashboard(r.schedule.DashboardID), &spec)
+	if errors.Is(err, dashboards.ErrNotFound) && line.UserID != nil {
+		err = errNotSeen.Wrap(err) // the owner sees it
+	}
 	return v, plans, spec, look, err
 }
 
