@@ -117,7 +117,8 @@ type Engine struct {
 	kept      *keptFiles
 	values    *valueIndexes
 	exports   chan struct{} // a place for each that may run
-	exporters *instances    // what exports of plain rows run on
+	exporters *instances    // what exports of plain rows run on, as they are stored
+	sorters   *instances    // and those that are sorted first
 	metrics   *metrics
 
 	// firstWindow is how many rows a page reads first when it is not known
@@ -169,7 +170,9 @@ func New(cfg Config) *Engine {
 	e.values = newValueIndexes()
 	e.exports = make(chan struct{}, max(1, cfg.MaxConcurrent/2))
 	exporters := cfg
-	exporters.MaxInstances, exporters.Threads = cap(e.exports), 1
+	exporters.MaxInstances = cap(e.exports)
+	e.sorters = newInstances(exporters, sortMemory)
+	exporters.Threads = 1
 	e.exporters = newInstances(exporters, exportMemory)
 	e.closing, e.stop = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e, cfg.Metrics)
@@ -186,6 +189,7 @@ func (e *Engine) Close() error {
 	e.background.Wait()
 	e.instances.close()
 	e.exporters.close()
+	e.sorters.close()
 	if work == nil {
 		return nil
 	}
@@ -397,7 +401,7 @@ func (e *Engine) prepare() error {
 		}
 		return fmt.Errorf("prepare engine directory: %w", err)
 	}
-	e.work, e.instances.work, e.exporters.work = work, work, work
+	e.work, e.instances.work, e.exporters.work, e.sorters.work = work, work, work, work
 	e.background.Add(1)
 	go func() {
 		defer e.background.Done()

@@ -51,6 +51,7 @@ const (
 	// time. Very wide rows, of which less than a row group would fit, and groups
 	// have the memory and the threads of queries.
 	exportMemory = 64 << 20
+	sortMemory   = 128 << 20 // where rows are sorted first, by several threads
 	wideRow      = 40 // columns
 )
 
@@ -151,7 +152,9 @@ func (e *Engine) copyOut(ctx context.Context, q Query, write func(*exportSQL) (c
 	defer func() { <-e.exports }()
 	pool := e.instances
 	if n := len(p.Rows); n > 0 && n <= wideRow {
-		pool = e.exporters
+		if pool = e.exporters; len(p.Order) > 0 {
+			pool = e.sorters
+		}
 	}
 	in, conn, err := e.connectTo(ctx, pool, p.Tenant)
 	if err != nil {

@@ -273,6 +273,9 @@ func (d *drawing) known(grain string) (from, to time.Time, by string) {
 		return from, to, by
 	}
 	from, to = floor(d.Oldest, "day"), floor(d.Newest, "day")
+	if !to.Equal(d.Newest) { // what comes once a week or month has no time of day
+		return from, next(to, by, 1), by
+	}
 	for _, coarser := range []string{grain, "quarter", "month", "week"} {
 		if (coarser == grain || finer(coarser, grain)) && sameDayOf(coarser, from, to) {
 			by = coarser

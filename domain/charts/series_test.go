@@ -272,3 +272,35 @@ func TestACutWeekIsNotTheLeastOfTheBars(t *testing.T) {
 		}
 	}
 }
+
+// The day of the week or month that the data began on changes nothing, where the
+// newest row has a time of day.
+func TestTheRunningBucketOnTheDayThatDataBegan(t *testing.T) {
+	weeks := dates("at", "week", "2026-11-09", "2026-11-16", "2026-11-23")
+	months := dates("at", "month", "2026-09-01", "2026-10-01", "2026-11-01")
+	for _, c := range []struct {
+		x                     warehouse.ResultColumn
+		oldest, newest, today string
+	}{
+		{weeks, "2026-11-02T00:05", "2026-11-23T08:57", "2026-11-23"}, // Mondays
+		{weeks, "2026-11-03T00:05", "2026-11-23T08:57", "2026-11-23"},
+		{months, "2026-09-05", "2026-11-05T08:57", "2026-11-05"},
+		{months, "2026-09-01", "2026-11-01T08:57", "2026-11-01"},
+	} {
+		in := Input{Config: Config{Type: Line}, Result: result(c.x, ints("n", 8, 9, 1))}
+		for to, text := range map[*time.Time]string{&in.Oldest: c.oldest, &in.Newest: c.newest, &in.Today: c.today} {
+			var err error
+			if *to, err = ParseMoment(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := begin(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.series(d.dims[0], nil)
+		if cut := d.cuts(s.at[:3], s.grain); len(cut) != 3 || !cut[2] {
+			t.Errorf("since %s, seen on %s: cut %v", c.oldest, c.newest, cut)
+		}
+	}
+}

@@ -101,7 +101,7 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 			spec.Measures[i].Show = ""
 		}
 	}
-	result, err := s.ask(ctx, v, p, spec)
+	result, exact, err := s.askMain(ctx, v, p, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *Service) Explain(ctx context.Context, v *View, widget, mark string) (*E
 		}
 	}
 	e.Took, e.Cached, e.Rows, e.Sampled = result.Elapsed, result.FromCache, result.Rows, sampledOf(result)
-	how, err := s.datasets.Explain(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: p.exact, Now: v.now})
+	how, err := s.datasets.Explain(ctx, v.actor, datasets.QueryRequest{Spec: spec, Snapshot: v.Snapshot, Exact: exact, Now: v.now})
 	if err != nil {
 		return nil, err
 	}

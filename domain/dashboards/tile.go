@@ -166,16 +166,8 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 		drawing, err = charts.Draw(in)
 		return drawing, nil, nil, err
 	}
-	if in.Result, err = s.ask(ctx, v, p, p.main); err != nil {
+	if in.Result, _, err = s.askMain(ctx, v, p, p.main); err != nil {
 		return nil, nil, nil, err
-	}
-	if in.Result.Sampled != nil && p.ranked() && in.Result.Rows > in.PageSize {
-		// Which groups are on a page must not rest on an estimate.
-		exact := *p
-		exact.exact = true
-		if in.Result, err = s.ask(ctx, v, &exact, p.main); err != nil {
-			return nil, nil, nil, err
-		}
 	}
 	v.nameComparison(&in.Words, in.Result)
 	if p.spark != nil {
@@ -220,6 +212,19 @@ func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.D
 		drawing.State = charts.Empty // axes around nothing say nothing
 	}
 	return drawing, in.Outlook, sampledOf(in.Result), nil
+}
+
+// askMain asks what a widget shows, exactly where which groups are on the page of a
+// table would rest on an estimate.
+func (s *Service) askMain(ctx context.Context, v *View, p *Plan, spec warehouse.Spec) (result *warehouse.Result, exact bool, err error) {
+	result, err = s.ask(ctx, v, p, spec)
+	if err != nil || result.Sampled == nil || !p.ranked() || result.Rows <= p.input.PageSize {
+		return result, p.exact, err
+	}
+	asked := *p
+	asked.exact = true
+	result, err = s.ask(ctx, v, &asked, spec)
+	return result, true, err
 }
 
 // valueless tells that a chart would draw none of its rows, since no measure has a

@@ -378,6 +378,14 @@ func (s *Service) closeLine(ctx context.Context, tenant, line uuid.UUID, state L
 // sent, and tells the owner.
 func (s *Service) RunFailed(ctx context.Context, job jobs.Job[RunArgs], cause error) error {
 	public := apperr.Describe(cause)
+	var unmade unmadeError
+	_ = errors.As(cause, &unmade) // else it is that of all lines
+	own := map[uuid.UUID]apperr.Public{}
+	for _, u := range unmade {
+		for _, line := range u.lines {
+			own[line] = apperr.Describe(u.err)
+		}
+	}
 	now := s.deps.Clock()
 	return s.deps.DB.InTenantTx(ctx, job.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		row, err := tx.RunLock(ctx, tx.TenantID, job.Args.Run.UUID())
@@ -392,8 +400,12 @@ func (s *Service) RunFailed(ctx context.Context, job jobs.Job[RunArgs], cause er
 			return fmt.Errorf("read ledger: %w", err)
 		}
 		for _, line := range open {
+			why, known := own[line.DeliveryID]
+			if !known {
+				why = public
+			}
 			if _, err := tx.LedgerClose(ctx, db.LedgerCloseParams{TenantID: tx.TenantID, DeliveryID: line.DeliveryID, State: string(LineFailed),
-				ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
+				ErrorCode: why.Code, ErrorText: why.Sentence}); err != nil {
 				return fmt.Errorf("close delivery: %w", err)
 			}
 		}
