@@ -345,7 +345,10 @@ func (h schedules) act(w http.ResponseWriter, r *http.Request) error {
 		if parseErr != nil {
 			return reports.ErrScheduleNotFound.Wrap(parseErr)
 		}
-		err, said = h.Reports.RetryRun(ctx, a, id, run), "schedules.retried"
+		again, retryErr := h.Reports.RetryRun(ctx, a, id, run)
+		if err, said = retryErr, "schedules.retried"; again == 0 {
+			said = "schedules.none_to_retry"
+		}
 	default:
 		return errNoPage
 	}

@@ -111,7 +111,7 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 			"OpenPreview":    func() error { _, err := s.Reports.OpenPreview(t.Context(), a, id); return err },
 			"OpenDocument":   func() error { _, _, err := s.Reports.OpenDocument(t.Context(), a, id); return err },
 			"RetryDelivery":  func() error { return s.Reports.RetryDelivery(t.Context(), a, id, line) },
-			"RetryRun":       func() error { return s.Reports.RetryRun(t.Context(), a, id, ran.ID) },
+			"RetryRun":       func() error { _, err := s.Reports.RetryRun(t.Context(), a, id, ran.ID); return err },
 		} {
 			if err := call(); !errors.Is(err, reports.ErrScheduleNotFound) {
 				t.Errorf("%s %s: %v", name, method, err)

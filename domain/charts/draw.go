@@ -91,6 +91,11 @@ func (d *drawing) noteOpen() {
 	if err != nil || rows > 1 || len(d.dims) > 1 || d.Config.Type == Combo || d.Config.Encode.Also != "" {
 		return
 	}
+	if span := d.Result.Span; span != nil && !span.From.IsZero() {
+		if from, _ := d.spanWall(span); from.After(d.open) {
+			return // the range has not all of what there is so far
+		}
+	}
 	if v, ok := number(y, found); ok {
 		d.out.Note = Message{Key: NoteOpenPeriod, Args: append(args, "Value", d.Locale.KPI(v, d.format(y)))}
 	}

@@ -93,7 +93,7 @@ func (d *drawing) parts(how string, vertical bool) error {
 	names, formats, list := []string{}, []obj{}, []obj{}
 	for n, colour := range d.colours(parts.keys) {
 		style := obj{"color": cssVar(colour), "borderRadius": 0}
-		if how != stackNone {
+		if how != stackNone && (d.Size.W == 0 || len(labels) <= barsAColumn*d.Size.W) {
 			style["borderColor"], style["borderWidth"] = cssVar("--color-base-100"), 0.75
 		}
 		if byPart && parts.keys[n] != "" {
@@ -151,6 +151,10 @@ func (d *drawing) parts(how string, vertical bool) error {
 	d.say("stack", "Measure", d.name(y), "By", d.name(x), "Count", len(parts.names), "Largest", first(parts.names))
 	return d.chart(option, df)
 }
+
+// barsAColumn is how many bars a column of the grid has at most for a gap between
+// their parts to leave something of them.
+const barsAColumn = 12
 
 // mostNames is how many names of categories all stand under an axis, turned or
 // on several lines where it takes that; of more, some are left out.

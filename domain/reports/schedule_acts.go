@@ -240,15 +240,16 @@ func (s *Service) RetryDelivery(ctx context.Context, actor access.Actor, id ids.
 	})
 }
 
-// RetryRun is RetryDelivery for all of a run that wait or failed. What a mail server
-// refused, or may have taken, is for somebody to look at first.
+// RetryRun is RetryDelivery for all of a run that wait or failed, and says how many
+// they are. What a mail server refused, or may have taken, is for somebody to look at
+// first.
 //
 // Errors: access.forbidden, reports.schedule_not_found.
-func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Schedule, run ids.Run) error {
+func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Schedule, run ids.Run) (again int, err error) {
 	if err := access.Can(actor, access.EditContent); err != nil {
-		return err
+		return 0, err
 	}
-	return s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+	err = s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
 		lines, err := tx.LedgerList(ctx, tx.TenantID, []uuid.UUID{run.UUID()})
 		if err != nil {
 			return fmt.Errorf("read ledger: %w", err)
@@ -256,6 +257,7 @@ func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Sched
 		if len(lines) == 0 {
 			return ErrScheduleNotFound
 		}
+		again = 0
 		for _, row := range lines {
 			if l := (Line{State: LineState(row.State), ErrorText: row.ErrorText}); !l.Again() {
 				continue
@@ -263,9 +265,11 @@ func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Sched
 			if err := s.retry(ctx, tx, id, ids.Delivery(row.DeliveryID)); err != nil {
 				return err
 			}
+			again++
 		}
 		return nil
 	})
+	return again, err
 }
 
 // retry opens a line of a schedule's again, or hurries it.
