@@ -601,7 +601,7 @@ func (h boards) csv(w http.ResponseWriter, r *http.Request) error {
 func (h boards) rows(w http.ResponseWriter, r *http.Request, v *dashboards.View) error {
 	rows, err := h.Dashboards.OpenRows(r.Context(), v, chi.URLParam(r, "widget"))
 	if err != nil {
-		return err
+		return wayOn{err, "dashboard.back_to", (&url.URL{Path: views.PathView(v.Dashboard.ID.String(), v.Draft), RawQuery: v.Link()}).String()}
 	}
 	return sendCSV(w, r, v, rows)
 }

@@ -345,6 +345,9 @@ func TestDashboardFailures(t *testing.T) {
 		b.get(s.path(link)).shows(".problem a[href='"+s.path("")+"']", "Reset the filters")
 		b.get(s.path("/edit"+link)).shows(".problem a[href='"+s.path("/edit")+"']", "Reset the filters")
 	}
+	// A file that can't be made leads back, and the link to it opens that page.
+	b.get(s.path("/widgets/gone/data.csv?f.channel=web")).want(http.StatusUnprocessableEntity).shows(".problem a[href='"+s.path("?f.channel=web")+"']", "Back to the dashboard")
+	b.get(s.path("")).lacks("#w-table a[href*='data.csv'][download]")
 	// The page itself learns that its moment is gone and moves on.
 	gone := b.request(http.MethodGet, s.path(""), asked(s.have(page), "AAAA", s.url+s.path(""))).want(http.StatusGone)
 	gone.shows("body", "datasets.snapshot_expired")
