@@ -52,7 +52,7 @@ const (
 	// have the memory and the threads of queries.
 	exportMemory = 64 << 20
 	sortMemory   = 128 << 20 // where rows are sorted first, by several threads
-	wideRow      = 40 // columns
+	wideRow      = 40        // columns
 )
 
 // pipeBytes is how much of an export waits for its reader.
@@ -60,7 +60,7 @@ const pipeBytes = 1 << 20
 
 // Export writes all rows of the answer to q and says how many they were. Rows
 // go to out as they are read, so that any number of them needs the same memory.
-// A query for plain rows has no limit where its spec has none, and they come in
+// An answer has no limit where the spec has none, and plain rows come in
 // the order in which they are stored where q.Stored is set and the spec has no
 // order. A CSV is RFC 4180 with CRLF and a head; a text that a spreadsheet
 // would take for a formula begins with an apostrophe. There is no wall time but
@@ -132,8 +132,10 @@ func (e *Engine) copyOut(ctx context.Context, q Query, write func(*exportSQL) (c
 		return 0, err
 	}
 	p = p.attach(q.Dataset)
-	if len(p.Rows) > 0 {
+	if !p.Other {
 		p.Limit = q.Spec.Limit
+	}
+	if len(p.Rows) > 0 {
 		if q.Stored && len(q.Spec.Order) == 0 {
 			p.Order = nil
 			p.Rows = slices.DeleteFunc(slices.Clone(p.Rows), func(c planColumn) bool { return c.Hidden })

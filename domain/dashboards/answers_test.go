@@ -402,3 +402,41 @@ func TestAnEstimateDoesNotRank(t *testing.T) {
 		t.Errorf("first page %v, exactly %v", rows, exact)
 	}
 }
+
+// TestMoreGroupsThanAnAnswerHas: a file has all of them.
+func TestMoreGroupsThanAnAnswerHas(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: "Visitors", Columns: []datasets.NewColumn{{Name: "visitor", Type: warehouse.Integer}, {Name: "pages", Type: warehouse.Integer}}})
+	must(t, err)
+	const parts, batch = 3, 40_000 // 120,000 visitors, of whom the first part comes twice
+	for part := range parts + 1 {
+		request := datasets.AppendRequest{Columns: []string{"visitor", "pages"}}
+		for i := range batch {
+			request.Rows = append(request.Rows, []any{part%parts*batch + i, 1})
+		}
+		_, err = r.datasets.AppendRows(t.Context(), r.actor, id, request)
+		must(t, err)
+	}
+	q := dashboards.Query{Measures: []warehouse.Measure{{Fn: "sum", Column: "pages", As: "pages"}}, Dimensions: []warehouse.Dimension{{Column: "visitor", As: "visitor"}},
+		Order: []warehouse.Order{{By: "visitor"}}}
+	d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Visitors", Config: dashboards.Config{Schema: dashboards.Schema, Dataset: id,
+		Widgets: map[string]dashboards.Widget{"bar": of(charts.Bar, 0, q)}}})
+	must(t, err)
+	lines := strings.Split(strings.TrimSuffix(r.csv(t, r.open(t, d.ID, "", ""), "bar"), "\n"), "\n")
+	if len(lines) != parts*batch+1 || lines[1] != "0,2" || lines[batch] != "39999,2" || lines[len(lines)-1] != "119999,1" {
+		t.Errorf("%d lines, %q to %q", len(lines), lines[1], lines[len(lines)-1])
+	}
+	rows, err := r.OpenRows(t.Context(), r.open(t, d.ID, "", ""), "bar")
+	must(t, err)
+	total := int64(0)
+	must(t, rows.Each(t.Context(), func(part *warehouse.Result, n int) error {
+		for i := range n {
+			total += part.Columns[1].Ints[i]
+		}
+		return nil
+	}))
+	if total != (parts+1)*batch {
+		t.Errorf("the rows add up to %d", total)
+	}
+}

@@ -88,9 +88,7 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 	if err != nil {
 		return nil, err
 	}
-	if step == 0 && head.More && spec.Limit == warehouse.MaxLimit {
-		return nil, warehouse.ErrTooManyRows.With("The widget has more than %d groups. Filter it, or group more coarsely.", warehouse.MaxLimit)
-	}
+	many := step == 0 && limit == 0 && !spec.Other && head.More // groups than one answer has
 	c := &Rows{Title: p.Widget.Title, svc: s, actor: v.actor, zone: v.Zone, head: head, known: int64(head.Rows),
 		other: cmp.Or(v.words.Other, charts.English.Other)}
 	if step > 0 {
@@ -99,6 +97,9 @@ func (s *Service) openRows(ctx context.Context, v *View, p *Plan) (*Rows, error)
 		if c.streamed = head.Rows == step && limit != step; c.streamed {
 			c.known, c.count = -1, copied.count
 		}
+	}
+	if many {
+		spec.Limit, c.streamed, c.known = 0, true, -1
 	}
 	v.nameComparison(&copied.input.Words, head)
 	if words := &copied.input.Words; words.UpTo != "" && !slices.ContainsFunc(head.Columns, func(c warehouse.ResultColumn) bool { return c.Dimension && isMoment(c.Type) }) {
@@ -168,7 +169,8 @@ func (s *Service) OpenDataset(ctx context.Context, actor access.Actor, id ids.Da
 	return c, nil
 }
 
-// Count is how many rows there are, before they are read.
+// Count is how many rows there are, before they are read; -1 for more groups than
+// one answer has.
 func (c *Rows) Count(ctx context.Context) (int64, error) {
 	if c.known >= 0 || c.count == nil {
 		return c.known, nil

@@ -120,6 +120,9 @@ func (t *tables) fits(ctx context.Context, format Format) error {
 		if err != nil {
 			return err
 		}
+		if n < 0 {
+			return ErrTooLarge.With("“%s” has more than %s groups. Choose CSV, or filter.", rows.Title, t.locale.Integer(warehouse.MaxLimit))
+		}
 		if n > sheetRows-1 {
 			return ErrTooLarge.With("“%s” has %s rows, more than the %s of an Excel sheet. Choose CSV, or filter.", rows.Title, t.locale.Integer(n), t.locale.Integer(sheetRows-1))
 		}
