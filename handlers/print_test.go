@@ -755,6 +755,23 @@ func TestHiddenWidgetsAreCountedAlike(t *testing.T) {
 	if text := s.last.Find(`[data-widget="table"]`).Text(); !strings.Contains(text, "withholds groups of few rows") {
 		t.Errorf("the page says %q", text)
 	}
+	// A hidden column is not there for its reader, and no failure either.
+	if _, err := s.Datasets.SaveRule(t.Context(), s.owner(), s.dataset, datasets.Rule{Kind: datasets.RuleColumn, Name: "No amounts", Everybody: true,
+		Except: []datasets.RuleSubject{{Role: access.Admin}}, RuleBody: datasets.RuleBody{Column: 3, Mask: warehouse.Mask{Kind: warehouse.MaskHidden}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []reports.Format{reports.PDF, reports.CSV} {
+		stated, err := s.Reports.Render(t.Context(), s.editor(), s.board.ID, reports.Spec{Format: format}, io.Discard)
+		if format == reports.CSV && errors.Is(err, reports.ErrSpec) {
+			continue // nothing is left
+		}
+		if err != nil || stated.FailedWidgets > 0 { // which of them is broken is not told either
+			t.Errorf("%s without a column: %+v, %v", format, stated, err)
+		}
+	}
+	if text := s.last.Find(`[data-widget="sum"]`).Text(); !strings.Contains(text, "Not there, or hidden") {
+		t.Errorf("the page says %q of the sum", text)
+	}
 }
 
 // What somebody's rows are locked by has on paper the name of the filter.

@@ -2,7 +2,6 @@ package views
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 
@@ -56,11 +55,6 @@ func (p TileProps) pageHref(by int) string {
 }
 
 // lastGoodHref is the widget as of the last answer that it had.
-// locked tells whether a tile is not for who looks, or may not be.
-func (p TileProps) locked() bool {
-	return p.Tile.IsForbidden() || errors.Is(p.Tile.Err, dashboards.ErrUnseen)
-}
-
 func (p TileProps) lastGoodHref(g *dashboards.LastGood) string {
 	values, err := url.ParseQuery(p.Tile.Link)
 	if err != nil {

@@ -468,7 +468,7 @@ func askedTile(p TileProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case p.locked():
+		case p.Tile.IsForbidden():
 			templ_7745c5c3_Err = tileForbidden(p).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -867,7 +867,7 @@ func tileMenu(p TileProps) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			if !p.locked() && !p.Tile.Unset && len(p.Tile.Needs) == 0 {
+			if !p.Tile.IsForbidden() && !p.Tile.Unset && len(p.Tile.Needs) == 0 {
 				if !p.Visitor {
 					templ_7745c5c3_Err = ui.MenuItem(ui.MenuItemProps{Label: messages.T(ctx, "filters.explain"), Icon: "info", Keys: "I", Href: PathExplain(p.widgetPath(""), tileQuery(p.Tile), ""), Attrs: intoExplain(PathExplain(p.widgetPath(""), tileQuery(p.Tile), ""))}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
@@ -919,7 +919,7 @@ func tileMenu(p TileProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if !p.Visitor && !p.Tile.Draft && !p.locked() && p.Tile.Measured {
+			if !p.Visitor && !p.Tile.Draft && !p.Tile.IsForbidden() && p.Tile.Measured {
 				templ_7745c5c3_Err = ui.MenuItem(ui.MenuItemProps{Label: messages.T(ctx, "alerts.menu"), Icon: "bell-ring", Href: pathAlertFor(p.Tile)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

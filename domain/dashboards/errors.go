@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/platform/apperr"
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -77,6 +78,11 @@ func sentence(err error) string { return apperr.Describe(err).Sentence }
 // hides: which of both, who looks must not learn.
 var ErrUnseen = errors.New("not there, or hidden")
 
+// IsHidden tells of what is kept from who looks, or may be.
+func IsHidden(err error) bool {
+	return errors.Is(err, access.ErrForbidden) || errors.Is(err, ErrUnseen) || apperr.Describe(err).Class == apperr.Forbidden
+}
+
 // discreet takes the names out of an error of a question that the viewer did not
 // write: what a rule hides from them is in the dashboard's config, and looks like
 // what was removed.
@@ -85,9 +91,30 @@ func (v *View) discreet(err error) error {
 		return err
 	}
 	if errors.Is(err, warehouse.ErrUnknownColumn) || errors.Is(err, warehouse.ErrDroppedColumn) || errors.Is(err, warehouse.ErrUnknownLookup) || strings.HasPrefix(apperr.Describe(err).Code, "expression.") {
-		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(errors.Join(ErrUnseen, err))
+		if v.hides() {
+			err = errors.Join(ErrUnseen, err)
+		}
+		return warehouse.ErrUnknownColumn.With("A column that this uses is not there, or not for you to see.").Wrap(err)
 	}
 	return err
+}
+
+// hides tells whether rules take a column away from who looks.
+func (v *View) hides() bool {
+	for _, sc := range v.schemas {
+		if sc == nil {
+			continue
+		}
+		if sc.Dataset.Hides {
+			return true
+		}
+		for _, target := range sc.targets {
+			if target.Hides {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }

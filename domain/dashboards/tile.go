@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/datasets"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -618,7 +617,7 @@ func (v *View) Lockable(atMost int) []string {
 
 // IsForbidden tells whether a tile is hidden by the viewer's rights.
 func (t *Tile) IsForbidden() bool {
-	return errors.Is(t.Err, access.ErrForbidden) || t.Err != nil && apperr.Describe(t.Err).Class == apperr.Forbidden
+	return t.Err != nil && IsHidden(t.Err)
 }
 
 // State is what the tile shows.

@@ -59,6 +59,8 @@ type Dataset struct {
 	// Sees names what who asked sees of it: empty for all, else equal for
 	// equal rows, columns and groups. Rows and Bytes are Withheld then.
 	Sees string
+	// Hides tells that some column or lookup is not there for who asked.
+	Hides bool
 }
 
 // Column is one live column of a dataset.

@@ -425,11 +425,13 @@ func (d *Dataset) limit(actor access.Actor, rules []Rule) {
 			columns = append(columns, c)
 		}
 	}
+	before := len(d.Columns) + len(d.Lookups)
 	d.Columns, d.Summary.Columns = columns, len(columns)
 	d.Lookups = slices.DeleteFunc(d.Lookups, func(l Lookup) bool {
 		_, masked := policy.Columns[l.Column]
 		return masked
 	})
+	d.Hides = len(d.Columns)+len(d.Lookups) < before
 }
 
 // hides tells whether rules hide a column from the actor.

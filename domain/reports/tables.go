@@ -43,7 +43,7 @@ func (s *Service) tabulate(ctx context.Context, v *dashboards.View, plans []*das
 				return err
 			}
 			public := apperr.Describe(err)
-			if public.Class != apperr.Forbidden { // what is hidden is so for a reason, as on paper
+			if !dashboards.IsHidden(err) { // what is hidden is so for a reason, as on paper
 				s.deps.Log.WarnContext(ctx, "widget failed in a report", "dashboard", v.Dashboard.ID, "widget", p.ID, "error", err)
 				stated.FailedWidgets++
 			}
