@@ -469,8 +469,11 @@ func TestTwoPeopleEditAtOnce(t *testing.T) {
 		v := string(rune('a' + i%26))
 		b.must(b.tab.Keyboard().Type(v, playwright.KeyboardTypeOptions{Delay: playwright.Float(50)}))
 	}
-	b.see("#toasts", "was removed by somebody else meanwhile; your change of it could not be kept.")
 	b.see("#toasts", "deleted “")
+	b.see("#toasts", "Undo brings back what you were typing too.")
+	if text := b.text("#toasts"); strings.Contains(text, "could not be kept") {
+		t.Errorf("one thing is told twice: %s", text)
+	}
 	if n, err := b.tab.Locator("[data-edit=preview][aria-pressed=true]").Count(); err != nil || n > 0 {
 		t.Errorf("a letter was taken for the key of the preview: %d, %v", n, err)
 	}

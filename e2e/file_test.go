@@ -44,6 +44,30 @@ func TestADashboardIsKeptAsAFile(t *testing.T) {
 		t.Errorf("a broken file: %v, %s", err, stderr)
 	}
 
+	// Whoever has set something a moment ago is told that a file takes it back.
+	v.must(v.tab.Locator("df-grid .w-title").First().Click())
+	v.must(v.tab.Locator("[data-inspector-tab=format]").Click())
+	v.must(v.tab.Locator("#inspector [data-path='/title']").Fill("By hand"))
+	v.see("df-grid .w-title", "By hand")
+	v.saved()
+	apply(edited, "--draft")
+	v.see("#toasts", "A file or program has changed what you had just set in By hand: it is “Out of the file” now.")
+	v.must(v.tab.Locator("#toasts button", playwright.PageLocatorOptions{HasText: "Use mine"}).Click())
+	v.see("df-grid .w-title", "By hand")
+	v.saved()
+	// Undo that finds nothing to do says so, and redo brings it back.
+	apply(edited, "--draft")
+	v.see("#toasts", "A file or program has changed")
+	v.see("df-grid .w-title", "Out of the file")
+	undo, redo := v.tab.Locator("#page-head [data-edit=undo]"), v.tab.Locator("#page-head [data-edit=redo]")
+	v.must(undo.Click())
+	v.see("#toasts", "Nothing changed by it")
+	v.must(redo.Click())
+	v.see("df-grid .w-title", "By hand")
+	v.saved()
+	apply(edited, "--draft")
+	v.see("df-grid .w-title", "Out of the file")
+
 	// As text in the editor: what is wrong is said with its place.
 	v.press("Escape")
 	v.must(v.tab.Locator("[data-edit-file]").Click())

@@ -7,6 +7,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/dataflowhq/dataflow/domain/dashboards"
+	"github.com/dataflowhq/dataflow/views"
 )
 
 // fileRoutes are a dashboard as a file: to keep, and to change as text.
@@ -36,18 +37,29 @@ func (h editor) file(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// applyFile makes the draft what a text says, as one change.
+// applyFile puts what was changed in a text into the draft, as one change. Base is
+// the text as it was opened, at revision rev or later.
 func (h editor) applyFile(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
-		Text string `json:"text"`
+		Text string  `json:"text"`
+		Base *string `json:"base"`
+		Rev  int64   `json:"rev"`
 	}
 	id, err := request(r, &body)
 	if err != nil {
 		return err
 	}
-	applied, err := h.Dashboards.ApplyFile(r.Context(), actor(r), []byte(body.Text), dashboards.ApplyOptions{To: id, Draft: true})
+	o := dashboards.ApplyOptions{To: id, Draft: true}
+	if body.Base != nil {
+		o.Base, o.Rev = []byte(*body.Base), body.Rev
+	}
+	applied, err := h.Dashboards.ApplyFile(r.Context(), actor(r), []byte(body.Text), o)
 	if err != nil {
 		return err
 	}
-	return renderJSON(w, http.StatusOK, map[string]any{"changed": len(applied.Diff) > 0})
+	overwrote := applied.Edited.Overwrote
+	for i, one := range overwrote {
+		overwrote[i].Text = views.OverwrittenText(r.Context(), one)
+	}
+	return renderJSON(w, http.StatusOK, map[string]any{"changed": len(applied.Diff) > 0, "overwrote": overwrote, "gone": applied.Gone})
 }

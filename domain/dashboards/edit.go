@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type Edited struct {
 	Overwrote  []Overwritten `json:"overwrote,omitempty"`
 	// Skipped are operations on what somebody else removed meanwhile.
 	Skipped []uuid.UUID `json:"skipped,omitempty"`
+	// Nothing tells that what was to be undone or done again is so already, or has
+	// no place any more.
+	Nothing bool `json:"nothing,omitempty"`
 	// Undo and Redo describe what the author can take back or do again; nil for
 	// nothing.
 	Undo *Deed `json:"undo,omitempty"`
@@ -313,6 +317,9 @@ func (s *Service) edit(ctx context.Context, actor access.Actor, id ids.Dashboard
 		if out.Operations, err = operationsAfter(ctx, tx, id, rev); err != nil {
 			return err
 		}
+		if err := signAll(ctx, tx, actor, out.Operations); err != nil {
+			return err
+		}
 		out.Undo, out.Redo, err = s.deeds(ctx, tx, actor, d)
 		return err
 	})
@@ -410,27 +417,48 @@ func overlaps(a, b string) bool {
 
 // nameAll puts names in the place of ids.
 func nameAll(ctx context.Context, tx *db.Tx, list []Overwritten) error {
-	if len(list) == 0 {
-		return nil
-	}
 	var who []uuid.UUID
 	for _, o := range list {
 		if id, err := uuid.Parse(o.User); err == nil {
 			who = append(who, id)
 		}
 	}
+	names, err := namesOf(ctx, tx, who)
+	for i := range list {
+		list[i].User = names[list[i].User] // "" for a program, or for somebody who is gone
+	}
+	return err
+}
+
+// signAll names who did what others did.
+func signAll(ctx context.Context, tx *db.Tx, actor access.Actor, ops []Operation) error {
+	var who []uuid.UUID
+	for _, op := range ops {
+		if id := op.UserID.UUID(); id != uuid.Nil && op.UserID != actor.UserID && !slices.Contains(who, id) {
+			who = append(who, id)
+		}
+	}
+	names, err := namesOf(ctx, tx, who)
+	for i, op := range ops {
+		ops[i].User = names[op.UserID.String()]
+	}
+	return err
+}
+
+// namesOf are the names of people by their ids.
+func namesOf(ctx context.Context, tx *db.Tx, who []uuid.UUID) (map[string]string, error) {
+	if len(who) == 0 {
+		return nil, nil
+	}
 	rows, err := tx.PersonNames(ctx, tx.TenantID, who)
 	if err != nil {
-		return fmt.Errorf("read names: %w", err)
+		return nil, fmt.Errorf("read names: %w", err)
 	}
 	names := map[string]string{}
 	for _, row := range rows {
 		names[row.UserID.String()] = row.Name
 	}
-	for i := range list {
-		list[i].User = names[list[i].User] // "" for a program, or for somebody who is gone
-	}
-	return nil
+	return names, nil
 }
 
 // operationsAfter reads the log after a revision, whole.

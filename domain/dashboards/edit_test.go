@@ -473,3 +473,46 @@ func TestWhatIsDoneToDashboardsAndFoldersIsTakenBack(t *testing.T) {
 	_, err = d.UndoDeed(t.Context(), d.person(t, "Elsewhere", access.Owner))
 	wantError(t, err, dashboards.ErrNothingToUndo)
 }
+
+// What somebody, or a file, has taken back already leaves undo nothing to do. It
+// says so, and redo brings all of it back.
+func TestUndoOfWhatIsTakenBackAlreadySaysSo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	donut := map[string]any{"type": "donut", "title": "New", "layout": map[string]any{"x": 7, "y": 0, "w": 3, "h": 8}}
+	d.edit(t, d.ann, 1, change("/widgets/n", donut), change("/widgets/a/title", "Kept"))
+	out := d.edit(t, d.bob, 3, change("/widgets/n", nil), change("/widgets/a/title", "Sales"))
+	if name := out.Operations[0].User; name != "" {
+		t.Errorf("one's own operation has the name %q", name)
+	}
+	log, err := d.ListOperations(t.Context(), d.ann, d.id, 3)
+	must(t, err)
+	if len(log) != 2 || log[0].User == "" {
+		t.Errorf("what another did is by %q", log[0].User)
+	}
+	for range 2 { // and again
+		out, err = d.Undo(t.Context(), d.ann, d.id, out.Rev, uuid.Nil, false)
+		must(t, err)
+		if !out.Nothing || out.Redo == nil || out.Redo.Count != 2 || out.Undo != nil {
+			t.Errorf("undone: %+v", out)
+		}
+		out, err = d.Redo(t.Context(), d.ann, d.id, out.Rev, uuid.Nil, false)
+		must(t, err)
+		if out.Nothing || d.title(t, "n") != "New" || d.title(t, "a") != "Kept" {
+			t.Errorf("done again: %+v, titles %q, %q", out, d.title(t, "n"), d.title(t, "a"))
+		}
+		out = d.edit(t, d.bob, out.Rev, change("/widgets/n", nil), change("/widgets/a/title", "Sales"))
+	}
+	// Where only a part was taken back, redo brings that part too.
+	d.edit(t, d.bob, out.Rev, change("/widgets/a/title", "Kept"))
+	out, err = d.Undo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	must(t, err)
+	if out.Nothing || d.title(t, "a") != "Sales" {
+		t.Errorf("undone in part: %+v", out)
+	}
+	_, err = d.Redo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	must(t, err)
+	if d.title(t, "n") != "New" || d.title(t, "a") != "Kept" {
+		t.Errorf("done again, the titles are %q, %q", d.title(t, "n"), d.title(t, "a"))
+	}
+}

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -311,6 +312,11 @@ type ApplyOptions struct {
 	To ids.Dashboard
 	// DryRun changes nothing. Draft leaves what viewers see.
 	DryRun, Draft bool
+	// Base is the file that the author began with, and Rev the revision that it was
+	// read at: only what differs from it is applied, so that what others did
+	// meanwhile stays. Without it the dashboard becomes all that the file says.
+	Base []byte
+	Rev  int64
 	// ChangeID names the gesture of an editor; a repeated one changes nothing.
 	ChangeID uuid.UUID
 }
@@ -324,6 +330,10 @@ type Applied struct {
 	// dashboard is as the file says.
 	Diff      []DiffLine
 	Published bool
+	// Edited is what became of a file with a base; Gone are the titles of widgets
+	// that somebody removed meanwhile, and that it has changed.
+	Edited Edited
+	Gone   []string
 }
 
 // ApplyFile makes a dashboard what a file says: one that is as the file says
@@ -379,9 +389,10 @@ func (s *Service) ApplyFile(ctx context.Context, actor access.Actor, data []byte
 	}
 	rev := draft.Rev
 	if len(out.Diff) > 0 {
-		if rev, err = s.applyFile(ctx, actor, out.ID, o.ChangeID, file, draft.Tags); err != nil {
+		if err := s.applyFile(ctx, actor, &out, o, file, draft.Tags); err != nil {
 			return Applied{}, err
 		}
+		rev = out.Edited.Rev
 	}
 	if o.Draft {
 		return out, nil
@@ -391,23 +402,95 @@ func (s *Service) ApplyFile(ctx context.Context, actor access.Actor, data []byte
 	return out, err
 }
 
-// applyFile stores what a file says as one change, which can be undone, and
-// answers the revision that it made.
-func (s *Service) applyFile(ctx context.Context, actor access.Actor, id ids.Dashboard, change uuid.UUID, file dashboardFile, tags []string) (int64, error) {
-	edited, err := s.edit(ctx, actor, id, 0, change, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
-		ops, err := difference(d.doc, file.Name, &file.Config)
+// applyFile stores what a file says as one change, which can be undone.
+func (s *Service) applyFile(ctx context.Context, actor access.Actor, out *Applied, o ApplyOptions, file dashboardFile, tags []string) error {
+	var base *dashboardFile
+	var from document
+	if o.Base != nil {
+		read, err := s.readFile(ctx, actor, o.Base)
+		if err != nil {
+			return err
+		}
+		if from, err = newDocument(read.Name, read.Config.JSON()); err != nil {
+			return err
+		}
+		base = &read
+	}
+	var err error
+	out.Edited, err = s.edit(ctx, actor, out.ID, o.Rev, o.ChangeID, func(ctx context.Context, tx *db.Tx, d *draft, edited *Edited) error {
+		rev := d.rev
+		if base == nil {
+			from = d.doc
+		} else {
+			rev = cmp.Or(o.Rev, rev)
+		}
+		ops, err := difference(from, file.Name, &file.Config)
+		if err == nil && base != nil {
+			ops, err = refine(d.doc, ops)
+		}
 		if err != nil || len(ops) == 0 {
 			return err
 		}
-		if err := record(ctx, tx, actor, "dashboard.apply", id.String(), map[string]any{"operations": len(ops)}); err != nil {
+		if err := record(ctx, tx, actor, "dashboard.apply", out.ID.String(), map[string]any{"operations": len(ops)}); err != nil {
 			return err
 		}
-		return s.merge(ctx, tx, actor, d, Edit{Rev: d.rev, ChangeID: change, Operations: ops}, uuid.Nil, out)
+		if err := s.merge(ctx, tx, actor, d, Edit{Rev: rev, ChangeID: o.ChangeID, Operations: ops}, uuid.Nil, edited); err != nil {
+			return err
+		}
+		for _, op := range ops {
+			if !slices.Contains(edited.Skipped, op.ID) {
+				continue
+			}
+			if keys, err := parsePointer(op.Path); err == nil && keys[0] == "widgets" {
+				if title := from.title(keys); title != "" && !slices.Contains(out.Gone, title) {
+					out.Gone = append(out.Gone, title)
+				}
+			}
+		}
+		return nil
 	})
-	if err != nil || slices.Equal(tags, file.Tags) {
-		return edited.Rev, err
+	if err != nil || slices.Equal(tags, file.Tags) || base != nil && slices.Equal(base.Tags, file.Tags) {
+		return err
 	}
-	return edited.Rev, s.SetTags(ctx, actor, id, file.Tags)
+	return s.SetTags(ctx, actor, out.ID, file.Tags)
+}
+
+// refine goes below values that somebody else has changed too, to what differs in
+// them. A place, or a query, is one thing: halves of two may not fit.
+func refine(doc document, ops []Operation) ([]Operation, error) {
+	var out []Operation
+	for _, op := range ops {
+		keys, err := parsePointer(op.Path)
+		if err != nil {
+			return nil, err
+		}
+		before, err := decodeValue(op.Before)
+		if err != nil {
+			return nil, fmt.Errorf("read operation %s: %w", op.ID, err)
+		}
+		after, err := decodeValue(op.After)
+		if err != nil {
+			return nil, fmt.Errorf("read operation %s: %w", op.ID, err)
+		}
+		now, _ := doc.at(keys)
+		a, aIs := before.(map[string]any)
+		b, bIs := after.(map[string]any)
+		_, nowIs := now.(map[string]any)
+		whole := slices.ContainsFunc(keys, func(key string) bool { return key == "layout" || key == "layouts" || key == "query" })
+		if !aIs || !bIs || !nowIs || whole || sameJSON(now, before) {
+			out = append(out, op)
+			continue
+		}
+		var below []Operation
+		if err := differ(&below, keys, a, b); err != nil {
+			return nil, err
+		}
+		if below, err = refine(doc, below); err != nil {
+			return nil, err
+		}
+		out = append(out, below...)
+	}
+	return out, nil
 }
 
 // byName is the dashboard of a name; zero for none.

@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -196,5 +197,61 @@ func TestAFileNamesTheDatasetsOfAMappedFilter(t *testing.T) {
 	wantError(t, err, dashboards.ErrFile)
 	if !strings.Contains(err.Error(), `There is no dataset named "Visitors"`) {
 		t.Errorf("a dataset that is none: %v", err)
+	}
+}
+
+// A text that was opened before others went on changes only what its author changed.
+func TestATextKeepsWhatOthersDidMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	_, base, err := d.ExportFile(t.Context(), d.ann, d.id, true)
+	must(t, err)
+	donut := map[string]any{"type": "donut", "title": "New", "layout": map[string]any{"x": 7, "y": 0, "w": 3, "h": 8}}
+	d.edit(t, d.bob, 1, change("/widgets/n", donut), change("/widgets/b/title", "By Bob"), change("/widgets/a/title", "Bob too"))
+	text := strings.NewReplacer("title: Sales\n", "title: By Ann\n    subtitle: In the text\n").Replace(string(base))
+	apply := func(text string) dashboards.Applied {
+		t.Helper()
+		applied, err := d.ApplyFile(t.Context(), d.ann, []byte(text), dashboards.ApplyOptions{To: d.id, Draft: true, Base: base, Rev: 1})
+		must(t, err)
+		return applied
+	}
+	applied := apply(text)
+	if d.title(t, "n") != "New" || d.title(t, "b") != "By Bob" || d.title(t, "a") != "By Ann" || d.draft(t).Config.Widgets["a"].Subtitle != "In the text" {
+		t.Errorf("the draft has %+v", d.draft(t).Config.Widgets)
+	}
+	if over := applied.Edited.Overwrote; len(over) != 1 || over[0].Path != "/widgets/a/title" || over[0].User == "" || string(over[0].Value) != `"Bob too"` {
+		t.Errorf("replaced: %+v", over)
+	}
+	// Nothing changed in the text: nothing is done.
+	rev := d.draft(t).Rev
+	apply(string(base))
+	if d.draft(t).Rev != rev {
+		t.Error("an unchanged text changed something")
+	}
+	// What is gone stays gone, and is named.
+	d.edit(t, d.bob, rev, change("/widgets/b", nil))
+	if gone := apply(strings.Replace(string(base), "title: By channel\n", "title: Late\n", 1)).Gone; len(gone) != 1 || gone[0] != "By channel" {
+		t.Errorf("gone: %q", gone)
+	}
+	if _, there := d.draft(t).Config.Widgets["b"]; there {
+		t.Error("it came back in parts")
+	}
+}
+
+// Of a format that both changed, each keeps the part of their own.
+func TestATextChangesParts(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.edit(t, d.ann, 1, change("/widgets/a/format", map[string]any{"amount": map[string]any{"label": "Amount", "better": "higher"}}))
+	_, base, err := d.ExportFile(t.Context(), d.ann, d.id, true)
+	must(t, err)
+	d.edit(t, d.bob, 2, change("/widgets/a/format/amount/label", "By Bob"))
+	text := strings.Replace(string(base), "better: higher", "better: lower", 1)
+	_, err = d.ApplyFile(t.Context(), d.ann, []byte(text), dashboards.ApplyOptions{To: d.id, Draft: true, Base: base, Rev: 2})
+	must(t, err)
+	got, err := json.Marshal(d.draft(t).Config.Widgets["a"].Format)
+	must(t, err)
+	if text == string(base) || !strings.Contains(string(got), `"label":"By Bob"`) || !strings.Contains(string(got), `"better":"lower"`) {
+		t.Errorf("the format is %s", got)
 	}
 }

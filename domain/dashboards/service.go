@@ -375,8 +375,10 @@ func (s *Service) ListOperations(ctx context.Context, actor access.Actor, id ids
 			return err
 		}
 		var err error
-		list, err = operationsAfter(ctx, tx, id, after)
-		return err
+		if list, err = operationsAfter(ctx, tx, id, after); err != nil {
+			return err
+		}
+		return signAll(ctx, tx, actor, list)
 	})
 	return list, err
 }

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -114,7 +115,7 @@ func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashb
 		if change == uuid.Nil {
 			return nothing
 		}
-		ops, err := changeOf(ctx, tx, actor, id, change)
+		ops, err := meantBy(ctx, tx, actor, id, change)
 		if err != nil {
 			return err
 		}
@@ -123,20 +124,26 @@ func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashb
 				return err
 			}
 		}
-		inverse := make([]Operation, len(ops))
-		for i, op := range ops {
-			inverse[len(ops)-1-i] = op.Inverse()
-		}
 		rev := d.rev
-		if err := s.merge(ctx, tx, actor, d, Edit{Rev: rev, ChangeID: gesture, Operations: inverse}, change, out); err != nil || d.rev > rev {
+		if err := s.merge(ctx, tx, actor, d, Edit{Rev: rev, ChangeID: gesture, Operations: inverseOf(ops)}, change, out); err != nil || d.rev == rev+int64(len(ops)) {
 			return err
 		}
-		// All of it is gone, or so already. The log says that it was taken back
-		// all the same, or undo would stay at this change for ever.
+		// Some of it is gone, or so already. The log says that it was taken back all
+		// the same: undo would stay at this change for ever, or redo not bring all back.
+		out.Nothing = d.rev == rev
 		name := jsonText(d.name)
 		return s.store(ctx, tx, actor, d, []Operation{{ID: uuid.Must(uuid.NewV7()), Path: "/name", Before: name, After: name,
 			ChangeID: orNew(gesture), Undoes: change}})
 	})
+}
+
+// inverseOf are the operations that undo others, in their order.
+func inverseOf(ops []Operation) []Operation {
+	inverse := make([]Operation, len(ops))
+	for i, op := range ops {
+		inverse[len(ops)-1-i] = op.Inverse()
+	}
+	return inverse
 }
 
 func orNew(id uuid.UUID) uuid.UUID {
@@ -325,6 +332,36 @@ func changeOf(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboa
 	return ops, nil
 }
 
+// meantBy is a change with what it could not do: an undo of what somebody else had
+// taken back already changed nothing, and redo still brings all of it.
+func meantBy(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, change uuid.UUID) ([]Operation, error) {
+	ops, err := changeOf(ctx, tx, actor, id, change)
+	// takeBack adds one that changes nothing where it could not do all.
+	idle := func(op Operation) bool { return op.Undoes != uuid.Nil && bytes.Equal(op.Before, op.After) }
+	if err != nil || !slices.ContainsFunc(ops, idle) {
+		return ops, err
+	}
+	all, err := meantBy(ctx, tx, actor, id, ops[0].Undoes)
+	if err != nil {
+		return nil, err
+	}
+	rev := ops[0].Rev
+	done := map[string]Operation{}
+	for _, op := range ops {
+		if !idle(op) {
+			done[op.Path] = op
+		}
+	}
+	meant := inverseOf(all)
+	for i := range meant {
+		if op, was := done[meant[i].Path]; was {
+			meant[i] = op
+		}
+		meant[i].Rev = rev
+	}
+	return meant, nil
+}
+
 // Deeds describes what the actor can undo and redo on a dashboard; nil for nothing.
 //
 // Errors: dashboards.not_found, access.forbidden.
@@ -354,7 +391,7 @@ func (s *Service) deeds(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 		if err != nil || change == uuid.Nil {
 			return nil, err
 		}
-		ops, err := changeOf(ctx, tx, actor, d.id, change)
+		ops, err := meantBy(ctx, tx, actor, d.id, change)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Places } from "../src/editor/contest.ts";
+import { Places, Values } from "../src/editor/contest.ts";
 import type { Json, JsonObject } from "../src/editor/document.ts";
 import type { Logged } from "../src/editor/sync.ts";
 
@@ -60,4 +60,45 @@ test("on a phone the order is a place, and the first of a change what was meant"
   const once = change("Ann", [["a", { y: 1, h: 3 }, { y: 0, h: 3 }]], {}, phone);
   ann.hear(once, once);
   assert.deepEqual(ann.hear(change("Bob", [["a", { y: 0, h: 3 }, { y: 3, h: 3 }]], {}, phone)).map(({ mine }) => mine), [{ y: 0 }]);
+});
+
+test("a program takes a place, and who had given it is told", () => {
+  const bob = new Places("Bob");
+  const his = change("Bob", [["a", l(0, 0, 3, 9), l(6, 0, 3, 9)]]);
+  bob.hear(his, his);
+  const file = change("Bob", [["a", l(6, 0, 3, 9), l(0, 0, 3, 9)]]).map(({ user_id: _, ...each }) => each);
+  assert.deepEqual(bob.hear(file), [{ path: "/widgets/a/layout", widget: "a", user: "", mine: { x: 6 } }]);
+});
+
+const wrote = (user_id: string | undefined, path: string, before: Json | undefined, after: Json | undefined): Logged => ({
+  op_id: `op ${String(++rev)}`, rev, path, ...(user_id === undefined ? {} : { user_id }), ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }),
+});
+
+test("a program that takes back what somebody has set is told, as is a colleague", () => {
+  for (const user of ["Ann", undefined]) {
+    const bob = new Values("Bob");
+    assert.deepEqual(bob.hear([wrote("Bob", "/widgets/a/title", "Old", "Saved")]), []);
+    assert.deepEqual(bob.hear([wrote(user, "/widgets/a/title", "Saved", "Of the file")]), [
+      { path: "/widgets/a/title", user: user ?? "", before: "Saved", after: "Of the file", mine: { after: "Saved" }, writing: false },
+    ]);
+    assert.deepEqual(bob.hear([wrote(user, "/widgets/a/title", "Of the file", "Again")]), [], "once");
+  }
+});
+
+test("a value that changes as a whole takes what was set below it", () => {
+  const bob = new Values("Bob");
+  bob.hear([wrote("Bob", "/widgets/a/format/net/label", "Net", "Net sales"), wrote("Bob", "/widgets/a/format/net/better", undefined, "higher")]);
+  const lost = bob.hear([wrote(undefined, "/widgets/a/format", { net: { label: "Net sales", better: "higher" } }, { net: { label: "Net", better: "higher" } })]);
+  assert.deepEqual(lost.map(({ path, after, mine }) => [path, after, mine]), [["/widgets/a/format/net/label", "Net", { after: "Net sales" }]]);
+  assert.equal(bob.has("/widgets/a"), true, "the other one is still there");
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/format", {}, undefined)]).map(({ path }) => path), ["/widgets/a/format/net/better"]);
+});
+
+test("what is being written is told, and nothing where one's own came later or long ago", () => {
+  const bob = new Values("Bob");
+  assert.deepEqual(bob.hear([wrote(undefined, "/widgets/a/title", "a", "b")], "/widgets/a/title").map(({ writing, mine }) => [writing, mine]), [[true, undefined]]);
+  const file = wrote(undefined, "/widgets/a/title", "b", "c");
+  assert.deepEqual(bob.hear([file, wrote("Bob", "/widgets/a/title", "c", "mine")]), []);
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a", {}, undefined)]), [], "a deletion is told elsewhere");
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/title", "mine", "d")], undefined, Date.now() + 200_000), []);
 });

@@ -1,9 +1,73 @@
-// Who loses a place or a size. The log keeps a widget's place as one value, so
+// Who loses what they had set. The log keeps a widget's place as one value, so
 // what one person set goes when somebody else moves or resizes the widget. Those
 // that only gave way to another widget were not set by anybody.
-import { isObject, type Json, type JsonObject, type Operation } from "./document.ts";
+import { get, isObject, type Json, type JsonObject, type Operation, same } from "./document.ts";
 import { overlap, readLayout } from "./layout.ts";
 import type { Logged } from "./sync.ts";
+
+/** A value that this person had set, or is writing, and that somebody else has changed. */
+export interface Changed {
+  path: string;
+  /** Who it was; "" for a program. */
+  user: string;
+  /** What stood there before the change, and stands there now. */
+  before: Json | undefined;
+  after: Json | undefined;
+  /** What this person had set lately; none where it is only being written. */
+  mine?: { after: Json | undefined };
+  writing: boolean;
+}
+
+/** Tells whether one path is the other, or below it. */
+const within = (path: string, whole: string): boolean => path === whole || path.startsWith(`${whole}/`);
+
+/** What this person set lately, by path; places and sizes are kept by Places. */
+export class Values {
+  readonly #user: string;
+  readonly #set = new Map<string, { after: Json | undefined; at: number }>();
+
+  constructor(user: string) {
+    this.#user = user;
+  }
+
+  /** Tells whether this person has set the value at a path lately, or one below it. */
+  has(whole: string, now = Date.now()): boolean {
+    return [...this.#set].some(([path, { at }]) => within(path, whole) && now - at <= lately);
+  }
+
+  /** Takes in what was done, in the order of the log, and answers what this person
+   * has lost by it. A program, and what the server works out, changes a value as
+   * a whole: what was set below it may go with it. writing: what the person is
+   * typing will be written there. That a widget was deleted is not told here. */
+  hear(operations: readonly Logged[], writing?: string, now = Date.now()): Changed[] {
+    const lost: Changed[] = [];
+    for (const { path, before, after, rev, user_id: user = "" } of operations) {
+      if (placeOf({ op_id: "", path })) continue;
+      if (user === this.#user) {
+        for (const below of [...this.#set.keys()]) if (within(below, path)) this.#set.delete(below);
+        this.#set.set(path, { after, at: now });
+        continue;
+      }
+      if (after === undefined && /^\/widgets\/[^/]+$/.test(path)) {
+        this.#set.delete(path);
+        continue;
+      }
+      for (const each of new Set([...this.#set.keys(), ...(writing === undefined ? [] : [writing])].filter((one) => within(one, path)))) {
+        // Its own change came later, which the server says by itself.
+        if (operations.some((own) => own.user_id === this.#user && own.rev > rev && within(each, own.path))) continue;
+        const side = (value: Json | undefined): Json | undefined => (value === undefined ? undefined : get(value, each.slice(path.length)));
+        const known = this.#set.get(each);
+        const value = side(after);
+        const mine = known && now - known.at <= lately && !same(known.after, value) ? { after: known.after } : undefined;
+        if (!same(known?.after, value) || each === path) this.#set.delete(each);
+        // Of a whole value that came anew only what is another is a change.
+        if (!mine && (each !== writing || same(side(before), value))) continue;
+        lost.push({ path: each, user, before: side(before), after: value, ...(mine ? { mine } : {}), writing: each === writing });
+      }
+    }
+    return lost;
+  }
+}
 
 /** For how long somebody is told that what they set has been changed, in ms. Who
  * moves a widget later has seen where it was put. */
@@ -15,6 +79,7 @@ export interface Lost {
   /** Of the layout: "/widgets/ID/layout". */
   path: string;
   widget: string;
+  /** Who it was; "" for a program. */
   user: string;
   /** What this person had set, of x, y, w and h. */
   mine: JsonObject;
@@ -67,8 +132,8 @@ export class Places {
     const lost: Lost[] = [];
     for (const operation of operations) {
       const place = placeOf(operation);
-      const { user_id: user, rev, change_id, path: full } = operation;
-      if (!place || user === undefined) continue;
+      const { user_id: user = "", rev, change_id, path: full } = operation;
+      if (!place) continue;
       const { path, widget, after } = place;
       const change = operations.filter((each) => each.change_id === change_id).flatMap((each) => placeOf(each) ?? []);
       const known = this.#set.get(path);

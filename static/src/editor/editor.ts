@@ -7,11 +7,11 @@
 import { announce, locale } from "../page.ts";
 import { toast } from "../toast.ts";
 import { transport } from "../transport.ts";
-import { lately, type Lost, placeOf, Places } from "./contest.ts";
+import { type Lost, placeOf, Places, Values } from "./contest.ts";
 import type { Desk } from "./desk.ts";
-import { diff, get, isObject, type JsonObject, type Json, type Operation, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
+import { applyAll, diff, get, isObject, type JsonObject, type Json, type Operation, pointer, same, setting, touched, uuid, widgets } from "./document.ts";
 import { dragAndDrop } from "./drag.ts";
-import { editFile } from "./file.ts";
+import { editFile, saidBefore } from "./file.ts";
 import { type Ghost, Grid, type Item, rowHeight } from "./grid.ts";
 import "./groups.ts";
 import { Inspector } from "./inspector.ts";
@@ -46,6 +46,8 @@ const alignments: Record<string, Alignment> = {
 
 /** How long a notice stands that offers something, in ms. */
 const noticed = 30_000;
+/** How many notices one change may bring; more are told as one. */
+const mostNotices = 3;
 
 class Editor extends HTMLElement implements Desk {
   readonly root: HTMLElement = this;
@@ -63,6 +65,7 @@ class Editor extends HTMLElement implements Desk {
   #presence!: Presence;
   #tabs!: Tabs;
   #places!: Places;
+  #values!: Values;
   /** Places that the keyboard tries out. */
   #trial: Layouts | null = null;
   #ready = false;
@@ -118,7 +121,7 @@ class Editor extends HTMLElement implements Desk {
             for (const { path, text } of list) if (text && !placeOf({ op_id: "", path })) toast(text, "", 15_000);
           },
           skipped: (operations) => {
-            for (const id of touched(operations)) toast(words("gone", { title: this.#titles.get(id) ?? words("untitled") }), "neg", 15_000);
+            for (const id of touched(operations)) this.#late(id, operations.filter((each) => touched([each]).has(id)));
           },
           // People know a widget by its title, files by its id.
           refused: (sentence) => toast(words("refused", { sentence: sentence.replace(/^Widget "([^"]+)":/, (_, id: string) => `“${this.titleOf(id)}”:`) }), "neg", 15_000),
@@ -128,6 +131,7 @@ class Editor extends HTMLElement implements Desk {
       { undo: page.undo ?? undefined, redo: page.redo ?? undefined },
     );
     this.#places = new Places(this.user);
+    this.#values = new Values(this.user);
     this.#tabs = new Tabs(this, () => {
       this.selection.set([]);
       this.#draw();
@@ -152,6 +156,7 @@ class Editor extends HTMLElement implements Desk {
     this.#side.layers();
     this.#state();
     void this.#inspector.load();
+    saidBefore();
     void this.#adopt();
   }
 
@@ -336,12 +341,44 @@ class Editor extends HTMLElement implements Desk {
 
   edit(operations: readonly (Operation | null)[]): void {
     this.#overtaken();
-    this.#sync.edit(operations.filter((each) => each !== null));
+    const done = operations.filter((each) => each !== null);
+    for (const each of done) if (!placeOf(each)) this.#withdraw(each.path);
+    this.#sync.edit(done);
+  }
+
+  /** What stands in a notice to be taken again, by its paths. */
+  readonly #offers: { box: Element; paths: Set<string> }[] = [];
+
+  /** Takes away what is offered of a value that was set anew. */
+  #withdraw(path: string): void {
+    for (const { box, paths } of this.#offers) {
+      for (const each of paths) if (each === path || each.startsWith(`${path}/`) || path.startsWith(`${each}/`)) paths.delete(each);
+      if (paths.size === 0) box.remove();
+    }
+    this.#offers.splice(0, Infinity, ...this.#offers.filter(({ box }) => box.isConnected));
+  }
+
+  /** What was done to widgets that somebody else had deleted by then. */
+  readonly #lateOf = new Map<string, Operation[]>();
+
+  /** A change came too late: it comes back with its widget where that is offered,
+   * else it is said to be lost. */
+  #late(id: string, operations: readonly Operation[]): void {
+    this.#lateOf.set(id, [...(this.#lateOf.get(id) ?? []), ...operations]);
+    const path = pointer("widgets", id);
+    const offer = this.#offers.find(({ box, paths }) => box.isConnected && paths.has(path));
+    const said = offer?.box.querySelector("p");
+    if (!said) {
+      toast(words("gone", { title: this.#titles.get(id) ?? this.titleOf(id) }), "neg", 15_000);
+      return;
+    }
+    const note = ` ${words("comes_back")}`;
+    if (!said.textContent.endsWith(note)) said.append(note);
   }
 
   set(widget: string, path: string, value: Json | undefined): void {
     if (get(this.doc, pointer("widgets", widget)) === undefined) {
-      toast(words("gone", { title: this.titleOf(widget) }), "neg", 15_000);
+      this.#late(widget, [{ op_id: "", path: pointer("widgets", widget) + path, ...(value === undefined ? {} : { after: value }) }]);
       return;
     }
     this.edit([setting(this.doc, pointer("widgets", widget) + path, value)]);
@@ -415,11 +452,13 @@ class Editor extends HTMLElement implements Desk {
     const written = desktop ? changed : [...layouts];
     // What somebody meant comes first (contest.ts), then what gave way.
     written.sort(([a], [b]) => Number(held.includes(b)) - Number(held.includes(a)));
+    const part = desktop ? "/layout" : `/layouts/${this.#device}`;
+    for (const [id] of changed) if (held.includes(id)) this.#withdraw(pointer("widgets", id) + part);
     const order = readingOrder(layouts);
     const off = hiddenOnPhone(this.doc);
     this.edit(written.map(([id, at]) => {
       const value: Json = desktop || this.#device === "tablet" ? { ...at } : { y: order.indexOf(id), h: at.h, ...(off.has(id) ? { hidden: true } : {}) };
-      return setting(this.doc, pointer("widgets", id) + (desktop ? "/layout" : `/layouts/${this.#device}`), value);
+      return setting(this.doc, pointer("widgets", id) + part, value);
     }));
   }
 
@@ -441,8 +480,9 @@ class Editor extends HTMLElement implements Desk {
     if (button) button.dataset["edit"] = "undo";
   }
 
-  /** Says something with a button that does something about it. */
-  #offer(text: string, label: string, ms: number, act?: () => void): HTMLButtonElement | undefined {
+  /** Says something with a button that does something about it: about the values at
+   * paths, as long as the person does not set them anew. */
+  #offer(text: string, label: string, ms: number, act?: (paths: ReadonlySet<string>) => void, about: readonly string[] = []): HTMLButtonElement | undefined {
     toast(text, "", ms);
     const shown = document.getElementById("toasts")?.lastElementChild;
     if (shown?.textContent !== text) return undefined;
@@ -451,7 +491,9 @@ class Editor extends HTMLElement implements Desk {
     button.className = "btn btn-sm btn-ghost";
     button.dataset["toastClose"] = "";
     button.textContent = label;
-    if (act) button.addEventListener("click", act);
+    const offer = { box: shown, paths: new Set(about) };
+    if (about.length > 0) this.#offers.push(offer);
+    if (act) button.addEventListener("click", () => act(new Set(offer.paths)));
     shown.append(button);
     return button;
   }
@@ -535,57 +577,86 @@ class Editor extends HTMLElement implements Desk {
     else if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
   }
 
-  /** What this person set lately, by path. */
-  #set = new Map<string, { after: Json | undefined; at: number }>();
-
   /** What was selected as somebody else changed it. */
   #held: ReadonlySet<string> = new Set();
 
+  /** The names of those who did something here, by their ids. */
+  readonly #names = new Map<string, string>();
+
+  /** The name of somebody; "" is a program. */
   #nameOf(user: string): string {
-    return this.#presence.nameOf(user) ?? words("somebody");
+    if (user === "") return words("program");
+    return this.#names.get(user) ?? this.#presence.nameOf(user) ?? words("somebody");
   }
 
   /** Says it where somebody else has changed what this person had just set, or
    * is writing at this moment, or has selected. */
   #contest(operations: readonly Logged[], sent: readonly Operation[]): void {
     const now = Date.now();
-    this.#deleted(operations, now);
-    for (const lost of this.#places.hear(operations, sent, now)) {
-      if (get(this.doc, pointer("widgets", lost.widget)) === undefined) continue;
-      this.#offer(words("placed_after", { name: this.#nameOf(lost.user), title: this.titleOf(lost.widget) }), words("use_mine"), noticed, () => this.#takePlace(lost));
+    for (const { path, user, user_id, undoes } of operations) {
+      if (user && user_id !== undefined) this.#names.set(user_id, user);
+      if (user_id === this.user && undoes === undefined && !placeOf({ op_id: "", path })) this.#withdraw(path);
     }
-    for (const { path, before, after, user_id, rev } of operations) {
-      if (user_id === undefined || /\/layouts?(\/|$)/.test(path)) continue;
-      const overwritten = operations.some((each) => each.user_id === this.user && each.path === path && each.rev > rev);
-      if (overwritten) continue; // which the server says by itself
-      if (user_id === this.user) {
-        this.#set.set(path, { after, at: now });
-        continue;
-      }
-      const mine = this.#set.get(path);
-      this.#set.delete(path);
+    this.#deleted(operations, now);
+    this.#placed(this.#places.hear(operations, sent, now).filter(({ widget }) => get(this.doc, pointer("widgets", widget)) !== undefined));
+    const lost = this.#values.hear(operations, this.#inspector.writing, now).map((each) => {
+      const { path, user, before, after, mine, writing } = each;
+      const name = this.#nameOf(user);
       const [, part, id = "", ...below] = path.split("/");
-      if (part === "widgets" && below.length === 0 && after === undefined) continue; // which was said above
-      const writing = this.#inspector.writing === path;
-      if (!writing && (!mine || now - mine.at > lately || same(mine.after, after))) continue;
-      if (part === "widgets" && below.length === 0 && mine?.after === undefined) {
-        toast(words("put_back_by", { name: this.#nameOf(user_id), title: this.titleOf(id) }), "", 15_000);
-        continue;
-      }
+      if (part === "widgets" && below.length === 0 && mine && mine.after === undefined) return { ...each, text: words("put_back_by", { name, title: this.titleOf(id) }), back: true };
       const key = writing ? "written_over" : "changed_after";
       // Of a widget that was renamed, the name by which this person knows it.
       const known = path.endsWith("/title") && typeof before === "string" && before !== "" ? before : this.titleOf(id);
       const title = part === "widgets" ? known : words("the_dashboard");
       const value = typeof after === "string" && after !== "" && after.length <= 80 ? after : undefined;
-      const text = words(value === undefined ? key : `${key}_value`, { name: this.#nameOf(user_id), title, value: value ?? "" });
-      if (writing || !mine) toast(text, "", 15_000);
-      else this.#offer(text, words("use_mine"), noticed, () => this.edit([setting(this.doc, path, mine.after)]));
+      return { ...each, text: words(value === undefined ? key : `${key}_value`, { name, title, value: value ?? "" }), back: false };
+    });
+    for (const each of lost) if (each.writing || each.back || !each.mine) toast(each.text, "", 15_000);
+    const mine = lost.filter((each) => each.mine && !each.writing && !each.back);
+    const take = (paths: ReadonlySet<string>): void => {
+      const wanted = mine.filter(({ path }) => paths.has(path));
+      const there = wanted.filter(({ path }) => this.#isThere(path));
+      for (const { path } of wanted) if (!there.some((each) => each.path === path)) this.#sayGone(path);
+      this.edit(there.map((each) => setting(this.doc, each.path, each.mine?.after)));
+    };
+    for (const user of new Set(mine.map((each) => each.user))) {
+      const all = mine.filter((each) => each.user === user);
+      if (all.length <= mostNotices) for (const { text, path } of all) this.#offer(text, words("use_mine"), noticed, take, [path]);
+      else this.#offer(words("changed_after_many", { name: this.#nameOf(user), n: all.length }), words("use_mine"), noticed, take, all.map(({ path }) => path));
+    }
+  }
+
+  /** Tells whether the widget of a path is there, where it is one of a widget. */
+  #isThere(path: string): boolean {
+    const [, part, id, ...below] = path.split("/");
+    return part !== "widgets" || id === undefined || below.length === 0 || get(this.doc, `/widgets/${id}`) !== undefined;
+  }
+
+  #sayGone(path: string): void {
+    const [id = ""] = touched([{ path }]);
+    toast(words("use_mine_gone", { title: this.titleOf(id) }), "neg", 15_000);
+  }
+
+  /** Says who changed the places or sizes that this person had given. */
+  #placed(lost: readonly Lost[]): void {
+    for (const user of new Set(lost.map((each) => each.user))) {
+      const all = lost.filter((each) => each.user === user);
+      const name = this.#nameOf(user);
+      const take = (paths: ReadonlySet<string>): void => {
+        for (const each of all) if (paths.has(each.path)) this.#takePlace(each);
+      };
+      if (all.length <= mostNotices) for (const { path, widget } of all) this.#offer(words("placed_after", { name, title: this.titleOf(widget) }), words("use_mine"), noticed, take, [path]);
+      else this.#offer(words("placed_after_many", { name, n: all.length }), words("use_mine"), noticed, take, all.map(({ path }) => path));
     }
   }
 
   /** Takes again what this person had set of a widget's place, as one change. */
   #takePlace({ path, widget, mine }: Lost): void {
-    const now = get(this.doc, path);
+    if (!this.#isThere(path)) {
+      this.#sayGone(path);
+      return;
+    }
+    const now = get(this.doc, path) ?? {};
     if (!isObject(now)) return;
     const device = path.endsWith("/tablet") ? "tablet" : path.endsWith("/phone") ? "phone" : "desktop";
     const at = device === this.#device && device !== "phone" ? this.layouts().get(widget) : undefined;
@@ -599,12 +670,12 @@ class Editor extends HTMLElement implements Desk {
   /** Says who deleted what this person had selected or just worked on, and brings
    * it back where that is wanted. */
   #deleted(operations: readonly Logged[], now: number): void {
-    const gone = operations.filter(({ path, before, after, user_id }) => user_id !== undefined && user_id !== this.user && before !== undefined && after === undefined && /^\/widgets\/[^/]+$/.test(path) && get(this.doc, path) === undefined);
+    const gone = operations.filter(({ path, before, after, user_id }) => user_id !== this.user && before !== undefined && after === undefined && /^\/widgets\/[^/]+$/.test(path) && get(this.doc, path) === undefined);
     for (const change of new Set(gone.map((each) => each.change_id))) {
       const all = gone.filter((each) => each.change_id === change);
       const mine = all.filter(({ path }) => {
         const [id = ""] = touched([{ path }]);
-        return this.#held.has(id) || this.#places.has(id, now) || [...this.#set].some(([set, { at }]) => (set === path || set.startsWith(`${path}/`)) && now - at <= lately);
+        return this.#held.has(id) || this.#places.has(id, now) || this.#values.has(path, now);
       });
       const [first] = mine;
       if (!first) continue;
@@ -612,11 +683,16 @@ class Editor extends HTMLElement implements Desk {
       const [id = ""] = touched([first]);
       const text = all.length === 1 ? words("deleted_by", { name, title: this.titleOf(id) }) : words("deleted_by_many", { name, n: all.length });
       // A tab that went with its widgets comes back before them.
-      const back = operations.filter((each) => each.change_id === change && each.before !== undefined && each.after === undefined).toReversed();
+      const back = operations.filter((each) => each.change_id === change && each.before !== undefined && each.after === undefined && /^\/(widgets|tabs|filters)\/[^/]+$/.test(each.path)).toReversed();
+      const ids = [...touched(all)];
+      for (const each of ids) this.#lateOf.delete(each);
+      for (const each of ids) this.#withdraw(pointer("widgets", each)); // one notice says it
       this.#offer(text, words("undo"), noticed, () => {
-        this.edit(back.map((each) => setting(this.doc, each.path, each.before)));
-        this.#select([...touched(back)]);
-      });
+        const late = ids.flatMap((each) => this.#lateOf.get(each) ?? []);
+        const restored = applyAll(this.doc, [...back.flatMap((each) => setting(this.doc, each.path, each.before) ?? []), ...late]);
+        this.edit(back.map((each) => setting(this.doc, each.path, get(restored, each.path))));
+        this.#select(ids);
+      }, ids.map((each) => pointer("widgets", each)));
     }
     this.#held = new Set();
   }
@@ -807,7 +883,8 @@ class Editor extends HTMLElement implements Desk {
       try {
         const next = JSON.parse(area.value) as Json;
         dialog.close();
-        this.edit(diff(get(this.doc, pointer("widgets", id)), next, pointer("widgets", id)));
+        // Only what was changed in the text: others may have changed the rest meanwhile.
+        this.edit(diff(widget, next, pointer("widgets", id)).map((each) => setting(this.doc, each.path, each.after)));
       } catch (error) {
         if (!problem || !(error instanceof SyntaxError)) throw error;
         problem.textContent = words("not_json", { problem: error.message });
@@ -838,7 +915,8 @@ class Editor extends HTMLElement implements Desk {
       // What was undone is what can be done again, and the other way round.
       const { undo, redo } = this.#sync.history;
       const label = inWords(which === "undo" ? redo : undo);
-      announce(label === "" && which === "undo" ? words("taken_back") : words(which === "undo" ? "undone" : "redone", { label }), true);
+      if (outcome.nothing) toast(words(`${which === "undo" ? "undone" : "redone"}_nothing`, { label }), "", 15_000);
+      else announce(label === "" && which === "undo" ? words("taken_back") : words(which === "undo" ? "undone" : "redone", { label }), true);
     } else if ("conflicts" in outcome) {
       if (await this.#ask(outcome, which)) await this.#reverse(which, true);
     } else if ("sentence" in outcome) {

@@ -18,7 +18,6 @@ import type { Act } from "./sync.ts";
 import type { Desk } from "./desk.ts";
 import { get, isObject, type Json, pointer, same, setting } from "./document.ts";
 import { lockedOf } from "./layout.ts";
-import { toast } from "../toast.ts";
 import { words } from "./words.ts";
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -131,10 +130,7 @@ export class Inspector {
         (document.activeElement as HTMLElement).blur();
         // By then the focus was left: no field that comes in its place gets it.
         await Promise.resolve();
-        if (removed) {
-          toast(words("gone", { title: this.#desk.titleOf(before) }), "neg", 15_000);
-          swallowTyping(this.#desk.signal);
-        }
+        if (removed) swallowTyping(this.#desk.signal);
       }
       this.#shown = widget;
       this.#root.toggleAttribute("data-stale", this.#stale);

@@ -20,7 +20,10 @@ export interface Act extends JsonObject {
 export interface Logged extends Operation {
   rev: number;
   change_id?: string;
+  /** Who did it; none for a program: a file that was applied, a key. */
   user_id?: string;
+  /** The name of somebody else who did it. */
+  user?: string;
   at?: string;
   /** The change that this takes back. */
   undoes?: string;
@@ -58,6 +61,8 @@ export interface Answer {
   operations: Logged[];
   overwrote?: Overwritten[];
   skipped?: string[];
+  /** What was undone or done again changed nothing. */
+  nothing?: boolean;
   undo?: Deed;
   redo?: Deed;
   saved_at?: string;
@@ -133,7 +138,7 @@ export interface History {
   redo?: Deed | undefined;
 }
 
-export type Outcome = { done: true } | Conflicted | { done: false; sentence: string } | { done: false };
+export type Outcome = { done: true; nothing?: boolean } | Conflicted | { done: false; sentence: string } | { done: false };
 
 const shortestWait = 1000;
 const longestWait = 30_000;
@@ -320,9 +325,10 @@ export class Sync {
       if (response.ok) {
         if (which === "undo") this.#undone.push(null);
         else this.#undone.pop();
-        this.#receive((await response.json()) as Answer, null);
+        const answer = (await response.json()) as Answer;
+        this.#receive(answer, null);
         this.#saved();
-        return { done: true };
+        return { done: true, nothing: answer.nothing === true };
       }
       if (response.status === 401) {
         this.#say({ name: "signed_out" });
