@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -187,6 +188,18 @@ func (c *core) trustProxies(next http.Handler) http.Handler {
 	})
 }
 
+// followsPage tells of files that are under the policy of the page that has them:
+// a worker has its own, and a picture can be opened by itself.
+func followsPage(name string) bool {
+	switch path.Ext(name) {
+	case ".css", ".woff2":
+		return true
+	case ".js":
+		return !strings.Contains(path.Base(name), "worker")
+	}
+	return false
+}
+
 // secureHeaders go onto every answer. A page loads twenty files, so those carry
 // only what means something for a file; a worker takes its policy from its own.
 // Scripts run only with the nonce of their
@@ -198,7 +211,9 @@ func secureHeaders(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		if strings.HasPrefix(r.URL.Path, static.Prefix) {
-			header.Set("Content-Security-Policy", "default-src 'self'")
+			if !followsPage(r.URL.Path) {
+				header.Set("Content-Security-Policy", "default-src 'self'")
+			}
 			header.Set("Cross-Origin-Resource-Policy", "same-origin")
 			next.ServeHTTP(w, r)
 			return

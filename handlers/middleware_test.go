@@ -168,6 +168,11 @@ func TestErrorsHaveTheFormThatWasAskedFor(t *testing.T) {
 			t.Errorf("%s has the request id %q", path, got)
 		}
 	}
+	for path, has := range map[string]bool{static.URL("app.css"): false, static.URL("app.js"): false, static.URL("map-worker.js"): true} {
+		if got := s.browser(t).get(path).header; got.Get("Content-Security-Policy") != "" != has || got.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s has the policy %q", path, got.Get("Content-Security-Policy"))
+		}
+	}
 	s.as(t, "viewer").get(views.PathMembers).want(http.StatusForbidden).shows("body", "access.forbidden").shows(".side-nav", "Home")
 }
 
