@@ -552,6 +552,9 @@ func short(v float64) float64 {
 // where the answer is not whole.
 func (d *drawing) tooMuch(points int) error {
 	d.out.State, d.out.Count, d.out.AtLeast = TooMuch, points, d.out.AtLeast || d.Result.More
+	if d.Result.More && d.Result.Rows > MaxPoints { // each of the groups is a point
+		d.out.Count = max(points, MaxPoints)
+	}
 	return nil
 }
 
