@@ -84,7 +84,7 @@ func bindFew(q *Query, newest newestFunc, few int) (*plan, error) {
 	}
 	b.prepareFields()
 	steps := []func() error{
-		b.policy, b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.uniqueNames, b.havings, b.order, b.limits, b.smallCounts,
+		b.policy, b.filters, b.dimensions, b.measures, b.rows, b.comparison, b.uniqueNames, b.havings, b.order, b.limits, b.smallGroups,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -61,6 +61,10 @@ func (b *binder) comparison() error {
 			previous = step.earlier(span, newest+1)
 		}
 	}
+	if max(b.plan.MinRows, b.few) > 1 && previous.To > span.From {
+		// Spans that overlap differ in the rows at their ends, which may be few.
+		previous.To = previous.From
+	}
 	spans := b.raw(ref, previous.From, previous.To)
 	if c.Period == "previous" && len(parts) == 1 && parts[0].relative && ref.Type == TimestampTZ && subDay(parts[0].unit) {
 		spans = b.shiftedBack(parts[0], spans)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"math/bits"
 	"slices"
 
 	"github.com/dataflowhq/dataflow/warehouse/expr"
@@ -398,7 +397,16 @@ func (b *binder) sumOf(l *linear, ref colRef, filters []predicate) (boundNode, e
 			return boundNode{}, err
 		}
 	}
-	n.Expr = expr.Make("cast", ref.Type, 38, ref.Scale, whole)
+	if len(l.terms) == 0 { // of no rows there is no sum
+		n.Parts = append(n.Parts, n.Parts[0])
+		there := &expr.Tree{Op: "part", ID: int32(len(n.Parts) - 1), Type: Integer}
+		zero := expr.Literal(Integer, 0, 0, expr.Value{})
+		whole = expr.Make("case", whole.Type, whole.Precision, whole.Scale, expr.Make("!=", Boolean, 0, 0, there, zero), whole)
+	}
+	if n.Expr = whole; ref.Type != Integer || whole.Type != Integer {
+		n.Expr = expr.Make("cast", ref.Type, 38, ref.Scale, whole)
+	}
+	n.Wide = ref.Type == Integer
 	return boundNode{node: n, typ: ref.Type, scale: ref.Scale}, nil
 }
 
@@ -542,127 +550,4 @@ func fixed(t *expr.Tree) bool {
 		return !slices.ContainsFunc(t.Args, func(a *expr.Tree) bool { return a.Op != "literal" && !fixed(a) })
 	}
 	return false
-}
-
-// maxConditions is how many different conditions the parts of a measure have for
-// somebody from whom small groups are withheld: with each, the rows to count double.
-const maxConditions = 4
-
-// conditions are the numbers of rows in which the conditions of a measure differ:
-// sums under two of them that differ in few rows tell about these.
-//
-// Errors: query.rows_withheld, query.too_complex.
-func (b *binder) conditions(m *planMeasure) ([][]share, error) {
-	var atoms []int
-	m.Node.atoms(func(i int) { atoms = append(atoms, i) })
-	seen := map[string]bool{}
-	var sets []atom
-	for _, i := range atoms {
-		set := atom{Fn: "rows", Filters: b.plan.Atoms[i].Filters}
-		var choice *expr.Tree
-		if ref := b.plan.Atoms[i].Ref; ref != nil && chooses(b.treeOf(*ref)) {
-			set.Fn, set.Ref = "count", ref
-			if choice = b.treeOf(*ref); choice.Op == "case" && len(choice.Args) == 2 {
-				choice = choice.Args[0]
-			}
-		}
-		text, err := json.Marshal(struct {
-			Filters []predicate
-			Choice  *expr.Tree
-		}{set.Filters, choice})
-		if err != nil { // plain fields only
-			panic(err)
-		}
-		if (set.Ref != nil || len(set.Filters) > 0) && !seen[string(text)] {
-			seen[string(text)] = true
-			sets = append(sets, set)
-		}
-	}
-	if len(sets) < 2 {
-		return nil, nil // which is counted already
-	}
-	if len(sets) > maxConditions {
-		return nil, ErrRowsWithheld.With("%q can't be shown to you: its parts have more than %d different conditions, and groups of fewer than %d rows of %q are withheld. Show some of them as measures of their own.",
-			clip(m.Name), maxConditions, b.plan.MinRows, b.ds.Name)
-	}
-	within := make([]int, 1<<len(sets)) // atoms by the conditions that hold
-	for held := range within {
-		all := []atom{}
-		for i := range sets {
-			if held&(1<<i) != 0 {
-				all = append(all, sets[i])
-			}
-		}
-		var err error
-		if within[held], err = b.rowsOfAll(all); err != nil {
-			return nil, err
-		}
-	}
-	if len(sets) == 2 {
-		// Of two, only where they differ, and where they do not.
-		return [][]share{{{within[1], 1}, {within[2], 1}, {within[3], -2}},
-			{{within[0], 1}, {within[1], -1}, {within[2], -1}, {within[3], 2}}}, nil
-	}
-	var cells [][]share
-	for held := range within {
-		var cell []share
-		for more := range within {
-			if more&held == held {
-				cell = append(cell, share{within[more], 1 - 2*(bits.OnesCount(uint(more^held))%2)})
-			}
-		}
-		cells = append(cells, cell)
-	}
-	return cells, nil
-}
-
-// rowsOfAll counts the rows that are in all of some sets.
-func (b *binder) rowsOfAll(sets []atom) (int, error) {
-	var condition *expr.Tree
-	a := atom{Fn: "rows"}
-	for _, s := range sets {
-		a.Filters = append(a.Filters, s.Filters...)
-		switch {
-		case s.Ref == nil:
-		case condition == nil:
-			condition = thereIs(b.treeOf(*s.Ref))
-		default:
-			condition = expr.Make("and", Boolean, 0, 0, condition, thereIs(b.treeOf(*s.Ref)))
-		}
-	}
-	if condition != nil {
-		ref, err := b.ref(expr.Make("case", Integer, 0, 0, condition, expr.Literal(Integer, 0, 0, expr.Value{I: 1})))
-		if err != nil {
-			return 0, err
-		}
-		a.Fn, a.Ref = "count", &ref
-	}
-	return b.atom(a).Atom, nil
-}
-
-// chooses tells whether an expression has conditions of its own.
-func chooses(t *expr.Tree) bool {
-	if plain(t) {
-		return false
-	}
-	switch t.Op {
-	case "literal", "cast", "negate", "+", "-", "*", "/", "date_diff":
-		return slices.ContainsFunc(t.Args, chooses)
-	}
-	return !fixed(t)
-}
-
-// atoms calls visit for every atom of a formula.
-func (n *node) atoms(visit func(int)) {
-	switch {
-	case n.Num != nil:
-		n.Num.atoms(visit)
-		n.Den.atoms(visit)
-	case n.Expr != nil:
-		for i := range n.Parts {
-			n.Parts[i].atoms(visit)
-		}
-	default:
-		visit(n.Atom)
-	}
 }

@@ -267,8 +267,8 @@ func (b *binder) parts(t *expr.Tree, n *node, filters []predicate, path string) 
 }
 
 func (b *binder) groupAtom(t *expr.Tree, filters []predicate, path string) (boundNode, error) {
-	for _, condition := range b.conditionsOf(t.Where) {
-		ref, err := b.ref(condition)
+	if t.Where != nil {
+		ref, err := b.ref(t.Where)
 		if err != nil {
 			return boundNode{}, err
 		}
@@ -282,22 +282,6 @@ func (b *binder) groupAtom(t *expr.Tree, filters []predicate, path string) (boun
 		return boundNode{}, err
 	}
 	return b.aggregate(&Measure{Fn: t.Op, Percentile: t.P * 100}, ref, filters, path)
-}
-
-// conditionsOf takes a condition apart for somebody from whom small groups are
-// withheld: each of its parts can be left out of another question.
-func (b *binder) conditionsOf(t *expr.Tree) []*expr.Tree {
-	switch {
-	case t == nil:
-		return nil
-	case b.few <= 1 || t.Op != "and":
-		return []*expr.Tree{t}
-	}
-	var list []*expr.Tree
-	for _, a := range t.Args {
-		list = append(list, b.conditionsOf(a)...)
-	}
-	return list
 }
 
 // FieldType is what a calculated field is.

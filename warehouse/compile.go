@@ -70,10 +70,11 @@ func sameGroup(a, b string, names []string) string {
 // groups is the SELECT of all groups: d0…, a0… and, with a comparison, p0… for
 // the atoms of the earlier span. Groups of either span are there.
 func (q *groupQuery) groups() string {
-	if q.c.p.MinRows > 1 {
-		return q.withoutSmall(q.allGroups())
+	all := q.allGroups()
+	if !q.c.withheld {
+		return all
 	}
-	return q.allGroups()
+	return "SELECT u.* FROM (" + all + ") AS u JOIN " + shownTable + " AS h ON " + sameGroup("u", "h", numbered("d", len(q.c.p.Dims)))
 }
 
 func (q *groupQuery) allGroups() string {
@@ -111,7 +112,7 @@ func (q *groupQuery) needsAll() bool {
 // one SELECT takes DuckDB a millisecond less than planning three nested ones.
 func (q *groupQuery) flat() bool {
 	p := q.c.p
-	if p.Previous != nil || len(p.Having) > 0 || p.MinRows > 1 {
+	if p.Previous != nil || len(p.Having) > 0 || q.c.withheld {
 		return false
 	}
 	for _, m := range p.Measures {
@@ -277,7 +278,10 @@ func (q *groupQuery) formula(n *node, at func(atom int) string) string {
 		return fmt.Sprintf("(CAST(%s AS DOUBLE) / nullif(CAST(%s AS DOUBLE), 0))", q.formula(n.Num, at), q.formula(n.Den, at))
 	}
 	if n.Expr != nil {
-		w := &exprSQL{zone: q.c.p.zone, part: func(i int32) string { return q.formula(&n.Parts[i], at) }}
+		w := &exprSQL{zone: q.c.p.zone, wide: n.Wide, part: func(i int32) string { return q.formula(&n.Parts[i], at) }}
+		if n.Wide {
+			return "CAST(" + w.sql(n.Expr) + " AS HUGEINT)"
+		}
 		return w.whole(n.Expr)
 	}
 	return at(n.Atom)

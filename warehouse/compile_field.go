@@ -17,6 +17,7 @@ type exprSQL struct {
 	time   func(*expr.Tree) *timeColumn
 	// part is the SQL of a measure, in expressions over groups.
 	part func(i int32) string
+	wide bool // integers may have more than 64 bits
 }
 
 // field is the SQL of a calculated value in this scope.
@@ -28,6 +29,9 @@ func (s *scope) field(id int32) string {
 		column: func(t *expr.Tree) string { return s.col(columnRef(t)) },
 		time:   func(t *expr.Tree) *timeColumn { return s.time(columnRef(t), false) }}
 	x := w.whole(s.c.p.Fields[id].Expr)
+	if s.tried {
+		x = "TRY(" + x + ")"
+	}
 	s.fields[id] = x
 	return x
 }
@@ -52,6 +56,9 @@ func (w *exprSQL) sql(t *expr.Tree) string {
 	case "column":
 		return w.column(t)
 	case "part":
+		if w.wide && t.Type == segments.Integer {
+			return "CAST(" + w.part(t.ID) + " AS HUGEINT)"
+		}
 		return "CAST(" + w.part(t.ID) + " AS " + typeSQL(t) + ")"
 	case "null":
 		return "NULL"

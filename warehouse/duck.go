@@ -58,6 +58,7 @@ func (d *database) connect() (*connection, error) {
 // connection runs one statement at a time.
 type connection struct {
 	conn mapping.Connection
+	kept []string // temporary tables
 }
 
 func (c *connection) close() { mapping.Disconnect(&c.conn) }
@@ -103,6 +104,23 @@ func (c *connection) exec(ctx context.Context, sql string) error {
 		return err
 	}
 	rows.close()
+	return nil
+}
+
+// keep makes a temporary table of what a statement gives, until forget.
+func (c *connection) keep(ctx context.Context, table, sql string) error {
+	c.kept = append(c.kept, table)
+	return c.exec(ctx, "CREATE OR REPLACE TEMP TABLE "+table+" AS "+sql)
+}
+
+// forget drops the temporary tables.
+func (c *connection) forget() error {
+	for _, t := range c.kept {
+		if err := c.exec(context.Background(), "DROP TABLE IF EXISTS "+t); err != nil {
+			return err
+		}
+	}
+	c.kept = nil
 	return nil
 }
 

@@ -96,6 +96,10 @@ func (s *instances) acquire(ctx context.Context, tenant string) (*instance, *con
 
 // release gives a connection back; nil where there is none to give.
 func (s *instances) release(in *instance, conn *connection) {
+	if conn != nil && conn.forget() != nil {
+		conn.close()
+		conn = nil
+	}
 	s.mu.Lock()
 	in.running--
 	switch {

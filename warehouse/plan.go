@@ -13,7 +13,7 @@ import (
 
 // compilerVersion is part of every cache key. Raise it whenever the same plan
 // would give another answer than before.
-const compilerVersion = 7
+const compilerVersion = 8
 
 // plan is a spec bound to a dataset: names are ids, dates are absolute, saved
 // measures are written out. Two queries with equal plans have equal answers,
@@ -41,11 +41,11 @@ type plan struct {
 	Limit    int
 	Offset   int
 	Other    bool
-	MinRows  int       `json:",omitempty"` // groups of fewer are withheld
-	Few      [][]share `json:",omitempty"` // numbers of rows that must not be fewer, first those of a group
-	Ruled    int       `json:",omitempty"` // how many of Where are row rules
-	Span     *wallSpan // of the time filter, for the reader of the answer
-	SpanTZ   bool      // the span is of a column with time zone
+	MinRows  int        `json:",omitempty"` // groups of fewer are withheld
+	Small    *planSmall `json:",omitempty"` // what is counted for that
+	Ruled    int        `json:",omitempty"` // how many of Where are row rules
+	Span     *wallSpan  // of the time filter, for the reader of the answer
+	SpanTZ   bool       // the span is of a column with time zone
 
 	dataset *Dataset
 	zone    *zone
@@ -125,7 +125,7 @@ func (a *atom) mergeable() bool { return a.Fn != "count_distinct" && a.Fn != "pe
 // additive tells whether the atom of a whole is the sum of those of its parts.
 func (a *atom) additive() bool { return a.Fn == "rows" || a.Fn == "count" || a.Fn == "sum" }
 
-// share is an atom in a sum of some.
+// share is a number in a sum of some.
 type share struct{ Atom, Times int }
 
 // node is the formula of a measure over atoms.
@@ -136,6 +136,7 @@ type node struct {
 	Expr  *expr.Tree `json:",omitempty"`
 	Parts []node     `json:",omitempty"`
 	Adds  bool       `json:",omitempty"` // Expr of parts of a group add up to that of the group
+	Wide  bool       `json:",omitempty"` // Expr may have more than 64 bits, as sums of integers have
 }
 
 type planMeasure struct {
@@ -305,6 +306,9 @@ func (p *plan) refs(visit func(colRef)) {
 	}
 	for _, f := range p.Where {
 		visit(f.Ref)
+	}
+	if p.Small != nil {
+		p.Small.refs(visit)
 	}
 	if p.Previous != nil {
 		for _, f := range p.Previous.Where {

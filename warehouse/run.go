@@ -56,25 +56,10 @@ func (e *Engine) groups(ctx context.Context, conn *connection, c *compiler) (*Re
 	return r, err
 }
 
-// compiler gathers what the compiler must know of the files.
+// compiler gathers what the compiler must know of the files, and decides what is
+// withheld.
 func (e *Engine) compiler(ctx context.Context, conn *connection, p *plan) (*compiler, error) {
 	c := &compiler{p: p, maxRows: min(MaxLimit, max(1, e.cfg.MaxResultCells/max(1, len(p.resultColumns()))))}
-	// What is withheld also depends on rows that the filters leave out.
-	read := func(where []predicate) []predicate {
-		if p.MinRows > 1 {
-			return where[:p.Ruled]
-		}
-		return where
-	}
-	var err error
-	if c.base, err = e.source(ctx, conn, p.dataset, read(p.Where)); err != nil {
-		return nil, err
-	}
-	if p.Previous != nil {
-		if c.before, err = e.source(ctx, conn, p.dataset, read(p.Previous.Where)); err != nil {
-			return nil, err
-		}
-	}
 	for i := range p.Lookups {
 		l := &p.Lookups[i]
 		if l.target == nil {
@@ -89,7 +74,31 @@ func (e *Engine) compiler(ctx context.Context, conn *connection, p *plan) (*comp
 		}
 		c.lookups = append(c.lookups, src)
 	}
-	return c, nil
+	if p.Small != nil {
+		// It also depends on rows that the filters leave out.
+		if err := e.read(ctx, conn, c, p.Ruled); err != nil {
+			return nil, err
+		}
+		if err := e.withhold(ctx, conn, c); err != nil {
+			return nil, err
+		}
+	}
+	return c, e.read(ctx, conn, c, len(p.Where))
+}
+
+// read finds the segments with rows that the first filters let through: all of them
+// where there are as many as the plan has, else the rules.
+func (e *Engine) read(ctx context.Context, conn *connection, c *compiler, filters int) (err error) {
+	p := c.p
+	if c.base, err = e.source(ctx, conn, p.dataset, p.Where[:filters]); err != nil || p.Previous == nil {
+		return err
+	}
+	earlier := p.Previous.Where
+	if filters < len(p.Where) {
+		earlier = earlier[:filters]
+	}
+	c.before, err = e.source(ctx, conn, p.dataset, earlier)
+	return err
 }
 
 func (c *compiler) scanned() int64 {
@@ -406,7 +415,7 @@ func (e *Engine) Explain(ctx context.Context, q Query) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, queryError(err)
 	}
-	x := Explanation{SQL: withoutSecrets(c.compile(), q.Dataset), Digest: p.digest, Segments: len(c.base.segs), Rows: c.base.rows(), Sampled: e.maySample(c)}
+	x := Explanation{SQL: withoutSecrets(strings.Join(append(c.also, c.compile()), ";\n"), q.Dataset), Digest: p.digest, Segments: len(c.base.segs), Rows: c.base.rows(), Sampled: e.maySample(c)}
 	if c.before != nil {
 		x.Before = c.before.rows()
 	}

@@ -17,6 +17,9 @@ type compiler struct {
 	lookups []*source // of p.Lookups
 	maxRows int       // one row more than an answer may have is asked for
 	whole   bool      // all rows are asked for, whatever an answer may have
+	// withheld tells that groups are joined with those that are shown.
+	withheld bool
+	also     []string // statements that are run before
 	// summaries stand for the base, or (true) for the base of the earlier span.
 	summaries map[bool]*summary
 	notes     []string
@@ -45,6 +48,9 @@ type scope struct {
 	times   map[timeKey]*timeColumn
 	fields  map[int32]string // SQL of plan.Fields
 	joined  map[int]bool     // lookups whose columns are at hand
+	// tried makes calculated values that can't be computed nulls: rows are looked at
+	// that filters leave out.
+	tried bool
 }
 
 type timeKey struct {

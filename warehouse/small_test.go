@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sickRows are diagnoses by region, month and sex, some of them rare.
@@ -184,8 +186,9 @@ type caseRow struct {
 // rowSet tells whether a row is in it.
 type rowSet func(r *caseRow) bool
 
-// TestRandomSmallGroups holds answers against the rows: whatever filters are left
-// out of a question, what is shown and what is not differ by no row or by enough.
+// TestRandomSmallGroups holds answers against the rows: by whatever conditions of a
+// question its rows are divided, there are none or enough in each part of a group that is
+// shown, and of what is withheld of each line.
 func TestRandomSmallGroups(t *testing.T) {
 	f := newFixture(t)
 	rnd := rand.New(rand.NewPCG(21, 22))
@@ -244,20 +247,23 @@ func TestRandomSmallGroups(t *testing.T) {
 		most := 20 + rnd.IntN(45)
 		return filter{fmt.Sprintf(`{"column":"age","op":"<","values":[%d]}`, most), func(r *caseRow) bool { return r.age < most }}
 	}
-	// What is counted for a measure; leaves tells that what it leaves out is, too.
 	type measure struct {
 		spec   string
-		behind []rowSet
+		behind []rowSet // what is counted
+		where  []rowSet // its conditions
 	}
 	given := func(r *caseRow) bool { return r.amount != nil }
 	none := func(r *caseRow) bool { return r.amount == nil }
 	young := func(r *caseRow) bool { return r.age < 30 }
 	measures := []measure{
-		{`{"fn":"count"}`, nil},
-		{`{"fn":"sum","column":"flag"}`, []rowSet{func(r *caseRow) bool { return r.flag != 0 }, func(r *caseRow) bool { return r.flag != 1 }}},
-		{`{"fn":"avg","column":"amount"}`, []rowSet{given, none}},
-		{`{"fn":"count","filters":[{"column":"age","op":"<","values":[30]}]}`, []rowSet{young, func(r *caseRow) bool { return !young(r) }}},
-		{`{"fn":"median","column":"amount"}`, []rowSet{given, none}},
+		{`{"fn":"count"}`, nil, nil},
+		{`{"fn":"sum","column":"flag"}`, []rowSet{func(r *caseRow) bool { return r.flag != 0 }, func(r *caseRow) bool { return r.flag != 1 }}, nil},
+		{`{"fn":"avg","column":"amount"}`, []rowSet{given, none}, nil},
+		{`{"fn":"count","filters":[{"column":"age","op":"<","values":[30]}]}`, nil, []rowSet{young}},
+		{`{"fn":"count","as":"n"},{"fn":"count","as":"young","filters":[{"column":"age","op":"<","values":[30]}]},{"fn":"count","as":"ill","filters":[{"column":"kind","op":"!=","values":["gout"]}]}`,
+			nil, []rowSet{young, func(r *caseRow) bool { return r.kind != "gout" }}},
+		{`{"measure":"neither"}`, nil, []rowSet{young, func(r *caseRow) bool { return r.kind == "flu" }}},
+		{`{"fn":"median","column":"amount"}`, []rowSet{given, none}, nil},
 	}
 	shownAll, shownSome, shownNone := 0, 0, 0
 	for n := range max(*randomSpecs, 300) {
@@ -274,7 +280,7 @@ func TestRandomSmallGroups(t *testing.T) {
 		for _, d := range dims {
 			dimSpecs = append(dimSpecs, fmt.Sprintf(`{"column":%q}`, d))
 		}
-		spec := fmt.Sprintf(`{"dataset":"d","dimensions":[%s],"measures":[%s],"filters":[%s],"limit":1000}`, strings.Join(dimSpecs, ","), m.spec, strings.Join(specs, ","))
+		spec := fmt.Sprintf(`{"dataset":"d","fields":{"neither":"count(where not ([age] < 30 or [kind] = 'flu'))"},"dimensions":[%s],"measures":[%s],"filters":[%s],"limit":1000}`, strings.Join(dimSpecs, ","), m.spec, strings.Join(specs, ","))
 		r, err := e.Run(t.Context(), Query{Spec: mustSpec(t, spec), Dataset: seen})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, spec)
@@ -287,37 +293,47 @@ func TestRandomSmallGroups(t *testing.T) {
 			}
 			shown[strings.Join(key, "|")] = true
 		}
-		// numbers[set][choice][group] counts rows.
-		all := 1<<len(filters) - 1
+		// numbers[set][cell][group] counts rows; cells are those of the conditions.
+		conditions := slices.Clone(m.where)
+		for _, f := range filters {
+			conditions = append(conditions, f.ok)
+		}
+		all := 1<<len(conditions) - 1
+		asked := all &^ (1<<len(m.where) - 1)
 		sets := append([]rowSet{func(*caseRow) bool { return true }}, m.behind...)
 		numbers := make([][]map[string]int, len(sets))
 		groups := map[string]bool{}
+		inAnswer := map[string]int{}
 		for s, is := range sets {
 			numbers[s] = make([]map[string]int, all+1)
-			for choice := range numbers[s] {
-				count := map[string]int{}
-				for i := range rows {
-					row := &rows[i]
-					passes := is(row)
-					for bit := range filters {
-						passes = passes && (choice&(1<<bit) == 0 || filters[bit].ok(row))
+			for cell := range numbers[s] {
+				numbers[s][cell] = map[string]int{}
+			}
+			for i := range rows {
+				row := &rows[i]
+				cell := 0
+				for bit, c := range conditions {
+					if c(row) {
+						cell |= 1 << bit
 					}
-					if !passes {
-						continue
-					}
-					var key []string
-					for _, d := range dims {
-						key = append(key, map[string]string{"region": row.region, "kind": row.kind, "flag": fmt.Sprint(row.flag)}[d])
-					}
-					count[strings.Join(key, "|")]++
-					groups[strings.Join(key, "|")] = true
 				}
-				numbers[s][choice] = count
+				var key []string
+				for _, d := range dims {
+					key = append(key, map[string]string{"region": row.region, "kind": row.kind, "flag": fmt.Sprint(row.flag)}[d])
+				}
+				g := strings.Join(key, "|")
+				groups[g] = true
+				if s == 0 && cell&asked == asked {
+					inAnswer[g]++
+				}
+				if is(row) {
+					numbers[s][cell][g]++
+				}
 			}
 		}
 		inGroup := 0
 		for g := range groups {
-			if numbers[0][all][g] > 0 {
+			if inAnswer[g] > 0 {
 				inGroup++
 			}
 		}
@@ -332,16 +348,13 @@ func TestRandomSmallGroups(t *testing.T) {
 		// fine tells of some groups together that no number is small.
 		fine := func(what string, some []string) {
 			for s := range sets {
-				for choice := range all + 1 {
+				for cell := range all + 1 {
 					n := 0
 					for _, g := range some {
-						n += numbers[s][choice][g]
-						if choice != all {
-							n -= numbers[s][all][g]
-						}
+						n += numbers[s][cell][g]
 					}
 					if n > 0 && n < fewest {
-						t.Errorf("%s: %d rows of set %d by the filters %b of %b\n%s", what, n, s, choice, all, spec)
+						t.Errorf("%s: %d rows of set %d in cell %b of %b\n%s", what, n, s, cell, all, spec)
 					}
 				}
 			}
@@ -369,7 +382,7 @@ func TestRandomSmallGroups(t *testing.T) {
 			fine("what is left of line "+line, some)
 			var there []string
 			for _, g := range some {
-				if numbers[0][all][g] > 0 {
+				if inAnswer[g] > 0 {
 					there = append(there, g)
 				}
 			}
@@ -435,7 +448,21 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 		{"", `{"fn":"min","column":"day"}`, `{"column":"day","op":">","values":["2024-01-05"]}`, refused},
 		{byRegion, `{"fn":"max","column":"day"}`, "", refused},
 		// More filters than can be looked at.
-		{"", count, strings.TrimSuffix(strings.Repeat(`{"column":"id","op":"<","values":[%d]},`, 7), ","), refused},
+		{"", count, strings.TrimSuffix(strings.Repeat(`{"column":"id","op":"<","values":[%d]},`, 17), ","), refused},
+		// Measures beside each other, groups and conditions that take a row in.
+		{"", sum + `,{"fn":"sum","column":"amount","as":"b","filters":[` + secret + `]}`, "", empty},
+		{"", `{"fn":"sum","column":"amount","as":"a","filters":[{"column":"id","op":"<","values":[18]}]},{"fn":"sum","column":"amount","as":"b","filters":[{"column":"id","op":"<","values":[17]}]}`, "", empty},
+		{"", `{"measure":"morgan"},{"measure":"less"}`, "", empty},
+		{"", sum, `{"column":"either","op":"=","values":[false]}`, empty},
+		{`"dimensions":[{"column":"moved"}],`, `{"fn":"sum","column":"quantity"},{"fn":"count","as":"n"}`, "", empty},
+		{`"dimensions":[{"column":"nulled"}],`, count, "", empty},
+		{`"dimensions":[{"column":"larger"}],`, count, "", empty},
+		{"", `{"measure":"taken"}`, "", empty},
+		// Calculated values that can't be computed of rows that are left out.
+		{"", count, `{"column":"id","op":"<","values":[120]},{"column":"wide","op":">","values":[0]}`, answered},
+		{`"dimensions":[{"column":"wide"}],`, count, `{"column":"id","op":"<","values":[0]}`, empty},
+		// Filters that leave out many rows, and one together.
+		{"", sum, `{"column":"id","op":"<","values":[120]},{"column":"id","op":">=","values":[119]}`, empty},
 		// What goes on.
 		{"", sum, `{"column":"region","op":"=","values":["north"]}`, answered},
 		{"", sum, `{"column":"region","op":"=","values":["north"]},{"column":"region","op":"=","values":["north"]}`, answered},
@@ -459,7 +486,9 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 			filters = fmt.Sprintf(filters, values...)
 		}
 		text := fmt.Sprintf(`{"dataset":"d","fields":{"hidden":"if([note] = 'secret', 1, 0)","product":"[amount] * [quantity]","group":"[id] %% 12","first":"if([id] < 12, 1, 0)",
-			"most":"sum([amount] where [note] != 'secret' and [region] != 'north')","zeros":"count() - sum([unmarked])","opposite":"1 - [unmarked]","weighted":"[amount] * ([unmarked] + 1)"},%s
+			"most":"sum([amount] where [note] != 'secret' and [region] != 'north')","zeros":"count() - sum([unmarked])","opposite":"1 - [unmarked]","either":"[note] = 'secret' or [region] = 'north'","moved":"if([note] = 'secret', 2, [quantity])",
+			"morgan":"sum([amount] where not ([note] = 'secret' or [region] = 'north'))","less":"sum([amount] where [region] != 'north')","taken":"sum([quantity] where [note] = 'secret' or [quantity] = 2)",
+			"nulled":"nullif([note], 'secret')","larger":"greatest([marked], 0)","wide":"if([id] < 120, 1, 9000000000000000000) * 100","weighted":"[amount] * ([unmarked] + 1)"},%s
 			"measures":[%s],"filters":[%s]}`, tc.dims, tc.measures, filters)
 		want, err := e.Run(t.Context(), Query{Spec: mustSpec(t, text), Dataset: ds, Exact: true})
 		if err != nil {
@@ -486,4 +515,193 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 			t.Errorf("%s%s with %s: %s, want %s", tc.dims, tc.measures, filters, got, tc.want)
 		}
 	}
+}
+
+// TestNothingIsComparedWithASpanThatOverlaps: the rows at the ends may be few.
+func TestNothingIsComparedWithASpanThatOverlaps(t *testing.T) {
+	f := newFixture(t)
+	ds := careRows(f)
+	e := f.engine()
+	spec := `{"dataset":"d","measures":[{"fn":"sum","column":"amount","as":"s"}],"filters":[{"column":"day","op":">=","values":["2024-01-10"]},{"column":"day","op":"<","values":["2024-01-19"]}],"comparison":{"period":"previous","n":%d,"unit":"day"}}`
+	seen := withPolicy(ds, Policy{MinRows: fewest})
+	for n, want := range map[int]bool{1: false, 8: false, 9: true} {
+		for _, d := range []*Dataset{ds, seen} {
+			r, err := e.Run(t.Context(), Query{Dataset: d, Spec: mustSpec(t, fmt.Sprintf(spec, n)), Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := !r.Columns[1].IsNull(0); r.Columns[0].IsNull(0) || got != (want || d == ds) {
+				t.Errorf("%d days back, a rule %t: compared %t", n, d == seen, got)
+			}
+		}
+	}
+}
+
+// TestTooManyGroupsAreRefused: a question that would take minutes says so.
+func TestTooManyGroupsAreRefused(t *testing.T) {
+	f := newFixture(t)
+	ds := withPolicy(f.dataset("many", "id integer, kind integer", "SELECT i AS id, i % 7 AS kind FROM range(600000) r(i)"), Policy{MinRows: fewest})
+	_, err := f.engine().Run(t.Context(), Query{Dataset: ds, Spec: mustSpec(t, `{"dataset":"d","dimensions":[{"column":"id"}],"measures":[{"fn":"count"}]}`)})
+	if !errors.Is(err, ErrRowsWithheld) || !strings.Contains(err.Error(), "Group more coarsely") {
+		t.Error(err)
+	}
+	if got := run(t, f.engine(), ds, `{"dataset":"d","dimensions":[{"column":"kind"}],"measures":[{"fn":"count"}]}`); strings.Count(got, "],[") != 6 {
+		t.Error(got)
+	}
+}
+
+// TestNoCombinationOfAnswersTellsOfFewRows asks everything that some filters and
+// dimensions allow, and solves the equations: whatever is added to and subtracted from
+// each other, no number of few rows comes out.
+func TestNoCombinationOfAnswersTellsOfFewRows(t *testing.T) {
+	f := newFixture(t)
+	ds := sickRows(f)
+	e := f.engine()
+	seen := withPolicy(ds, Policy{MinRows: fewest})
+	r, err := e.Run(t.Context(), Query{Dataset: ds, Spec: mustSpec(t, `{"dataset":"d","columns":["region","diagnosis","sex","at","age"],"limit":10000}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type filter struct {
+		spec string
+		ok   func(row int) bool
+	}
+	text := func(c, row int) string { return resultText(&r.Columns[c], row) }
+	all := []filter{
+		{`{"column":"sex","op":"=","values":["m"]}`, func(i int) bool { return text(2, i) == "m" }},
+		{`{"column":"age","op":"<","values":[40]}`, func(i int) bool { return r.Columns[4].Ints[i] < 40 }},
+		{`{"column":"diagnosis","op":"in","values":["flu","cold"]}`, func(i int) bool { return text(1, i) == "flu" || text(1, i) == "cold" }},
+		{`{"column":"region","op":"!=","values":["west"]}`, func(i int) bool { return text(0, i) != "west" }},
+		{`{"column":"at","op":"<","values":["2024-02-20"]}`, func(i int) bool { return text(3, i) < "2024-02-20" }},
+		{`{"column":"age","op":">","values":[12]}`, func(i int) bool { return r.Columns[4].Ints[i] > 12 }},
+	}
+	dims := []string{"region", "diagnosis", "sex"}
+	whole, answers, equations := 0, 0, 0
+	for n := range max(12, *randomSpecs/100) {
+		rnd := rand.New(rand.NewPCG(*randomSeed+51, uint64(n)))
+		filters := make([]filter, 0, 3)
+		for _, i := range rnd.Perm(len(all))[:1+rnd.IntN(3)] {
+			filters = append(filters, all[i])
+		}
+		// The unknowns are the rows by all dimensions and filters.
+		unknown := map[string]int{}
+		var size []int
+		at := make([]int, r.Rows)
+		groups := make([][]string, r.Rows)
+		passed := make([]int, r.Rows)
+		for i := range r.Rows {
+			for bit, f := range filters {
+				if f.ok(i) {
+					passed[i] |= 1 << bit
+				}
+			}
+			groups[i] = []string{text(0, i), text(1, i), text(2, i)}
+			key := fmt.Sprint(groups[i], passed[i])
+			if _, is := unknown[key]; !is {
+				unknown[key] = len(size)
+				size = append(size, 0)
+			}
+			at[i] = unknown[key]
+			size[at[i]]++
+		}
+		system := newSystem(len(size))
+		for by := range 1 << len(dims) {
+			var chosen []int
+			var names []string
+			for d := range dims {
+				if by&(1<<d) != 0 {
+					chosen, names = append(chosen, d), append(names, dims[d])
+				}
+			}
+			for with := range 1 << len(filters) {
+				var specs []string
+				for bit, f := range filters {
+					if with&(1<<bit) != 0 {
+						specs = append(specs, f.spec)
+					}
+				}
+				whole += len(counted(t, e, ds, names, strings.Join(specs, ","), false, 1000))
+				for key := range counted(t, e, seen, names, strings.Join(specs, ","), false, 1000) {
+					row := make([]uint64, len(size))
+					for i := range r.Rows {
+						var own []string
+						for _, d := range chosen {
+							own = append(own, groups[i][d])
+						}
+						if passed[i]&with == with && strings.Join(own, "|") == key {
+							row[at[i]] = 1
+						}
+					}
+					answers++
+					if system.add(row) {
+						equations++
+					}
+				}
+			}
+		}
+		for key, cell := range unknown {
+			target := make([]uint64, len(size))
+			target[cell] = 1
+			if size[cell] < fewest && system.tells(target) {
+				t.Errorf("round %d: %s has %d rows", n, key, size[cell])
+			}
+		}
+	}
+	if t.Logf("%d of %d numbers were answered, %d of them independent", answers, whole, equations); answers < 500 {
+		t.Error("hardly anything was answered")
+	}
+}
+
+// system are equations over a field of a prime, in echelon form.
+type system struct{ rows [][]uint64 }
+
+const systemPrime = 2_147_483_647
+
+func newSystem(unknowns int) *system { return &system{make([][]uint64, unknowns)} }
+
+// reduced is what the equations leave of one.
+func (s *system) reduced(row []uint64) (rest []uint64, first int) {
+	rest = slices.Clone(row)
+	first = -1
+	for i, x := range rest {
+		if x == 0 {
+			continue
+		}
+		if s.rows[i] == nil {
+			if first < 0 {
+				first = i
+			}
+			continue
+		}
+		for j := i; j < len(rest); j++ {
+			rest[j] = (rest[j] + (systemPrime-x)*s.rows[i][j]) % systemPrime
+		}
+	}
+	return rest, first
+}
+
+// add tells whether an equation says something new.
+func (s *system) add(row []uint64) bool {
+	rest, first := s.reduced(row)
+	if first < 0 {
+		return false
+	}
+	inverse, base := uint64(1), rest[first]
+	for e := uint64(systemPrime - 2); e > 0; e >>= 1 {
+		if e&1 == 1 {
+			inverse = inverse * base % systemPrime
+		}
+		base = base * base % systemPrime
+	}
+	for j := range rest {
+		rest[j] = rest[j] * inverse % systemPrime
+	}
+	s.rows[first] = rest
+	return true
+}
+
+// tells whether a sum of unknowns follows from the equations.
+func (s *system) tells(row []uint64) bool {
+	_, first := s.reduced(row)
+	return first < 0
 }

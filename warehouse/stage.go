@@ -269,6 +269,7 @@ func (s *scope) keySQL(k stageKey) string {
 func (s *scope) over(keys []stageKey) *scope {
 	p := s.c.p
 	outer := s.c.scope(nil, s.prev)
+	outer.tried = s.tried
 	for i, k := range keys {
 		name := fmt.Sprintf("s.k%d", i)
 		if !segments.HasBucket(k.ref.Type) {
