@@ -61,7 +61,7 @@ func (q *Queries) DashboardChangeExists(ctx context.Context, tenantID uuid.UUID,
 }
 
 const dashboardChangeGet = `-- name: DashboardChangeGet :many
-SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema, seen_rev FROM dashboard_operations
 WHERE tenant_id = $1 AND dashboard_id = $2 AND user_id = $3
   AND (change_id = $4::uuid OR change_id IS NULL AND op_id = $4::uuid)
 ORDER BY rev
@@ -85,6 +85,7 @@ type DashboardChangeGetRow struct {
 	ChangeID uuid.UUID
 	Undoes   *uuid.UUID
 	Schema   int16
+	SeenRev  *int64
 }
 
 // DashboardChangeGet reads the operations of one change, oldest first.
@@ -113,6 +114,7 @@ func (q *Queries) DashboardChangeGet(ctx context.Context, arg DashboardChangeGet
 			&i.ChangeID,
 			&i.Undoes,
 			&i.Schema,
+			&i.SeenRev,
 		); err != nil {
 			return nil, err
 		}
@@ -645,8 +647,8 @@ func (q *Queries) DashboardOperationFind(ctx context.Context, tenantID uuid.UUID
 }
 
 const dashboardOperationInsert = `-- name: DashboardOperationInsert :exec
-INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid, $11, $12)
+INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema, seen_rev)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid, $11, $12, $13)
 `
 
 type DashboardOperationInsertParams struct {
@@ -662,6 +664,7 @@ type DashboardOperationInsertParams struct {
 	ChangeID    uuid.UUID
 	Undoes      *uuid.UUID
 	Schema      int16
+	SeenRev     *int64
 }
 
 // DashboardOperationInsert appends to the log.
@@ -679,20 +682,22 @@ func (q *Queries) DashboardOperationInsert(ctx context.Context, arg DashboardOpe
 		arg.ChangeID,
 		arg.Undoes,
 		arg.Schema,
+		arg.SeenRev,
 	)
 	return err
 }
 
 const dashboardOperationList = `-- name: DashboardOperationList :many
-SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
-WHERE tenant_id = $1 AND dashboard_id = $2 AND rev > $3
-ORDER BY rev LIMIT $4
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema, seen_rev FROM dashboard_operations
+WHERE tenant_id = $1 AND dashboard_id = $2 AND rev > $3 AND at >= COALESCE($4::timestamptz, '-infinity')
+ORDER BY rev LIMIT $5
 `
 
 type DashboardOperationListParams struct {
 	TenantID    uuid.UUID
 	DashboardID uuid.UUID
 	AfterRev    int64
+	Since       *time.Time
 	RowLimit    int32
 }
 
@@ -707,14 +712,17 @@ type DashboardOperationListRow struct {
 	ChangeID uuid.UUID
 	Undoes   *uuid.UUID
 	Schema   int16
+	SeenRev  *int64
 }
 
-// DashboardOperationList reads the log after a revision, oldest first.
+// DashboardOperationList reads the log after a revision, oldest first; of a time
+// at the earliest where one is given.
 func (q *Queries) DashboardOperationList(ctx context.Context, arg DashboardOperationListParams) ([]DashboardOperationListRow, error) {
 	rows, err := q.db.Query(ctx, dashboardOperationList,
 		arg.TenantID,
 		arg.DashboardID,
 		arg.AfterRev,
+		arg.Since,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -735,6 +743,7 @@ func (q *Queries) DashboardOperationList(ctx context.Context, arg DashboardOpera
 			&i.ChangeID,
 			&i.Undoes,
 			&i.Schema,
+			&i.SeenRev,
 		); err != nil {
 			return nil, err
 		}

@@ -961,7 +961,8 @@ CREATE TABLE public.dashboard_operations (
     at timestamp with time zone DEFAULT now() NOT NULL,
     change_id uuid,
     undoes uuid,
-    schema smallint DEFAULT 1 NOT NULL
+    schema smallint DEFAULT 1 NOT NULL,
+    seen_rev bigint
 );
 
 ALTER TABLE ONLY public.dashboard_operations FORCE ROW LEVEL SECURITY;

@@ -156,6 +156,7 @@ type deeds struct {
 func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Rev        int64                  `json:"rev"`
+		Seen       int64                  `json:"seen"`
 		ChangeID   uuid.UUID              `json:"change_id"`
 		Mode       string                 `json:"mode"`
 		Operations []dashboards.Operation `json:"operations"`
@@ -167,7 +168,7 @@ func (h editor) operations(w http.ResponseWriter, r *http.Request) error {
 	if body.Mode != "" && body.Mode != "strict" && body.Mode != "merge" {
 		return dashboards.ErrOperation.With("%q is no mode: a change is \"strict\", or merged with those of others by \"merge\".", body.Mode)
 	}
-	edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, ChangeID: body.ChangeID, Operations: body.Operations,
+	edited, err := h.Dashboards.Edit(r.Context(), actor(r), id, dashboards.Edit{Rev: body.Rev, Seen: body.Seen, ChangeID: body.ChangeID, Operations: body.Operations,
 		Strict: body.Mode != "merge"})
 	return answerEdit(w, r, edited, err)
 }
@@ -186,6 +187,7 @@ func answerEdit(w http.ResponseWriter, r *http.Request, edited dashboards.Edited
 func (h editor) act(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Rev      int64          `json:"rev"`
+		Seen     int64          `json:"seen"`
 		ChangeID uuid.UUID      `json:"change_id"`
 		Act      dashboards.Act `json:"act"`
 	}
@@ -193,6 +195,7 @@ func (h editor) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	body.Act.Seen = body.Seen
 	edited, err := h.Dashboards.Act(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Act)
 	return answerEdit(w, r, edited, err)
 }

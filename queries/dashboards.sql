@@ -160,23 +160,24 @@ ORDER BY lower(d.name), d.dashboard_id;
 
 -- DashboardOperationInsert appends to the log.
 -- name: DashboardOperationInsert :exec
-INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema)
-VALUES (@tenant_id, @dashboard_id, @rev, @op_id, @path, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), @now, @change_id::uuid, sqlc.narg(undoes), @schema);
+INSERT INTO dashboard_operations (tenant_id, dashboard_id, rev, op_id, path, before, after, user_id, at, change_id, undoes, schema, seen_rev)
+VALUES (@tenant_id, @dashboard_id, @rev, @op_id, @path, sqlc.narg(before), sqlc.narg(after), sqlc.narg(user_id), @now, @change_id::uuid, sqlc.narg(undoes), @schema, sqlc.narg(seen_rev));
 
 -- DashboardOperationFind tells which of these operations were applied already.
 -- name: DashboardOperationFind :many
 SELECT op_id, rev FROM dashboard_operations
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND op_id = ANY (@op_ids::uuid[]);
 
--- DashboardOperationList reads the log after a revision, oldest first.
+-- DashboardOperationList reads the log after a revision, oldest first; of a time
+-- at the earliest where one is given.
 -- name: DashboardOperationList :many
-SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
-WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND rev > @after_rev
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema, seen_rev FROM dashboard_operations
+WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND rev > @after_rev AND at >= COALESCE(sqlc.narg(since)::timestamptz, '-infinity')
 ORDER BY rev LIMIT @row_limit;
 
 -- DashboardChangeGet reads the operations of one change, oldest first.
 -- name: DashboardChangeGet :many
-SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema FROM dashboard_operations
+SELECT op_id, rev, path, before, after, user_id, at, COALESCE(change_id, op_id)::uuid AS change_id, undoes, schema, seen_rev FROM dashboard_operations
 WHERE tenant_id = @tenant_id AND dashboard_id = @dashboard_id AND user_id = @user_id
   AND (change_id = @change_id::uuid OR change_id IS NULL AND op_id = @change_id::uuid)
 ORDER BY rev;

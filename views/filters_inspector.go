@@ -205,6 +205,44 @@ func (p InspectorProps) hierarchies() []hierarchyLine {
 	return list
 }
 
+func addLevelID(h hierarchyLine) string { return "add-level-" + h.ID }
+
+// levels are the columns of a hierarchy, as chips.
+func (p InspectorProps) levels(h hierarchyLine) []dashboards.Chip {
+	fields := p.Dashboard.View.Fields(p.datasetOf(h.Dataset), dashboards.Facts{})
+	list := make([]dashboards.Chip, len(h.Columns))
+	for i, name := range h.Columns {
+		list[i] = dashboards.Chip{Index: i, Field: dashboards.Field{Name: name}, Missing: true}
+		for _, f := range fields {
+			if f.Name == name && f.Level() {
+				list[i].Field, list[i].Missing = f, false
+			}
+		}
+	}
+	return list
+}
+
+// levelFields are those that a hierarchy can have besides its own, first those
+// that group.
+func (p InspectorProps) levelFields(h hierarchyLine) []dashboards.Field {
+	var list []dashboards.Field
+	for _, f := range p.Dashboard.View.Fields(p.datasetOf(h.Dataset), dashboards.Facts{}) {
+		if f.Level() && !slices.Contains(h.Columns, f.Name) {
+			list = append(list, f)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b dashboards.Field) int {
+		switch {
+		case a.Measure == b.Measure:
+			return 0
+		case a.Measure:
+			return 1
+		}
+		return -1
+	})
+	return list
+}
+
 // newHierarchyID is free.
 func (p InspectorProps) newHierarchyID() string {
 	for n := 1; ; n++ {

@@ -93,24 +93,33 @@ func (p InspectorProps) tab() string {
 
 // wellLabel is what a well is called on a type.
 func wellLabel(ctx context.Context, t charts.Type, well string) string {
-	switch {
-	case well == "x" && t == charts.Donut:
-		return messages.T(ctx, "editor.well_slices")
-	case well == "x" && t == charts.Heatmap:
-		return messages.T(ctx, "editor.well_across")
-	case well == "y" && t == charts.Heatmap:
-		return messages.T(ctx, "editor.well_down")
-	case well == "y" && (t == charts.Scatter || t == charts.Bubble):
-		return messages.T(ctx, "editor.well_y")
-	case well == "value" && (t == charts.KPI || t == charts.Donut || t == charts.Heatmap || t == charts.Table):
-		return messages.T(ctx, "editor.well_measure")
-	case well == "rows" && t == charts.Table:
-		return messages.T(ctx, "editor.well_group")
+	if key, ok := wellKeysOf[t][well]; ok {
+		return messages.T(ctx, key)
 	}
 	if key, ok := wellKeys[well]; ok {
 		return messages.T(ctx, key)
 	}
 	return charts.Humanise(well)
+}
+
+// wellKeysOf are the names that wells have on types without axes, or with a
+// meaning of their own.
+var wellKeysOf = map[charts.Type]map[string]string{
+	charts.KPI:      {"value": "editor.well_measure"},
+	charts.Gauge:    {"value": "editor.well_measure"},
+	charts.Donut:    {"x": "editor.well_slices", "value": "editor.well_measure"},
+	charts.Heatmap:  {"x": "editor.well_across", "y": "editor.well_down", "value": "editor.well_measure"},
+	charts.Scatter:  {"y": "editor.well_y"},
+	charts.Bubble:   {"y": "editor.well_y"},
+	charts.Table:    {"value": "editor.well_measure", "rows": "editor.well_group"},
+	charts.Pivot:    {"value": "editor.well_measure"},
+	charts.Treemap:  {"x": "editor.well_outer", "series": "editor.well_inner", "value": "editor.well_measure"},
+	charts.Sunburst: {"x": "editor.well_ring_inner", "series": "editor.well_ring_next", "label": "editor.well_ring_outer", "value": "editor.well_measure"},
+	charts.Sankey:   {"x": "editor.well_from", "series": "editor.well_to", "y": "editor.well_then", "label": "editor.well_then", "value": "editor.well_measure"},
+	charts.Funnel:   {"x": "editor.well_steps", "value": "editor.well_measure"},
+	charts.Radar:    {"x": "editor.well_spokes", "value": "editor.well_measure"},
+	charts.Calendar: {"x": "editor.well_days", "value": "editor.well_measure"},
+	charts.WordList: {"x": "editor.well_words", "value": "editor.well_measure"},
 }
 
 var wellKeys = map[string]string{
@@ -275,6 +284,19 @@ func (p InspectorProps) groups() []dashboards.Chip {
 		}
 	}
 	return list
+}
+
+// groupName is what a field that groups is called beside its name for people:
+// where it does so twice, by hour and by day of the week, with what tells them
+// apart.
+func (p InspectorProps) groupName(c dashboards.Chip) string {
+	name := fieldLabel(c.Field)
+	for _, other := range p.groups() {
+		if other.Result != c.Result && other.Field.Name == c.Field.Name {
+			return name + " (" + c.Label + ")"
+		}
+	}
+	return name
 }
 
 // cells are the columns of a table in their order.

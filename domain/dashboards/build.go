@@ -31,8 +31,9 @@ type Act struct {
 	At      *Layout           `json:"at,omitempty"`   // the type's size where w or h is 0
 	Set     FieldSetting      `json:"set,omitzero"`
 	Filter  *warehouse.Filter `json:"filter,omitempty"`
-	ID      string            `json:"id,omitempty"`  // of a filter of the bar
+	ID      string            `json:"id,omitempty"`  // of a filter of the bar or a hierarchy
 	Tab     string            `json:"tab,omitempty"` // where new widgets go
+	Seen    int64             `json:"-"`             // as that of an Edit
 	// Forecast has a new line continue.
 	Forecast bool `json:"forecast,omitempty"`
 	// Widgets are ids to duplicate. In JSON the same key holds whole widgets
@@ -160,6 +161,8 @@ func (d *drafter) act(c Config, a Act) (next Config, selected []string, err erro
 			return Config{}, nil, ErrControlNotFound
 		}
 		delete(next.Filters, a.ID)
+	case "add_level", "move_level", "remove_level":
+		err = d.changeLevels(&next, a)
 	default:
 		change, known := widgetActs[a.Kind]
 		if !known {

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,9 @@ import (
 type Edit struct {
 	// Rev is the revision that the author saw.
 	Rev int64
+	// Seen is the revision that the author saw when the gesture began, where that
+	// was earlier: what is held meanwhile does not follow the draft. 0 is Rev.
+	Seen int64
 	// ChangeID names the gesture; a repeated one changes nothing again.
 	ChangeID   uuid.UUID
 	Operations []Operation
@@ -158,7 +162,17 @@ type Desk struct {
 	Redo     *Deed           `json:"redo,omitempty"`
 	SavedAt  time.Time       `json:"saved_at"`
 	Versions int             `json:"-"` // that are kept
+	// Lately is what was done in the last minutes, in order, where some of it was
+	// done by who opens it: they are told of what others make of it.
+	Lately []Operation `json:"lately,omitempty"`
+	Now    time.Time   `json:"now"` // At of operations is of the same clock
 }
+
+// How far back Lately goes.
+const (
+	latelyFor  = 10 * time.Minute
+	latelyMost = 500 // operations
+)
 
 // OpenDesk reads what an editor starts with.
 //
@@ -177,11 +191,21 @@ func (s *Service) OpenDesk(ctx context.Context, actor access.Actor, id ids.Dashb
 		if d.doc, err = newDocument(current.Name, current.Config.JSON()); err != nil {
 			return err
 		}
-		desk = Desk{Rev: current.Rev, SavedAt: current.UpdatedAt}
+		desk = Desk{Rev: current.Rev, SavedAt: current.UpdatedAt, Now: s.clock()}
 		if desk.Doc, err = json.Marshal(d.doc); err != nil {
 			return fmt.Errorf("write document: %w", err)
 		}
 		if desk.Undo, desk.Redo, err = s.deeds(ctx, tx, actor, d); err != nil {
+			return err
+		}
+		since := desk.Now.Add(-latelyFor)
+		if desk.Lately, err = operationsSince(ctx, tx, id, max(0, current.Rev-latelyMost), &since); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(desk.Lately, func(o Operation) bool { return o.UserID == actor.UserID }) {
+			desk.Lately = nil
+		}
+		if err := signAll(ctx, tx, actor, desk.Lately); err != nil {
 			return err
 		}
 		n, err := tx.DashboardVersionCount(ctx, tx.TenantID, id.UUID())
@@ -239,7 +263,7 @@ func (s *Service) Act(ctx context.Context, actor access.Actor, id ids.Dashboard,
 		if len(ops) == 0 {
 			return nil
 		}
-		return s.merge(ctx, tx, actor, d, Edit{Rev: d.rev, ChangeID: change, Operations: ops}, uuid.Nil, out)
+		return s.merge(ctx, tx, actor, d, Edit{Rev: d.rev, Seen: cmp.Or(a.Seen, rev), ChangeID: change, Operations: ops}, uuid.Nil, out)
 	})
 }
 
@@ -344,7 +368,7 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 	change := orNew(e.ChangeID)
 	var done []Operation
 	for _, op := range ops {
-		op.ChangeID, op.Undoes = change, undoes
+		op.ChangeID, op.Undoes, op.Seen = change, undoes, min(cmp.Or(max(e.Seen, 0), e.Rev, d.rev), d.rev)
 		if err := op.clean(); err != nil {
 			return err
 		}
@@ -463,9 +487,14 @@ func namesOf(ctx context.Context, tx *db.Tx, who []uuid.UUID) (map[string]string
 
 // operationsAfter reads the log after a revision, whole.
 func operationsAfter(ctx context.Context, tx *db.Tx, id ids.Dashboard, rev int64) ([]Operation, error) {
+	return operationsSince(ctx, tx, id, rev, nil)
+}
+
+// operationsSince leaves out what was done before a time.
+func operationsSince(ctx context.Context, tx *db.Tx, id ids.Dashboard, rev int64, since *time.Time) ([]Operation, error) {
 	list := []Operation{}
 	for {
-		rows, err := tx.DashboardOperationList(ctx, db.DashboardOperationListParams{TenantID: tx.TenantID, DashboardID: id.UUID(), AfterRev: rev, RowLimit: 1000})
+		rows, err := tx.DashboardOperationList(ctx, db.DashboardOperationListParams{TenantID: tx.TenantID, DashboardID: id.UUID(), AfterRev: rev, Since: since, RowLimit: 1000})
 		if err != nil {
 			return nil, fmt.Errorf("read operations: %w", err)
 		}
@@ -486,6 +515,9 @@ func operationsAfter(ctx context.Context, tx *db.Tx, id ids.Dashboard, rev int64
 func operationOf(row db.DashboardOperationListRow) (Operation, error) {
 	op := Operation{ID: row.OpID, Rev: row.Rev, Path: row.Path, Before: row.Before, After: row.After,
 		ChangeID: row.ChangeID, UserID: idOf[ids.User](row.UserID), At: row.At}
+	if row.SeenRev != nil {
+		op.Seen = *row.SeenRev
+	}
 	if row.Undoes != nil {
 		op.Undoes = *row.Undoes
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/charts"
 	"github.com/dataflowhq/dataflow/domain/dashboards"
 	"github.com/dataflowhq/dataflow/domain/ids"
 )
@@ -64,6 +66,42 @@ func (d *desk) draft(t *testing.T) dashboards.Dashboard {
 func (d *desk) title(t *testing.T, widget string) string {
 	t.Helper()
 	return d.draft(t).Config.Widgets[widget].Title
+}
+
+// What somebody held while others went on says which revision they had seen; and
+// who opens the editor again is told what they did lately.
+func TestTheLogKnowsWhatAuthorsSaw(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.edit(t, d.ann, 1, change("/widgets/a/title", "Net sales"))
+	place := func(x int) dashboards.Operation {
+		return change("/widgets/a/layout", map[string]int{"x": x, "y": 0, "w": 3, "h": 3})
+	}
+	d.edit(t, d.ann, 2, place(1))
+	_, err := d.Edit(t.Context(), d.bob, d.id, dashboards.Edit{Rev: 3, Seen: 2, ChangeID: uuid.Must(uuid.NewV7()), Operations: []dashboards.Operation{place(2)}})
+	must(t, err)
+	_, err = d.Edit(t.Context(), d.bob, d.id, dashboards.Edit{Rev: 4, Seen: 99, ChangeID: uuid.Must(uuid.NewV7()), Operations: []dashboards.Operation{place(3)}})
+	must(t, err)
+	_, err = d.Act(t.Context(), d.bob, d.id, 5, uuid.Must(uuid.NewV7()), dashboards.Act{Kind: "add_widget", Type: charts.KPI, Seen: 1})
+	must(t, err)
+	list, err := d.ListOperations(t.Context(), d.ann, d.id, 1)
+	must(t, err)
+	var seen []int64
+	for _, op := range list {
+		seen = append(seen, op.Seen)
+	}
+	if want := []int64{1, 2, 2, 4, 1}; !slices.Equal(seen, want) {
+		t.Errorf("the authors had seen %v, want %v", seen, want)
+	}
+	desk, err := d.OpenDesk(t.Context(), d.bob, d.id)
+	must(t, err)
+	if n := len(desk.Lately); n < 5 || desk.Lately[n-1].UserID != d.bob.UserID || desk.Lately[n-4].User == "" || desk.Now.IsZero() {
+		t.Errorf("bob opens it with %+v", desk.Lately)
+	}
+	other := d.colleague(t, d.ann.TenantID, access.Editor)
+	if desk, err = d.OpenDesk(t.Context(), other, d.id); err != nil || desk.Lately != nil {
+		t.Errorf("who did nothing opens it with %d operations, %v", len(desk.Lately), err)
+	}
 }
 
 func TestTwoPeopleEditAtOnce(t *testing.T) {

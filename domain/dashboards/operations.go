@@ -36,6 +36,9 @@ type Operation struct {
 
 	UserID ids.User  `json:"user_id,omitzero"`
 	At     time.Time `json:"at,omitzero"`
+	// Seen is up to which revision its author had seen the draft; 0 where the log
+	// does not know it.
+	Seen int64 `json:"seen,omitempty"`
 	// User is the name of who did it, where it is somebody else than who asks; ""
 	// for a program too. The log does not keep it.
 	User string `json:"user,omitempty"`

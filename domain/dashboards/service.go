@@ -290,9 +290,13 @@ func (s *Service) create(ctx context.Context, tx *db.Tx, actor access.Actor, n N
 }
 
 func (s *Service) log1(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, op Operation, now time.Time) error {
+	var seen *int64
+	if op.Seen > 0 {
+		seen = &op.Seen
+	}
 	err := tx.DashboardOperationInsert(ctx, db.DashboardOperationInsertParams{TenantID: tx.TenantID, DashboardID: id.UUID(),
 		Rev: op.Rev, OpID: op.ID, Path: op.Path, Before: rawOrNil(op.Before), After: rawOrNil(op.After), UserID: optional(actor.UserID), Now: now,
-		ChangeID: op.ChangeID, Undoes: rawID(op.Undoes), Schema: Schema})
+		ChangeID: op.ChangeID, Undoes: rawID(op.Undoes), Schema: Schema, SeenRev: seen})
 	if err != nil {
 		return fmt.Errorf("log operation: %w", err)
 	}

@@ -107,6 +107,7 @@ func (s *Service) Redo(ctx context.Context, actor access.Actor, id ids.Dashboard
 }
 
 func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force, undone bool, nothing *apperr.Kind) (Edited, error) {
+	seen := rev
 	return s.edit(ctx, actor, id, rev, gesture, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
 		change, err := historyOf(tx, actor, id).top(ctx, undone)
 		if err != nil {
@@ -125,7 +126,7 @@ func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashb
 			}
 		}
 		rev := d.rev
-		if err := s.merge(ctx, tx, actor, d, Edit{Rev: rev, ChangeID: gesture, Operations: inverseOf(ops)}, change, out); err != nil || d.rev == rev+int64(len(ops)) {
+		if err := s.merge(ctx, tx, actor, d, Edit{Rev: rev, Seen: seen, ChangeID: gesture, Operations: inverseOf(ops)}, change, out); err != nil || d.rev == rev+int64(len(ops)) {
 			return err
 		}
 		// Some of it is gone, or so already. The log says that it was taken back all

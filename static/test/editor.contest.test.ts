@@ -102,3 +102,43 @@ test("what is being written is told, and nothing where one's own came later or l
   assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a", {}, undefined)]), [], "a deletion is told elsewhere");
   assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/title", "mine", "d")], undefined, Date.now() + 200_000), []);
 });
+
+test("a place that was set while somebody else held the widget is told, however late they drop it", () => {
+  const [ann, bob] = [new Places("Ann"), new Places("Bob")];
+  const taken = rev; // Ann takes it up, Bob moves it, she drops it after 34 s
+  const his = change("Bob", [["a", l(0, 0, 3, 3), l(6, 0, 3, 3)]], { seen: taken });
+  bob.hear(his, his, 0);
+  ann.hear(his, [], 0);
+  const drop = change("Ann", [["a", l(6, 0, 3, 3), l(3, 0, 3, 3)]], { seen: taken });
+  assert.deepEqual(bob.hear(drop, [], 34_000), [{ path: "/widgets/a/layout", widget: "a", user: "Ann", mine: { x: 6 } }]);
+  assert.deepEqual(ann.hear(drop, drop, 34_000), []);
+  // Who has seen where it was put is another matter.
+  const again = change("Bob", [["a", l(3, 0, 3, 3), l(9, 0, 3, 3)]], { seen: rev });
+  bob.hear(again, again, 40_000);
+  assert.deepEqual(ann.hear(again, [], 70_000), []);
+  assert.deepEqual(bob.hear(change("Ann", [["a", l(9, 0, 3, 3), l(0, 0, 3, 3)]], { seen: rev }), [], 90_000), []);
+});
+
+test("what was set long ago is told where somebody changes it who had not seen it", () => {
+  const bob = new Values("Bob");
+  const before = rev;
+  bob.hear([wrote("Bob", "/widgets/a/title", "Old", "Bob's")], undefined, 0);
+  assert.equal(bob.has("/widgets/a", 600_000, before), true);
+  assert.equal(bob.has("/widgets/a", 600_000, rev), false);
+  const kept = { ...wrote("Ann", "/widgets/a/title", "Bob's", "Ann's, offline"), seen: before };
+  assert.deepEqual(bob.hear([kept], undefined, 600_000).map(({ mine }) => mine), [{ after: "Bob's" }]);
+});
+
+test("a part that is changed of what an act set as a whole is told, if it was meant", () => {
+  const bob = new Values("Bob");
+  const query = (fn: string, limit: number): JsonObject => ({ measures: [{ fn, column: "net" }], limit });
+  bob.hear([wrote("Bob", "/widgets/a/query", query("sum", 10), query("avg", 10))]);
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/query/limit", 10, 5)]), [], "he had not touched it");
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/query/measures/0/fn", "avg", "max")]).map(({ path, after, mine }) => [path, after, mine]), [
+    ["/widgets/a/query/measures/0/fn", "max", { after: "avg" }],
+  ]);
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/a/query/measures/0/fn", "max", "min")]), [], "once");
+  bob.hear([wrote("Bob", "", undefined, { name: "Board", widgets: {} })]);
+  bob.hear([wrote("Bob", "/widgets/b", undefined, { title: "New", query: {} })]);
+  assert.deepEqual(bob.hear([wrote("Ann", "/widgets/b/title", "New", "Named")]), [], "nothing of a new widget was meant");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject, Layout } from "../src/editor/document.ts";
-import { align, arrange, firstFree, type Layouts, layoutOf, letGo, overlap, readingOrder, reorder, settle } from "../src/editor/layout.ts";
+import { added, align, arrange, firstFree, type Layouts, layoutOf, letGo, overlap, readingOrder, reorder, settle } from "../src/editor/layout.ts";
 
 const l = (x: number, y: number, w: number, h: number): Layout => ({ x, y, w, h });
 const of = (all: Record<string, Layout>): Layouts => new Map(Object.entries(all));
@@ -123,4 +123,11 @@ test("nothing overlaps, whatever is asked", () => {
     }
     if (moved) assert.deepEqual(moved.get("1"), calm.get("1"));
   }
+});
+
+test("what is added one after the other gives way to what is dropped on it", () => {
+  const now = of({ a: l(0, 0, 4, 8) });
+  assert.deepEqual(added(now, [{ x: 4, y: 0, w: 4, h: 8 }, { x: 4, y: 2, w: 4, h: 8 }, { w: 3, h: 3 }], new Set(), 12), [l(4, 10, 4, 8), l(4, 2, 4, 8), l(8, 0, 3, 3)]);
+  assert.deepEqual(added(now, [{ x: 11, y: 0, w: 4, h: 8 }], new Set(), 12), [l(8, 0, 4, 8)]);
+  assert.deepEqual(added(now, [{ x: 0, y: 0, w: 4, h: 8 }], new Set(["a"]), 12), [l(0, 0, 4, 8)], "the server says what becomes of it");
 });

@@ -1,7 +1,7 @@
 // Who loses what they had set. The log keeps a widget's place as one value, so
 // what one person set goes when somebody else moves or resizes the widget. Those
 // that only gave way to another widget were not set by anybody.
-import { get, isObject, type Json, type JsonObject, type Operation, same } from "./document.ts";
+import { apply, get, isObject, type Json, type JsonObject, type Operation, same } from "./document.ts";
 import { overlap, readLayout } from "./layout.ts";
 import type { Logged } from "./sync.ts";
 
@@ -21,31 +21,44 @@ export interface Changed {
 /** Tells whether one path is the other, or below it. */
 const within = (path: string, whole: string): boolean => path === whole || path.startsWith(`${whole}/`);
 
+/** When somebody set something, and the revision that it made. */
+interface Moment {
+  at: number;
+  rev: number;
+}
+
+/** Tells whether somebody who changes what was set then is to be told on: it was
+ * not long ago, or they had not seen it: they held it, or were offline. */
+const contested = (set: Moment, ms: number, now: number, seen?: number): boolean => now - set.at <= ms || (seen !== undefined && seen < set.rev);
+
 /** What this person set lately, by path; places and sizes are kept by Places. */
 export class Values {
   readonly #user: string;
-  readonly #set = new Map<string, { after: Json | undefined; at: number }>();
+  readonly #set = new Map<string, Moment & { before: Json | undefined; after: Json | undefined }>();
 
   constructor(user: string) {
     this.#user = user;
   }
 
-  /** Tells whether this person has set the value at a path lately, or one below it. */
-  has(whole: string, now = Date.now()): boolean {
-    return [...this.#set].some(([path, { at }]) => within(path, whole) && now - at <= lately);
+  /** Tells whether this person has set the value at a path, or one below it, lately
+   * or since what is seen. */
+  has(whole: string, now = Date.now(), seen?: number): boolean {
+    return [...this.#set].some(([path, set]) => within(path, whole) && contested(set, lately, now, seen));
   }
 
   /** Takes in what was done, in the order of the log, and answers what this person
    * has lost by it. A program, and what the server works out, changes a value as
-   * a whole: what was set below it may go with it. writing: what the person is
-   * typing will be written there. That a widget was deleted is not told here. */
+   * a whole: what was set below it may go with it, and a part may go of what was
+   * set as a whole. writing: what the person is typing will be written there. That
+   * a widget was deleted is not told here. */
   hear(operations: readonly Logged[], writing?: string, now = Date.now()): Changed[] {
     const lost: Changed[] = [];
-    for (const { path, before, after, rev, user_id: user = "" } of operations) {
+    for (const { path, before, after, rev, seen, user_id: user = "" } of operations) {
       if (placeOf({ op_id: "", path })) continue;
       if (user === this.#user) {
         for (const below of [...this.#set.keys()]) if (within(below, path)) this.#set.delete(below);
-        this.#set.set(path, { after, at: now });
+        this.#part(path, after);
+        this.#set.set(path, { before, after, at: now, rev });
         continue;
       }
       if (after === undefined && /^\/widgets\/[^/]+$/.test(path)) {
@@ -58,14 +71,33 @@ export class Values {
         const side = (value: Json | undefined): Json | undefined => (value === undefined ? undefined : get(value, each.slice(path.length)));
         const known = this.#set.get(each);
         const value = side(after);
-        const mine = known && now - known.at <= lately && !same(known.after, value) ? { after: known.after } : undefined;
+        const mine = known && contested(known, lately, now, seen) && !same(known.after, value) ? { after: known.after } : undefined;
         if (!same(known?.after, value) || each === path) this.#set.delete(each);
         // Of a whole value that came anew only what is another is a change.
         if (!mine && (each !== writing || same(side(before), value))) continue;
         lost.push({ path: each, user, before: side(before), after: value, ...(mine ? { mine } : {}), writing: each === writing });
       }
+      if (operations.some((own) => own.user_id === this.#user && own.rev > rev && within(path, own.path))) continue;
+      for (const { known, mine, meant } of this.#part(path, after)) {
+        if (meant && !same(mine, after) && contested(known, lately, now, seen)) lost.push({ path, user, before, after, mine: { after: mine }, writing: false });
+      }
     }
     return lost;
+  }
+
+  /** Puts a new value into what was set as a whole above it; answers what this
+   * person had there, and whether setting the whole had changed it. In a widget or
+   * dashboard of one's own everything is new, and nothing of it was meant. */
+  #part(path: string, after: Json | undefined): { known: Moment; mine: Json | undefined; meant: boolean }[] {
+    return [...this.#set].flatMap(([whole, known]) => {
+      if (path === whole || !within(path, whole) || /^(\/widgets\/[^/]+)?$/.test(whole) || known.after === undefined) return [];
+      const below = path.slice(whole.length);
+      const put = (value: Json | undefined): Json | undefined =>
+        value === undefined ? undefined : apply({ value }, { op_id: "", path: `/value${below}`, ...(after === undefined ? {} : { after }) })?.["value"] ?? value;
+      const [mine, old] = [get(known.after, below), known.before === undefined ? undefined : get(known.before, below)];
+      [known.before, known.after] = [put(known.before), put(known.after)];
+      return [{ known, mine, meant: !same(mine, old) }];
+    });
   }
 }
 
@@ -114,15 +146,16 @@ function gaveWay(place: Place, change: readonly Place[]): boolean {
 
 export class Places {
   readonly #user: string;
-  readonly #set = new Map<string, { mine: JsonObject; at: number }>();
+  readonly #set = new Map<string, Map<string, Moment & { value: Json }>>();
 
   constructor(user: string) {
     this.#user = user;
   }
 
-  /** Tells whether this person has set where a widget stands lately. */
-  has(widget: string, now = Date.now()): boolean {
-    return [...this.#set].some(([path, { at }]) => placeOf({ op_id: "", path })?.widget === widget && now - at <= justNow);
+  /** Tells whether this person has set where a widget stands, lately or since what
+   * is seen. */
+  has(widget: string, now = Date.now(), seen?: number): boolean {
+    return [...this.#set].some(([path, keys]) => placeOf({ op_id: "", path })?.widget === widget && [...keys.values()].some((set) => contested(set, justNow, now, seen)));
   }
 
   /** Takes in what was done, in the order of the log, and answers what this person
@@ -132,35 +165,30 @@ export class Places {
     const lost: Lost[] = [];
     for (const operation of operations) {
       const place = placeOf(operation);
-      const { user_id: user = "", rev, change_id, path: full } = operation;
+      const { user_id: user = "", rev, seen, change_id, path: full } = operation;
       if (!place) continue;
       const { path, widget, after } = place;
       const change = operations.filter((each) => each.change_id === change_id).flatMap((each) => placeOf(each) ?? []);
-      const known = this.#set.get(path);
-      const mine = known && now - known.at <= justNow ? { ...known.mine } : {};
+      const known = this.#set.get(path) ?? new Map<string, Moment & { value: Json }>();
       const aside = gaveWay(place, change);
       if (user === this.#user) {
         const own = sent.find((each) => each.op_id === operation.op_id);
         const before = (own && placeOf({ ...own, path: full })?.before) ?? place.before;
         for (const [key, value] of Object.entries(after)) {
-          if (key in mine || (!aside && operation.undoes === undefined && before[key] !== value)) mine[key] = value;
+          const set = known.get(key);
+          if ((set && contested(set, justNow, now)) || (!aside && operation.undoes === undefined && before[key] !== value)) known.set(key, { value, at: now, rev });
+          else if (set?.value !== value) known.delete(key);
         }
-        this.#keep(path, mine, now);
+        this.#set.set(path, known);
         continue;
       }
       // Its own change came later: it has won.
       if (operations.some((each) => each.user_id === this.#user && each.rev > rev && placeOf(each)?.path === path)) continue;
-      const gone = Object.keys(mine).filter((key) => key in after && after[key] !== mine[key]);
-      if (gone.length === 0) continue;
-      if (!aside) lost.push({ path, widget, user, mine: Object.fromEntries(gone.map((key) => [key, mine[key] as Json])) });
-      for (const key of gone) delete mine[key];
-      this.#keep(path, mine, known?.at ?? now);
+      const gone = [...known].filter(([key, { value }]) => key in after && after[key] !== value);
+      const mine = gone.filter(([, set]) => contested(set, justNow, now, seen)).map(([key, { value }]) => [key, value] as const);
+      for (const [key] of gone) known.delete(key);
+      if (!aside && mine.length > 0) lost.push({ path, widget, user, mine: Object.fromEntries(mine) });
     }
     return lost;
-  }
-
-  #keep(path: string, mine: JsonObject, at: number): void {
-    if (Object.keys(mine).length === 0) this.#set.delete(path);
-    else this.#set.set(path, { mine, at });
   }
 }

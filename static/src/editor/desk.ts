@@ -27,8 +27,8 @@ export interface Desk {
   /** outcome: as of Sync. */
   act(act: Act, outcome?: (refused?: string) => void): void;
   /** Moves widgets of the shown device to new places, as one change. held: those
-   * that are meant; the others give way. */
-  place(layouts: Layouts, held?: readonly string[]): void;
+   * that are meant; the others give way. seen: as of a Change. */
+  place(layouts: Layouts, held?: readonly string[], seen?: number): void;
   removeWidgets(ids: readonly string[]): void;
   /** Says what was removed, with a button that brings it back. */
   undoable(text: string): void;

@@ -14,9 +14,10 @@ interface Field {
   dataset?: string;
 }
 
-/** A field that lies in a well of the selected widget. */
+/** A field that lies in a well of the selected widget, or in a hierarchy. */
 interface Chip {
   widget: string;
+  hierarchy?: string;
   well: string;
   index: number;
   /** The name of the field there: acts carry what they expect at a place. */
@@ -51,8 +52,8 @@ export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
       carried = { type };
       data.setData(typeMime, type);
     } else if (chip) {
-      const well = chip.closest<HTMLElement>("[data-well]")?.dataset["well"] ?? "";
-      carried = { chip: { widget: desk.selection.first ?? "", well, index: Number(chip.dataset["chip"]), expect: chip.dataset["name"] ?? "" } };
+      const { well = "", hierarchy } = chip.closest<HTMLElement>("[data-well], [data-hierarchy]")?.dataset ?? {};
+      carried = { chip: { widget: desk.selection.first ?? "", ...(hierarchy === undefined ? {} : { hierarchy }), well, index: Number(chip.dataset["chip"]), expect: chip.dataset["name"] ?? "" } };
       data.setData(chipMime, JSON.stringify(carried.chip));
     } else if (field) {
       const { dataset } = field.dataset;
@@ -111,25 +112,36 @@ export function dragAndDrop(desk: Desk, canvas: HTMLElement): void {
     });
     return after < 0 ? chips.length : after;
   };
+  /** The well that can take what is carried: chips of a hierarchy stay within it. */
+  const takes = (target: EventTarget | null): HTMLElement | null => {
+    const well = target instanceof Element ? target.closest<HTMLElement>("[data-well], [data-hierarchy]") : null;
+    if (!carried || "type" in carried || !well || canvas.contains(well)) return null;
+    return "field" in carried || carried.chip.hierarchy === well.dataset["hierarchy"] ? well : null;
+  };
   root.addEventListener("dragover", (event) => {
-    const well = (event.target as Element).closest<HTMLElement>("[data-well]");
-    if (!carried || "type" in carried || !well || canvas.contains(well)) return;
+    const well = takes(event.target);
+    if (!carried || !well) return;
     event.preventDefault();
     if (event.dataTransfer) event.dataTransfer.dropEffect = "chip" in carried ? "move" : "copy";
     over(well);
   }, { signal });
   root.addEventListener("dragleave", (event) => {
-    const well = event.target instanceof Element ? event.target.closest("[data-well]") : null;
+    const well = event.target instanceof Element ? event.target.closest("[data-well], [data-hierarchy]") : null;
     if (well && !(event.relatedTarget instanceof Node && well.contains(event.relatedTarget))) well.removeAttribute("data-over");
   }, { signal });
   root.addEventListener("drop", (event) => {
-    const well = (event.target as Element).closest<HTMLElement>("[data-well]");
+    const well = takes(event.target);
     const widget = desk.selection.first;
-    if (!carried || "type" in carried || !well || canvas.contains(well) || !widget) return;
+    const hierarchy = well?.dataset["hierarchy"];
+    if (!carried || "type" in carried || !well || (!widget && hierarchy === undefined)) return;
     event.preventDefault();
     const name = well.dataset["well"] ?? "";
     const index = indexIn(well, event.clientY);
-    if ("field" in carried) desk.act({ kind: "drop_field", widget, well: name, index, field: carried.field.field });
+    if (hierarchy !== undefined) {
+      if ("field" in carried) desk.act({ kind: "add_level", id: hierarchy, index, field: carried.field.field });
+      else desk.act({ kind: "move_level", id: hierarchy, index: carried.chip.index, expect: carried.chip.expect, to: index > carried.chip.index ? index - 1 : index });
+    } else if (!widget) return;
+    else if ("field" in carried) desk.act({ kind: "drop_field", widget, well: name, index, field: carried.field.field });
     else if (carried.chip.well === name) desk.act({ kind: "move_field", widget, well: name, index: carried.chip.index, expect: carried.chip.expect, to: index > carried.chip.index ? index - 1 : index });
     else desk.act({ kind: "drop_field", widget, well: name, index, from: { well: carried.chip.well, index: carried.chip.index, expect: carried.chip.expect } });
     end();

@@ -16,7 +16,7 @@ import { type Ghost, Grid, type Item, rowHeight } from "./grid.ts";
 import "./groups.ts";
 import { Inspector } from "./inspector.ts";
 import { Keys } from "./keys.ts";
-import { align, type Alignment, arrange, columns, type Device, firstFree, firstSize, hiddenOnPhone, layoutOf, type Layouts, leastSize, letGo, lockedOf, readingOrder, reorder } from "./layout.ts";
+import { added, align, type Alignment, arrange, columns, type Device, firstSize, hiddenOnPhone, layoutOf, type Layouts, leastSize, letGo, lockedOf, readingOrder, reorder } from "./layout.ts";
 import { Pictures } from "./pictures.ts";
 import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
@@ -33,6 +33,9 @@ interface Page {
   undo?: Deed | null;
   redo?: Deed | null;
   saved_at?: string;
+  /** What was done in the last minutes. */
+  lately?: Logged[];
+  now?: string;
 }
 
 // Below the wider one the editor has neither palette nor room to arrange
@@ -132,6 +135,7 @@ class Editor extends HTMLElement implements Desk {
     );
     this.#places = new Places(this.user);
     this.#values = new Values(this.user);
+    this.#remember(page);
     this.#tabs = new Tabs(this, () => {
       this.selection.set([]);
       this.#draw();
@@ -277,6 +281,7 @@ class Editor extends HTMLElement implements Desk {
     addEventListener("pagehide", () => {
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     }, { signal });
+    this.#grid.addEventListener("df:grid-start", () => (this.#taken = this.#sync.rev), { signal });
     this.#grid.addEventListener("df:grid-move", (event) => this.#marks.size((event as CustomEvent<{ at: Item["at"] }>).detail.at), { signal });
     this.#grid.addEventListener("df:grid-done", (event) => {
       const { id, from, to } = (event as CustomEvent<{ id: string; from: Layouts; to: Layouts }>).detail;
@@ -339,11 +344,11 @@ class Editor extends HTMLElement implements Desk {
     for (const button of document.querySelectorAll("#toasts [data-edit=undo]")) button.closest(".toast")?.remove();
   }
 
-  edit(operations: readonly (Operation | null)[]): void {
+  edit(operations: readonly (Operation | null)[], seen?: number): void {
     this.#overtaken();
     const done = operations.filter((each) => each !== null);
     for (const each of done) if (!placeOf(each)) this.#withdraw(each.path);
-    this.#sync.edit(done);
+    this.#sync.edit(done, seen);
   }
 
   /** What stands in a notice to be taken again, by its paths. */
@@ -398,22 +403,16 @@ class Editor extends HTMLElement implements Desk {
 
   /** Draws what was added and the server has not made yet. */
   #showGhosts(offline: boolean): void {
-    const layouts = new Map(this.layouts());
-    const { acts } = this.#sync;
     const note = offline ? words("drawn_later") : "";
     const width = columns[this.#device];
     const current = this.#tabs.current;
-    this.#ghosts = [];
-    for (const act of acts) {
-      if (act["tab"] !== undefined && act["tab"] !== current) continue;
-      for (const { title, w, h } of this.#comes(act)) {
-        const size = { w: this.#device === "phone" ? width : Math.min(w, width), h };
-        const given = act["at"];
-        const at = isObject(given) ? { x: Number(given["x"]), y: Number(given["y"]), ...size } : firstFree(layouts, size.w, size.h, width);
-        layouts.set(`ghost ${String(layouts.size)}`, at);
-        this.#ghosts.push({ at, title, note });
-      }
-    }
+    const list = this.#sync.acts.filter((act) => act["tab"] === undefined || act["tab"] === current).flatMap((act) => {
+      const given = act["at"];
+      const at = isObject(given) ? { x: Number(given["x"]), y: Number(given["y"]) } : {};
+      return this.#comes(act).map(({ title, w, h }) => ({ title, ...at, w: this.#device === "phone" ? width : Math.min(w, width), h }));
+    });
+    const places = added(this.layouts(), list, lockedOf(this.doc), width);
+    this.#ghosts = list.map(({ title }, n) => ({ at: places[n] as Item["at"], title, note }));
     this.#grid.ghosts(this.#ghosts);
     if (this.#ghosts.length > 0) for (const hint of this.querySelectorAll<HTMLElement>("[data-canvas-empty]")) hint.hidden = true;
   }
@@ -427,7 +426,7 @@ class Editor extends HTMLElement implements Desk {
         return [sized({ type }, document.querySelector(`[data-palette-type="${CSS.escape(type)}"] > span`)?.textContent ?? words("new_widget"))];
       }
       case "add_field":
-        return [{ title: String(act["field"]), ...firstSize("") }];
+        return [{ title: document.querySelector<HTMLElement>(`#fields [data-field="${CSS.escape(String(act["field"]))}"]`)?.dataset["label"] ?? String(act["field"]), ...firstSize("") }];
       case "duplicate":
         return (act["widgets"] as string[]).flatMap((id) => {
           const at = this.layouts().get(id);
@@ -440,7 +439,7 @@ class Editor extends HTMLElement implements Desk {
     }
   }
 
-  place(layouts: Layouts, held: readonly string[] = []): void {
+  place(layouts: Layouts, held: readonly string[] = [], seen?: number): void {
     const now = layoutOf(this.#page, this.#device);
     const changed = [...layouts].filter(([id, at]) => now.has(id) && !same({ ...at }, { ...(now.get(id) as Item["at"]) }));
     if (changed.length === 0) {
@@ -459,7 +458,7 @@ class Editor extends HTMLElement implements Desk {
     this.edit(written.map(([id, at]) => {
       const value: Json = desktop || this.#device === "tablet" ? { ...at } : { y: order.indexOf(id), h: at.h, ...(off.has(id) ? { hidden: true } : {}) };
       return setting(this.doc, pointer("widgets", id) + part, value);
-    }));
+    }), seen);
   }
 
   removeWidgets(ids: readonly string[]): void {
@@ -577,6 +576,24 @@ class Editor extends HTMLElement implements Desk {
     else if (first === undefined ? operations.some(({ path }) => !path.startsWith("/widgets/")) : ids.has(first)) void this.#inspector.load();
   }
 
+  /** What this person set before the page was loaded; what others took of it
+   * meanwhile is told. */
+  #remember({ lately = [], now = "", rev }: Page): void {
+    const ahead = Date.now() - Date.parse(now);
+    const key = `df-edit-seen:${this.path}`;
+    const told = Number(sessionStorage.getItem(key) ?? rev);
+    addEventListener("pagehide", () => sessionStorage.setItem(key, String(this.#sync.rev)), { signal: this.signal });
+    for (const id of new Set(lately.map(({ change_id }) => change_id))) {
+      const change = lately.filter(({ change_id }) => change_id === id);
+      const at = Date.parse(change[0]?.at ?? "") + ahead;
+      if ((change[0]?.rev ?? 0) > told) queueMicrotask(() => this.#contest(change, [], at));
+      else {
+        this.#places.hear(change, [], at);
+        this.#values.hear(change, undefined, at);
+      }
+    }
+  }
+
   /** What was selected as somebody else changed it. */
   #held: ReadonlySet<string> = new Set();
 
@@ -591,8 +608,7 @@ class Editor extends HTMLElement implements Desk {
 
   /** Says it where somebody else has changed what this person had just set, or
    * is writing at this moment, or has selected. */
-  #contest(operations: readonly Logged[], sent: readonly Operation[]): void {
-    const now = Date.now();
+  #contest(operations: readonly Logged[], sent: readonly Operation[], now = Date.now()): void {
     for (const { path, user, user_id, undoes } of operations) {
       if (user && user_id !== undefined) this.#names.set(user_id, user);
       if (user_id === this.user && undoes === undefined && !placeOf({ op_id: "", path })) this.#withdraw(path);
@@ -673,9 +689,9 @@ class Editor extends HTMLElement implements Desk {
     const gone = operations.filter(({ path, before, after, user_id }) => user_id !== this.user && before !== undefined && after === undefined && /^\/widgets\/[^/]+$/.test(path) && get(this.doc, path) === undefined);
     for (const change of new Set(gone.map((each) => each.change_id))) {
       const all = gone.filter((each) => each.change_id === change);
-      const mine = all.filter(({ path }) => {
+      const mine = all.filter(({ path, seen }) => {
         const [id = ""] = touched([{ path }]);
-        return this.#held.has(id) || this.#places.has(id, now) || this.#values.has(path, now);
+        return this.#held.has(id) || this.#places.has(id, now, seen) || this.#values.has(path, now, seen);
       });
       const [first] = mine;
       if (!first) continue;
@@ -740,6 +756,9 @@ class Editor extends HTMLElement implements Desk {
     void this.#inspector.load();
   }
 
+  /** The revision that was seen as a pointer took something up. */
+  #taken: number | undefined;
+
   /** A pointer has let go of a widget. The others of a selection follow it. */
   #dropped(id: string, start: Layouts, end: Layouts): void {
     const tab = this.#tabs.letGo();
@@ -749,6 +768,7 @@ class Editor extends HTMLElement implements Desk {
       announce(words("tab_carried", { title: this.titleOf(id), n: ids.length }), true);
       return;
     }
+    const seen = this.#taken;
     const before = this.layouts();
     const [from, to] = [start.get(id), end.get(id)];
     const locked = lockedOf(this.doc);
@@ -760,15 +780,15 @@ class Editor extends HTMLElement implements Desk {
         const at = before.get(other);
         if (at && !locked.has(other)) moves.set(other, { ...at, x: Math.min(Math.max(0, at.x + to.x - from.x), width - at.w), y: Math.max(0, at.y + to.y - from.y) });
       }
-      this.place(arrange(before, moves, locked, width) ?? letGo(id, start, end, before, locked, width), [...moves.keys()]);
+      this.place(arrange(before, moves, locked, width) ?? letGo(id, start, end, before, locked, width), [...moves.keys()], seen);
       return;
     }
     if (from && to && from.y !== to.y && from.h === to.h && this.#device === "phone") {
       const next = reorder(id, to, before);
-      this.place(same(readingOrder(next), readingOrder(before)) ? before : next, [id]);
+      this.place(same(readingOrder(next), readingOrder(before)) ? before : next, [id], seen);
       return;
     }
-    this.place(letGo(id, start, end, before, locked, width), [id]);
+    this.place(letGo(id, start, end, before, locked, width), [id], seen);
   }
 
   // Buttons of the page's head and of the toolbar.

@@ -140,6 +140,7 @@ export class Inspector {
       await htmx.swap({ text, target: this.#root, sourceElement: this.#root, swap: other ? "innerHTML" : "innerMorph" });
       this.#settle(chosen);
       this.#open(this.#tab);
+      this.#stay();
       const blocks = [...this.#root.querySelectorAll("details")];
       if (!other && blocks.length === open.length) blocks.forEach((each, i) => (each.open = open[i] as boolean));
     } catch (error) {
@@ -147,6 +148,18 @@ export class Inspector {
       if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
       this.#missing(widget);
     }
+  }
+
+  /** The chip that is moved by keys, and where it will be in its well. */
+  #follow: { name: string; to: number } | undefined;
+
+  /** Lets the focus go along with the chip that keys have moved. */
+  #stay(): void {
+    const well = document.activeElement?.closest("[data-chip]")?.parentElement;
+    const chip = this.#follow && well?.querySelector<HTMLElement>(`:scope > [data-chip="${String(this.#follow.to)}"]`);
+    if (!chip || chip.dataset["name"] !== this.#follow?.name) return;
+    this.#follow = undefined;
+    chip.focus();
   }
 
   /** Several are selected: what they share, which needs no server. */
@@ -335,10 +348,15 @@ export class Inspector {
     } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       const index = Number(chip.dataset["chip"]);
       const to = index + (event.key === "ArrowDown" ? 1 : -1);
-      const well = chip.closest<HTMLElement>("[data-well]");
-      if (!well || this.#shown === undefined || to < 0 || to >= well.querySelectorAll("[data-chip]").length) return;
+      const well = chip.closest<HTMLElement>("[data-well], [data-hierarchy]");
+      if (!well || to < 0 || to >= well.querySelectorAll("[data-chip]").length) return;
+      const { hierarchy } = well.dataset;
+      const where = { index, expect: chip.dataset["name"] ?? "", to };
+      if (hierarchy === undefined && this.#shown === undefined) return;
       event.preventDefault();
-      this.#desk.act({ kind: "move_field", widget: this.#shown, well: well.dataset["well"] ?? "", index, expect: chip.dataset["name"] ?? "", to });
+      this.#follow = { name: where.expect, to };
+      if (hierarchy !== undefined) this.#desk.act({ kind: "move_level", id: hierarchy, ...where });
+      else this.#desk.act({ kind: "move_field", widget: this.#shown ?? "", well: well.dataset["well"] ?? "", ...where });
     }
   }
 

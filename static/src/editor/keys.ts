@@ -27,7 +27,7 @@ export class Keys {
   readonly #preview: (layouts: Layouts | null) => void;
   /** Takes pasted files, where it can. */
   readonly #files: (files: File[]) => boolean;
-  #picked: { id: string; from: Layouts; now: Layouts; at: Layout } | undefined;
+  #picked: { id: string; from: Layouts; now: Layouts; at: Layout; seen: number } | undefined;
   /** What had the focus last, by part. */
   readonly #left = new Map<string, HTMLElement>();
 
@@ -65,7 +65,7 @@ export class Keys {
     const at = from.get(id);
     if (!at) return;
     selection.set([id]);
-    this.#picked = { id, from, now: from, at };
+    this.#picked = { id, from, now: from, at, seen: this.#desk.sync.rev };
     grid.item(id)?.setAttribute("data-picked", "");
     grid.item(id)?.focus();
     announce(`${words("picked", { title })} ${this.#where(id, at)}`, true);
@@ -82,7 +82,7 @@ export class Keys {
     this.#desk.grid.item(picked.id)?.removeAttribute("data-picked");
     this.#preview(null);
     const { doc, grid } = this.#desk;
-    this.#desk.place(letGo(picked.id, picked.from, picked.now, this.#desk.layouts(), lockedOf(doc), grid.columns), [picked.id]);
+    this.#desk.place(letGo(picked.id, picked.from, picked.now, this.#desk.layouts(), lockedOf(doc), grid.columns), [picked.id], picked.seen);
     announce(`${words("dropped", { title: this.#desk.titleOf(picked.id) })} ${this.#where(picked.id, picked.at)}`, true);
   }
 

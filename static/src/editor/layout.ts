@@ -154,6 +154,19 @@ export function firstFree(layouts: Layouts, w: number, h: number, width: number)
   return { x: 0, y: bottom, w, h };
 }
 
+/** Where things will stand that are added one after the other: where they were
+ * dropped, what they lie on gives way; or at the first place that is free. */
+export function added(layouts: Layouts, list: readonly { x?: number; y?: number; w: number; h: number }[], locked: ReadonlySet<string>, width: number): Layout[] {
+  let now = layouts;
+  const keys = list.map(({ x, y, w, h }, n) => {
+    const key = `added ${String(n)}`;
+    const at = x === undefined || y === undefined ? firstFree(now, w, h, width) : { x: Math.max(0, Math.min(x, width - w)), y, w, h };
+    now = arrange(now, new Map([[key, at]]), locked, width) ?? new Map([...now, [key, at]]);
+    return key;
+  });
+  return keys.map((key) => now.get(key) as Layout);
+}
+
 /** The desktop's layout. */
 export function desktop(doc: JsonObject): Layouts {
   return new Map([...widgets(doc)].map(([id, widget]) => [id, readLayout(widget["layout"])]));

@@ -65,8 +65,8 @@ export function parseChanges(text: string): Change[] {
   if (!Array.isArray(list)) return [];
   return (list as Json[]).flatMap((each): Change[] => {
     if (!isObject(each) || typeof each["change_id"] !== "string") return [];
-    const { change_id, operations, act, sent } = each;
-    const base = { change_id, ...(sent === true ? { sent: true } : {}) };
+    const { change_id, operations, act, seen, sent } = each;
+    const base = { change_id, ...(typeof seen === "number" ? { seen } : {}), ...(sent === true ? { sent: true } : {}) };
     if (isObject(act) && typeof act["kind"] === "string") return [{ ...base, act: act as Act }];
     if (!Array.isArray(operations)) return [];
     const good = operations.flatMap((o) =>

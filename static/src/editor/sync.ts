@@ -25,6 +25,8 @@ export interface Logged extends Operation {
   /** The name of somebody else who did it. */
   user?: string;
   at?: string;
+  /** Up to which revision its author had seen the draft. */
+  seen?: number;
   /** The change that this takes back. */
   undoes?: string;
 }
@@ -83,6 +85,8 @@ export interface Change {
   change_id: string;
   operations?: Operation[];
   act?: Act;
+  /** The revision that was seen as it was done, or as what it moves was taken up. */
+  seen?: number;
   /** It may have reached the server. */
   sent?: boolean;
 }
@@ -227,8 +231,9 @@ export class Sync {
 
   /** Does operations at once, as one change, and sends them in their turn.
    * Those of unsent changes at the same paths become part of them. What can no
-   * longer be sent stays in the queue: nothing that was typed goes. */
-  edit(operations: readonly Operation[]): void {
+   * longer be sent stays in the queue: nothing that was typed goes. seen: as of a
+   * Change. */
+  edit(operations: readonly Operation[], seen = this.#rev): void {
     const wanted = operations.filter((each) => !same(each.before, each.after));
     if (wanted.length === 0) return;
     this.#undone = [];
@@ -240,10 +245,11 @@ export class Sync {
         if (same(before, value)) return [];
         return [{ op_id, path, ...(before === undefined ? {} : { before }), ...(value === undefined ? {} : { after: value }) }];
       });
+      last.seen = seen;
       if (last.operations.length === 0) this.#queue.pop();
     } else {
       for (let i = 0; i < wanted.length; i += mostOperations) {
-        this.#queue.push({ change_id: uuid(), operations: wanted.slice(i, i + mostOperations) });
+        this.#queue.push({ change_id: uuid(), operations: wanted.slice(i, i + mostOperations), seen });
       }
     }
     this.#rebase(true);
@@ -260,7 +266,7 @@ export class Sync {
       return;
     }
     this.#undone = [];
-    const change = { change_id: uuid(), act };
+    const change = { change_id: uuid(), act, seen: this.#rev };
     this.#queue.push(change);
     if (outcome) this.#outcomes.set(change.change_id, outcome);
     this.#save();
@@ -417,8 +423,8 @@ export class Sync {
       response = !change
         ? await this.#get(`/operations?after=${String(this.#rev)}`)
         : change.act
-          ? await this.#post("/edit/act", { rev: this.#rev, change_id: change.change_id, act: change.act })
-          : await this.#post("/operations", { rev: this.#rev, change_id: change.change_id, mode: "merge", operations: change.operations });
+          ? await this.#post("/edit/act", { rev: this.#rev, seen: change.seen, change_id: change.change_id, act: change.act })
+          : await this.#post("/operations", { rev: this.#rev, seen: change.seen, change_id: change.change_id, mode: "merge", operations: change.operations });
       body = await response.json().catch(() => ({}));
     } catch {
       this.#wait(this.#options.online() ? "retrying" : "offline");

@@ -1,5 +1,5 @@
-// Lists people while "@name" is being typed in a comment. Loaded once somebody
-// opens the comments.
+// Lists people while "@name" is being typed in a comment, and begins a reply in
+// its field. Loaded once somebody opens the comments.
 //
 //   textarea[data-mentions]    where the people come from
 //   .mention-list > li         one of them; data-handle is what it writes
@@ -40,7 +40,7 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
     // The list may be of a panel that came anew since.
     const chosen = list?.querySelector<HTMLElement>("[aria-selected=true]")?.dataset["handle"];
     close();
-    if (typed === undefined || !field.isConnected) return;
+    if (typed === undefined || document.activeElement !== field) return;
     const holder = document.createElement("template");
     holder.innerHTML = text;
     const found = holder.content.querySelector<HTMLElement>(".mention-list");
@@ -50,6 +50,8 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
       if (!fits) option.remove();
     }
     if (!found?.firstElementChild) return;
+    // A name that is written to its end needs no list over what comes below.
+    if (found.children.length === 1 && (found.firstElementChild as HTMLElement).dataset["handle"]?.toLowerCase() === typed.trimEnd()) return;
     list = found;
     field.closest(".field")?.after(found);
     found.style.top = `${String(field.offsetTop + field.offsetHeight)}px`;
@@ -79,6 +81,14 @@ export function listen(panel: HTMLElement, signal: AbortSignal): void {
     event.preventDefault();
     event.stopPropagation();
   }, { signal, capture: true });
+  panel.addEventListener("click", (event) => {
+    const more = event.target instanceof Element ? event.target.closest("summary")?.parentElement : null;
+    // It opens after this.
+    if (more instanceof HTMLDetailsElement && !more.open) setTimeout(() => more.querySelector("textarea")?.focus());
+  }, { signal });
+  panel.addEventListener("focusout", (event) => {
+    if (list && event.target instanceof HTMLTextAreaElement && event.target.isConnected) close();
+  }, { signal });
   panel.addEventListener("pointerdown", (event) => {
     const option = event.target instanceof Element ? event.target.closest<HTMLElement>(".mention-list > li") : null;
     const field = option?.closest("form")?.querySelector("textarea");
