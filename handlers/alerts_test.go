@@ -88,7 +88,7 @@ func TestAWidgetIsWatched(t *testing.T) {
 	})
 	// The rows of web sum to 22, 51, 80 … a day of May; the newest day is not over.
 	trial := b.request(http.MethodPost, views.PathTryAlert, map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"}, fields...).want(http.StatusOK)
-	trial.shows("#"+views.AlertTrialID+" .alert-verdict", "Would have fired").shows("svg.alert-course", "").lacks("h1")
+	trial.shows("#"+views.AlertTrialID+" .alert-verdict", "Would have fired").shows(".alert-course svg", "").lacks("h1")
 	b.post(views.PathTryAlert, fields...).want(http.StatusOK).shows("h1", "New alert").shows(".alert-verdict", "Would have fired")
 	b.post(views.PathAlerts, with(fields, "value", "x")...).want(http.StatusUnprocessableEntity).shows(".field-error", "")
 	for name, value := range map[string]string{"measure": `{"fn":"sum","column":"nope"}`, "by": `{"column":"nope"}`} {

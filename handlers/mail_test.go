@@ -107,6 +107,59 @@ func TestReportsThatComeBack(t *testing.T) {
 	}
 }
 
+// A mail server that knows no such recipient says at once what a returned mail says
+// later: the address is listed, and the next run spares it until somebody clears it.
+func TestAnAddressThatTheMailServerDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	var asked atomic.Int32
+	s.answers(&s.refuse, func(to string) error {
+		switch to {
+		case "gone@example.org":
+			asked.Add(1)
+			return mailtest.NoMailbox("no such user here")
+		case "strict@example.org":
+			return mailtest.Refuse(550, "not from you")
+		}
+		return nil
+	})
+	id := s.create(t, s.table("gone@example.org", "strict@example.org", "fine@example.org"))
+	run := func() map[string]reports.Line {
+		t.Helper()
+		if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+			t.Fatal(err)
+		}
+		s.work(t)
+		_, lines := s.states(t, id)
+		return lines
+	}
+	lines := run()
+	if l := lines["gone@example.org"]; l.State != reports.LineBounced || l.ErrorText != "There is no such mailbox. The mail server said: 550 5.1.1 no such user here" {
+		t.Errorf("%+v", l)
+	}
+	if l := lines["strict@example.org"]; l.State != reports.LineBounced || !strings.HasPrefix(l.ErrorText, "The mail server refused the message: 550") {
+		t.Errorf("%+v", l)
+	}
+	admin := s.as(t, "admin")
+	admin.get(views.PathMailSettings).want(http.StatusOK).shows("#mail-addresses .mail-address", "gone@example.org").shows("#mail-addresses .mail-reason", "There is no such mailbox.")
+	lines = run()
+	if l := lines["gone@example.org"]; l.State != reports.LineBounced || !strings.Contains(l.ErrorText, "Nothing was sent: mail to this address came back") || asked.Load() != 1 {
+		t.Errorf("asked %d times: %+v", asked.Load(), l)
+	}
+	if l := lines["fine@example.org"]; l.State != reports.LineSent {
+		t.Errorf("%+v", l)
+	}
+	for n := range 2 {
+		admin.post(views.PathMailClear, "address", "gone@example.org").want(http.StatusSeeOther)
+		admin.get(views.PathMailSettings).want(http.StatusOK).lacks("#mail-addresses .mail-address")
+		run()
+		admin.get(views.PathMailSettings).want(http.StatusOK).shows("#mail-addresses .mail-address", "gone@example.org")
+		if asked.Load() != int32(n+2) {
+			t.Errorf("asked %d times", asked.Load())
+		}
+	}
+}
+
 // Whoever retries a line sends it, whatever came back before.
 func TestARetryIsSentWhateverCameBack(t *testing.T) {
 	t.Parallel()

@@ -49,9 +49,13 @@ func (h outbox) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if props.Own, err = h.Delivery.Sends(r.Context(), i.Actor.TenantID); err != nil {
+		return err
+	}
+	props.Own = props.Own && !props.Sends
 	props.Mails = mailRows(list, locale.For(i.Locale), i.Actor.Location())
 	if isPartial(r) {
-		return render(w, r, http.StatusOK, views.OutboxContent(props))
+		return render(w, r, http.StatusOK, views.OutboxContent(props, false))
 	}
 	s, err := shell(w, r)
 	if err != nil {

@@ -130,6 +130,69 @@ func TestTroubleWithTheMailServer(t *testing.T) {
 	}
 }
 
+// A server that answers the whole message later than anybody waits has it, perhaps:
+// it is sent once more, or never, as the schedule says.
+func TestMailServerThatAnswersTooLate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		again  bool
+		state  reports.LineState
+		copies int
+	}{
+		"once more": {true, reports.LineSent, 2},
+		"never":     {false, reports.LineUnknown, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScheduleSite(t)
+			late := make(chan struct{})
+			t.Cleanup(func() { close(late) })
+			var took atomic.Int32
+			s.answers(&s.taken, func(string) error {
+				if took.Add(1) == 1 {
+					<-late
+				}
+				return nil
+			})
+			s.use(t, s.server.Port, 500*time.Millisecond)
+			f := s.table("a@example.org")
+			f.ResendUnknown = tc.again
+			id := s.create(t, f)
+			if err := s.Reports.SendNow(t.Context(), s.editor(), id, false); err != nil {
+				t.Fatal(err)
+			}
+			s.work(t, "reports:run", "reports:deliver")
+			_, lines := s.states(t, id)
+			got, _ := s.mails(t)
+			l, copies := lines["a@example.org"], got["a@example.org"]
+			if l.State != tc.state || len(copies) != tc.copies {
+				t.Errorf("%d copies, %+v", len(copies), l)
+			}
+			for _, m := range copies {
+				if m.header.Get("Message-Id") != "<"+l.ID.String()+"@example.com>" {
+					t.Errorf("another Message-ID: %s", m.header.Get("Message-Id"))
+				}
+			}
+		})
+	}
+}
+
+// A run is sent again from the page of its own schedule only.
+func TestARunOfAnotherSchedule(t *testing.T) {
+	t.Parallel()
+	s := newScheduleSite(t)
+	s.answers(&s.refuse, func(string) error { return mailtest.Refuse(550, "not today") })
+	mine, other := s.create(t, s.table("a@example.org")), s.create(t, s.table("b@example.org"))
+	if err := s.Reports.SendNow(t.Context(), s.editor(), other, false); err != nil {
+		t.Fatal(err)
+	}
+	s.work(t)
+	run, _ := s.states(t, other)
+	editor := s.as(t, "editor")
+	editor.post(views.PathSchedule(mine.String())+"/retry-all", "run", run.ID.String()).want(http.StatusNotFound)
+	editor.post(views.PathSchedule(other.String())+"/retry-all", "run", run.ID.String()).want(http.StatusSeeOther)
+}
+
 func onFirst(n, first int32, err error) error {
 	if n <= first {
 		return err

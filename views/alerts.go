@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -247,6 +248,38 @@ func (p AlertProps) hidden() string {
 		return "alerts.hidden_left"
 	}
 	return "alerts.hidden"
+}
+
+// groups are those of the alert; what fires and nobody has seen to comes first.
+func (p AlertProps) groups() []alerts.Group {
+	list := slices.Clone(p.Alert.States)
+	rank := func(g alerts.Group) int {
+		switch {
+		case g.Waits():
+			return 0
+		case g.State == alerts.Firing:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(list, func(a, b alerts.Group) int { return rank(a) - rank(b) })
+	return list
+}
+
+// acknowledgeAll is the button for all groups at once, where there are several.
+func (p AlertProps) acknowledgeAll() templ.Component {
+	if n := len(p.Alert.States); n < 2 || !p.groups()[1].Waits() {
+		return nil
+	}
+	return alertAcknowledgeAll(p)
+}
+
+// acknowledgeTitle says of which group a button is.
+func acknowledgeTitle(ctx context.Context, g alerts.Group) string {
+	if len(g.Labels) == 0 {
+		return ""
+	}
+	return messages.T(ctx, "alerts.acknowledge_of", "Group", strings.Join(g.Labels, ", "))
 }
 
 // expected is what a value was held against.
@@ -509,8 +542,12 @@ func (p AlertTrialProps) sentence(ctx context.Context) string {
 	return messages.T(ctx, "alerts.trial", "Count", p.Trial.Fired, "Days", p.Trial.Days)
 }
 
-// spells are the times that a group would have fired, newest first.
-func (p AlertTrialProps) spells(s alerts.TrialSeries) []string {
+// mostSpells is how many of the times that a group would have fired are listed.
+const mostSpells = 12
+
+// spells are the times that a group would have fired, newest first; the last line
+// says of how many earlier ones there is no room.
+func (p AlertTrialProps) spells(ctx context.Context, s alerts.TrialSeries) []string {
 	var list []string
 	for _, f := range slices.Backward(s.Fired) {
 		grain := locale.Grain(p.Watch.Grain)
@@ -522,19 +559,21 @@ func (p AlertTrialProps) spells(s alerts.TrialSeries) []string {
 			text += " – " + p.Locale.Bucket(s.At[f.To], grain, true)
 		}
 		list = append(list, text+": "+alertValue(p.Locale, &p.Watch, &p.Cond, s.Values[f.From]))
-		if len(list) == 12 {
+		if len(list) == mostSpells {
 			break
 		}
+	}
+	if more := len(s.Fired) - len(list); more > 0 {
+		list = append(list, messages.T(ctx, "alerts.more_spells", "Count", more))
 	}
 	return list
 }
 
-const courseW, courseH = 640.0, 190.0
-
 // course draws a group of a trial: values, what they were held against, and the
-// times at which it fired. Colours are CSS variables.
+// times at which it fired. The picture is stretched to the room there is, in
+// hundredths of it; what must keep its size (lines, dots, words) does. Colours are
+// CSS variables.
 func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ.Component {
-	const left, right, top, bottom = 64.0, 10.0, 10.0, 22.0
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, list := range [][]float64{s.Values, s.Low, s.High} {
 		for _, v := range list {
@@ -555,19 +594,22 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 	every := charts.NiceStep((high - low) / 4)
 	low, high = math.Floor(low/every)*every, math.Ceil(high/every)*every
 	n := len(s.At)
-	step := (courseW - left - right) / float64(max(n-1, 1))
-	x := func(i int) float64 { return left + float64(i)*step }
-	y := func(v float64) float64 { return top + (high-v)/(high-low)*(courseH-top-bottom) }
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="alert-course" viewBox="0 0 %g %g" role="img" aria-label="%s">`, courseW, courseH, templ.EscapeString(p.sentence(ctx)))
+	step := 100 / float64(max(n-1, 1))
+	x := func(i int) float64 { return float64(i) * step }
+	y := func(v float64) float64 { return (high - v) / (high - low) * 100 }
+
+	var picture, words strings.Builder
 	for _, f := range s.Fired {
-		from, to := max(left, x(f.From)-step/2), min(courseW-right, x(f.To)+step/2)
-		fmt.Fprintf(&b, `<rect class="alert-spell" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, from, top, max(to-from, 3), courseH-top-bottom)
+		from, to := max(0, x(f.From)-step/2), min(100, x(f.To)+step/2)
+		fmt.Fprintf(&picture, `<rect class="alert-spell" x="%.2f" y="0" width="%.2f" height="100"/>`, from, max(to-from, 0.5))
 	}
+	widest := 0
 	for i := range int(math.Round((high-low)/every)) + 1 {
 		v := low + every*float64(i)
-		fmt.Fprintf(&b, `<line class="alert-grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/><text class="alert-axis" x="%g" y="%.1f" text-anchor="end">%s</text>`,
-			left, courseW-right, y(v), y(v), left-8, y(v)+4, templ.EscapeString(alertValue(p.Locale, &p.Watch, &p.Cond, v)))
+		label := alertValue(p.Locale, &p.Watch, &p.Cond, v)
+		widest = max(widest, utf8.RuneCountInString(label))
+		fmt.Fprintf(&picture, `<path class="alert-grid" d="M0 %.2fH100"/>`, y(v))
+		fmt.Fprintf(&words, `<span class="alert-y" style="top:%.2f%%">%s</span>`, y(v), templ.EscapeString(label))
 	}
 	line := func(class string, values []float64) {
 		open := false
@@ -577,17 +619,17 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 				open = false
 				continue
 			}
-			fmt.Fprintf(&d, "%s%.1f %.1f", map[bool]string{true: "L", false: "M"}[open], x(i), y(v))
+			fmt.Fprintf(&d, "%s%.2f %.2f", map[bool]string{true: "L", false: "M"}[open], x(i), y(v))
 			open = true
 		}
-		fmt.Fprintf(&b, `<path class="%s" d="%s"/>`, class, d.String())
+		fmt.Fprintf(&picture, `<path class="%s" d="%s"/>`, class, d.String())
 	}
 	if p.Cond.Kind == alerts.Anomaly {
 		for i := 1; i < n; i++ {
 			if math.IsNaN(s.Low[i-1]) || math.IsNaN(s.Low[i]) {
 				continue
 			}
-			fmt.Fprintf(&b, `<path class="alert-band" d="M%.1f %.1fL%.1f %.1fL%.1f %.1fL%.1f %.1fZ"/>`, x(i-1), y(s.Low[i-1]), x(i), y(s.Low[i]), x(i), y(s.High[i]), x(i-1), y(s.High[i-1]))
+			fmt.Fprintf(&picture, `<path class="alert-band" d="M%.2f %.2fL%.2f %.2fL%.2f %.2fL%.2f %.2fZ"/>`, x(i-1), y(s.Low[i-1]), x(i), y(s.Low[i]), x(i), y(s.High[i]), x(i-1), y(s.High[i-1]))
 		}
 	} else {
 		line("alert-line", s.High)
@@ -595,7 +637,10 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 	line("alert-values", s.Values)
 	for _, f := range s.Fired {
 		if v := s.Values[f.From]; !math.IsNaN(v) {
-			fmt.Fprintf(&b, `<circle class="alert-mark" cx="%.1f" cy="%.1f" r="4"/>`, x(f.From), y(v))
+			// Lines without length, whose round ends are dots.
+			for _, class := range []string{"alert-mark-edge", "alert-mark"} {
+				fmt.Fprintf(&picture, `<path class="%s" d="M%.2f %.2fh0"/>`, class, x(f.From), y(v))
+			}
 		}
 	}
 	grain := locale.Grain(p.Watch.Grain)
@@ -606,11 +651,10 @@ func (p AlertTrialProps) course(ctx context.Context, s alerts.TrialSeries) templ
 		if i > 0 && n < 3 && i < 2 {
 			continue
 		}
-		anchor := []string{"start", "middle", "end"}[i]
-		fmt.Fprintf(&b, `<text class="alert-axis" x="%.1f" y="%g" text-anchor="%s">%s</text>`, x(place), courseH-6, anchor, templ.EscapeString(p.Locale.Bucket(s.At[place], grain, false)))
+		fmt.Fprintf(&words, `<span class="alert-x alert-x-%s" style="left:%.2f%%">%s</span>`, []string{"start", "middle", "end"}[i], x(place), templ.EscapeString(p.Locale.Bucket(s.At[place], grain, false)))
 	}
-	b.WriteString(`</svg>`)
-	return templ.Raw(b.String())
+	return templ.Raw(fmt.Sprintf(`<div class="alert-course" role="img" aria-label="%s" style="--axis:%dch"><div class="alert-plot"><svg viewBox="0 0 100 100" preserveAspectRatio="none">%s</svg>%s</div></div>`,
+		templ.EscapeString(p.sentence(ctx)), widest, picture.String(), words.String()))
 }
 
 func alertFormTitle(ctx context.Context, p AlertFormProps) string {

@@ -216,7 +216,7 @@ func (p PrintProps) summary(ctx context.Context) []string {
 				kpis++
 			}
 		case t.Drawing.Chart != nil && t.Drawing.State == charts.Ready && worded(t.Drawing.Say.Key) && drawings < summaryCharts:
-			list = append(list, say(ctx, t.Drawing.Say))
+			list = append(list, chartSentence(ctx, t.Drawing.Say))
 			drawings++
 		}
 	}
@@ -226,6 +226,22 @@ func (p PrintProps) summary(ctx context.Context) []string {
 // worded are the descriptions that read well within a text.
 func worded(key string) bool {
 	return strings.HasPrefix(key, "charts.say.line") && key != "charts.say.line_empty" || strings.HasPrefix(key, "charts.say.bars") && key != "charts.say.bars_empty"
+}
+
+// chartSentence is a description for the summary. Where the highest and the lowest
+// value read alike, it names the value once.
+func chartSentence(ctx context.Context, m charts.Message) string {
+	args := map[string]any{}
+	for i := 0; i+1 < len(m.Args); i += 2 {
+		if name, ok := m.Args[i].(string); ok {
+			args[name] = m.Args[i+1]
+		}
+	}
+	key := map[string]string{"charts.say.bars": "print.same_bars", "charts.say.bars_cut": "print.same_bars_cut", "charts.say.line": "print.same_line"}[m.Key]
+	if key == "" || args["High"] != args["Low"] || args["Count"] == 1 {
+		return say(ctx, m)
+	}
+	return messages.T(ctx, key, m.Args...)
 }
 
 func kpiSentence(ctx context.Context, t *dashboards.Tile) string {

@@ -59,3 +59,23 @@ func TestAFigureAloneStandsBesideAChart(t *testing.T) {
 		t.Errorf("the last figure spans %d columns", last.span)
 	}
 }
+
+// Where the highest and the lowest value read alike, the summary names it once.
+func TestSummaryOfValuesThatReadAlike(t *testing.T) {
+	t.Parallel()
+	bars := func(key, high, low string, count int) charts.Message {
+		return charts.Message{Key: key, Args: []any{"Measure", "P", "By", "Shop", "Count", count, "HighAt", "North", "High", high, "LowAt", "South", "Low", low}}
+	}
+	for want, m := range map[string]charts.Message{
+		"P by Shop: 1.23M each.":                                       bars("charts.say.bars", "1.23M", "1.23M", 3),
+		"P by Shop: of the 3 shown, 1.23M each.":                       bars("charts.say.bars_cut", "1.23M", "1.23M", 3),
+		"P by Shop: North with 1.23M, the only one.":                   bars("charts.say.bars", "1.23M", "1.23M", 1),
+		"P by Shop: highest North with 1.23M, lowest South with 1.2M.": bars("charts.say.bars", "1.23M", "1.2M", 3),
+		"P from 1 Mar to 3 Mar: 5 throughout.": {Key: "charts.say.line", Args: []any{"Measure", "P", "From", "1 Mar", "To", "3 Mar",
+			"High", "5", "HighAt", "1 Mar", "Low", "5", "LowAt", "1 Mar"}},
+	} {
+		if got := chartSentence(t.Context(), m); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -142,6 +142,9 @@ func (p SchedulesProps) when(ctx context.Context, s reports.Schedule) string {
 	return text
 }
 
+// timeTied is a rule whose time of day does not stand alone on its line.
+func timeTied(rule string) string { return strings.ReplaceAll(rule, " at ", " at\u00a0") }
+
 // next is the next run on the viewer's clock.
 func (p SchedulesProps) next(ctx context.Context, s reports.Schedule) string {
 	switch {

@@ -641,9 +641,9 @@ func scheduleLine(p SchedulesProps, one reports.Schedule) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var30 string
-		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(p.when(ctx, one))
+		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(timeTied(p.when(ctx, one)))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedules.templ`, Line: 111, Col: 52}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedules.templ`, Line: 111, Col: 62}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 		if templ_7745c5c3_Err != nil {
@@ -653,7 +653,7 @@ func scheduleLine(p SchedulesProps, one reports.Schedule) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var31 = []any{"schedule-when", templ.KV("muted", one.Next.IsZero())}
+		var templ_7745c5c3_Var31 = []any{"schedule-when", templ.KV("muted", one.Next.IsZero()), templ.KV("schedule-next", one.PausedWhy == "" && !one.OnData)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var31...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -678,7 +678,7 @@ func scheduleLine(p SchedulesProps, one reports.Schedule) templ.Component {
 		var templ_7745c5c3_Var33 string
 		templ_7745c5c3_Var33, templ_7745c5c3_Err = templ.JoinStringErrs(p.nextShort(ctx, one))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedules.templ`, Line: 112, Col: 93}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedules.templ`, Line: 112, Col: 156}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var33))
 		if templ_7745c5c3_Err != nil {
@@ -2116,7 +2116,7 @@ func ScheduleForm(p ScheduleFormProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "schedule-name", Name: "name", Label: messages.T(ctx, "schedules.name"), Value: p.Form.Name, Hint: messages.T(ctx, "schedules.name_hint"), Error: p.Errors["name"], Attrs: templ.Attributes{"dir": "auto", "maxlength": "300"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.TextField(ui.InputProps{ID: "schedule-name", Name: "name", Label: messages.T(ctx, "schedules.name"), Value: p.Form.Name, Hint: messages.T(ctx, "schedules.name_hint"), Error: p.Errors["name"], Autofocus: len(p.Dashboards) == 0, Attrs: templ.Attributes{"dir": "auto", "maxlength": "300"}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

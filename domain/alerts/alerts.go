@@ -162,6 +162,9 @@ type Group struct {
 	AckedBy     string
 }
 
+// Waits tells whether the group fires and nobody has acknowledged it.
+func (g Group) Waits() bool { return g.State == Firing && g.AckedAt.IsZero() }
+
 // Event is one line of the history.
 type Event struct {
 	Kind      string // "state", "acknowledged", "escalated", "snoozed", "woken", "paused", "resumed"

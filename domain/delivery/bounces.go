@@ -383,6 +383,17 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, b bounce) error {
 		Detail: map[string]any{"address": row.Address, "kind": b.kind, "status": b.status}})
 }
 
+// TakeRefusal keeps that a mail server takes no mail for an address, now or later,
+// as if a mail had come back from there. Other reasons for which a mail was not
+// taken change nothing.
+func (s *Service) TakeRefusal(ctx context.Context, tx *db.Tx, address string, cause error) error {
+	back, ok := mail.AddressRefused(cause)
+	if !ok {
+		return nil
+	}
+	return s.record(ctx, tx, bounce{address: address, kind: "bounce", lasting: true, status: back.Status, reason: back.Sentence()})
+}
+
 // mark notes it in the outbox and answers whose message it was; no rows where it
 // was none of the outbox.
 func (s *Service) mark(ctx context.Context, tx *db.Tx, b bounce) (address string, err error) {

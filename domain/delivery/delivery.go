@@ -235,7 +235,16 @@ var errMessageGone = apperr.Define(apperr.Gone, "delivery.message_gone", "This m
 
 // RecordFailure says in the outbox that a message was given up.
 func (s *Service) RecordFailure(ctx context.Context, job jobs.Job[SendArgs], cause error) error {
-	return s.tried(ctx, job, cause, true)
+	return errors.Join(s.tried(ctx, job, cause, true), s.inTx(ctx, job.Ref, func(ctx context.Context, tx *db.Tx) error {
+		address, err := tx.DeliveryAddress(ctx, tx.TenantID, job.Args.MessageID.UUID())
+		if db.IsNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read message: %w", err)
+		}
+		return s.TakeRefusal(ctx, tx, address, cause)
+	}))
 }
 
 func (s *Service) tried(ctx context.Context, job jobs.Job[SendArgs], cause error, final bool) error {

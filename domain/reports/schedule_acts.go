@@ -250,12 +250,16 @@ func (s *Service) RetryRun(ctx context.Context, actor access.Actor, id ids.Sched
 		return 0, err
 	}
 	err = s.change(ctx, actor, id, "report.retried", func(ctx context.Context, tx *db.Tx, _ db.ScheduleLockRow) error {
+		found, err := tx.RunLock(ctx, tx.TenantID, run.UUID())
+		if db.IsNoRows(err) || err == nil && found.ScheduleID != id.UUID() {
+			return ErrScheduleNotFound.Wrap(err)
+		}
+		if err != nil {
+			return fmt.Errorf("read run: %w", err)
+		}
 		lines, err := tx.LedgerList(ctx, tx.TenantID, []uuid.UUID{run.UUID()})
 		if err != nil {
 			return fmt.Errorf("read ledger: %w", err)
-		}
-		if len(lines) == 0 {
-			return ErrScheduleNotFound
 		}
 		again = 0
 		for _, row := range lines {

@@ -271,6 +271,11 @@ func (s *Service) DeliverFailed(ctx context.Context, job jobs.Job[DeliverArgs], 
 			ErrorCode: public.Code, ErrorText: public.Sentence}); err != nil {
 			return fmt.Errorf("close delivery: %w", err)
 		}
+		if row.ChannelID == nil {
+			if err := s.deps.Mail.TakeRefusal(ctx, tx, row.Address, cause); err != nil {
+				return err
+			}
+		}
 		return s.settle(ctx, tx, row.RunID)
 	})
 }

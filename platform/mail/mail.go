@@ -407,7 +407,7 @@ func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func
 		return "", err
 	}
 	if err := step(func() error { return conn.Rcpt("<" + m.To + ">") }); err != nil {
-		return "", err
+		return "", ofAddress(err)
 	}
 	if err := before(); err != nil {
 		return "", err
@@ -430,6 +430,39 @@ func (s *Sender) transfer(conn *smtp.Client, body []byte, m Message, before func
 		answer = "250 " + printable(said.ServerResponse())
 	}
 	return answer, err
+}
+
+// addressError is a refusal for which the recipient's address is the reason.
+type addressError struct {
+	Returned
+	cause error
+}
+
+func (e *addressError) Error() string { return e.cause.Error() }
+func (e *addressError) Unwrap() error { return e.cause }
+
+// ofAddress has a refused recipient, to whom mail won't arrive tomorrow either, told
+// in the words of a message that came back.
+func ofAddress(err error) error {
+	var reply *textproto.Error
+	if !errors.As(err, &reply) || !errors.Is(err, ErrRefused) {
+		return err
+	}
+	said := NewReturned(printable(reply.Msg), strconv.Itoa(reply.Code)+" "+reply.Msg, maxSaid)
+	if !said.Lasting() || said.Words() == "" {
+		return err
+	}
+	return ErrRefused.With("%s", said.Sentence()).Wrap(&addressError{Returned: said, cause: err})
+}
+
+// AddressRefused is what a mail server said of an address that it takes no mail for,
+// now or later; false where a message was refused for another reason.
+func AddressRefused(err error) (Returned, bool) {
+	var refused *addressError
+	if !errors.As(err, &refused) {
+		return Returned{}, false
+	}
+	return refused.Returned, true
 }
 
 // answered tells a refusal for good from one for now.
@@ -478,6 +511,9 @@ func unreachable(err error, what, host string, port int) error {
 	return ErrUnavailable.With("The %s %s can't be reached.", what, address).Wrap(err)
 }
 
+// maxSaid is how many characters of what a server said are kept.
+const maxSaid = 300
+
 // printable makes what a server or a stranger said fit for a page: one line,
 // of bearable length.
 func printable(text string) string {
@@ -487,8 +523,8 @@ func printable(text string) string {
 		}
 		return c
 	}, text)
-	if runes := []rune(line); len(runes) > 300 {
-		line = string(runes[:300]) + "…"
+	if runes := []rune(line); len(runes) > maxSaid {
+		line = string(runes[:maxSaid]) + "…"
 	}
 	return strings.Join(strings.Fields(line), " ")
 }

@@ -2,6 +2,7 @@ package mail_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -123,8 +124,10 @@ func TestFailuresSayWhatTheyAre(t *testing.T) {
 		says   string
 	}{
 		"no such mailbox": {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(550, "no such\nuser") }}, nil, "mail.refused", "refused the message: 550"},
-		"greylisted":      {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(451, "come back") }}, nil, "mail.unavailable", "later: 451 4.0.0 come back"},
-		"breaks off":      {mailtest.Options{Answer: func(string) error { return mailtest.ErrDrop }}, nil, "mail.unavailable", "broke off"},
+		"no such mailbox, by its code": {mailtest.Options{Answer: func(string) error { return mailtest.NoMailbox("nobody here") }}, nil, "mail.refused",
+			"There is no such mailbox. The mail server said: 550 5.1.1 nobody here"},
+		"greylisted": {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(451, "come back") }}, nil, "mail.unavailable", "later: 451 4.0.0 come back"},
+		"breaks off": {mailtest.Options{Answer: func(string) error { return mailtest.ErrDrop }}, nil, "mail.unavailable", "broke off"},
 		"wrong password": {mailtest.Options{Username: "bi", Password: "secret"}, func(c *mail.Config) { c.Username, c.Password = "bi", "wrong" },
 			"mail.unavailable", "Check user name and password"},
 		"no STARTTLS":            {mailtest.Options{NoTLS: true}, nil, "mail.unavailable", "STARTTLS"},
@@ -295,5 +298,38 @@ func TestPicturesHaveIDs(t *testing.T) {
 	got := server.Next(t).Data
 	if !strings.Contains(strings.ToLower(got), "content-id: <chart.png@example.com>") || !strings.Contains(strings.ReplaceAll(got, "=\r\n", ""), `cid:chart.png@example.com"`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Only what a server says of the recipient is held against the address.
+func TestAddressRefused(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		server mailtest.Options
+		status string
+	}{
+		"of the recipient":  {mailtest.Options{Answer: func(string) error { return mailtest.NoMailbox("nobody here") }}, "5.1.1"},
+		"without a code":    {mailtest.Options{Answer: func(string) error { return mailtest.Refuse(550, "not from you") }}, ""},
+		"after the message": {mailtest.Options{Taken: func(string) error { return mailtest.NoMailbox("nobody here") }}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := sender(t, config(mailtest.Start(t, tc.server))).Send(t.Context(), message())
+			if back, ok := mail.AddressRefused(err); back.Status != tc.status || ok != (tc.status != "") || apperr.Describe(err).Code != "mail.refused" {
+				t.Errorf("%+v, %t, %v", back, ok, err)
+			}
+		})
+	}
+}
+
+// Who does not hear a server's answer to the whole message can't know whether it was taken.
+func TestAnAnswerThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	late := make(chan struct{})
+	t.Cleanup(func() { close(late) })
+	cfg := config(mailtest.Start(t, mailtest.Options{Taken: func(string) error { <-late; return nil }}))
+	cfg.Timeout = 500 * time.Millisecond
+	if err := sender(t, cfg).Send(t.Context(), message()); !errors.Is(err, mail.ErrUnknown) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,8 +1,9 @@
 // <df-pages src="/document" pages="3" label="Page {page} of {pages} · A4"
 //   name="Page {page} of {pages} of Sales" text-offline text-refused text-failed>:
-// the pages of a document, one at a time. The page brings the first as a picture
-// in a link; who asks for another has the document loaded, and what draws it. From
-// then on the first is drawn from it, too.
+// the pages of a document, one at a time. The page brings a picture of what the
+// first begins with in a link; the first page itself takes its place once the
+// document is loaded, and what draws it. Where it can't be had, or is large, the
+// picture stays until somebody turns.
 //
 //   [data-turn="1"]   turns on, "-1" back; disabled where there is no page
 //   arrows, Home, End do the same while the keyboard stands on one of its parts
@@ -13,6 +14,9 @@ import type { Pdf } from "./parts/pdf.ts";
 
 /** Why there is no page, in a sentence for people. */
 class Unread extends Error {}
+
+/** What is loaded at most before anybody turns. */
+const mostUnasked = 5e6;
 
 /** How far the keys turn. */
 const keys: { [key: string]: number } = { ArrowLeft: -1, ArrowRight: 1, PageUp: -1, PageDown: 1, Home: -Infinity, End: Infinity };
@@ -46,6 +50,7 @@ class Pages extends HTMLElement {
       }, 200);
     }, { signal });
     this.#update();
+    if (this.#pages > 0 && !this.#canvas) void this.#show(false);
   }
 
   disconnectedCallback(): void {
@@ -80,15 +85,16 @@ class Pages extends HTMLElement {
     void this.#show();
   }
 
-  /** Draws the page that is wanted. Of several turns the last one counts. */
-  async #show(): Promise<void> {
+  /** Draws the page that is wanted. Of several turns the last one counts; of what
+   *  nobody asked for nothing is said. */
+  async #show(asked = true): Promise<void> {
     const turn = ++this.#turns;
     const sheet = this.#sheet;
     if (!sheet) return;
     this.#explain("");
-    this.toggleAttribute("turning", true);
+    this.toggleAttribute("turning", asked);
     try {
-      const pdf = await (this.#pdf ??= this.#read());
+      const pdf = await this.#read(asked);
       this.#pages = pdf.pages;
       this.#wanted = turned(this.#wanted, 0, pdf.pages);
       const canvas = await pdf.draw(this.#wanted, sheet.clientWidth);
@@ -98,7 +104,7 @@ class Pages extends HTMLElement {
     } catch (error) {
       if (turn !== this.#turns) return;
       this.#wanted = this.#shown;
-      this.#explain(error instanceof Unread ? error.message : (this.getAttribute("text-failed") ?? ""));
+      if (asked) this.#explain(error instanceof Unread ? error.message : (this.getAttribute("text-failed") ?? ""));
       if (!(error instanceof Unread)) console.warn(error);
     }
     this.toggleAttribute("turning", false);
@@ -116,9 +122,18 @@ class Pages extends HTMLElement {
     sheet.href = `${this.getAttribute("src") ?? ""}#page=${this.#shown}`;
   }
 
-  /** Loads the document and what draws it, once. */
-  #read(): Promise<Pdf> {
-    const pdf = Promise.all([this.#load(), this.#code()]).then(([data, code]) => code.read(data));
+  /** Loads the document and what draws it, once. Whoever asks has it loaded even if
+   *  it was too large, or not to be had, before. */
+  #read(asked: boolean): Promise<Pdf> {
+    const begun = this.#pdf;
+    if (begun) return asked ? begun.catch(() => this.#begin(begun, true)) : begun;
+    return this.#begin(undefined, asked);
+  }
+
+  #begin(failed: Promise<Pdf> | undefined, asked: boolean): Promise<Pdf> {
+    if (this.#pdf && this.#pdf !== failed) return this.#pdf; // another turn was first
+    const pdf = this.#load(asked).then(async (data) => (await this.#code()).read(data));
+    this.#pdf = pdf;
     pdf.catch(() => {
       if (this.#pdf === pdf) this.#pdf = undefined; // the next turn tries again
     });
@@ -133,14 +148,18 @@ class Pages extends HTMLElement {
     }
   }
 
-  async #load(): Promise<ArrayBuffer> {
+  async #load(asked: boolean): Promise<ArrayBuffer> {
     let answer: Response;
     let data: ArrayBuffer;
     try {
       answer = await fetch(this.getAttribute("src") ?? "", { headers: { Accept: "application/json, application/pdf" }, cache: "no-store" });
+      if (!asked && Number(answer.headers.get("Content-Length")) > mostUnasked) {
+        await answer.body?.cancel();
+        throw new Unread();
+      }
       data = await answer.clone().arrayBuffer();
-    } catch {
-      throw new Unread(this.getAttribute("text-offline") ?? "");
+    } catch (error) {
+      throw error instanceof Unread ? error : new Unread(this.getAttribute("text-offline") ?? "");
     }
     if (answer.ok && answer.headers.get("Content-Type") === "application/pdf") return data;
     // The server says in a sentence what is wrong.

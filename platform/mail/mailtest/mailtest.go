@@ -45,6 +45,11 @@ var ErrDrop = errors.New("connection dropped")
 // Refuse is an answer of an SMTP server.
 func Refuse(code int, text string) error { return &smtp.SMTPError{Code: code, Message: text} }
 
+// NoMailbox is how a server answers that it knows no such recipient.
+func NoMailbox(text string) error {
+	return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: text}
+}
+
 // Received is a message that the server has taken.
 type Received struct {
 	From, To string
