@@ -284,10 +284,23 @@ func parseForm(r *http.Request) error {
 	default:
 		return nil
 	}
-	if err != nil || !areTexts(r.PostForm) {
+	if err != nil {
 		return errForm.Wrap(err)
 	}
+	if !areTexts(r.PostForm) {
+		return wayOn{errForm.With("A field holds a character that no text has. What you typed is still there when you go back in your browser: type that field again instead of pasting it."),
+			"error.form_again", localPath(refererPath(r), views.PathHome)}
+	}
 	return nil
+}
+
+// refererPath is the address of the page that a request comes from.
+func refererPath(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host {
+		return ""
+	}
+	return from.RequestURI()
 }
 
 // readable refuses addresses with what is no text: no page has such links, and

@@ -202,6 +202,12 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	}
 	b.get("/dashboards?tag=" + url.QueryEscape("Ærø 100%")).want(http.StatusOK)
 
+	// What was typed is not lost, and the form can be opened anew; another site's page can't.
+	for from, way := range map[string]string{s.url + "/settings/embedding?new=1": "/settings/embedding?new=1", "https://evil.example/x": views.PathHome} {
+		b.request(http.MethodPost, "/settings/embedding/keys", map[string]string{"Referer": from}, "name", "a\x00b").want(http.StatusUnprocessableEntity).
+			shows(".problem p", "when you go back in your browser").shows(".problem a[href='"+way+"']", "Open the form again")
+	}
+
 	// Who is signed in is not asked to sign in.
 	for path, method := range map[string]string{s.path("?f.region=CA%00"): http.MethodGet, s.path(""): http.MethodPut} {
 		b.request(method, path, nil).shows(".problem", "Go to home").lacks(".problem a[href='" + views.PathSignIn + "']")

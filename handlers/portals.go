@@ -19,6 +19,7 @@ import (
 	"github.com/dataflowhq/dataflow/domain/portals"
 	"github.com/dataflowhq/dataflow/domain/tenants"
 	"github.com/dataflowhq/dataflow/platform/apperr"
+	"github.com/dataflowhq/dataflow/platform/hosts"
 	"github.com/dataflowhq/dataflow/platform/locale"
 	"github.com/dataflowhq/dataflow/views"
 	"github.com/dataflowhq/dataflow/views/messages"
@@ -138,11 +139,11 @@ func (h portalSettings) head(r *http.Request) (portals.Portal, views.PortalHead,
 // base is the address of a portal: its first name that was proven, with the
 // scheme and the port that the site is reached by.
 func (h portalSettings) base(r *http.Request, id ids.Portal) (string, error) {
-	hosts, err := h.Portals.Hosts(r.Context(), actor(r), id)
+	list, err := h.Portals.Hosts(r.Context(), actor(r), id)
 	if err != nil {
 		return "", err
 	}
-	for _, host := range hosts {
+	for _, host := range list {
 		if !host.VerifiedAt.IsZero() {
 			return hostAddress(r, host.Name), nil
 		}
@@ -290,9 +291,6 @@ func (h portalSettings) lookPage(w http.ResponseWriter, r *http.Request, status 
 	form.Action, form.Preview = views.PathPortal(head.ID, "/brand"), views.PathPortal(head.ID, "/brand/preview")
 	form.LogoURL, form.LogoDark = logoPath(p, "logo", p.Brand.Logo), logoPath(p, "logo_dark", p.Brand.LogoDark)
 	form.Locales = localeOptions(form.Brand.Locale, messages.T(r.Context(), "portals.workspace_zone"))
-	if base, err := h.base(r, p.ID); err == nil {
-		_, form.Host, _ = strings.Cut(base, "://")
-	}
 	s, err := shell(w, r)
 	if err != nil {
 		return err
@@ -597,7 +595,7 @@ func (h portalSettings) hostsPage(w http.ResponseWriter, r *http.Request, status
 		props.Errors = map[string]string{"host": apperr.Describe(problem).Sentence}
 	}
 	for _, one := range list {
-		row := views.PortalHost{Name: one.Name, Verified: !one.VerifiedAt.IsZero(), Link: hostAddress(r, one.Name)}
+		row := views.PortalHost{Name: one.Name, Shown: hosts.Display(one.Name), Verified: !one.VerifiedAt.IsZero(), Link: hostAddress(r, one.Name)}
 		row.Record, row.Value = h.Portals.Proof(p.TenantID, one.Name)
 		if !one.FailingAt.IsZero() {
 			row.Failing = locale.For(actor(r).Locale).ShortDate(one.FailingAt.In(actor(r).Location()))
@@ -623,6 +621,9 @@ func (h portalSettings) onHost(w http.ResponseWriter, r *http.Request, said stri
 	host := r.PostForm.Get("host")
 	if err := work(id, host); err != nil {
 		return h.again(w, r, err, h.hostsPage)
+	}
+	if name, err := hosts.Normalise(host); err == nil {
+		host = hosts.Display(name)
 	}
 	return flashAndGo(w, r, said, views.PathPortal(id.String(), "/hosts"), "Host", host)
 }

@@ -84,7 +84,7 @@ async function styles() {
   addHashed("schedules.css", transform({ filename: "schedules.css", code: Buffer.from(schedules), minify: true, targets }).code);
   // Sign-in, home, datasets, a portal's pages, the form in which its brand is chosen, settings of sign-in,
   // alerts, dashboards in other sites' pages, settings of those, of mail.
-  for (const name of ["auth.css", "home.css", "data.css", "portal.css", "brand.css", "sso.css", "alerts.css", "embed.css", "embedding.css", "mail.css"]) {
+  for (const name of ["auth.css", "home.css", "data.css", "portal.css", "brand.css", "sso.css", "alerts.css", "embed.css", "embedding.css", "mail.css", "audit.css"]) {
     const sheet = `@layer components {\n${read(`css/${name}`)}\n}`;
     addHashed(name, transform({ filename: name, code: Buffer.from(sheet), minify: true, targets }).code);
   }
@@ -279,7 +279,7 @@ function report() {
     const already = new Set(seen);
     line(`  ${name}`, whole(file, already));
   }
-  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "auth.css", "home.css", "data.css", "schedules.css", "sso.css", "alerts.css", "mail.css", "pages.js", "pdf-worker.js", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
+  for (const name of ["map.js", "map-worker.js", "map.css", "world.json", "states.json", "editor.css", "editor.js", "print.css", "print.js", "auth.css", "home.css", "data.css", "schedules.css", "sso.css", "alerts.css", "mail.css", "audit.css", "pages.js", "pdf-worker.js", "uploads.js", "portal.css", "brand.css", "brand.js", "embed.css", "embed.js", "component.js", "embedding.css", ...Object.keys(brandFonts).map((name) => `${name}.woff2`)]) line(`  ${name}`, whole(name));
   if (!watching && total > firstVisitLimit) {
     throw new Error(`a first visit loads ${total} bytes, more than ${firstVisitLimit}`);
   }

@@ -2,7 +2,6 @@ package views
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -102,7 +101,7 @@ type AuditLine struct {
 var auditMarks = map[string]string{
 	"auth": "lock", "sso": "shield-check", "security": "shield-check", "access": "circle-x", "members": "users-round", "groups": "users-round", "group": "users-round",
 	"roles": "shield-check", "keys": "key-round", "embed": "code-xml", "dashboard": "layout-dashboard", "datasets": "database", "dataset": "database",
-	"report": "mail", "mail": "mail", "alert": "bell", "audit": "list", "workspace": "settings", "portals": "globe", "comment": "message-square",
+	"report": "mail", "mail": "mail", "alert": "bell", "audit": "list", "workspace": "settings", "portals": "panels-top-left", "comment": "message-square",
 	"dashboard.downloaded": "download", "dashboard.file_downloaded": "download", "members.exported": "download", "audit.exported": "download",
 }
 
@@ -123,6 +122,8 @@ func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 		return l.Who.Email, ""
 	case l.Kind == access.Console:
 		return messages.T(ctx, "audit.console"), "code-xml"
+	case l.Kind == access.System && l.Denied: // we ask for nothing that is refused: somebody has, whom nobody knows
+		return messages.T(ctx, "audit.unknown"), "user-round-x"
 	case l.Kind == access.System:
 		return messages.T(ctx, "audit.system"), "settings"
 	case l.Kind == access.Program, l.Kind == access.Key:
@@ -138,17 +139,61 @@ func AuditWho(ctx context.Context, l audit.Line) (name, icon string) {
 	case !l.User.IsZero():
 		return messages.T(ctx, "audit.erased"), "user-round-x"
 	}
-	return messages.T(ctx, "audit.unknown"), "circle-user-round"
+	return messages.T(ctx, "audit.unknown"), "user-round-x"
+}
+
+// whyRefused says why a single sign-on was refused; nothing of other entries.
+func whyRefused(ctx context.Context, l audit.Line) string {
+	if l.Action != "auth.sso_refused" {
+		return ""
+	}
+	code := text(l.What.Detail["code"])
+	key := "audit.why." + code
+	if said := messages.T(ctx, key); said != key {
+		return said
+	}
+	return code
+}
+
+// ssoRefused says whom a refused single sign-on was about, and why it was.
+func ssoRefused(ctx context.Context, l audit.Line) string {
+	said := whyRefused(ctx, l)
+	if who := orElse(text(l.What.Detail["email"]), text(l.What.Detail["subject"])); who != "" {
+		key := "audit.claimed"
+		if proven, _ := l.What.Detail["proven"].(bool); proven {
+			key = "audit.proven"
+		}
+		said = messages.T(ctx, key, "Who", who, "Why", said)
+	} else {
+		said = capitalised(said)
+	}
+	if portal, _ := l.What.Detail["portal"].(string); portal != "" {
+		said += " · " + l.What.Name
+	}
+	return said
 }
 
 // AuditObject says what was acted on, and what changed, in one line.
 func AuditObject(ctx context.Context, l audit.Line) string {
 	name := l.What.Name
-	if name == "" && l.Target == "address" {
-		name = text(l.What.Detail["method"]) + " " + l.TargetID
+	if l.Action == "auth.sso_refused" {
+		name = ssoRefused(ctx, l)
+	}
+	switch {
+	case name != "":
+	case l.Target == "address":
+		name = strings.TrimSpace(text(l.What.Detail["method"]) + " " + l.TargetID)
+	case l.Target == "domain":
+		name = l.TargetID
+	default: // what the database has no name of is called by what was said of it
+		for _, part := range []string{"host", "email", "address", "file", "column", "slug"} {
+			if name = text(l.What.Detail[part]); name != "" {
+				break
+			}
+		}
 	}
 	var said []string
-	for _, c := range AuditChanges(l) {
+	for _, c := range AuditChanges(ctx, l) {
 		if len(said) < 3 && (c.Before != "" || c.After != "") {
 			said = append(said, strings.TrimSpace(c.Before+" → "+c.After))
 		}
@@ -169,7 +214,7 @@ func AuditObject(ctx context.Context, l audit.Line) string {
 type AuditChange struct{ Name, Before, After string }
 
 // AuditChanges are the values that differ, by name.
-func AuditChanges(l audit.Line) []AuditChange {
+func AuditChanges(ctx context.Context, l audit.Line) []AuditChange {
 	names := map[string]bool{}
 	for _, part := range []map[string]any{l.What.Before, l.What.After} {
 		for name := range part {
@@ -178,7 +223,7 @@ func AuditChanges(l audit.Line) []AuditChange {
 	}
 	var changes []AuditChange
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		before, after := text(l.What.Before[name]), text(l.What.After[name])
+		before, after := said(ctx, l.What.Before[name]), said(ctx, l.What.After[name])
 		if before != after {
 			changes = append(changes, AuditChange{strings.ReplaceAll(name, "_", " "), before, after})
 		}
@@ -187,15 +232,15 @@ func AuditChanges(l audit.Line) []AuditChange {
 }
 
 // AuditDetails are the values beside the changes, by name.
-func AuditDetails(l audit.Line) []AuditChange {
+func AuditDetails(ctx context.Context, l audit.Line) []AuditChange {
 	var list []AuditChange
 	for _, name := range slices.Sorted(maps.Keys(l.What.Detail)) {
-		list = append(list, AuditChange{Name: strings.ReplaceAll(name, "_", " "), After: text(l.What.Detail[name])})
+		list = append(list, AuditChange{Name: strings.ReplaceAll(name, "_", " "), After: said(ctx, l.What.Detail[name])})
 	}
 	return list
 }
 
-// text writes a value that came from JSON.
+// text writes a plain value that came from JSON.
 func text(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -207,11 +252,36 @@ func text(v any) string {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	said, err := json.Marshal(v)
-	if err != nil {
-		return ""
+	return ""
+}
+
+// said writes any value that came from JSON for people: permissions by their
+// names, lists with commas, objects as names with values.
+func said(ctx context.Context, v any) string {
+	var parts []string
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return messages.T(ctx, "audit.yes")
+		}
+		return messages.T(ctx, "audit.no")
+	case string:
+		if slices.Contains(access.Permissions, access.Permission(v)) {
+			return messages.T(ctx, "permission."+v)
+		}
+		return v
+	case []any:
+		for _, one := range v {
+			parts = append(parts, said(ctx, one))
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, strings.ReplaceAll(name, "_", " ")+": "+said(ctx, v[name]))
+		}
+		return strings.Join(parts, "; ")
 	}
-	return string(said)
+	return text(v)
 }
 
 // AuditEntryProps is the page of one entry.

@@ -32,7 +32,6 @@ type BrandFormProps struct {
 	Error    string            // about the whole
 	LogoURL  string            // of the logo that is there
 	LogoDark string
-	Host     string // shown on the preview's sign-in page
 	Locales  []ui.Option
 	Readonly bool // no button to save
 }
@@ -44,7 +43,6 @@ type BrandPreviewProps struct {
 	Errors   map[string]string
 	LogoURL  string // of Brand.Logo
 	LogoDark string // of Brand.LogoDark
-	Host     string
 	// Live also renews the notes beside the form's fields.
 	Live bool
 }
@@ -58,7 +56,7 @@ var notedFields = []string{"colour", "live_colour", "charts"}
 func brandNotesID(field string) string { return "brand-notes-" + field }
 
 func (p BrandFormProps) preview() BrandPreviewProps {
-	return BrandPreviewProps{Brand: p.Brand, Notes: p.Notes, Errors: p.Errors, LogoURL: p.LogoURL, LogoDark: p.LogoDark, Host: p.Host}
+	return BrandPreviewProps{Brand: p.Brand, Notes: p.Notes, Errors: p.Errors, LogoURL: p.LogoURL, LogoDark: p.LogoDark}
 }
 
 // linkRows are the links with room for two more.

@@ -147,7 +147,7 @@ func galleryBrand(b brand.Brand) BrandFormProps {
 	if err != nil {
 		panic(err)
 	}
-	return BrandFormProps{Action: "/portals/1/brand", Preview: "/portals/1/brand/preview", Brand: checked, Notes: notes, LogoDark: "ashby.svg", Host: "insights.ashby.example",
+	return BrandFormProps{Action: "/portals/1/brand", Preview: "/portals/1/brand/preview", Brand: checked, Notes: notes, LogoDark: "ashby.svg",
 		Locales: []ui.Option{{Label: "As the workspace"}, {Value: "en-GB", Label: "English (United Kingdom)"}}}
 }
 
@@ -178,7 +178,7 @@ func galleryPortal() map[string]templ.Component {
 	return map[string]templ.Component{
 		"portal":          within(PortalPage(galleryFrame(ashbyBrand, "ashby.css", "Trading & delivery"), header, footer), galleryPortalBoard()),
 		"portal-sun":      within(PortalPage(galleryFrame(sunBrand, "sun.css", "Trading & delivery"), sun, footer), galleryPortalBoard()),
-		"portal-signin":   PortalSignIn(galleryFrame(northlakeBrand, "northlake.css", "Sign in"), PortalSignInProps{Panel: panel(northlakeBrand), Host: "insights.northlake.health", Action: "/signin", Forgot: "/forgot", Email: "j.marsh@partner-labs.example", SSO: "/sso", SSOLabel: "Continue with Northlake SSO", SSOHint: "Required for staff accounts"}),
+		"portal-signin":   PortalSignIn(galleryFrame(northlakeBrand, "northlake.css", "Sign in"), PortalSignInProps{Panel: panel(northlakeBrand), Action: "/signin", Forgot: "/forgot", Email: "j.marsh@partner-labs.example", SSO: "/sso", SSOLabel: "Continue with Northlake SSO", SSOHint: "Required for staff accounts"}),
 		"portal-password": PortalSignIn(galleryFrame(sunBrand, "sun.css", "Sign in"), PortalSignInProps{Panel: panel(sunBrand), Action: "/signin", Error: "Email and password do not match.", Code: "signin.mismatch"}),
 		"portal-message":  PortalMessage(galleryFrame(ashbyBrand, "ashby.css", "Nothing here"), PortalMessageProps{Header: PortalHeaderProps{Logo: header.Logo, Home: "/"}, Footer: footer, Icon: "search-x", Title: "Nothing here", Text: "This page does not exist or was removed.", Code: "portal.not_found", RequestID: "01J9", ActionLabel: "To the dashboards", ActionHref: "/"}),
 	}

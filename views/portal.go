@@ -114,7 +114,6 @@ type PortalPanel struct {
 // "password"; Error is about the pair.
 type PortalSignInProps struct {
 	Panel      PortalPanel
-	Host       string // "insights.northlake.health"; the portal's name when empty
 	Action     string // POST email, password, remember, next
 	Forgot     string // path; "" when passwords can't be reset
 	SSO        string // address; "" when there is none

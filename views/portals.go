@@ -105,6 +105,7 @@ type PortalHostsProps struct {
 // PortalHost is one name, with what has to stand in the DNS.
 type PortalHost struct {
 	Name, Record, Value, Link string
+	Shown                     string // the name as people read it
 	Verified                  bool
 	Failing                   string // since when
 }

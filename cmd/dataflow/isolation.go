@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,8 @@ func runIsolation(ctx context.Context, e *env) (err error) {
 	if err != nil {
 		return err
 	}
+	log = slog.New(unrefused{log.Handler()})
+	slog.SetDefault(log)
 	a, err := openApp(ctx, cfg, log, roleAll, e.say)
 	defer func() { err = errors.Join(err, a.close(closeTimeout)) }()
 	if err != nil {
@@ -101,6 +104,36 @@ func runIsolation(ctx context.Context, e *env) (err error) {
 	}
 	return nil
 }
+
+// unrefused leaves the refusals out of the log that the attack is made for: the
+// report has them. What failed for another reason stays.
+type unrefused struct{ slog.Handler }
+
+func (h unrefused) Handle(ctx context.Context, r slog.Record) error {
+	refused := false
+	if r.Message == "request failed" || r.Message == "job failed" {
+		r.Attrs(func(a slog.Attr) bool {
+			switch cause, isError := a.Value.Any().(error); {
+			case a.Key == "code":
+				refused = !strings.HasPrefix(a.Value.String(), "internal.")
+			case isError:
+				refused = apperr.Describe(cause).Class != apperr.Internal
+			default:
+				return true
+			}
+			return false
+		})
+	}
+	if refused {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h unrefused) WithAttrs(list []slog.Attr) slog.Handler {
+	return unrefused{h.Handler.WithAttrs(list)}
+}
+func (h unrefused) WithGroup(name string) slog.Handler { return unrefused{h.Handler.WithGroup(name)} }
 
 // makeAttacker makes a workspace with an owner who is signed in.
 func makeAttacker(ctx context.Context, s *services) (access.Actor, string, error) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"crypto/x509"
+	"time"
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -31,3 +32,6 @@ const (
 func Alike(a, b access.Actor) bool {
 	return (&note{actor: a}).key() == (&note{actor: b}).key()
 }
+
+// FlushDue writes what is due at a time.
+func (s *Service) FlushDue(ctx context.Context, now time.Time) error { return s.notes.flush(ctx, now) }

@@ -35,12 +35,14 @@ const (
 	// have an entry each; what is beyond is counted in one, so that nobody fills the log by
 	// guessing ids.
 	deniedFree = 60
+	deniedMany = "access.denied_often"
 )
 
 // notes gathers entries that belong to no transaction, and writes those of a
-// second together. Equal ones become one with a count. Where more wait than
-// there is room for, a request writes its entry itself: whoever floods the log
-// waits for it, and can't push anything out of it.
+// second together. Equal ones become one with a count; the one that counts
+// refusals waits for the end of its minute. Where more wait than there is room
+// for, a request writes its entry itself: whoever floods the log waits for it,
+// and can't push anything out of it.
 type notes struct {
 	db  *db.DB
 	log *slog.Logger
@@ -77,7 +79,7 @@ func (n *notes) run() {
 	for {
 		select {
 		case <-ticker.C:
-			if err := n.flush(context.Background()); err != nil {
+			if err := n.flush(context.Background(), time.Now()); err != nil {
 				n.log.Warn("write audit entries", "error", err)
 			}
 		case <-n.stop:
@@ -90,7 +92,7 @@ func (n *notes) run() {
 func (n *notes) close(ctx context.Context) error {
 	n.once.Do(func() { close(n.stop) })
 	<-n.stopped
-	err := n.flush(ctx)
+	err := n.flush(ctx, time.Time{})
 	n.mu.Lock()
 	left := n.order
 	n.order = nil
@@ -152,8 +154,9 @@ func (n *notes) boundDenied(one *note) {
 		who += one.from.Address
 	}
 	if n.denied[who]++; n.denied[who] > deniedFree {
-		one.entry.Action, one.entry.Target, one.entry.ID, one.entry.Detail = "access.denied_often", "", "", nil
-		one.from.RequestID = ""
+		one.entry.Action, one.entry.Target, one.entry.ID, one.entry.Detail = deniedMany, "", "", nil
+		one.entry.Before, one.entry.After = nil, nil
+		one.from.RequestID, one.from.Session = "", ""
 		one.entry.At = n.minute.Add(time.Minute - time.Millisecond)
 	}
 }
@@ -171,24 +174,24 @@ func (o *note) nameless() bool {
 }
 
 // key is what makes two entries equal: all that is written of them but for the
-// time, the request and the browser.
+// time, the request and the browser. Numbers of refusals are told apart by their
+// minute, too.
 func (o *note) key() string {
 	said, _ := json.Marshal([]any{o.actor.KeyName, o.entry.Action, o.entry.Target, o.entry.ID, outcome(o.entry.Denied), o.from.Address, o.from.Session,
 		o.entry.Detail, o.entry.Before, o.entry.After}) // of strings and numbers
+	if o.entry.Action == deniedMany {
+		return o.who() + "\x00" + o.entry.At.String() + string(said)
+	}
 	return o.who() + "\x00" + string(said)
 }
 
-// flush writes all that waits. What can't be written waits on.
-func (n *notes) flush(ctx context.Context) error {
+// flush writes all that waits, but for refusals that are still counted now; all
+// of it where now is zero. What can't be written waits on.
+func (n *notes) flush(ctx context.Context, now time.Time) error {
 	n.writing.Lock()
 	defer n.writing.Unlock()
-	n.mu.Lock()
-	batch := n.order
-	n.order = nil
-	clear(n.waiting)
-	n.mu.Unlock()
 	byTenant := map[ids.Tenant][]*note{}
-	for _, one := range batch {
+	for _, one := range n.take(now) {
 		byTenant[one.actor.TenantID] = append(byTenant[one.actor.TenantID], one)
 	}
 	var failed error
@@ -207,6 +210,24 @@ func (n *notes) flush(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+// take takes what is to be written.
+func (n *notes) take(now time.Time) (due []*note) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var counting []*note
+	clear(n.waiting)
+	for _, one := range n.order {
+		if one.entry.Action == deniedMany && one.entry.At.After(now) && !now.IsZero() {
+			counting = append(counting, one)
+			n.waiting[one.key()] = one
+		} else {
+			due = append(due, one)
+		}
+	}
+	n.order = counting
+	return due
 }
 
 // keep puts entries back, before those that came meanwhile.

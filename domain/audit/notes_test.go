@@ -3,8 +3,10 @@ package audit_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dataflowhq/dataflow/domain/access"
 	"github.com/dataflowhq/dataflow/domain/audit"
@@ -70,6 +72,42 @@ func TestManyRefusalsAreCounted(t *testing.T) {
 	}
 	if len(r.list(audit.Query{Actions: []string{"dashboard"}})) != 1 {
 		t.Error("the download is missing")
+	}
+}
+
+// However often what waits is written, a minute of refusals is one number.
+func TestAMinuteOfRefusalsIsOneNumber(t *testing.T) {
+	r := setup(t)
+	minute := time.Now().Truncate(time.Minute).Add(10 * time.Minute) // the clock writes none of it
+	due := func(at time.Time) {
+		t.Helper()
+		if err := r.FlushDue(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const each, seconds = 40, 50
+	for m := range 2 {
+		for second := range seconds {
+			at := minute.Add(time.Duration(m)*time.Minute + time.Duration(second)*time.Second)
+			for i := range each {
+				r.Note(t.Context(), r.actor, audit.Entry{Action: "access.not_found", ID: fmt.Sprintf("/files/%d/%d", second, i), Denied: true, At: at})
+			}
+			due(at)
+		}
+	}
+	due(minute.Add(2 * time.Minute))
+	var numbers []any
+	alone := 0
+	for _, line := range r.list(audit.Query{Limit: 500}) {
+		if line.Action == "access.denied_often" {
+			numbers = append(numbers, line.What.Detail["times"])
+		} else {
+			alone++
+		}
+	}
+	beyond := float64(each*seconds - audit.DeniedFree)
+	if alone != 2*audit.DeniedFree || !slices.Equal(numbers, []any{beyond, beyond}) {
+		t.Errorf("%d entries and the numbers %v, want %d and twice %g", alone, numbers, 2*audit.DeniedFree, beyond)
 	}
 }
 

@@ -59,11 +59,12 @@ func New(deps Deps) *Service {
 }
 
 // Note keeps an entry of what belongs to no transaction, such as a download or
-// a refusal. It is written within a second, together with others.
+// a refusal. It is written within a second, together with others; where one asks
+// for too much that is refused, as a number at the end of the minute.
 func (s *Service) Note(ctx context.Context, actor access.Actor, e Entry) { s.notes.add(ctx, actor, e) }
 
-// Flush writes what Note has kept.
-func (s *Service) Flush(ctx context.Context) error { return s.notes.flush(ctx) }
+// Flush writes all that Note has kept.
+func (s *Service) Flush(ctx context.Context) error { return s.notes.flush(ctx, time.Time{}) }
 
 // Close writes what Note has kept, and takes no more.
 func (s *Service) Close(ctx context.Context) error { return s.notes.close(ctx) }

@@ -122,8 +122,8 @@ func (s *Service) CreateAPIKey(ctx context.Context, actor access.Actor, n NewAPI
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	fields := map[string]string{}
 	n.Name = strings.Join(strings.Fields(n.Name), " ")
-	if !plaintext.Line(n.Name, 80) {
-		fields["name"] = "Give the key a name: one line of at most 80 characters."
+	if problem := plaintext.Problem(n.Name, 80, "Give the key a name: one line of at most 80 characters."); problem != "" {
+		fields["name"] = problem
 	}
 	if !tenants.ValidRole(n.Role) || n.Role == access.Owner {
 		fields["role"] = "Choose a role. No key is an owner's."

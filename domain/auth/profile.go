@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/audit"
@@ -90,11 +89,11 @@ func validTheme(theme string) string {
 
 func checkName(name string) (clean, problem string) {
 	name = strings.TrimSpace(name)
-	if utf8.RuneCountInString(name) > maxName {
-		return "", fmt.Sprintf("A name has at most %d characters.", maxName)
+	if name == "" {
+		return "", ""
 	}
-	if name != "" && !plaintext.Line(name, maxName) {
-		return "", "A name has letters and spaces only."
+	if problem := plaintext.Problem(name, maxName, fmt.Sprintf("A name has at most %d characters.", maxName)); problem != "" {
+		return "", problem
 	}
 	return name, ""
 }

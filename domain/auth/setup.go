@@ -66,8 +66,8 @@ func (s *Service) CompleteSetup(ctx context.Context, token string, n Setup, clie
 	}
 	user, fields := NewUser{Email: n.Email, Name: n.Name, Role: access.Owner}.check()
 	n.Workspace = strings.TrimSpace(n.Workspace)
-	if !plaintext.Line(n.Workspace, maxName) {
-		fields["workspace"] = fmt.Sprintf("A name has 1 to %d characters.", maxName)
+	if problem := plaintext.Problem(n.Workspace, maxName, fmt.Sprintf("A name has 1 to %d characters.", maxName)); problem != "" {
+		fields["workspace"] = problem
 	}
 	if problem := checkPassword(n.Password, n.Email); problem != "" {
 		fields["password"] = problem

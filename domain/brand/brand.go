@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
@@ -151,10 +150,11 @@ var assetHash = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,128}$`)
 // plain is a line of text without what could end a header or hide in a page.
 func plain(problems map[string]string, field, text string, most int) string {
 	text = strings.TrimSpace(text)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, plaintext.Hidden) {
-		problems[field] = "Use one line of plain text."
-	} else if utf8.RuneCountInString(text) > most {
-		problems[field] = fmt.Sprintf("Use at most %d characters.", most)
+	if text == "" {
+		return text
+	}
+	if problem := plaintext.Problem(text, most, fmt.Sprintf("Use at most %d characters.", most)); problem != "" {
+		problems[field] = problem
 	}
 	return text
 }
@@ -214,7 +214,7 @@ func (b *Brand) checkLinks(problems map[string]string) {
 			problems[label] = "Name the link."
 		}
 		u, err := url.Parse(l.URL)
-		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(l.URL) > 500 || strings.ContainsFunc(l.URL, plaintext.Hidden) {
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(l.URL) > 500 || plaintext.Hides(l.URL) {
 			problems[address] = "Enter an address that begins with https://."
 		} else {
 			l.URL = u.String()

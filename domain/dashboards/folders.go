@@ -224,8 +224,8 @@ func (s *Service) folders(ctx context.Context, actor access.Actor, action string
 
 func cleanFolder(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !plaintext.Line(name, 80) {
-		return "", ErrFolderName.WithFields(map[string]string{"name": ErrFolderName.Sentence()})
+	if problem := plaintext.Problem(name, 80, ErrFolderName.Sentence()); problem != "" {
+		return "", ErrFolderName.WithFields(map[string]string{"name": problem})
 	}
 	return name, nil
 }

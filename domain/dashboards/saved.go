@@ -55,8 +55,8 @@ func (s *Service) ListViews(ctx context.Context, actor access.Actor, id ids.Dash
 // dashboards.too_many_views, dashboards.filters_invalid.
 func (s *Service) SaveView(ctx context.Context, actor access.Actor, id ids.Dashboard, v NewView) (ids.SavedView, error) {
 	name := strings.TrimSpace(v.Name)
-	if !plaintext.Line(name, 80) {
-		return ids.SavedView{}, ErrViewName
+	if problem := plaintext.Problem(name, 80, ErrViewName.Sentence()); problem != "" {
+		return ids.SavedView{}, ErrViewName.With("%s", problem)
 	}
 	query, err := url.ParseQuery(v.Link)
 	if err != nil {

@@ -596,8 +596,8 @@ func (s *Service) Visit(ctx context.Context, actor access.Actor, id ids.Dashboar
 
 func cleanName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !plaintext.Line(name, 120) {
-		return "", ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
+	if problem := plaintext.Problem(name, 120, ErrName.Sentence()); problem != "" {
+		return "", ErrName.WithFields(map[string]string{"name": problem})
 	}
 	return name, nil
 }
@@ -617,8 +617,12 @@ func cleanTags(tags []string) ([]string, error) {
 		if tag == "" || seen[strings.ToLower(tag)] {
 			continue
 		}
-		if !plaintext.Line(tag, 40) || strings.Contains(tag, ",") {
-			return nil, ErrTags.WithFields(map[string]string{"tags": ErrTags.Sentence()})
+		problem := plaintext.Problem(tag, 40, ErrTags.Sentence())
+		if problem == "" && strings.Contains(tag, ",") {
+			problem = ErrTags.Sentence()
+		}
+		if problem != "" {
+			return nil, ErrTags.WithFields(map[string]string{"tags": problem})
 		}
 		seen[strings.ToLower(tag)] = true
 		clean = append(clean, tag)

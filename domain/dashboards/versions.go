@@ -98,8 +98,11 @@ func (s *Service) keep(ctx context.Context, tx *db.Tx, actor access.Actor, id id
 
 func versionName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if name != "" && !plaintext.Line(name, 120) {
-		return "", ErrVersionName.WithFields(map[string]string{"name": ErrVersionName.Sentence()})
+	if name == "" {
+		return "", nil
+	}
+	if problem := plaintext.Problem(name, 120, ErrVersionName.Sentence()); problem != "" {
+		return "", ErrVersionName.WithFields(map[string]string{"name": problem})
 	}
 	return name, nil
 }

@@ -212,7 +212,7 @@ func lockError(ctx context.Context, tx *db.Tx, id ids.Dataset, err error) error 
 
 // notFound says which name was asked for; that is no secret to who asked.
 func notFound(name string) *apperr.Error {
-	if len(name) > 120 || strings.ContainsFunc(name, plaintext.Hidden) {
+	if len(name) > 120 || plaintext.Hides(name) {
 		return ErrNotFound.With("There is no dataset of this name.")
 	}
 	return ErrNotFound.With("There is no dataset “%s”.", name)

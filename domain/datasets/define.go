@@ -143,8 +143,8 @@ func validRole(role string, t warehouse.Type) bool {
 
 func validColumnName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if !plaintext.Line(name, 200) {
-		return "", ErrColumnInvalid.With("A column's name has 1 to 200 characters.")
+	if problem := plaintext.Problem(name, 200, "A column's name has 1 to 200 characters."); problem != "" {
+		return "", ErrColumnInvalid.With("%s", problem)
 	}
 	return name, nil
 }

@@ -189,8 +189,8 @@ func (s *Service) SaveField(ctx context.Context, actor access.Actor, id ids.Data
 		return err
 	}
 	f.Name = strings.TrimSpace(f.Name)
-	if !plaintext.Line(f.Name, 120) {
-		return ErrFieldInvalid.With("A field's name has 1 to 120 characters.")
+	if problem := plaintext.Problem(f.Name, 120, "A field's name has 1 to 120 characters."); problem != "" {
+		return ErrFieldInvalid.With("%s", problem)
 	}
 	if len(f.Description) > 4000 {
 		return ErrFieldInvalid.With("A description has at most 4,000 characters.")

@@ -607,17 +607,7 @@ func NameOfFile(path string) string {
 		}
 		break
 	}
-	name = strings.Map(func(r rune) rune {
-		if plaintext.Hidden(r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, name)
-	name = strings.Join(strings.Fields(name), " ")
-	if runes := []rune(name); len(runes) > maxName {
-		name = string(runes[:maxName])
-	}
-	name, err := validName(name)
+	name, err := validName(plaintext.Tame(name, maxName))
 	if err != nil {
 		return ""
 	}
@@ -629,8 +619,8 @@ func NameOfFile(path string) string {
 // Errors: datasets.name_invalid.
 func validName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if !plaintext.Line(name, maxName) {
-		return "", ErrNameInvalid
+	if problem := plaintext.Problem(name, maxName, ErrNameInvalid.Sentence()); problem != "" {
+		return "", ErrNameInvalid.With("%s", problem)
 	}
 	if _, err := uuid.Parse(name); err == nil {
 		return "", ErrNameInvalid.With("A dataset can't be named like an id.")

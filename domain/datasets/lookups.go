@@ -36,8 +36,13 @@ func (s *Service) AddLookup(ctx context.Context, actor access.Actor, id ids.Data
 		return err
 	}
 	name := strings.TrimSpace(n.Name)
-	if !plaintext.Line(name, 120) || strings.ContainsRune(name, '.') {
-		return ErrLookupInvalid.With("A lookup's name has 1 to 120 characters and no full stop.")
+	const length = "A lookup's name has 1 to 120 characters and no full stop."
+	problem := plaintext.Problem(name, 120, length)
+	if problem == "" && strings.ContainsRune(name, '.') {
+		problem = length
+	}
+	if problem != "" {
+		return ErrLookupInvalid.With("%s", problem)
 	}
 	targetID, err := s.Resolve(ctx, actor, n.Target)
 	if err != nil {
@@ -201,8 +206,8 @@ func (s *Service) SaveMeasure(ctx context.Context, actor access.Actor, id ids.Da
 		return err
 	}
 	m.Name = strings.TrimSpace(m.Name)
-	if !plaintext.Line(m.Name, 120) {
-		return ErrMeasureInvalid.With("A measure's name has 1 to 120 characters.")
+	if problem := plaintext.Problem(m.Name, 120, "A measure's name has 1 to 120 characters."); problem != "" {
+		return ErrMeasureInvalid.With("%s", problem)
 	}
 	if usesSaved(m.Measure) {
 		return ErrMeasureInvalid.With("A saved measure can't use another saved measure.")

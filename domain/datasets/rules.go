@@ -205,8 +205,8 @@ func (s *Service) checkRule(ctx context.Context, actor access.Actor, id ids.Data
 	if err != nil {
 		return err
 	}
-	if !plaintext.Line(r.Name, ruleNameMaxRunes) {
-		return ErrRuleInvalid.With("A rule's name has 1 to %d characters.", ruleNameMaxRunes)
+	if problem := plaintext.Problem(r.Name, ruleNameMaxRunes, fmt.Sprintf("A rule's name has 1 to %d characters.", ruleNameMaxRunes)); problem != "" {
+		return ErrRuleInvalid.With("%s", problem)
 	}
 	if !r.Everybody && len(r.For) == 0 {
 		return ErrRuleInvalid.With("Say whom the rule is for: everybody, or some people, groups or roles.")

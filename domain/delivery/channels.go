@@ -104,8 +104,9 @@ func (s *Service) CreateChannel(ctx context.Context, actor access.Actor, kind Ch
 		return id, "", err
 	}
 	fields := map[string]string{}
-	if name = strings.TrimSpace(name); !plaintext.Line(name, 100) {
-		fields["name"] = "Take a name of 1 to 100 characters on one line."
+	name = strings.TrimSpace(name)
+	if problem := plaintext.Problem(name, 100, "Take a name of 1 to 100 characters on one line."); problem != "" {
+		fields["name"] = problem
 	}
 	t, shown := s.checkTarget(kind, t, fields)
 	if len(fields) > 0 {

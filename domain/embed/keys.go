@@ -88,8 +88,8 @@ func (s *Service) CreateKey(ctx context.Context, actor access.Actor, k Key) (tex
 	now := s.now()
 	fields := map[string]string{}
 	k.Name = strings.Join(strings.Fields(k.Name), " ")
-	if !plaintext.Line(k.Name, 80) {
-		fields["name"] = "Give the key a name: one line of at most 80 characters."
+	if problem := plaintext.Problem(k.Name, 80, "Give the key a name: one line of at most 80 characters."); problem != "" {
+		fields["name"] = problem
 	}
 	origins := make([]string, 0, len(k.Origins))
 	for _, one := range k.Origins {

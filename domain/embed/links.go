@@ -90,8 +90,8 @@ func (s *Service) CreateLink(ctx context.Context, actor access.Actor, l Link, pa
 	now := s.now()
 	fields := map[string]string{}
 	l.Name = strings.Join(strings.Fields(l.Name), " ")
-	if !plaintext.Line(l.Name, 80) {
-		fields["name"] = "Give the link a name: one line of at most 80 characters."
+	if problem := plaintext.Problem(l.Name, 80, "Give the link a name: one line of at most 80 characters."); problem != "" {
+		fields["name"] = problem
 	}
 	if !l.ExpiresAt.IsZero() && !l.ExpiresAt.After(now) {
 		fields["expires"] = "The link would have ended before it began."

@@ -193,8 +193,8 @@ func get(ctx context.Context, tx *db.Tx, id ids.Portal) (Portal, error) {
 // Errors: portals.name, portals.name_taken.
 func (s *Service) Create(ctx context.Context, actor access.Actor, name string) (ids.Portal, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !plaintext.Line(name, 80) {
-		return ids.Portal{}, ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
+	if problem := plaintext.Problem(name, 80, ErrName.Sentence()); problem != "" {
+		return ids.Portal{}, ErrName.WithFields(map[string]string{"name": problem})
 	}
 	id := ids.New[ids.Portal]()
 	look, _, err := brand.Brand{Name: name}.Checked()
@@ -246,8 +246,8 @@ func (s *Service) Change(ctx context.Context, actor access.Actor, id ids.Portal,
 		before := p
 		if e.Name != nil {
 			p.Name = strings.Join(strings.Fields(*e.Name), " ")
-			if !plaintext.Line(p.Name, 80) {
-				return ErrName.WithFields(map[string]string{"name": ErrName.Sentence()})
+			if problem := plaintext.Problem(p.Name, 80, ErrName.Sentence()); problem != "" {
+				return ErrName.WithFields(map[string]string{"name": problem})
 			}
 		}
 		if e.Zone != nil {
@@ -414,8 +414,10 @@ func (s *Service) SetDashboards(ctx context.Context, actor access.Actor, id ids.
 		names := []string{}
 		for i, one := range list {
 			label := strings.Join(strings.Fields(one.Label), " ")
-			if label != "" && !plaintext.Line(label, 60) {
-				return ErrDashboards.With("A name in the navigation is one line of at most 60 characters.")
+			if label != "" {
+				if problem := plaintext.Problem(label, 60, "A name in the navigation is one line of at most 60 characters."); problem != "" {
+					return ErrDashboards.With("%s", problem)
+				}
 			}
 			var group *uuid.UUID
 			if !one.Group.IsZero() {

@@ -155,8 +155,11 @@ func ptr[T any](v T) *T { return &v }
 func (v *Visitor) check() (json.RawMessage, error) {
 	v.Name, v.Company = strings.Join(strings.Fields(v.Name), " "), strings.Join(strings.Fields(v.Company), " ")
 	for field, text := range map[string]string{"name": v.Name, "company": v.Company} {
-		if text != "" && !plaintext.Line(text, 120) {
-			return nil, ErrVisitor.WithFields(map[string]string{field: "Use one line of at most 120 characters."})
+		if text == "" {
+			continue
+		}
+		if problem := plaintext.Problem(text, 120, "Use one line of at most 120 characters."); problem != "" {
+			return nil, ErrVisitor.WithFields(map[string]string{field: problem})
 		}
 	}
 	if v.Attributes == nil {
@@ -311,8 +314,8 @@ func (s *Service) RemoveVisitor(ctx context.Context, actor access.Actor, id ids.
 // Errors: portals.not_found, portals.group, portals.group_not_found.
 func (s *Service) SaveGroup(ctx context.Context, actor access.Actor, id ids.Portal, g Group) (ids.Group, error) {
 	g.Name = strings.Join(strings.Fields(g.Name), " ")
-	if !plaintext.Line(g.Name, 80) {
-		return g.ID, ErrGroup.WithFields(map[string]string{"name": ErrGroup.Sentence()})
+	if problem := plaintext.Problem(g.Name, 80, ErrGroup.Sentence()); problem != "" {
+		return g.ID, ErrGroup.WithFields(map[string]string{"name": problem})
 	}
 	if g.Attributes == nil {
 		g.Attributes = map[string][]string{}

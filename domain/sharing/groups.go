@@ -163,8 +163,8 @@ func recordGroup(ctx context.Context, tx *db.Tx, actor access.Actor, action stri
 
 func cleanGroup(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if !plaintext.Line(name, 80) {
-		return "", ErrGroupName.WithFields(map[string]string{"name": ErrGroupName.Sentence()})
+	if problem := plaintext.Problem(name, 80, ErrGroupName.Sentence()); problem != "" {
+		return "", ErrGroupName.WithFields(map[string]string{"name": problem})
 	}
 	return name, nil
 }

@@ -331,8 +331,8 @@ func (s *Service) DeleteRole(ctx context.Context, actor access.Actor, id ids.Rol
 func checkRole(name string, permissions []access.Permission) (access.CustomRole, error) {
 	fields := map[string]string{}
 	role := access.CustomRole{Name: strings.Join(strings.Fields(name), " ")}
-	if !plaintext.Line(role.Name, 60) {
-		fields["name"] = "Give the role a name of at most 60 characters."
+	if problem := plaintext.Problem(role.Name, 60, "Give the role a name of at most 60 characters."); problem != "" {
+		fields["name"] = problem
 	}
 	if ValidRole(access.Role(strings.ToLower(role.Name))) {
 		fields["name"] = "Every workspace has a role of this name. Choose another one."

@@ -78,8 +78,8 @@ func (s *Service) SetSettings(ctx context.Context, actor access.Actor, n Setting
 
 func check(n Settings) error {
 	fields := map[string]string{}
-	if !plaintext.Line(n.Name, 120) {
-		fields["name"] = "A name has 1 to 120 characters."
+	if problem := plaintext.Problem(n.Name, 120, "A name has 1 to 120 characters."); problem != "" {
+		fields["name"] = problem
 	}
 	if !ValidZone(n.Zone) {
 		fields["zone"] = "This is not a time zone. Use a name such as Europe/London."

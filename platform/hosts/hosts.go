@@ -102,6 +102,16 @@ func Normalise(host string) (string, error) {
 	return ascii, nil
 }
 
+// Display is how a normalised name is shown to people: in its own letters, with the
+// name in DNS behind it where that is another. Names that look alike stay apart.
+func Display(host string) string {
+	own, err := profile.ToUnicode(host)
+	if err != nil || own == host {
+		return host
+	}
+	return own + " (" + host + ")"
+}
+
 func isAddress(host string) bool {
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil

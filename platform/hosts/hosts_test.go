@@ -101,3 +101,15 @@ func FuzzNormalise(f *testing.F) {
 		}
 	})
 }
+
+func TestDisplay(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"BI.Example.com": "bi.example.com", "ПРИМЕР.example": "пример.example (xn--e1afmkfd.example)", "xn--e1afmkfd.example": "пример.example (xn--e1afmkfd.example)",
+	} {
+		name, err := hosts.Normalise(typed)
+		if got := hosts.Display(name); err != nil || got != want {
+			t.Errorf("%s: %q, %v", typed, got, err)
+		}
+	}
+}
