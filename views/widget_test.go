@@ -92,3 +92,33 @@ func TestASampleSaysWhatWasRead(t *testing.T) {
 		t.Errorf("of a sample: %q", got)
 	}
 }
+
+func TestAFailedFigureOffersItsLastAnswer(t *testing.T) {
+	for _, typ := range []charts.Type{charts.KPI, charts.Line} {
+		tile := &dashboards.Tile{ID: "w", Type: typ, Err: dashboards.ErrNotFound, LastGood: &dashboards.LastGood{At: "1"}}
+		var page strings.Builder
+		if err := tileFailed(TileProps{Tile: tile, LastGoodAt: "14:31"}).Render(t.Context(), &page); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(page.String(), "14:31") {
+			t.Errorf("%s: %s", typ, page.String())
+		}
+	}
+}
+
+func TestTooMuchOffersAShorterRange(t *testing.T) {
+	fit := charts.Message{Key: "charts.fit.grain", Args: []any{"Grain", "hour"}}
+	for days, want := range map[int]string{28: "Last 28 days", 1: "Last day", 0: ""} {
+		tile := &dashboards.Tile{ID: "w", Type: charts.Line, Drawing: &charts.Drawing{State: charts.TooMuch, Fit: fit, FitDays: days}}
+		if days > 0 {
+			tile.Shorter, tile.ShorterDays = "2026-11-01~2026-11-28", days
+		}
+		var page strings.Builder
+		if err := tileTooMuch(TileProps{Tile: tile, Locale: locale.Default()}).Render(t.Context(), &page); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(page.String(), "<button") || strings.Contains(page.String(), "<a "); got != (want != "") || !strings.Contains(page.String(), want) {
+			t.Errorf("%d days: %s", days, page.String())
+		}
+	}
+}

@@ -212,7 +212,11 @@ func (d *drawing) sayCategories(x, y *warehouse.ResultColumn, cut ...int) {
 	highest, _ := number(y, high)
 	lowest, _ := number(y, low)
 	d.noteTop(x, shown)
-	d.say(ofShown("bars", all), "Measure", d.name(y), "By", d.name(x), "Count", shown,
+	form := ofShown("bars", all)
+	if shown > 1 {
+		form += level(d.Locale.KPI(highest, f) == d.Locale.KPI(lowest, f), shown, shown-len(cut))
+	}
+	d.say(form, "Measure", d.name(y), "By", d.name(x), "Count", shown,
 		"High", d.Locale.KPI(highest, f), "HighAt", d.text(x, high),
 		"Low", d.Locale.KPI(lowest, f), "LowAt", d.text(x, low))
 }

@@ -407,8 +407,8 @@ func TestLinesOfMoreThanTheAnswerHolds(t *testing.T) {
 	cut := minutes(warehouse.MaxLimit)
 	cut.More = true
 	d := draw(t, Input{Config: Config{Type: Line}, Result: cut, Newest: time.Unix(0, 0).UTC().AddDate(10, 0, 0)})
-	if d.State != TooMuch || d.Count != warehouse.MaxLimit || !d.AtLeast || !reflect.DeepEqual(d.Fit.Args, []any{"Grain", "day"}) {
-		t.Errorf("%s, %d points (more: %v), %v would fit", d.State, d.Count, d.AtLeast, d.Fit)
+	if d.State != TooMuch || d.Count != warehouse.MaxLimit || !d.AtLeast || !reflect.DeepEqual(d.Fit.Args, []any{"Grain", "day"}) || d.FitDays != 13 {
+		t.Errorf("%s, %d points (more: %v), %v would fit, or %d days", d.State, d.Count, d.AtLeast, d.Fit, d.FitDays)
 	}
 	series := *cut
 	series.Columns = []warehouse.ResultColumn{cut.Columns[0], texts("who", make([]string, cut.Rows)...), cut.Columns[1]}

@@ -366,7 +366,7 @@ func (d *drawing) today(o *Outlook, grain string) obj {
 // sayForecast adds what is ahead to the sentence on the line.
 func (d *drawing) sayForecast(o *Outlook, grain string, f localeFormat) {
 	i := len(o.At) - 1
-	if d.out.Say.Key != "charts.say.line" || i < 0 {
+	if !d.says("line") || i < 0 {
 		return
 	}
 	low, high, share := o.Low80[i], o.High80[i], 0.8

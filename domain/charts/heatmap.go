@@ -66,7 +66,11 @@ func drawHeatmap(d *drawing) error {
 	if least, most, shown, all := d.lowHigh(v); least >= 0 {
 		from, _ := number(v, least)
 		to, _ := number(v, most)
-		d.say(ofShown("heatmap", all), "Measure", d.name(v), "Rows", d.name(y), "Columns", d.name(x), "Count", shown,
+		form := ofShown("heatmap", all)
+		if shown > 1 {
+			form += level(d.Locale.KPI(from, f) == d.Locale.KPI(to, f), shown, shown)
+		}
+		d.say(form, "Measure", d.name(v), "Rows", d.name(y), "Columns", d.name(x), "Count", shown,
 			"High", d.Locale.KPI(to, f), "HighAt", down[max(placeY(most), 0)]+" "+across[max(placeX(most), 0)], "Low", d.Locale.KPI(from, f))
 	}
 	if highest == lowest {

@@ -107,9 +107,6 @@ func drawLine(d *drawing) error {
 	}
 	axis, narrow := d.timeAxis(at, s.grain)
 	values := d.valueAxis(y, d.Config.Type != Area)
-	if e := d.Config.Encode; d.Config.Type != Area && ahead == nil && len(e.Lines) == 0 && e.Target == nil {
-		fitWhole(values, lines, cut)
-	}
 	option := obj{
 		"useUTC": true,
 		"grid":   obj{"left": 4, "right": 12, "top": 12, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "axisLabel"},
@@ -196,32 +193,6 @@ func (d *drawing) tails(l line, grain string, xs []float64, keep []int, cut []bo
 		list = append(list, o)
 	}
 	return list
-}
-
-// fitWhole lets a free axis begin by the buckets that are whole where those that
-// are cut lie far below: one day of a week would flatten all that the weeks do.
-// The dashed lines to them leave the drawing, the tooltip says their values.
-func fitWhole(axis obj, lines []line, cut []bool) {
-	if _, set := axis["min"]; set || cut == nil {
-		return
-	}
-	low, high, least := math.Inf(1), math.Inf(-1), math.Inf(1)
-	for _, l := range lines {
-		for i, v := range l.values {
-			switch {
-			case math.IsNaN(v), math.IsInf(v, 0):
-			case cut[i] && !l.previous:
-				least = min(least, v)
-			default:
-				low, high = min(low, v), max(high, v)
-			}
-		}
-	}
-	if high <= low || low-least < (high-low)/2 {
-		return
-	}
-	step := NiceStep((high - low) / 4)
-	axis["min"], axis["interval"] = short(math.Floor(low/step)*step), short(step)
 }
 
 // line is one line to draw.
@@ -461,8 +432,11 @@ func (d *drawing) sayLines(s series, y, by *warehouse.ResultColumn, lines []line
 		d.say("line_empty")
 		return
 	}
-	f, grain := d.format(y), bucketGrain(s.grain)
-	d.say("lines", "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
+	f, grain, form := d.format(y), bucketGrain(s.grain), "lines"
+	if d.Locale.KPI(values[low.line][low.at], f) == d.Locale.KPI(values[high.line][high.at], f) && len(lines) > 1 {
+		form = "lines_level"
+	}
+	d.say(form, "Measure", d.name(y), "By", d.name(by), "Count", len(lines),
 		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[reach(values)], grain, true),
 		"Low", d.Locale.KPI(values[low.line][low.at], f), "LowName", lines[low.line].name, "LowAt", d.spotAt(s, low.at),
 		"High", d.Locale.KPI(values[high.line][high.at], f), "HighName", lines[high.line].name, "HighAt", d.spotAt(s, high.at))
@@ -479,10 +453,10 @@ func (d *drawing) spotAt(s series, i int) string {
 // form.
 func (d *drawing) sayAlso(form, name string, values []float64, f localeFormat, cut []bool, at func(i int) string) {
 	low, high, ok := spots([][]float64{values}, cut)
-	if !ok || d.out.Say.Key != "charts.say."+form {
+	if !ok || !d.says(form) {
 		return
 	}
-	d.out.Say.Key += "_also"
+	d.out.Say.Key = "charts.say." + form + "_also"
 	d.out.Say.Args = append(d.out.Say.Args, "Also", name, "AlsoLow", d.Locale.KPI(values[low.at], f), "AlsoLowAt", at(low.at),
 		"AlsoHigh", d.Locale.KPI(values[high.at], f), "AlsoHighAt", at(high.at))
 }
@@ -495,7 +469,16 @@ func (d *drawing) sayLine(s series, y *warehouse.ResultColumn, cut []bool) {
 		return
 	}
 	f, grain, values := d.format(y), bucketGrain(s.grain), s.values[0]
-	d.say("line", "Measure", d.name(y),
+	known, whole := 0, 0
+	for i, v := range values {
+		if !math.IsNaN(v) {
+			known++
+			if cut == nil || !cut[i] {
+				whole++
+			}
+		}
+	}
+	d.say("line"+level(d.Locale.KPI(values[low.at], f) == d.Locale.KPI(values[high.at], f), known, whole), "Measure", d.name(y),
 		"From", d.Locale.Bucket(s.at[0], grain, true), "To", d.Locale.Bucket(s.at[reach(s.values[:1])], grain, true),
 		"Low", d.Locale.KPI(values[low.at], f), "LowAt", d.spotAt(s, low.at),
 		"High", d.Locale.KPI(values[high.at], f), "HighAt", d.spotAt(s, high.at))

@@ -209,11 +209,11 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 	}
 	if i := d.running(at, grain); i >= 0 {
 		mark(i)
-		if !finer(grain, "day") {
+		if !finer(grain, "hour") {
 			d.open, d.openGrain = at[i], grain
 		}
 	}
-	if from, to, _ := d.known(grain); !from.IsZero() {
+	if from, to, by := d.known(grain); !from.IsZero() {
 		last := len(at) - 1
 		for last > 0 && !at[last].Before(to) { // what is compared with may reach further than the data
 			last--
@@ -222,11 +222,18 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 			mark(0)
 		}
 		end := next(at[last], grain, 1)
-		if at[last].Before(to) && end.Add(-restDays).After(to) {
+		if at[last].Before(to) && (end.Add(-restDays).After(to) || end.Equal(to) && by == "day" && d.endsEarly()) {
 			mark(last)
 		}
 	}
 	return cut
+}
+
+// endsEarly tells whether the last day of the data has less than its morning. What
+// comes once a day at the same time has all of it.
+func (d *drawing) endsEarly() bool {
+	clock := func(t time.Time) time.Duration { return t.Sub(floor(t, "day")) }
+	return clock(d.Newest) < 12*time.Hour && clock(d.Newest) != clock(d.Oldest)
 }
 
 // running is the bucket that the clock is still in and data may still come for: that
@@ -273,7 +280,7 @@ func (d *drawing) known(grain string) (from, to time.Time, by string) {
 		return from, to, by
 	}
 	from, to = floor(d.Oldest, "day"), floor(d.Newest, "day")
-	if !to.Equal(d.Newest) { // what comes once a week or month has no time of day
+	if !to.Equal(d.Newest) || !from.Equal(d.Oldest) { // what comes once a week or month has no time of day
 		return from, next(to, by, 1), by
 	}
 	for _, coarser := range []string{grain, "quarter", "month", "week"} {

@@ -89,6 +89,10 @@ func TestTheWeekThatGoesOnIsCut(t *testing.T) {
 		{"2026-11-29T08:57", "2026-11-29", true},
 		{"2026-11-29", "2026-11-30", false},
 		{"2026-12-02", "2026-11-29", false}, // rows that lie ahead
+		{"2026-11-29T05:10", "", true},      // a Sunday that has its night alone
+		{"2026-11-29T21:40", "", false},
+		{"2026-11-29", "", false},
+		{"2026-11-28T05:10", "", false}, // nobody works on the next day
 	} {
 		in := Input{Config: Config{Type: Line, Format: map[string]Format{"n": {Additive: true}}}, Oldest: day("2026-11-02"), Newest: day(c.newest),
 			Result: result(dates("week", "week", "2026-11-16", "2026-11-23"), ints("n", 8, 9))}
@@ -174,6 +178,67 @@ func TestTheRunningBucketIsTold(t *testing.T) {
 		in.Today = at("2026-11-30")
 		if d := draw(t, in); d.Note.Key != "" || strings.Contains(string(d.Chart), c.mark) {
 			t.Errorf("%s the day after: note %+v, %s", name, d.Note, d.Chart)
+		}
+	}
+}
+
+// One row at midnight is no quarter, where others have their times.
+func TestTheFirstMomentOfAQuarterIsCut(t *testing.T) {
+	t.Parallel()
+	for grain, x := range map[string]warehouse.ResultColumn{"quarter": dates("at", "quarter", "2001-04-01", "2001-07-01"), "week": dates("at", "week", "2001-06-18", "2001-06-25")} {
+		d, err := begin(Input{Config: Config{Type: Line}, Result: result(x, ints("n", 9, 1)), Oldest: at("2001-01-01T00:05"), Newest: at("2001-07-01")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.series(d.dims[0], nil)
+		if got := d.cuts(s.at, s.grain); !slices.Equal(got, []bool{false, true}) {
+			t.Errorf("%s: cut %v", grain, got)
+		}
+	}
+}
+
+func TestTheRunningHourIsTold(t *testing.T) {
+	t.Parallel()
+	in := Input{Config: Config{Type: Line, Format: map[string]Format{"sales": money}}, Today: at("2026-11-29"), Oldest: at("2026-11-02"), Newest: at("2026-11-29T09:05"),
+		Result: result(moments("at", "hour", "2026-11-29T07:00", "2026-11-29T08:00", "2026-11-29T09:00"), floats("sales", 21, 19, 2))}
+	want := Message{NoteOpenPeriod, []any{"Period", "29 Nov, 09:00", "Value", "£2.00"}}
+	if d := draw(t, in); !reflect.DeepEqual(d.Note, want) {
+		t.Errorf("note %+v", d.Note)
+	}
+}
+
+func TestQuartersHaveTicksOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	quarters := []time.Time{at("2026-04-01"), at("2026-07-01"), at("2026-10-01")}
+	chosen, by := ticks(quarters, "quarter", 8)
+	if !slices.Equal(chosen, quarters) || by.grain != "month" {
+		t.Errorf("ticks at %v by %v", chosen, by)
+	}
+}
+
+// A sentence does not call the same value highest and lowest.
+func TestOneValueIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	shops := texts("shop", "North", "South")
+	weeks := dates("week", "week", "2026-11-09", "2026-11-16", "2026-11-23")
+	for name, c := range map[string]struct {
+		typ  Type
+		r    *warehouse.Result
+		want string
+	}{
+		"two bars":          {Bar, result(shops, floats("sales", 1_231_000, 1_231_400)), "bars_level"},
+		"bars that differ":  {Bar, result(shops, floats("sales", 1_231_000, 1_431_400)), "bars"},
+		"one bar":           {Bar, result(texts("shop", "North"), floats("sales", 5)), "bars"},
+		"one whole bar":     {Bar, result(dates("week", "week", "2026-11-16", "2026-11-23"), floats("sales", 80, 10)), "bars_whole"},
+		"two whole weeks":   {Line, result(weeks, floats("sales", 80, 80, 10)), "line_level"},
+		"weeks that differ": {Line, result(weeks, floats("sales", 80, 90, 10)), "line"},
+		"one whole week":    {Line, result(dates("week", "week", "2026-11-16", "2026-11-23"), floats("sales", 80, 10)), "line_whole"},
+		"one week":          {Line, result(dates("week", "week", "2026-11-23"), floats("sales", 10)), "line_one"},
+		"cells":             {Heatmap, result(texts("row", "a", "b"), texts("column", "x", "y"), floats("sales", 5, 5)), "heatmap_level"},
+	} {
+		in := Input{Config: Config{Type: c.typ, Format: map[string]Format{"sales": money}}, Result: c.r, Today: at("2026-11-26"), Oldest: at("2026-11-02"), Newest: at("2026-11-26T08:57")}
+		if d := draw(t, in); d.Say.Key != "charts.say."+c.want {
+			t.Errorf("%s: %s", name, d.Say.Key)
 		}
 	}
 }

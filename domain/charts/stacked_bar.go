@@ -332,6 +332,7 @@ func (d *drawing) tooManyPlaces(x *warehouse.ResultColumn, places int) error {
 		if d.Config.Type.IsLine() {
 			most = MaxPoints
 		}
+		d.out.FitDays = fitDays(x.Grain, most)
 		low, high := d.stretch(x)
 		if d.Result.More && d.Newest.After(high) {
 			high = d.Newest // of what the answer has no more room for
@@ -348,6 +349,15 @@ func (d *drawing) tooManyPlaces(x *warehouse.ResultColumn, places int) error {
 		d.out.Fit = Message{Key: "charts.fit.top", Args: []any{"Count", topBars, "Field", d.name(x)}}
 	}
 	return d.tooMuch(places)
+}
+
+// fitDays is how many whole days have at most so many buckets of a grain.
+func fitDays(grain string, most int) int {
+	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	if !finer(grain, "day") {
+		return most
+	}
+	return most / buckets(day, next(day, "day", 1).Add(-time.Microsecond), grain)
 }
 
 // buckets counts the buckets of a grain, up to one more than MaxPoints.

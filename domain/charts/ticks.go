@@ -32,7 +32,7 @@ func ticks(at []time.Time, grain string, most int) (chosen []time.Time, by step)
 	}
 	from, to := at[0], at[len(at)-1]
 	for _, s := range steps {
-		if grain != "" && finer(s.grain, grain) {
+		if grain != "" && finer(s.grain, grain) && (grain != "quarter" || s.grain != "month" || s.n%3 != 0) {
 			continue
 		}
 		by = s

@@ -475,6 +475,9 @@ type Drawing struct {
 	// Fit is, beside TooMuch, what would fit, and beside Unfit why the values
 	// do not.
 	Fit Message `json:",omitzero"`
+	// FitDays is, beside a Fit that is a grain, how many days would fit by the grain
+	// that there is.
+	FitDays int `json:",omitzero"`
 	// Note is a quiet remark below: what the drawing leaves out (a sample,
 	// series, names), or why there is no forecast.
 	Note   Message `json:",omitzero"`

@@ -3,6 +3,7 @@ package charts
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dataflowhq/dataflow/warehouse"
 )
@@ -124,6 +125,27 @@ func (d *drawing) lowHigh(y *warehouse.ResultColumn, cut ...int) (low, high, sho
 		low, high = extremesBut(y, d.Result.Rows, d.isOther)
 	}
 	return low, high, shown, all
+}
+
+// level is how the form of a sentence ends that tells of a highest and a lowest
+// value which read the same: of the only value, of the only one that is whole, or
+// of many; empty where they differ.
+func level(same bool, known, whole int) string {
+	switch {
+	case !same:
+		return ""
+	case known == 1:
+		return "_one"
+	case whole == 1:
+		return "_whole"
+	}
+	return "_level"
+}
+
+// says tells whether the sentence has a form, or one of those that level makes of it.
+func (d *drawing) says(form string) bool {
+	key, same := strings.CutPrefix(d.out.Say.Key, "charts.say."+form)
+	return same && slices.Contains([]string{"", "_one", "_whole", "_level"}, key)
 }
 
 // ofShown is the key of a sentence, or of the one that speaks only of what is

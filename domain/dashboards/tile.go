@@ -68,6 +68,8 @@ type Tile struct {
 	// Shorter is a range (as in the URL) with less to draw, where there is too much;
 	// empty where the page has a short one.
 	Shorter string
+	// ShorterDays is how long that is.
+	ShorterDays int
 	// At is the moment of the data, for links that must show the same.
 	At string
 	// Stale is when the shown data is of, where it is not the page's.
@@ -126,17 +128,23 @@ func (s *Service) Draw(ctx context.Context, v *View, p *Plan) (*Tile, error) {
 	}
 	t.Drawing, t.Sampled, t.Subtitle = drawing, sampled, v.subtitle(p, outlook)
 	if drawing.State == charts.TooMuch {
-		t.Shorter = v.shorter()
+		t.Shorter, t.ShorterDays = v.shorter(drawing.FitDays)
 	}
 	s.lastGood.put(memory, LastGood{At: v.Snapshot.String(), Time: v.AsOf})
 	return t, nil
 }
 
-// shorter are the last days of the page's range, or of the data before its end.
-func (v *View) shorter() string {
-	const days = 28
-	if !v.HasDates || v.Days != nil && v.Days.Count() <= days {
-		return ""
+// shorter are the last days of the page's range, or of the data before its end; at
+// most so many, where that is known.
+func (v *View) shorter(most int) (text string, days int) {
+	for _, n := range []int{28, 7, 1} {
+		if (most == 0 || n <= most) && (v.Days == nil || v.Days.Count() > n) {
+			days = n
+			break
+		}
+	}
+	if !v.HasDates || days == 0 {
+		return "", 0
 	}
 	last := v.today
 	if v.Bounds != nil {
@@ -145,7 +153,7 @@ func (v *View) shorter() string {
 	if v.Days != nil {
 		last = min(last, v.Days.To)
 	}
-	return Range{Kind: "fixed", From: last - days + 1, To: last}.String()
+	return Range{Kind: "fixed", From: last - Day(days) + 1, To: last}.String(), days
 }
 
 func (s *Service) draw(ctx context.Context, v *View, p *Plan) (drawing *charts.Drawing, outlook *charts.Outlook, sampled *Sampled, err error) {

@@ -636,10 +636,12 @@ export class Chart extends HTMLElement {
     const plan = this.#plan();
     if (!plan) return;
     const chart = init(document.createElement("div"), theme(this, false), { devicePixelRatio: 1, ...plan.size });
-    chart.setOption({ ...plan.option, animation: false });
+    // All of it now: what is left for later frames is not on the paper.
+    chart.setOption({ ...plan.option, animation: false, progressive: 0 });
     const canvas = chart.renderToCanvas({ pixelRatio: 2 });
     canvas.className = "chart-print";
     this.append(canvas);
+    chart.clear(); // its screen is not painted on in later frames
     chart.dispose();
   }
 

@@ -11,7 +11,8 @@
 // As with df-chart, an element that takes the place of one with the same
 // data-widget takes over its map, with what is looked at.
 import { type AddLayerObject, type GeoJSONSource, LngLat, Map as MapLibre, setWorkerUrl } from "maplibre-gl";
-import { arc, asset, bySize, colourOf, type Dot, extent, loadShapes, type MapData, middle, mostNorth, type Position, room, type Shapes } from "./mapdata.ts";
+import { arc, asset, type Bounds, bySize, colourOf, type Dot, extent, loadShapes, type MapData, middle, mostNorth, type Position, room, type Shapes } from "./mapdata.ts";
+import { Picture } from "./mappicture.ts";
 import { announce, onThemeChange, reducedMotion } from "./page.ts";
 
 let styled: Promise<void> | undefined;
@@ -56,7 +57,8 @@ class PointMap extends HTMLElement {
     this.#announceRole();
     this.#adopt();
     this.#read();
-    this.#resize = new ResizeObserver(() => this.#map?.resize());
+    // Its canvas stands on the screen alone.
+    this.#resize = new ResizeObserver(() => paper.matches || this.#map?.resize().redraw());
     this.#resize.observe(this);
     this.#watch = new MutationObserver(() => this.#keep());
     this.#watch.observe(this, { childList: true, characterData: true, subtree: true, attributes: true, attributeFilter: ["role", "tabindex"] });
@@ -164,6 +166,7 @@ class PointMap extends HTMLElement {
         container: box,
         style: { version: 8, sources: {}, layers: [] },
         attributionControl: false,
+        trackResize: false,
         dragRotate: false,
         pitchWithRotate: false,
         touchPitch: false,
@@ -398,6 +401,28 @@ class PointMap extends HTMLElement {
     this.#update();
   }
 
+  /** Draws the map as SVG for paper, light and as large as it is there: what WebGL
+   * has drawn is not kept, and its worker may not be done. */
+  print(now: boolean): void {
+    this.querySelector(":scope > .map-print")?.remove();
+    delete this.dataset["theme"];
+    if (!now || !this.data || !this.#shapes || this.clientWidth === 0 || this.clientHeight === 0) return;
+    this.dataset["theme"] = "light";
+    const picture = new Picture(this, this.data, this.#shapes, this.#looked());
+    picture.svg.setAttribute("class", "map-print");
+    this.append(picture.svg);
+    picture.draw(Number(this.getAttribute("labels") ?? 0));
+  }
+
+  /** What is looked at, where that is not all of the data. */
+  #looked(): Bounds | undefined {
+    const map = this.#map;
+    const all = this.data && map?.cameraForBounds(extent(this.data, this.#geometries), this.#padding());
+    if (!map || !all || (Math.abs(map.getZoom() - (all.zoom ?? 0)) < 0.01 && LngLat.convert(all.center ?? [0, 0]).distanceTo(map.getCenter()) < 1000)) return undefined;
+    const shown = map.getBounds();
+    return [shown.getWest(), shown.getSouth(), shown.getEast(), shown.getNorth()];
+  }
+
   #place(index: number): { x: number; y: number } | undefined {
     const at = this.#anchors[index];
     if (!this.#map || !at) return undefined;
@@ -574,3 +599,10 @@ function owner(map: MapLibre): PointMap | undefined {
 }
 
 customElements.define("df-map", PointMap);
+
+// The size on paper is known once the page is laid out for it, where a browser tells.
+const paper = matchMedia("print");
+const print = (now: boolean): void => document.querySelectorAll<PointMap>("df-map").forEach((map) => map.print(now));
+paper.addEventListener("change", () => print(paper.matches));
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(paper.matches));

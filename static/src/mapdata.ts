@@ -1,5 +1,5 @@
 // What maps are drawn from: the data of a widget, and land, borders and areas.
-// On the screen map.ts draws it, on paper papermap.ts.
+// On the screen map.ts draws it, on paper mappicture.ts.
 import { feature, mesh } from "topojson-client";
 
 type Topology = Parameters<typeof feature>[0];
