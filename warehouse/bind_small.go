@@ -18,11 +18,17 @@ import (
 // small groups are withheld.
 const maxMarks = 16
 
+// maxHidden is how many hidden dimensions there are at most: each is a scan.
+const maxHidden = 10
+
 // planSmall is what is counted to find the groups that are withheld.
 type planSmall struct {
-	Marks  []mark    // conditions beside the filters
-	Hidden []planDim // columns of which conditions name values; no dimensions of the question
-	Counts []atom    // of a cell; none has filters
+	Marks []mark // conditions beside the filters
+	// Hidden are no dimensions of the question: columns of which conditions name values,
+	// those that calculated groups come from, and longer spans than those of its groups.
+	// Each is looked at beside the dimensions.
+	Hidden []planDim
+	Counts []atom // of a cell; none has filters
 	// Few are the numbers of rows of a cell that must not be few, as sums of Counts.
 	// The first are its rows.
 	Few [][]share
@@ -33,6 +39,10 @@ type planSmall struct {
 type mark struct {
 	Pred *predicate `json:",omitempty"`
 	Ref  *colRef    `json:",omitempty"`
+	// Groups tells that a dimension chooses by it.
+	Groups bool `json:",omitempty"`
+	// Of is the hidden dimension whose values it names.
+	Of *planDim `json:",omitempty"`
 }
 
 // refs calls visit for the columns that marks and counts need.
@@ -67,6 +77,14 @@ func (b *binder) smallGroups() error {
 	}
 	s := &smallBinder{binder: b, small: &planSmall{}, seen: map[string]bool{}}
 	b.fieldNodes = 0 // marks are parts of what has been counted
+	s.groups = true
+	for i := range p.Dims { // first, so that their conditions are known as such
+		if err := s.marksOf(&p.Dims[i].Ref); err != nil {
+			return err
+		}
+		s.hideBehind(&p.Dims[i])
+	}
+	s.groups = false
 	filters := 0
 	for _, where := range b.filterLists() {
 		filters = max(filters, len(distinctFilters(where)))
@@ -76,14 +94,9 @@ func (b *binder) smallGroups() error {
 			}
 		}
 	}
-	for i := range p.Dims {
-		if err := s.marksOf(&p.Dims[i].Ref); err != nil {
-			return err
-		}
-	}
 	for _, where := range b.filterLists() {
 		for i := range where {
-			s.hide(&where[i])
+			s.hide(valuesOf(&where[i]))
 		}
 	}
 	all := s.count(nil)
@@ -94,8 +107,9 @@ func (b *binder) smallGroups() error {
 			return err
 		}
 		for j := range a.Filters {
-			s.mark(mark{Pred: &a.Filters[j]})
-			s.hide(&a.Filters[j])
+			values := valuesOf(&a.Filters[j])
+			s.mark(mark{Pred: &a.Filters[j], Of: values})
+			s.hide(values)
 			if err := s.marksOf(&a.Filters[j].Ref); err != nil {
 				return err
 			}
@@ -104,7 +118,7 @@ func (b *binder) smallGroups() error {
 			return err
 		}
 	}
-	if filters+len(s.small.Marks) > maxMarks {
+	if filters+len(s.small.Marks) > maxMarks || len(s.small.Hidden) > maxHidden {
 		return ErrRowsWithheld.With("This can't be shown to you with so many filters and conditions at once: groups of fewer than %d rows of %q are withheld, and what each filter leaves out is looked at. Leave some out; %d are the most.",
 			p.MinRows, b.ds.Name, maxMarks)
 	}
@@ -125,8 +139,9 @@ func (b *binder) filterLists() [][]predicate {
 
 type smallBinder struct {
 	*binder
-	small *planSmall
-	seen  map[string]bool // marks and numbers
+	small  *planSmall
+	seen   map[string]bool // marks and numbers
+	groups bool            // marks are those of dimensions
 }
 
 // first tells whether something has not been there before.
@@ -142,27 +157,88 @@ func (s *smallBinder) first(x any) bool {
 
 func (s *smallBinder) mark(m mark) {
 	if s.first(m) {
+		m.Groups = s.groups
 		s.small.Marks = append(s.small.Marks, m)
 	}
 }
 
-// namesValues tells whether a filter lists values of a column, each of which is a group.
-func (p *predicate) namesValues() bool {
-	return p.Kind == kindSet && len(p.Set) > 0 && (p.Ref.Type == Text || p.Ref.Type == Integer || p.Ref.Type == Boolean && p.Ref.Rel != fieldRel) &&
-		!slices.ContainsFunc(p.Set, func(in interval) bool { return in.Lo == nil || in.Hi == nil || *in.Lo != *in.Hi })
-}
-
-// hide has the rows looked at by the values of a column as well.
-func (s *smallBinder) hide(p *predicate) {
-	same := func(d planDim) bool { return d.Ref == p.Ref && d.Grain == "" && d.Bin == "" && d.BinF == 0 }
-	if p.namesValues() && !slices.ContainsFunc(s.plan.Dims, same) && !slices.ContainsFunc(s.small.Hidden, same) {
-		s.small.Hidden = append(s.small.Hidden, planDim{Ref: p.Ref, Type: p.Ref.Type, Scale: p.Ref.Scale})
+// valuesOf is the dimension of which a filter lists values, each of which is a group; nil
+// where it does not.
+func valuesOf(p *predicate) *planDim {
+	if len(p.Set) == 0 || slices.ContainsFunc(p.Set, func(in interval) bool {
+		return in.Lo == nil || in.Hi == nil || *in.Lo != *in.Hi && (p.Ref.Type != Date || in.LoOpen || !in.HiOpen || in.Hi.I-in.Lo.I != 1)
+	}) {
+		return nil
 	}
+	d := &planDim{Ref: p.Ref, Type: p.Ref.Type, Scale: p.Ref.Scale}
+	switch p.Kind {
+	case kindSet:
+		if p.Ref.Rel == fieldRel && p.Ref.Type == Boolean {
+			return nil // a condition, of which the parts are looked at
+		}
+	case kindCyclic:
+		d.Grain, d.Type = p.Grain, Integer
+	case kindBin:
+		d.BinF, d.Type = p.Bin, Float
+	default:
+		return nil
+	}
+	return d
 }
 
-// hides tells whether a filter is by a hidden column.
-func (s *planSmall) hides(p *predicate) bool {
-	return p != nil && p.namesValues() && slices.ContainsFunc(s.Hidden, func(d planDim) bool { return d.Ref == p.Ref })
+// valuesIn is the same for a condition within a calculated value.
+func valuesIn(t *expr.Tree) *planDim {
+	if t.Op == "column" {
+		ref := columnRef(t)
+		return &planDim{Ref: ref, Type: ref.Type}
+	}
+	if t.Op != "=" && t.Op != "!=" && t.Op != "in" || uncast(t.Args[0]).Op != "column" || slices.ContainsFunc(t.Args[1:], func(a *expr.Tree) bool { return uncast(a).Op != "literal" }) {
+		return nil
+	}
+	ref := columnRef(uncast(t.Args[0]))
+	return &planDim{Ref: ref, Type: ref.Type, Scale: ref.Scale}
+}
+
+// hide has the rows looked at by the values of a dimension as well.
+func (s *smallBinder) hide(d *planDim) {
+	if d == nil || d.sameIn(s.plan.Dims) || d.sameIn(s.small.Hidden) {
+		return
+	}
+	s.small.Hidden = append(s.small.Hidden, *d)
+}
+
+// sameIn tells whether one of some dimensions has the same groups.
+func (d *planDim) sameIn(list []planDim) bool {
+	return slices.ContainsFunc(list, func(o planDim) bool { return d.same(&o) })
+}
+
+func (d *planDim) same(o *planDim) bool {
+	return d.Ref == o.Ref && d.Grain == o.Grain && d.Bin == o.Bin && d.BinF == o.BinF
+}
+
+// longer are the spans of time that are made of shorter ones.
+var longer = map[string][]string{"minute": {"hour"}, "quarter_hour": {"hour"}, "hour": {"day"}, "day": {"week", "month"}, "month": {"quarter"}, "quarter": {"year"}}
+
+// hideBehind hides what the groups of a dimension are made of, or what they make.
+func (s *smallBinder) hideBehind(d *planDim) {
+	for _, grain := range longer[d.Grain] {
+		o := *d
+		o.Grain = grain
+		s.hide(&o)
+	}
+	if d.Grain == "" && d.Ref.Type == Date && d.Ref.Rel != fieldRel {
+		for _, grain := range longer["day"] {
+			s.hide(&planDim{Ref: d.Ref, Grain: grain, Type: Date})
+		}
+	}
+	if d.Ref.Rel != fieldRel {
+		return
+	}
+	s.plan.Fields[d.Ref.ID].Expr.Columns(func(t *expr.Tree) {
+		if ref := columnRef(t); ref.Type == Text || ref.Type == Integer || ref.Type == Boolean {
+			s.hide(&planDim{Ref: ref, Type: ref.Type})
+		}
+	})
 }
 
 // marksOf adds the conditions within a calculated value.
@@ -177,7 +253,9 @@ func (s *smallBinder) marksOf(ref *colRef) error {
 			err = failed
 			return
 		}
-		s.mark(mark{Ref: &of})
+		values := valuesIn(t)
+		s.mark(mark{Ref: &of, Of: values})
+		s.hide(values)
 	})
 	return err
 }

@@ -345,51 +345,44 @@ func TestRandomSmallGroups(t *testing.T) {
 		default:
 			shownSome++
 		}
-		// fine tells of some groups together that no number is small.
-		fine := func(what string, some []string) {
+		// fine tells of some groups together that no number is small, where that of all
+		// groups of their line is not, either.
+		fine := func(what string, some, line []string) {
 			for s := range sets {
 				for cell := range all + 1 {
-					n := 0
+					n, whole := 0, 0
 					for _, g := range some {
 						n += numbers[s][cell][g]
 					}
-					if n > 0 && n < fewest {
-						t.Errorf("%s: %d rows of set %d in cell %b of %b\n%s", what, n, s, cell, all, spec)
+					for _, g := range line {
+						whole += numbers[s][cell][g]
+					}
+					if n > 0 && n < fewest && (whole >= fewest || line == nil) {
+						t.Errorf("%s: %d of %d rows of set %d in cell %b of %b\n%s", what, n, whole, s, cell, all, spec)
 					}
 				}
 			}
 		}
-		lines := map[string][]string{"": nil}
+		withheld, whole := map[string][]string{}, map[string][]string{}
 		for g := range groups {
-			if shown[g] {
-				fine("group "+g, []string{g})
-				continue
-			}
-			if len(shown) > 0 {
-				lines[""] = append(lines[""], g)
-			}
-			for at, value := range strings.Split(g, "|") {
-				for other := range shown {
-					if len(dims) == 2 && strings.Split(other, "|")[at] == value {
-						line := fmt.Sprint(at, value)
-						lines[line] = append(lines[line], g)
-						break
-					}
+			lines := []string{""}
+			if len(dims) == 2 {
+				for at, value := range strings.Split(g, "|") {
+					lines = append(lines, fmt.Sprint(at, value))
 				}
+			}
+			for _, line := range lines {
+				whole[line] = append(whole[line], g)
+				if !shown[g] {
+					withheld[line] = append(withheld[line], g)
+				}
+			}
+			if shown[g] {
+				fine("group "+g, []string{g}, nil)
 			}
 		}
-		for line, some := range lines {
-			fine("what is left of line "+line, some)
-			var there []string
-			for _, g := range some {
-				if inAnswer[g] > 0 {
-					there = append(there, g)
-				}
-			}
-			fine("what is withheld of line "+line, there)
-			if len(there) == 1 {
-				t.Errorf("of line %s only %v is withheld\n%s", line, there, spec)
-			}
+		for line, some := range withheld {
+			fine("what is left of line "+line, some, whole[line])
 		}
 	}
 	if t.Logf("%d answered, %d in part, %d withheld", shownAll, shownSome, shownNone); shownAll < 30 || shownSome < 20 || shownNone < 20 {
@@ -441,7 +434,7 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 		{"", `{"fn":"avg","column":"unmarked"}`, "", empty},
 		{"", `{"measure":"zeros"}`, "", empty},
 		{"", `{"fn":"sum","column":"opposite"}`, "", empty},
-		{byRegion, `{"fn":"avg","column":"unmarked"}`, "", empty},
+		{byRegion, `{"fn":"avg","column":"unmarked"}`, "", part},
 		{"", `{"fn":"sum","column":"weighted"}`, "", empty},
 		// Dates of chosen rows.
 		{"", `{"fn":"max","column":"day"}`, `{"column":"amount","op":">","values":[190]}`, refused},
@@ -550,53 +543,71 @@ func TestTooManyGroupsAreRefused(t *testing.T) {
 	}
 }
 
-// TestNoCombinationOfAnswersTellsOfFewRows asks everything that some filters and
+// TestNoCombinationOfAnswersTellsOfFewRows asks everything that some filters, measures and
 // dimensions allow, and solves the equations: whatever is added to and subtracted from
 // each other, no number of few rows comes out.
 func TestNoCombinationOfAnswersTellsOfFewRows(t *testing.T) {
 	f := newFixture(t)
 	ds := sickRows(f)
+	ds.Fields = map[string]string{"weight": "if([age] % 7 > 1, [age], null)", "height": "if([died], null, [age])"}
 	e := f.engine()
 	seen := withPolicy(ds, Policy{MinRows: fewest})
-	r, err := e.Run(t.Context(), Query{Dataset: ds, Spec: mustSpec(t, `{"dataset":"d","columns":["region","diagnosis","sex","at","age"],"limit":10000}`)})
+	r, err := e.Run(t.Context(), Query{Dataset: ds, Spec: mustSpec(t, `{"dataset":"d","columns":["region","diagnosis","sex","at","age","weight","height"],"limit":10000}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	type filter struct {
+	text := func(c, row int) string { return resultText(&r.Columns[c], row) }
+	age := r.Columns[4].Ints
+	filters := []struct {
 		spec string
 		ok   func(row int) bool
-	}
-	text := func(c, row int) string { return resultText(&r.Columns[c], row) }
-	all := []filter{
+	}{
 		{`{"column":"sex","op":"=","values":["m"]}`, func(i int) bool { return text(2, i) == "m" }},
-		{`{"column":"age","op":"<","values":[40]}`, func(i int) bool { return r.Columns[4].Ints[i] < 40 }},
+		{`{"column":"age","op":"<","values":[40]}`, func(i int) bool { return age[i] < 40 }},
 		{`{"column":"diagnosis","op":"in","values":["flu","cold"]}`, func(i int) bool { return text(1, i) == "flu" || text(1, i) == "cold" }},
 		{`{"column":"region","op":"!=","values":["west"]}`, func(i int) bool { return text(0, i) != "west" }},
+		{`{"column":"region","op":"=","values":["south"]}`, func(i int) bool { return text(0, i) == "south" }},
 		{`{"column":"at","op":"<","values":["2024-02-20"]}`, func(i int) bool { return text(3, i) < "2024-02-20" }},
-		{`{"column":"age","op":">","values":[12]}`, func(i int) bool { return r.Columns[4].Ints[i] > 12 }},
+		{`{"column":"diagnosis","op":"!=","values":["asthma"]}`, func(i int) bool { return text(1, i) != "asthma" }},
+	}
+	measures := []struct {
+		spec string
+		ok   func(row int) bool
+	}{
+		{`{"fn":"count","as":"n"}`, func(int) bool { return true }},
+		{`{"fn":"count","column":"weight","as":"w"}`, func(i int) bool { return !r.Columns[5].IsNull(i) }},
+		{`{"fn":"count","column":"height","as":"h"}`, func(i int) bool { return !r.Columns[6].IsNull(i) }},
+		{`{"fn":"count","as":"old","filters":[{"column":"age","op":">","values":[60]}]}`, func(i int) bool { return age[i] > 60 }},
 	}
 	dims := []string{"region", "diagnosis", "sex"}
 	whole, answers, equations := 0, 0, 0
-	for n := range max(12, *randomSpecs/100) {
-		rnd := rand.New(rand.NewPCG(*randomSeed+51, uint64(n)))
-		filters := make([]filter, 0, 3)
-		for _, i := range rnd.Perm(len(all))[:1+rnd.IntN(3)] {
-			filters = append(filters, all[i])
-		}
-		// The unknowns are the rows by all dimensions and filters.
+	for round := range max(10, *randomSpecs/100) {
+		rnd := rand.New(rand.NewPCG(*randomSeed+51, uint64(round)))
+		filters := slices.Clone(filters)
+		rnd.Shuffle(len(filters), func(i, j int) { filters[i], filters[j] = filters[j], filters[i] })
+		filters = filters[:1+rnd.IntN(2)]
+		measures := slices.Clone(measures)
+		rnd.Shuffle(len(measures)-1, func(i, j int) { measures[i+1], measures[j+1] = measures[j+1], measures[i+1] })
+		measures = measures[:1+rnd.IntN(3)]
+		// The unknowns are the rows by all dimensions, filters and measures.
 		unknown := map[string]int{}
 		var size []int
-		at := make([]int, r.Rows)
-		groups := make([][]string, r.Rows)
-		passed := make([]int, r.Rows)
+		at, passed, counted := make([]int, r.Rows), make([]int, r.Rows), make([]int, r.Rows)
+		cell, groups := make([]string, r.Rows), make([][]string, r.Rows)
 		for i := range r.Rows {
 			for bit, f := range filters {
 				if f.ok(i) {
 					passed[i] |= 1 << bit
 				}
 			}
+			for bit, m := range measures {
+				if m.ok(i) {
+					counted[i] |= 1 << bit
+				}
+			}
 			groups[i] = []string{text(0, i), text(1, i), text(2, i)}
-			key := fmt.Sprint(groups[i], passed[i])
+			cell[i] = fmt.Sprint(groups[i], passed[i])
+			key := fmt.Sprint(cell[i], counted[i])
 			if _, is := unknown[key]; !is {
 				unknown[key] = len(size)
 				size = append(size, 0)
@@ -604,50 +615,92 @@ func TestNoCombinationOfAnswersTellsOfFewRows(t *testing.T) {
 			at[i] = unknown[key]
 			size[at[i]]++
 		}
-		system := newSystem(len(size))
+		sum := func(in func(row int) bool) []uint64 {
+			row := make([]uint64, len(size))
+			for i := range r.Rows {
+				if in(i) {
+					row[at[i]] = 1
+				}
+			}
+			return row
+		}
+		equal := newSystem(len(size))
 		for by := range 1 << len(dims) {
-			var chosen []int
 			var names []string
 			for d := range dims {
 				if by&(1<<d) != 0 {
-					chosen, names = append(chosen, d), append(names, dims[d])
+					names = append(names, fmt.Sprintf(`{"column":%q}`, dims[d]))
 				}
 			}
 			for with := range 1 << len(filters) {
-				var specs []string
+				var where []string
 				for bit, f := range filters {
 					if with&(1<<bit) != 0 {
-						specs = append(specs, f.spec)
+						where = append(where, f.spec)
 					}
 				}
-				whole += len(counted(t, e, ds, names, strings.Join(specs, ","), false, 1000))
-				for key := range counted(t, e, seen, names, strings.Join(specs, ","), false, 1000) {
-					row := make([]uint64, len(size))
-					for i := range r.Rows {
-						var own []string
-						for _, d := range chosen {
-							own = append(own, groups[i][d])
-						}
-						if passed[i]&with == with && strings.Join(own, "|") == key {
-							row[at[i]] = 1
+				for of := 1; of < 1<<len(measures); of++ {
+					var asked []string
+					for bit, m := range measures {
+						if of&(1<<bit) != 0 {
+							asked = append(asked, m.spec)
 						}
 					}
-					answers++
-					if system.add(row) {
-						equations++
+					spec := mustSpec(t, fmt.Sprintf(`{"dataset":"d","dimensions":[%s],"measures":[%s],"filters":[%s]}`, strings.Join(names, ","), strings.Join(asked, ","), strings.Join(where, ",")))
+					all, err := e.Run(t.Context(), Query{Spec: spec, Dataset: ds})
+					some, failed := e.Run(t.Context(), Query{Spec: spec, Dataset: seen})
+					if err != nil || failed != nil {
+						t.Fatal(err, failed)
+					}
+					whole += all.Rows
+					answers += some.Rows
+					for line := range some.Rows {
+						for bit, m := range measures {
+							if of&(1<<bit) == 0 {
+								continue
+							}
+							if equal.add(sum(func(i int) bool {
+								column := 0
+								for d := range dims {
+									if by&(1<<d) != 0 {
+										if resultText(&some.Columns[column], line) != groups[i][d] {
+											return false
+										}
+										column++
+									}
+								}
+								return passed[i]&with == with && m.ok(i)
+							})) {
+								equations++
+							}
+						}
 					}
 				}
 			}
 		}
-		for key, cell := range unknown {
-			target := make([]uint64, len(size))
-			target[cell] = 1
-			if size[cell] < fewest && system.tells(target) {
-				t.Errorf("round %d: %s has %d rows", n, key, size[cell])
+		seen := map[string]bool{}
+		for i := range r.Rows {
+			for bit, m := range measures {
+				key := fmt.Sprint(cell[i], bit)
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				for _, with := range []bool{true, false} {
+					n, in := 0, func(o int) bool { return cell[o] == cell[i] && m.ok(o) == with }
+					for o := range r.Rows {
+						if in(o) {
+							n++
+						}
+					}
+					if n > 0 && n < fewest && equal.tells(sum(in)) {
+						t.Errorf("round %d: %d rows of %s, %s is %t", round, n, cell[i], m.spec, with)
+					}
+				}
 			}
 		}
 	}
-	if t.Logf("%d of %d numbers were answered, %d of them independent", answers, whole, equations); answers < 500 {
+	if t.Logf("%d of %d groups were answered, with %d independent numbers", answers, whole, equations); answers < 500 {
 		t.Error("hardly anything was answered")
 	}
 }

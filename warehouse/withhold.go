@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -22,16 +23,44 @@ const (
 //
 // Errors: query.rows_withheld.
 func (e *Engine) withhold(ctx context.Context, conn *connection, c *compiler) error {
+	hidden := []*planDim{nil}
+	if n := len(c.p.Small.Hidden); n > 0 {
+		hidden = hidden[:0]
+		for i := range n {
+			hidden = append(hidden, &c.p.Small.Hidden[i])
+		}
+	}
+	out := map[int32]bool{} // by the number of the group in shownTable
+	for _, h := range hidden {
+		if err := e.withholdBeside(ctx, conn, c, h, out); err != nil {
+			return err
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	c.withheld = true
+	gone := make([]byte, slices.Max(slices.Collect(maps.Keys(out)))+1)
+	for i := range gone {
+		gone[i] = '0'
+		if out[int32(i)] {
+			gone[i] = '1'
+		}
+	}
+	return conn.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE g < %d AND get_bit('%s'::BIT, CAST(least(g, %d) AS INTEGER)) = 1", shownTable, len(gone), gone, len(gone)-1))
+}
+
+// withholdBeside looks at the groups beside a hidden dimension, or none.
+func (e *Engine) withholdBeside(ctx context.Context, conn *connection, c *compiler, hidden *planDim, out map[int32]bool) error {
 	p := c.p
-	n := len(p.Dims) + len(p.Small.Hidden)
-	dims, few := numbered("d", n), numbered("f", len(p.Small.Few))
-	current, marks := c.cells(0, p.Where, nil)
+	dims, few := numbered("d", len(p.Dims)), numbered("f", len(p.Small.Few))
+	current, marks := c.cells(0, nil, hidden)
 	statement, digits := current, [][]digit{marks}
 	if p.Previous != nil {
-		previous, marks := c.cells(1, p.Previous.Where, p.Previous)
+		previous, marks := c.cells(1, p.Previous, hidden)
 		statement, digits = statement+" UNION ALL "+previous, append(digits, marks)
 	}
-	c.also = append(c.also, "CREATE TEMP TABLE "+cellsTable+" AS "+statement)
+	c.also = append(c.also, "CREATE OR REPLACE TEMP TABLE "+cellsTable+" AS "+statement)
 	if err := conn.keep(ctx, cellsTable, statement); err != nil {
 		return err
 	}
@@ -43,53 +72,61 @@ func (e *Engine) withhold(ctx context.Context, conn *connection, c *compiler) er
 	if err := queryInto(ctx, conn, "SELECT count(*), coalesce(bool_or("+strings.Join(small, " OR ")+"), FALSE) FROM "+cellsTable, some); err != nil {
 		return err
 	}
-	if some[1].Ints[0] == 0 {
+	switch cells := some[0].Ints[0]; {
+	case some[1].Ints[0] == 0:
 		return nil
+	case cells > maxCells:
+		return tooManyCells(p, cells)
 	}
-	if cells := some[0].Ints[0]; cells > maxCells || cells<<n > 8*maxCells {
-		return ErrRowsWithheld.With("This can't be shown to you with so many groups: groups of fewer than %d rows of %q are withheld, and %d groups, with what filters leave out of them, would have to be looked at. Group more coarsely, or leave a filter or measure out.",
-			p.MinRows, p.dataset.Name, cells)
+	if !slices.Contains(conn.kept, shownTable) {
+		columns := slices.Clone(dims)
+		for i, d := range dims {
+			columns = append(columns, fmt.Sprintf("dense_rank() OVER (ORDER BY %s) AS l%d", d, i))
+		}
+		groups := "(SELECT DISTINCT " + strings.Join(dims, ", ") + " FROM " + cellsTable + ")"
+		if len(dims) == 0 {
+			groups = "(SELECT 0)"
+		}
+		if err := conn.keep(ctx, shownTable, "SELECT "+listed(columns, "row_number() OVER () - 1 AS g")+" FROM "+groups); err != nil {
+			return err
+		}
 	}
-	c.withheld = true
-	if n == 0 {
-		return conn.keep(ctx, shownTable, "SELECT 0 AS g WHERE FALSE")
+	w := newWithholding(int64(p.MinRows), len(p.Dims), 0, -1, digits)
+	names := append([]string{"h.g", "c.span", "c.code"}, qualified("h", numbered("l", len(p.Dims)))...)
+	if hidden != nil {
+		w.hidden = 1
+		w.within = slices.IndexFunc(p.Dims, func(d planDim) bool { return d.Ref == hidden.Ref && hidden.Grain != "" && !cyclic(hidden.Grain) })
+		names = append(names, fmt.Sprintf("dense_rank() OVER (ORDER BY c.d%d)", len(p.Dims)))
 	}
-	lines := make([]string, n)
-	for i, d := range dims {
-		lines[i] = fmt.Sprintf("dense_rank() OVER (ORDER BY %s) AS l%d", d, i)
-	}
-	if err := conn.keep(ctx, shownTable, "SELECT "+listed(dims, append(lines, "row_number() OVER () - 1 AS g")...)+" FROM (SELECT DISTINCT "+strings.Join(dims, ", ")+" FROM "+cellsTable+")"); err != nil {
-		return err
-	}
-	columns := make([]ResultColumn, 3+n+len(few))
+	at := len(names)
+	names = append(names, qualified("c", few)...)
+	columns := make([]ResultColumn, len(names))
 	for i := range columns {
 		columns[i].Type = Integer
 	}
-	named := append([]string{"h.g", "c.span", "c.code"}, qualified("h", numbered("l", n))...)
-	if err := queryInto(ctx, conn, "SELECT "+strings.Join(append(named, qualified("c", few)...), ", ")+" FROM "+cellsTable+" AS c JOIN "+shownTable+" AS h ON "+sameGroup("c", "h", dims), columns); err != nil {
+	if err := queryInto(ctx, conn, "SELECT "+strings.Join(names, ", ")+" FROM "+cellsTable+" AS c JOIN "+shownTable+" AS h ON "+sameGroup("c", "h", dims), columns); err != nil {
 		return err
 	}
-	w := newWithholding(int64(p.MinRows), len(p.Dims), len(p.Small.Hidden), digits)
+	numbers := make([]int64, len(few))
 	for row := range columns[0].Ints {
-		at := make([]int32, n)
-		for i := range at {
-			at[i] = int32(columns[3+i].Ints[row])
+		place := make([]int32, 0, at-3)
+		for i := 3; i < at; i++ {
+			place = append(place, int32(columns[i].Ints[row]))
 		}
-		numbers := make([]int64, len(few))
 		for i := range numbers {
-			numbers[i] = columns[3+n+i].Ints[row]
+			numbers[i] = columns[at+i].Ints[row]
 		}
-		w.add(int(columns[0].Ints[row]), at, cellKey{columns[1].Ints[row], columns[2].Ints[row]}, numbers)
+		w.add(int32(columns[0].Ints[row]), place, cellKey{columns[1].Ints[row], columns[2].Ints[row]}, numbers)
 	}
-	var gone strings.Builder
-	for _, held := range w.decide() {
-		if held {
-			gone.WriteByte('1')
-		} else {
-			gone.WriteByte('0')
-		}
+	if !w.decide(ctx, out) {
+		return tooManyCells(p, some[0].Ints[0])
 	}
-	return conn.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE get_bit('%s'::BIT, CAST(g AS INTEGER)) = 1", shownTable, gone.String()))
+	return ctx.Err()
+}
+
+func tooManyCells(p *plan, groups int64) error {
+	return ErrRowsWithheld.With("This can't be shown to you with so many groups: groups of fewer than %d rows of %q are withheld, and %d groups, with what filters leave out of them, would have to be looked at. Group more coarsely, or leave a filter or measure out.",
+		p.MinRows, p.dataset.Name, groups)
 }
 
 // listed lists columns after some dimensions.
@@ -97,39 +134,50 @@ func listed(dims []string, more ...string) string {
 	return strings.Join(append(append([]string(nil), dims...), more...), ", ")
 }
 
-// cells is the SELECT of the rows by group and by the conditions that they meet: span,
-// d0… of the plan's dimensions and hidden ones, code, which holds a digit for each
+// cells is the SELECT of the rows of a span by group and by the conditions that they meet:
+// span, d0… of the plan's dimensions and the hidden one, code, which holds a digit for each
 // condition, and the plan's Few as f0….
-func (c *compiler) cells(span int, where []predicate, prev *planPrevious) (sql string, digits []digit) {
+func (c *compiler) cells(span int, prev *planPrevious, hidden *planDim) (sql string, digits []digit) {
 	p, own := *c.p, *c
 	p.Atoms = p.Small.Counts
-	p.Dims = slices.Concat(p.Dims, p.Small.Hidden)
+	if hidden != nil {
+		p.Dims = append(slices.Clone(p.Dims), *hidden)
+	}
 	own.p = &p
-	s := own.scope(where[:p.Ruled:p.Ruled], prev)
+	s := own.scope(p.Where[:p.Ruled:p.Ruled], prev)
 	s.tried = true
+	where := p.Where[p.Ruled:]
+	if prev != nil {
+		where = prev.Where[p.Ruled:]
+	}
+	if p.Previous != nil && !slices.ContainsFunc(c.p.Dims, func(d planDim) bool { return d.Ref == p.Previous.Ref }) {
+		// Another question may leave out what is in neither span.
+		where = slices.Concat(p.Where[p.Ruled:], p.Previous.Where[p.Ruled:])
+	}
 	var marks []mark
-	for _, f := range distinctFilters(where[p.Ruled:]) {
-		marks = append(marks, mark{Pred: &f})
+	for _, f := range distinctFilters(where) {
+		marks = append(marks, mark{Pred: &f, Of: valuesOf(&f)})
 	}
 	marks = append(marks, p.Small.Marks...)
 	weight := int64(1)
 	for i := range marks {
-		d := digit{weight: weight, states: 2, values: p.Small.hides(marks[i].Pred)}
-		if marks[i].Pred == nil {
-			d.states = 3
-		}
+		m := &marks[i]
+		d := digit{weight: weight, states: 3, groups: m.Groups, values: hidden != nil && m.Of != nil && m.Of.same(hidden)}
 		digits = append(digits, d)
 		weight *= d.states
 	}
 	code := func() string {
 		parts := []string{"0"}
 		for i := range marks {
+			holds, none := "", ""
 			if m := &marks[i]; m.Pred != nil {
-				parts = append(parts, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", s.predicate(m.Pred), digits[i].weight))
-				continue
+				holds, none = s.predicate(m.Pred), s.col(m.Pred.Ref)+" IS NULL"
+			} else {
+				x := s.col(*m.Ref)
+				holds, none = x, x+" IS NULL"
 			}
-			x := s.col(*marks[i].Ref)
-			parts = append(parts, fmt.Sprintf("CASE WHEN %s THEN %d WHEN NOT %s THEN 0 ELSE %d END", x, digits[i].weight, x, 2*digits[i].weight))
+			w := digits[i].weight
+			parts = append(parts, fmt.Sprintf("CASE WHEN %s THEN %d WHEN %s THEN 0 ELSE %d END", none, 2*w, "NOT coalesce("+holds+", FALSE)", w))
 		}
 		return "CAST(" + strings.Join(parts, " + ") + " AS BIGINT)"
 	}

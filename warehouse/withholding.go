@@ -2,7 +2,9 @@ package warehouse
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -12,23 +14,36 @@ import (
 //
 // It looks at the groups by the dimensions of a question and by the columns of which its
 // filters name values, and at those by some of them, which coarser questions ask for.
-// A group is small where one of its numbers is at least 1 and less than least. Within a
-// line, which are the groups that a coarser question adds up, what is withheld is nothing,
-// or at least two groups with rows of which no number together is small, or all; what they
-// are made of is withheld as well. Those of a line that filters choose from are put into
-// blocks of as many, and a filter has to take all of a block or nothing.
+// It does so for each number by itself (rows, or rows behind a measure, that meet some of
+// the conditions), so that the same groups are withheld for it in every question that has
+// it. A group is small where the number is at least 1 and less than least. Within a line,
+// which are the groups that a coarser question adds up, what is withheld is nothing, or at
+// least two groups that are not small together, or all; what these are made of is withheld
+// as well. Those of a line that filters choose from are put into blocks of as many, and a
+// filter has to take all of a block or nothing.
 type withholding struct {
 	least        int64
-	dims, hidden int       // of the question, and of its filters
+	dims, hidden int       // of the question, and beside it
+	within       int       // the dimension of which the hidden one has longer spans; -1 for none
 	marks        [][]digit // by span
 	cells        []*groupCells
-	levels       []*heldLevel // by the set of dimensions
+	index        map[string]int32 // of cells, by at
+	levels       []*heldLevel     // by the set of dimensions
+	n            [][]int64        // of their groups, of the number that is looked at
+	held         [][]bool         // whether they are withheld for it
+	marked       [][]int32        // numbers of lines, while they are looked at
+	out          []bool           // the groups of the question that are withheld for any
 }
+
+// maxSteps bounds the work of a withholding: numbers of groups, by all sets of
+// dimensions. It is two seconds at most.
+const maxSteps = 100_000_000
 
 // digit is what a code says of a condition.
 type digit struct {
 	weight, states int64
 	values         bool // a filter that names values of a column
+	groups         bool // what a dimension of the question chooses by
 }
 
 // cellKey tells the cells of a group apart: the span that is asked for, and a code of the
@@ -37,120 +52,195 @@ type cellKey struct{ span, code int64 }
 
 // groupCells is a group by all dimensions.
 type groupCells struct {
+	group int32   // of the question
 	at    []int32 // which value it has of each dimension
-	rows  int64   // whatever conditions they meet
 	class int64   // which filters by values it passes
+	rows  [2]int64
 	keys  []cellKey
 	cells [][]int64
 }
 
 // heldLevel are the groups by a set of dimensions.
 type heldLevel struct {
-	groups []*heldGroup
-	of     []int32 // which of them each of withholding.cells is in
-	lines  []*heldLine
+	first []int32    // of withholding.cells, by group
+	of    []int32    // which group each of withholding.cells is in
+	rows  [][2]int64 // of the groups, by span
+	lines []heldLine
+	line  [][]int32 // of each group, along each dimension of the set
 }
 
-// heldGroup is a group of an answer, or of a coarser one.
-type heldGroup struct {
-	first  int // of withholding.cells
-	rows   int64
-	sums   []codeSum // by code
-	held   bool
-	lines  []*heldLine
-	blocks []*heldBlock // of the lines along hidden dimensions
-}
-
-// codeSum adds up the numbers of cells with a code.
-type codeSum struct {
-	code    int32
-	numbers []int64
-}
-
-// heldLine are the groups that one of a coarser question is made of, the smallest first.
+// heldLine are the groups that one of a coarser question is made of: by span, the
+// smallest first.
 type heldLine struct {
-	along  int // dimension
-	groups []*heldGroup
-	queued bool
-}
-
-// heldBlock are groups of a line of which filters take all or none.
-type heldBlock struct {
 	along  int
-	groups []*heldGroup
+	groups [2][]int32
 }
 
-func newWithholding(least int64, dims, hidden int, marks [][]digit) *withholding {
-	return &withholding{least: least, dims: dims, hidden: hidden, marks: marks}
+// vector is a number of some groups.
+type vector struct {
+	span   int64
+	chosen bool // by what a dimension chooses by
+	groups []int32
+	counts []int64
+}
+
+func newWithholding(least int64, dims, hidden, within int, marks [][]digit) *withholding {
+	return &withholding{least: least, dims: dims, hidden: hidden, within: within, marks: marks, index: map[string]int32{}}
 }
 
 func (w *withholding) small(n int64) bool { return n > 0 && n < w.least }
 
 // add adds a cell of a group: its numbers, of which the first are its rows.
-func (w *withholding) add(group int, at []int32, key cellKey, numbers []int64) {
-	for len(w.cells) <= group {
-		w.cells = append(w.cells, &groupCells{})
+func (w *withholding) add(group int32, at []int32, key cellKey, numbers []int64) {
+	place := string(appendPlace(nil, at, -1))
+	i, is := w.index[place]
+	if !is {
+		i = int32(len(w.cells))
+		w.index[place] = i
+		w.cells = append(w.cells, &groupCells{group: group, at: at})
 	}
-	g := w.cells[group]
-	g.at = at
-	g.rows += numbers[0]
-	g.class = w.part(key, func(d digit) bool { return d.values })
-	g.keys, g.cells = append(g.keys, key), append(g.cells, numbers)
-}
-
-// part is a code without the conditions that are not kept.
-func (w *withholding) part(key cellKey, keep func(digit) bool) (code int64) {
+	g := w.cells[i]
+	g.rows[key.span] += numbers[0]
+	g.class = 0
 	for _, d := range w.marks[key.span] {
-		if keep(d) {
-			code += key.code / d.weight % d.states * d.weight
+		if d.values {
+			g.class = g.class*3 + key.code/d.weight%d.states
 		}
 	}
-	return code
+	g.keys, g.cells = append(g.keys, key), append(g.cells, slices.Clone(numbers))
 }
 
-// decide tells of each group whether it is left out of those that are shown: because it
-// is withheld, or because another one of the same group of the question is there.
-func (w *withholding) decide() []bool {
-	n := w.dims + w.hidden
-	w.levels = make([]*heldLevel, 1<<n)
+// appendPlace appends which values a group has of a set of dimensions.
+func appendPlace(key []byte, at []int32, set int) []byte {
+	for d, v := range at {
+		if set&(1<<d) != 0 {
+			key = binary.BigEndian.AppendUint32(key, uint32(v))
+		}
+	}
+	return key
+}
+
+// decide adds the groups of the question that are withheld. ok is false where that would
+// take too long.
+func (w *withholding) decide(ctx context.Context, out map[int32]bool) (ok bool) {
+	numbers := w.numbers()
+	if len(numbers) == 0 {
+		return true
+	}
+	levels := 1 << (w.dims + w.hidden)
+	steps := len(w.cells) * levels
+	for _, v := range numbers {
+		steps += len(v.groups) * levels
+	}
+	if steps > maxSteps {
+		return false
+	}
+	w.levels, w.n, w.held = make([]*heldLevel, levels), make([][]int64, levels), make([][]bool, levels)
 	for set := range w.levels {
-		w.levels[set] = w.level(set)
-		w.levels[set].lines = w.lines(w.levels[set].groups, set)
+		l := w.level(set)
+		w.levels[set], w.n[set], w.held[set] = l, make([]int64, len(l.first)), make([]bool, len(l.first))
 	}
-	// What a question without the conditions withholds is withheld of one with them.
-	for _, keep := range []func(digit) bool{
-		func(digit) bool { return false },
-		func(d digit) bool { return !d.values },
-		func(digit) bool { return true },
-	} {
-		w.count(keep)
-		for set := 1; set < len(w.levels); set++ { // all parts of a set come before it
-			w.inherit(w.levels, set, n)
-			w.protect(w.levels[set].lines)
+	w.marked = make([][]int32, levels)
+	for set, l := range w.levels {
+		w.line(l, set)
+		w.marked[set] = make([]int32, len(l.lines))
+	}
+	whole := w.levels[1<<w.dims-1]
+	w.out = make([]bool, len(whole.first))
+	for i := range numbers {
+		if ctx.Err() != nil {
+			return true
 		}
-		if w.hidden > 0 {
-			for set, l := range w.levels {
-				if set&w.hiddenSet() == w.hiddenSet() {
-					w.block(l.lines)
-				}
-			}
+		p := &pass{withholding: w, vector: &numbers[i]}
+		p.run()
+	}
+	for g, held := range w.out {
+		if held {
+			out[w.cells[whole.first[g]].group] = true
 		}
 	}
-	answer := w.levels
-	if w.hidden > 0 {
-		answer = w.answer()
-	}
-	whole := 1<<w.dims - 1
-	out := make([]bool, len(w.cells))
-	for i := range out {
-		g := answer[whole].groups[w.levels[whole].of[i]]
-		out[i] = g.held || g.first != i
-	}
-	return out
+	return true
 }
 
 // hiddenSet are the dimensions that the filters choose from.
 func (w *withholding) hiddenSet() int { return (1<<w.hidden - 1) << w.dims }
+
+// choices are sets of conditions, as bits; those by values are none of them, since their
+// columns are dimensions.
+func choices(marks []digit) []uint64 {
+	var all, list []uint64
+	for i, d := range marks {
+		if !d.values {
+			all = append(all, 1<<i)
+		}
+	}
+	for choice := range uint64(1) << len(all) {
+		if n := bits.OnesCount64(choice); len(all) > 5 && n > 2 && n < len(all) {
+			continue
+		}
+		kept := uint64(0)
+		for i, bit := range all {
+			if choice&(1<<i) != 0 {
+				kept |= bit
+			}
+		}
+		list = append(list, kept)
+	}
+	return list
+}
+
+// numbers are those that are small in some group: sums of others are not small either.
+func (w *withholding) numbers() []vector {
+	var list []vector
+	for span, marks := range w.marks {
+		for _, kept := range choices(marks) {
+			byCode := map[int64][]vector{} // of each of the numbers of a cell
+			for i, g := range w.cells {
+				for j, key := range g.keys {
+					if int(key.span) != span {
+						continue
+					}
+					code := int64(0)
+					for m, d := range marks {
+						if kept&(1<<m) != 0 {
+							code += key.code / d.weight % d.states * d.weight
+						}
+					}
+					vectors := byCode[code]
+					if vectors == nil {
+						vectors = make([]vector, len(g.cells[j]))
+						byCode[code] = vectors
+					}
+					for k, n := range g.cells[j] {
+						vectors[k].add(int32(i), n)
+					}
+				}
+			}
+			for code, vectors := range byCode {
+				for k, v := range vectors {
+					v.chosen = slices.ContainsFunc(marks, func(d digit) bool { return d.groups && code/d.weight%d.states != 0 })
+					again := slices.ContainsFunc(vectors[:k], func(o vector) bool { return slices.Equal(o.counts, v.counts) && slices.Equal(o.groups, v.groups) })
+					if v.span = int64(span); !again && slices.ContainsFunc(v.counts, w.small) {
+						list = append(list, v)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// add adds to the number of the last group, or of one after it.
+func (v *vector) add(group int32, n int64) {
+	last := len(v.groups) - 1
+	switch {
+	case n == 0:
+	case last >= 0 && v.groups[last] == group:
+		v.counts[last] += n
+	default:
+		v.groups, v.counts = append(v.groups, group), append(v.counts, n)
+	}
+}
 
 // level are the groups by a set of dimensions.
 func (w *withholding) level(set int) *heldLevel {
@@ -158,268 +248,345 @@ func (w *withholding) level(set int) *heldLevel {
 	index := map[string]int32{}
 	var key []byte
 	for i, g := range w.cells {
-		key = key[:0]
-		for d, v := range g.at {
-			if set&(1<<d) != 0 {
-				key = binary.BigEndian.AppendUint32(key, uint32(v))
-			}
-		}
+		key = appendPlace(key[:0], g.at, set)
 		at, is := index[string(key)]
 		if !is {
-			at = int32(len(l.groups))
+			at = int32(len(l.first))
 			index[string(key)] = at
-			l.groups = append(l.groups, &heldGroup{first: i})
+			l.first, l.rows = append(l.first, int32(i)), append(l.rows, [2]int64{})
 		}
 		l.of[i] = at
-		l.groups[at].rows += g.rows
+		for span, n := range g.rows {
+			l.rows[at][span] += n
+		}
 	}
 	return l
 }
 
-// count adds up the numbers of all groups by a choice of conditions, and finds those
-// that are small.
-func (w *withholding) count(keep func(digit) bool) {
-	codes := map[cellKey]int32{}
-	sums := make([][]codeSum, len(w.cells))
-	for i, g := range w.cells {
-		for j, key := range g.keys {
-			key.code = w.part(key, keep)
-			code, is := codes[key]
-			if !is {
-				code = int32(len(codes))
-				codes[key] = code
-			}
-			sums[i] = addCode(sums[i], code, g.cells[j])
-		}
-	}
-	for _, l := range w.levels {
-		for _, g := range l.groups {
-			g.sums = nil
-		}
-		for i := range w.cells {
-			g := l.groups[l.of[i]]
-			for _, s := range sums[i] {
-				g.sums = addCode(g.sums, s.code, s.numbers)
-			}
-		}
-		for _, g := range l.groups {
-			for _, s := range g.sums {
-				g.held = g.held || slices.ContainsFunc(s.numbers, w.small)
-			}
-		}
-	}
-}
-
-// addCode adds the numbers of a code to some, which are in the order of codes.
-func addCode(sums []codeSum, code int32, numbers []int64) []codeSum {
-	at, is := slices.BinarySearchFunc(sums, code, func(s codeSum, code int32) int { return cmp.Compare(s.code, code) })
-	if !is {
-		return slices.Insert(sums, at, codeSum{code, slices.Clone(numbers)})
-	}
-	for i, n := range numbers {
-		sums[at].numbers[i] += n
-	}
-	return sums
-}
-
-// inherit withholds what a group that is withheld of a coarser question is made of.
-func (w *withholding) inherit(levels []*heldLevel, set, dims int) {
-	for i := range dims {
-		coarser := set &^ (1 << i)
-		if coarser == set || coarser == 0 {
-			continue
-		}
-		for _, g := range levels[set].groups {
-			g.held = g.held || levels[coarser].groups[w.levels[coarser].of[g.first]].held
-		}
-	}
-}
-
-// lines are the lines of groups by a set of dimensions, along each of these.
-func (w *withholding) lines(groups []*heldGroup, set int) []*heldLine {
-	groups = slices.SortedFunc(slices.Values(groups), func(a, b *heldGroup) int {
-		return cmp.Or(cmp.Compare(a.rows, b.rows), slices.Compare(w.cells[a.first].at, w.cells[b.first].at))
-	})
-	var list []*heldLine
+// line finds the lines of a level.
+func (w *withholding) line(l *heldLevel, set int) {
+	l.line = make([][]int32, len(l.first))
 	for i := range w.dims + w.hidden {
 		if set&(1<<i) == 0 {
 			continue
 		}
 		coarser := w.levels[set&^(1<<i)]
-		of := make([]*heldLine, len(coarser.groups))
-		for _, g := range groups {
-			at := coarser.of[g.first]
-			if of[at] == nil {
-				of[at] = &heldLine{along: i}
-				list = append(list, of[at])
+		base := int32(len(l.lines))
+		l.lines = append(l.lines, make([]heldLine, len(coarser.first))...)
+		for g, first := range l.first {
+			at := base + coarser.of[first]
+			line := &l.lines[at]
+			line.along = i
+			line.groups[0] = append(line.groups[0], int32(g))
+			l.line[g] = append(l.line[g], at)
+		}
+		for at := base; at < int32(len(l.lines)); at++ {
+			line := &l.lines[at]
+			line.groups[1] = slices.Clone(line.groups[0])
+			for span := range line.groups {
+				slices.SortFunc(line.groups[span], func(a, b int32) int {
+					return cmp.Or(cmp.Compare(l.rows[a][span], l.rows[b][span]), cmp.Compare(w.cells[l.first[a]].at[i], w.cells[l.first[b]].at[i]))
+				})
 			}
-			of[at].groups = append(of[at].groups, g)
-			g.lines = append(g.lines, of[at])
 		}
 	}
-	return list
 }
 
-// protect withholds more groups, until each of all lines is fine.
-func (w *withholding) protect(lines []*heldLine) {
-	queue := slices.Clone(lines)
-	for _, l := range lines {
-		l.queued = true
+// pass finds what is withheld for one number.
+type pass struct {
+	*withholding
+	*vector
+	there, taken [][]int32 // groups with the number, and those withheld, by level
+}
+
+func (p *pass) run() {
+	p.there, p.taken = make([][]int32, len(p.levels)), make([][]int32, len(p.levels))
+	defer p.forget()
+	for set, l := range p.levels {
+		n := p.n[set]
+		for i, group := range p.groups {
+			g := l.of[group]
+			if n[g] == 0 {
+				p.there[set] = append(p.there[set], g)
+			}
+			n[g] += p.counts[i]
+		}
+		if p.within >= 0 && set&p.hiddenSet() != 0 && set&(1<<p.within) == 0 {
+			continue // a longer span hides others by what it is made of alone
+		}
+		for _, g := range p.there[set] {
+			if p.small(n[g]) {
+				p.take(set, g)
+			}
+		}
+		if set == 0 && p.chosen && p.held[set][0] {
+			// Groups that differ from others in few rows, whichever they are in.
+			for g := range p.out {
+				p.out[g] = true
+			}
+			return
+		}
+		if set > 0 { // all parts of a set come before it
+			p.inherit(set)
+			p.protect(set)
+		}
 	}
-	for len(queue) > 0 {
-		l := queue[0]
-		queue = queue[1:]
-		l.queued = false
-		for _, g := range w.complete(l) {
-			g.held = true
-			for _, other := range g.lines {
-				if other != l && !other.queued {
-					other.queued = true
-					queue = append(queue, other)
+	if p.hidden > 0 {
+		for g, held := range p.answer() {
+			p.out[g] = p.out[g] || held
+		}
+		return
+	}
+	for _, g := range p.taken[1<<p.dims-1] {
+		p.out[g] = true
+	}
+}
+
+// take withholds a group of a level.
+func (p *pass) take(set int, g int32) {
+	if !p.held[set][g] {
+		p.held[set][g] = true
+		p.taken[set] = append(p.taken[set], g)
+	}
+}
+
+// forget makes the levels ready for another number.
+func (p *pass) forget() {
+	for set := range p.levels {
+		for _, g := range p.there[set] {
+			p.n[set][g] = 0
+		}
+		for _, g := range p.taken[set] {
+			p.held[set][g] = false
+		}
+	}
+}
+
+// inherit withholds what a group that is withheld of a coarser question is made of.
+func (p *pass) inherit(set int) {
+	l := p.levels[set]
+	for i := range p.dims + p.hidden {
+		coarser := set &^ (1 << i)
+		if coarser == set || coarser == 0 || len(p.taken[coarser]) == 0 {
+			continue
+		}
+		of, held := p.levels[coarser].of, p.held[coarser]
+		// What has none of the number hides nothing, but where it hides others.
+		for _, g := range p.there[set] {
+			if held[of[l.first[g]]] {
+				p.take(set, g)
+			}
+		}
+		if slices.ContainsFunc(p.taken[coarser], func(whole int32) bool { return p.n[coarser][whole] == 0 }) {
+			for g, first := range l.first {
+				if whole := of[first]; held[whole] && p.n[coarser][whole] == 0 {
+					p.take(set, int32(g))
 				}
 			}
 		}
 	}
 }
 
-// complete are the groups of a line that have to go along with those withheld: the
-// smallest, so that every question chooses the same.
-func (w *withholding) complete(l *heldLine) []*heldGroup {
-	sum := lineSum{w: w}
-	for _, g := range l.groups {
-		if g.held {
-			sum.add(g)
+// protect withholds more groups of a level, until each line of them is fine.
+func (p *pass) protect(set int) {
+	l, n, held := p.levels[set], p.n[set], p.held[set]
+	if len(p.taken[set]) == 0 {
+		return
+	}
+	there := p.marked[set] // groups with the number, by line
+	defer clear(there)
+	for _, g := range p.there[set] {
+		for _, at := range l.line[g] {
+			there[at]++
 		}
 	}
-	var more []*heldGroup
-	for _, g := range l.groups {
-		if sum.fine() {
-			break
-		}
-		if !g.held {
-			sum.add(g)
-			more = append(more, g)
+	queued := map[int32]bool{}
+	var queue []int32
+	for _, g := range p.taken[set] {
+		for _, at := range l.line[g] {
+			if !queued[at] {
+				queued[at], queue = true, append(queue, at)
+			}
 		}
 	}
-	return more
+	for len(queue) > 0 {
+		at := queue[0]
+		queue, queued[at] = queue[1:], false
+		var sum heldSum
+		groups := l.lines[at].groups[p.span]
+		for _, g := range groups {
+			if held[g] {
+				sum.add(n[g])
+			}
+		}
+		alone := func(g int32) bool {
+			return slices.ContainsFunc(l.line[g], func(o int32) bool {
+				return o != at && (n[g] > 0 && there[o] == 1 || len(l.lines[o].groups[p.span]) == 1)
+			})
+		}
+		take := func(enough func() bool, may func(g int32) bool) {
+			for _, g := range groups {
+				if enough() {
+					return
+				}
+				if held[g] || !may(g) {
+					continue
+				}
+				p.take(set, g)
+				sum.add(n[g])
+				for _, o := range l.line[g] {
+					if o != at && !queued[o] {
+						queued[o], queue = true, append(queue, o)
+					}
+				}
+			}
+		}
+		fine := func() bool { return sum.fine(p.least) }
+		// First those that their other lines do not tell: there are more in each.
+		take(fine, func(g int32) bool { return n[g] > 0 && !alone(g) })
+		take(fine, func(g int32) bool { return n[g] > 0 })
+		// Nobody shall find the whole of one group, either.
+		pair := func() bool { return sum.all > 1 }
+		take(pair, func(g int32) bool { return !alone(g) })
+		take(pair, func(int32) bool { return true })
+	}
 }
 
-// lineSum adds up what is withheld of a line.
-type lineSum struct {
-	w             *withholding
-	sums          []codeSum
-	groups        []int // with rows, by code
-	single, small int   // codes with one group, and numbers that are small
+// heldSum adds up what is withheld of a line.
+type heldSum struct {
+	all, groups int // of which so many have the number
+	n           int64
 }
 
-func (s *lineSum) add(g *heldGroup) {
-	for _, c := range g.sums {
-		if c.numbers[0] == 0 {
+func (s *heldSum) add(n int64) {
+	s.all++
+	if n > 0 {
+		s.groups++
+		s.n += n
+	}
+}
+
+func (s *heldSum) fine(least int64) bool {
+	return s.all == 0 || s.all > 1 && (s.groups == 0 || s.groups > 1 && s.n >= least)
+}
+
+// blocks puts what is withheld of a line along a hidden dimension into blocks.
+func (p *pass) blocks(set int, line *heldLine) (blocks [][]int32) {
+	var block []int32
+	var sum heldSum
+	for _, g := range line.groups[p.span] {
+		if !p.held[set][g] {
 			continue
 		}
-		for len(s.groups) <= int(c.code) {
-			s.groups = append(s.groups, 0)
-		}
-		switch s.groups[c.code]++; s.groups[c.code] {
-		case 1:
-			s.single++
-		case 2:
-			s.single--
-		}
-		s.small -= s.smalls(c.code)
-		s.sums = addCode(s.sums, c.code, c.numbers)
-		s.small += s.smalls(c.code)
-	}
-}
-
-// smalls is how many numbers of a code are small.
-func (s *lineSum) smalls(code int32) (n int) {
-	at, is := slices.BinarySearchFunc(s.sums, code, func(s codeSum, code int32) int { return cmp.Compare(s.code, code) })
-	if is {
-		for _, x := range s.sums[at].numbers {
-			if s.w.small(x) {
-				n++
-			}
+		block = append(block, g)
+		if sum.add(p.n[set][g]); sum.fine(p.least) {
+			blocks = append(blocks, block)
+			block, sum = nil, heldSum{}
 		}
 	}
-	return n
-}
-
-func (s *lineSum) fine() bool { return s.single == 0 && s.small == 0 }
-
-// block puts the groups of lines that are withheld, and are in no block yet, into blocks.
-func (w *withholding) block(lines []*heldLine) {
-	for _, l := range lines {
-		if l.along < w.dims {
-			continue
+	if len(block) > 0 {
+		if len(blocks) == 0 {
+			return [][]int32{block}
 		}
-		var last *heldBlock
-		var some []*heldGroup
-		sum := lineSum{w: w}
-		put := func() {
-			for _, g := range some {
-				g.blocks = append(g.blocks, last)
-			}
-			last.groups = append(last.groups, some...)
-			some, sum = nil, lineSum{w: w}
-		}
-		for _, g := range l.groups {
-			at := slices.IndexFunc(g.blocks, func(b *heldBlock) bool { return b.along == l.along })
-			switch {
-			case at >= 0:
-				last = g.blocks[at]
-				continue
-			case !g.held:
-				continue
-			}
-			some = append(some, g)
-			if sum.add(g); sum.fine() {
-				last = &heldBlock{along: l.along}
-				put()
-			}
-		}
-		if last == nil {
-			last = &heldBlock{along: l.along}
-		}
-		put()
+		last := len(blocks) - 1
+		blocks[last] = append(blocks[last], block...)
 	}
+	return blocks
 }
 
-// answer are the groups of the question and those of coarser ones with the same filters.
-// What is added up of them is what is withheld of their parts.
-func (w *withholding) answer() []*heldLevel {
-	levels := make([]*heldLevel, 1<<w.dims)
-	for set := range levels {
-		of := w.levels[set].of
-		level := &heldLevel{groups: make([]*heldGroup, len(w.levels[set].groups))}
-		sums := make([]lineSum, len(level.groups))
-		for i, whole := range w.levels[set].groups {
-			level.groups[i] = &heldGroup{first: whole.first, rows: whole.rows}
-			sums[i].w = w
+// answer tells of the groups of the question whether they are withheld, as it does of
+// those of coarser questions with the same filters: because these take a part of a block,
+// or what is withheld of a line can be added up from parts of it.
+func (p *pass) answer() []bool {
+	held := make([][]bool, 1<<p.dims)
+	for set := range held {
+		parts := p.levels[set|p.hiddenSet()]
+		class := func(g int32) int64 { return p.cells[parts.first[g]].class }
+		l := p.levels[set]
+		held[set] = make([]bool, len(l.first))
+		sums := make([]map[int64]*heldSum, len(l.first)) // of what is withheld, by class
+		for _, g := range p.taken[set|p.hiddenSet()] {
+			at := l.of[parts.first[g]]
+			if sums[at] == nil {
+				sums[at] = map[int64]*heldSum{}
+			}
+			c := class(g)
+			if sums[at][c] == nil {
+				sums[at][c] = &heldSum{}
+			}
+			sums[at][c].add(p.n[set|p.hiddenSet()][g])
 		}
-		for _, part := range w.levels[set|w.hiddenSet()].groups {
-			if !part.held {
+		for at, byClass := range sums {
+			for _, sum := range byClass {
+				held[set][at] = held[set][at] || !sum.fine(p.least)
+			}
+		}
+		for i := range parts.lines {
+			line := &parts.lines[i]
+			if line.along < p.dims {
 				continue
 			}
-			at := of[part.first]
-			sums[at].add(part)
-			g := level.groups[at]
-			for _, b := range part.blocks {
-				g.held = g.held || slices.ContainsFunc(b.groups, func(o *heldGroup) bool { return w.cells[o.first].class != w.cells[part.first].class })
+			for _, block := range p.blocks(set|p.hiddenSet(), line) {
+				if slices.ContainsFunc(block, func(g int32) bool { return class(g) != class(block[0]) }) {
+					held[set][l.of[parts.first[block[0]]]] = true
+				}
 			}
 		}
-		for i, g := range level.groups {
-			g.sums = sums[i].sums
-			g.held = g.held || !sums[i].fine()
-		}
-		levels[set] = level
 		if set > 0 {
-			w.inherit(levels, set, w.dims)
-			for _, g := range level.groups {
-				g.held = g.held || levels[0].groups[0].held
+			for i := range p.dims {
+				if coarser := set &^ (1 << i); coarser != set {
+					for g, first := range l.first {
+						held[set][g] = held[set][g] || held[coarser][p.levels[coarser].of[first]]
+					}
+				}
 			}
-			w.protect(w.lines(level.groups, set))
+			p.protectSums(l, held[set], sums)
 		}
 	}
-	return levels
+	return held[len(held)-1]
+}
+
+// protectSums is protect for groups of which parts are withheld.
+func (p *pass) protectSums(l *heldLevel, held []bool, sums []map[int64]*heldSum) {
+	queue := make([]int32, len(l.lines))
+	for i := range queue {
+		queue[i] = int32(i)
+	}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		whole := map[int64]*heldSum{}
+		add := func(g int32) {
+			for c, sum := range sums[g] {
+				if whole[c] == nil {
+					whole[c] = &heldSum{}
+				}
+				whole[c].add(sum.n)
+			}
+		}
+		fine := func() bool {
+			for _, sum := range whole {
+				if !sum.fine(p.least) {
+					return false
+				}
+			}
+			return true
+		}
+		for _, g := range l.lines[at].groups[p.span] {
+			if held[g] {
+				add(g)
+			}
+		}
+		for _, g := range l.lines[at].groups[p.span] {
+			if fine() {
+				break
+			}
+			if held[g] || len(sums[g]) == 0 {
+				continue
+			}
+			held[g] = true
+			add(g)
+			queue = append(queue, l.line[g]...)
+		}
+	}
 }
