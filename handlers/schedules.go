@@ -279,15 +279,16 @@ func (h schedules) document(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, name, err := h.Reports.OpenDocument(r.Context(), actor(r), id)
+	document, err := h.Reports.OpenDocument(r.Context(), actor(r), id, r.URL.Query().Has("look"))
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer document.Body.Close()
 	w.Header().Set("Content-Type", reports.PDF.MediaType())
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": name}))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": document.Name}))
 	w.Header().Set("Cache-Control", "private, no-store")
-	if _, err := io.Copy(w, body); err != nil {
+	w.Header().Set("Content-Length", strconv.FormatInt(document.Bytes, 10))
+	if _, err := io.Copy(w, document.Body); err != nil {
 		panic(http.ErrAbortHandler) // never a part that looks whole
 	}
 	return nil

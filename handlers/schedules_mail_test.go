@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -280,8 +281,15 @@ func TestAScheduledDocumentArrives(t *testing.T) {
 		t.Errorf("another picture: %d bytes", len(picture.body))
 	}
 	if document := reader.get(page + "/document").want(http.StatusOK); document.body != got["editor@example.com"][0].files["Trading -b.pdf"] ||
-		document.header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(document.header.Get("Content-Disposition"), "inline") {
+		document.header.Get("Content-Length") != strconv.Itoa(len(document.body)) || document.header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(document.header.Get("Content-Disposition"), "inline") {
 		t.Errorf("another document: %d bytes, %v", len(document.body), document.header)
+	}
+	reader.get(page + "/document?look").want(http.StatusOK)
+	for action, want := range map[string]int{"report.downloaded": 1, "report.viewed": 1} {
+		var n int
+		if s.count(t, &n, `SELECT count(*) FROM audit_events WHERE action = '`+action+`'`); n != want {
+			t.Errorf("%d × %s on record, want %d", n, action, want)
+		}
 	}
 	other.get(page + "/document").want(http.StatusGone)
 	other.get(page).want(http.StatusOK).shows(".schedule-preview", "Send a test to yourself").lacks(".schedule-preview img")

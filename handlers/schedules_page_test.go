@@ -109,7 +109,7 @@ func TestOtherWorkspacesFindNoSchedules(t *testing.T) {
 			"SendNow":        func() error { return s.Reports.SendNow(t.Context(), a, id, false) },
 			"SendNow test":   func() error { return s.Reports.SendNow(t.Context(), a, id, true) },
 			"OpenPreview":    func() error { _, err := s.Reports.OpenPreview(t.Context(), a, id); return err },
-			"OpenDocument":   func() error { _, _, err := s.Reports.OpenDocument(t.Context(), a, id); return err },
+			"OpenDocument":   func() error { _, err := s.Reports.OpenDocument(t.Context(), a, id, false); return err },
 			"RetryDelivery":  func() error { return s.Reports.RetryDelivery(t.Context(), a, id, line) },
 			"RetryRun":       func() error { _, err := s.Reports.RetryRun(t.Context(), a, id, ran.ID); return err },
 		} {

@@ -247,7 +247,23 @@ func resultOf(ctx context.Context, r reports.ScheduleRun) ui.TagProps {
 	if counts[reports.LineKept] == good {
 		return ui.TagProps{Label: messages.T(ctx, "schedules.line_kept"), Icon: "mail"}
 	}
+	if l := incomplete(r); l != nil {
+		return ui.TagProps{Label: messages.T(ctx, "schedules.delivered_in_part"), Icon: "triangle-alert", Tone: ui.Warning, Title: undrawn(ctx, *l)}
+	}
 	return ui.TagProps{Label: messages.T(ctx, "schedules.delivered"), Icon: "check", Tone: ui.Positive}
+}
+
+// incomplete is a line of which the file shows widgets as failed; nil where there is none.
+func incomplete(r reports.ScheduleRun) *reports.Line {
+	if i := slices.IndexFunc(r.Lines, func(l reports.Line) bool { return l.Stated.FailedWidgets > 0 }); i >= 0 {
+		return &r.Lines[i]
+	}
+	return nil
+}
+
+// undrawn says how many widgets of a line's file failed.
+func undrawn(ctx context.Context, l reports.Line) string {
+	return messages.T(ctx, "schedules.why_undrawn", "Count", l.Stated.FailedWidgets, "All", l.Stated.Widgets)
 }
 
 func lineTag(ctx context.Context, l reports.Line) ui.TagProps {
@@ -315,6 +331,9 @@ func (p SchedulesProps) why(ctx context.Context, l reports.Line) string {
 		}
 	default:
 		parts = append(parts, delivery.Stopped(l.ErrorText))
+	}
+	if l.Stated.FailedWidgets > 0 {
+		parts = append(parts, undrawn(ctx, l))
 	}
 	if l.Resent {
 		parts = append(parts, messages.T(ctx, "schedules.why_resent"))

@@ -27,6 +27,7 @@ func TestLedgerWords(t *testing.T) {
 		"gone":    {reports.Line{State: reports.LineSent, Channel: "gone", Answer: "200 ok"}, "The channel took it on"},
 		"waits":   {reports.Line{State: reports.LineRendered, Channel: delivery.S3, ErrorText: "It asks to try again later: 503 ok", Attempts: 1}, "503 ok. It is tried again"},
 		"ready":   {reports.Line{State: reports.LineRendered, Channel: delivery.S3}, "goes to the channel next"},
+		"undrawn": {reports.Line{State: reports.LineSent, Answer: "250 ok", Stated: reports.Stated{Widgets: 3, FailedWidgets: 2}}, "2 of 3 widgets could not be drawn"},
 		"failed":  {reports.Line{State: reports.LineFailed, ErrorText: "They left."}, "They left."},
 	} {
 		got := p.why(t.Context(), tc.line)

@@ -298,23 +298,38 @@ func (s *Service) OpenPreview(ctx context.Context, actor access.Actor, id ids.Sc
 	return s.deps.Blobs.Read(ctx, one.preview)
 }
 
-// OpenDocument reads the document that OpenPreview has the picture of, and
-// answers its file name.
+// OpenDocument reads the document that OpenPreview has the picture of. It is on record
+// as a download, or, where the page that shows it asks by itself, as a look.
 //
 // Errors: those of OpenPreview.
-func (s *Service) OpenDocument(ctx context.Context, actor access.Actor, id ids.Schedule) (body io.ReadCloser, name string, err error) {
+func (s *Service) OpenDocument(ctx context.Context, actor access.Actor, id ids.Schedule, look bool) (SentDocument, error) {
 	one, err := s.previewed(ctx, actor, id)
 	if err != nil {
-		return nil, "", err
+		return SentDocument{}, err
+	}
+	action := "report.downloaded"
+	if look {
+		action = "report.viewed"
 	}
 	err = s.deps.DB.InTenantTx(ctx, actor.TenantID.UUID(), func(ctx context.Context, tx *db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: "report.downloaded", Target: "schedule", ID: id.String(), Detail: map[string]any{"name": one.documentName}})
+		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: "schedule", ID: id.String(), Detail: map[string]any{"name": one.documentName}})
 	})
 	if err != nil {
-		return nil, "", err
+		return SentDocument{}, err
 	}
-	body, err = s.deps.Blobs.Read(ctx, one.document)
-	return body, one.documentName, err
+	there, err := s.deps.Blobs.Attributes(ctx, one.document)
+	if err != nil {
+		return SentDocument{}, err
+	}
+	body, err := s.deps.Blobs.Read(ctx, one.document)
+	return SentDocument{Body: body, Name: one.documentName, Bytes: there.Bytes}, err
+}
+
+// SentDocument is a file that was sent.
+type SentDocument struct {
+	Body  io.ReadCloser
+	Name  string
+	Bytes int64
 }
 
 // previewed reads a schedule of which there is something to look at, for

@@ -152,7 +152,8 @@ class Pages extends HTMLElement {
     let answer: Response;
     let data: ArrayBuffer;
     try {
-      answer = await fetch(this.getAttribute("src") ?? "", { headers: { Accept: "application/json, application/pdf" }, cache: "no-store" });
+      // Nobody has asked for a download yet: on record it is a look.
+      answer = await fetch((this.getAttribute("src") ?? "") + (asked ? "" : "?look"), { headers: { Accept: "application/json, application/pdf" }, cache: "no-store" });
       if (!asked && Number(answer.headers.get("Content-Length")) > mostUnasked) {
         await answer.body?.cancel();
         throw new Unread();
