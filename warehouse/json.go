@@ -77,6 +77,9 @@ func (r *Result) AppendJSON(dst []byte) []byte {
 	if !r.ToDate.IsZero() {
 		dst = appendTime(append(dst, `,"to_date":`...), r.ToDate)
 	}
+	if r.Few {
+		dst = append(dst, `,"small_groups_withheld":true`...)
+	}
 	dst = append(dst, `,"sampled":`...)
 	if r.Sampled == nil {
 		return append(dst, "false}"...)

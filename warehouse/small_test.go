@@ -83,7 +83,7 @@ func TestSmallGroupsAreWithheld(t *testing.T) {
 	if got := run(t, e, seen, few); strings.Contains(got, "rare") {
 		t.Error(got)
 	}
-	if got := run(t, e, seen, `{"dataset":"d","measures":[{"fn":"count"}],"filters":[{"column":"diagnosis","op":"=","values":["rare"]}]}`); !strings.Contains(got, `"rows":[]`) {
+	if got := run(t, e, seen, `{"dataset":"d","measures":[{"fn":"count"}],"filters":[{"column":"diagnosis","op":"=","values":["rare"]}]}`); !strings.Contains(got, `"rows":[]`) || !strings.Contains(got, `"small_groups_withheld":true`) {
 		t.Errorf("a filter to a small group: %s", got)
 	}
 	found, err := e.SearchValues(t.Context(), Query{Spec: Spec{Dataset: "d"}, Dataset: seen}, "diagnosis", "", 10)
@@ -448,6 +448,8 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 		{"", `{"measure":"morgan"},{"measure":"less"}`, "", empty},
 		{"", sum, `{"column":"either","op":"=","values":[false]}`, empty},
 		{`"dimensions":[{"column":"moved"}],`, `{"fn":"sum","column":"quantity"},{"fn":"count","as":"n"}`, "", empty},
+		{`"dimensions":[{"column":"added"}],`, count, "", empty},
+		{`"dimensions":[{"column":"replaced"}],`, sum, "", answered}, // that is the total
 		{`"dimensions":[{"column":"nulled"}],`, count, "", empty},
 		{`"dimensions":[{"column":"larger"}],`, count, "", empty},
 		{"", `{"measure":"taken"}`, "", empty},
@@ -481,7 +483,7 @@ func TestFiltersTellOfNoFewRows(t *testing.T) {
 		text := fmt.Sprintf(`{"dataset":"d","fields":{"hidden":"if([note] = 'secret', 1, 0)","product":"[amount] * [quantity]","group":"[id] %% 12","first":"if([id] < 12, 1, 0)",
 			"most":"sum([amount] where [note] != 'secret' and [region] != 'north')","zeros":"count() - sum([unmarked])","opposite":"1 - [unmarked]","either":"[note] = 'secret' or [region] = 'north'","moved":"if([note] = 'secret', 2, [quantity])",
 			"morgan":"sum([amount] where not ([note] = 'secret' or [region] = 'north'))","less":"sum([amount] where [region] != 'north')","taken":"sum([quantity] where [note] = 'secret' or [quantity] = 2)",
-			"nulled":"nullif([note], 'secret')","larger":"greatest([marked], 0)","wide":"if([id] < 120, 1, 9000000000000000000) * 100","weighted":"[amount] * ([unmarked] + 1)"},%s
+			"nulled":"nullif([note], 'secret')","added":"[quantity] + [unmarked]","replaced":"replace([note], 'secret', 'common')","larger":"greatest([marked], 0)","wide":"if([id] < 120, 1, 9000000000000000000) * 100","weighted":"[amount] * ([unmarked] + 1)"},%s
 			"measures":[%s],"filters":[%s]}`, tc.dims, tc.measures, filters)
 		want, err := e.Run(t.Context(), Query{Spec: mustSpec(t, text), Dataset: ds, Exact: true})
 		if err != nil {
