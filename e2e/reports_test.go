@@ -107,7 +107,7 @@ func TestThePagesOfASentDocumentTurn(t *testing.T) {
 	v.must(v.tab.GetByRole("button", playwright.PageGetByRoleOptions{Name: "Send now"}).Click())
 	v.until("it is sent", `async () => { const a = await fetch(location.pathname); return (await a.text()).includes("<df-pages"); }`, nil)
 	page := v.tab.URL()
-	v.must(v.tab.Route("**/document", func(r playwright.Route) { _ = r.Abort("connectionrefused") }))
+	v.must(v.tab.Route("**/document*", func(r playwright.Route) { _ = r.Abort("connectionrefused") }))
 	v.expect("ERR_CONNECTION_REFUSED")
 	v.open(page)
 	v.becomesLike("df-pages [role=status]", `^Page 1 of \d+ · Letter, landscape$`)
@@ -122,8 +122,8 @@ func TestThePagesOfASentDocumentTurn(t *testing.T) {
 	// What can't be had is said, and the picture stays. The next turn tries again.
 	v.must(next.Click())
 	v.see("df-pages [role=alert]", "the server can’t be reached")
-	v.must(v.tab.Unroute("**/document"))
-	v.must(v.tab.Route("**/document", func(r playwright.Route) {
+	v.must(v.tab.Unroute("**/document*"))
+	v.must(v.tab.Route("**/document*", func(r playwright.Route) {
 		_ = r.Fulfill(playwright.RouteFulfillOptions{Status: playwright.Int(410), ContentType: playwright.String("application/json"),
 			Body: []byte(`{"error":{"code":"reports.sent_file_gone","message":"The file was kept for a week and is gone."}}`)})
 	}))
@@ -131,7 +131,7 @@ func TestThePagesOfASentDocumentTurn(t *testing.T) {
 	v.see("df-pages [role=alert]", "kept for a week and is gone")
 	v.becomesLike("df-pages [role=status]", `^Page 1 of `)
 	v.must(v.tab.Locator("df-pages img").WaitFor())
-	v.must(v.tab.Unroute("**/document"))
+	v.must(v.tab.Unroute("**/document*"))
 
 	// By keyboard to the second page and to the first.
 	// differs answers how many dots differ from those of the page that was kept;

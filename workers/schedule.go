@@ -37,7 +37,7 @@ func schedules() []schedule {
 		{every: 24 * time.Hour, args: notify.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 6 * time.Hour, args: auth.RefreshArgs{}, queue: jobs.Short, perTenant: true},
 		{every: time.Hour, args: portals.CheckHostsArgs{}, queue: jobs.Bulk, perTenant: true},
-		{every: 24 * time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
+		{every: time.Hour, args: reports.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 24 * time.Hour, args: alerts.PruneArgs{}, queue: jobs.Short, perTenant: true},
 		{every: 5 * time.Minute, args: alerts.EvaluateArgs{}, queue: jobs.Short, perTenant: true}, // finds what is overdue
 		{every: 5 * time.Minute, args: reports.WatchArgs{}, queue: jobs.Bulk, perTenant: true},
