@@ -174,6 +174,14 @@ func (s *Service) SetSignUp(ctx context.Context, i Identity, name string, role a
 		as = &value
 	}
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
+		before, err := tx.DomainGet(ctx, i.Actor.TenantID.UUID(), name)
+		if err != nil && !db.IsNoRows(err) {
+			return fmt.Errorf("read domain: %w", err)
+		}
+		was := access.Role("")
+		if before.SignUpRole != nil {
+			was = access.Role(*before.SignUpRole)
+		}
 		n, err := tx.DomainSetSignUp(ctx, as, i.Actor.TenantID.UUID(), name)
 		if err != nil {
 			return fmt.Errorf("set sign-up: %w", err)
@@ -181,7 +189,8 @@ func (s *Service) SetSignUp(ctx context.Context, i Identity, name string, role a
 		if n == 0 {
 			return ErrDomainNotFound
 		}
-		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "domains.sign_up_changed", Target: "domain", ID: name, Detail: map[string]any{"role": role}})
+		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "domains.sign_up_changed", Target: "domain", ID: name,
+			Before: map[string]any{"role": was}, After: map[string]any{"role": role}})
 	})
 }
 

@@ -105,6 +105,10 @@ func (s *Service) SetSSOOnly(ctx context.Context, i Identity, only bool, breakGl
 			id := breakGlass.UUID()
 			chosen = &id
 		}
+		before, err := tx.PolicyGet(ctx, tenant)
+		if err != nil && !db.IsNoRows(err) {
+			return fmt.Errorf("read sign-in policy: %w", err)
+		}
 		if _, err := tx.PolicySetOnly(ctx, only, chosen, tenant); err != nil {
 			return fmt.Errorf("write sign-in policy: %w", err)
 		}
@@ -114,7 +118,7 @@ func (s *Service) SetSSOOnly(ctx context.Context, i Identity, only bool, breakGl
 			}
 		}
 		return audit.Record(ctx, tx, i.Actor, audit.Entry{Action: "sso.enforcement_changed", Target: "workspace", ID: i.Actor.TenantID.String(),
-			Detail: map[string]any{"only": only, "break_glass": breakGlass}})
+			Detail: map[string]any{"break_glass": breakGlass}, Before: map[string]any{"only": before.SsoOnly}, After: map[string]any{"only": only}})
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
 	"github.com/dataflowhq/dataflow/domain/tenants"
@@ -358,7 +359,10 @@ func (s *Service) editSAML(ctx context.Context, i Identity, r Realm, action stri
 		} else if err != nil {
 			return err
 		}
-		before := c
+		before, was := c, map[string]any(nil)
+		if err == nil {
+			was = facts(c.row.Enabled, c.Provider.Issuer, c.row.Settings)
+		}
 		before.Keys.Pairs = slices.Clone(c.Keys.Pairs)
 		if err := edit(&c, box); err != nil {
 			return err
@@ -382,9 +386,18 @@ func (s *Service) editSAML(ctx context.Context, i Identity, r Realm, action stri
 			Settings: settings, Secret: sealed, Metadata: c.row.Metadata, RefreshedAt: c.row.RefreshedAt, Unchanged: c.answersAs(before)}); err != nil {
 			return err
 		}
-		return r.record(ctx, tx, i.Actor, action, c.row.ConnectionID.String(),
-			map[string]any{"kind": kindSAML, "enabled": c.row.Enabled, "issuer": c.Provider.Issuer, "settings": c.settings})
+		return r.recordAs(ctx, tx, i.Actor, audit.Entry{Action: action, Target: "connection", ID: c.row.ConnectionID.String(),
+			Detail: map[string]any{"kind": kindSAML}, Before: was, After: facts(c.row.Enabled, c.Provider.Issuer, settings)})
 	})
+}
+
+// facts are what is on record of a connection: its settings by their names, without
+// secrets, which are not among them.
+func facts(enabled bool, issuer string, settings []byte) map[string]any {
+	all := map[string]any{}
+	_ = json.Unmarshal(settings, &all) // it was just written, or was stored
+	all["enabled"], all["issuer"] = enabled, issuer
+	return all
 }
 
 // SaveSAML takes what an owner has set up. Metadata is fetched where it has an

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/access"
+	"github.com/dataflowhq/dataflow/domain/audit"
 	"github.com/dataflowhq/dataflow/domain/auth/oidc"
 	"github.com/dataflowhq/dataflow/domain/auth/saml"
 	"github.com/dataflowhq/dataflow/domain/ids"
@@ -99,10 +100,17 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, r Realm, enabled boo
 	}
 	return s.change(ctx, i, func(ctx context.Context, tx *db.Tx) error {
 		row, err := r.connection(ctx, tx, kindOIDC)
+		var was map[string]any
 		if db.IsNoRows(err) {
 			row.ConnectionID, row.Secret = ids.New[uuid.UUID](), []byte{}
 		} else if err != nil {
 			return fmt.Errorf("read connection: %w", err)
+		} else {
+			var before OIDCSettings
+			if err := json.Unmarshal(row.Settings, &before); err != nil {
+				return fmt.Errorf("read connection's settings: %w", err)
+			}
+			was = facts(row.Enabled, before.Issuer, row.Settings)
 		}
 		if n.Secret != "" {
 			if row.Secret, err = box.Encrypt(secretPurpose, []byte(n.Secret)); err != nil {
@@ -120,7 +128,8 @@ func (s *Service) SaveOIDC(ctx context.Context, i Identity, r Realm, enabled boo
 			Settings: settings, Secret: row.Secret, Unchanged: n.Secret == "" && sameJSON(row.Settings, settings)}); err != nil {
 			return err
 		}
-		return r.record(ctx, tx, i.Actor, "sso.changed", row.ConnectionID.String(), map[string]any{"kind": kindOIDC, "enabled": enabled, "settings": n})
+		return r.recordAs(ctx, tx, i.Actor, audit.Entry{Action: "sso.changed", Target: "connection", ID: row.ConnectionID.String(),
+			Detail: map[string]any{"kind": kindOIDC}, Before: was, After: facts(enabled, n.Issuer, settings)})
 	})
 }
 

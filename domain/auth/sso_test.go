@@ -886,6 +886,22 @@ func TestEnforcedSingleSignOnClosesEverythingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.signIn(t, "grace@one.example", password)
+	// On record is what it was before.
+	what := map[string][]string{}
+	err = f.db.InTenantTx(t.Context(), f.one.ID.UUID(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.AuditList(ctx, db.AuditListParams{TenantID: f.one.ID.UUID(), BeforeAt: time.Now().Add(time.Hour), BeforeID: uuid.Max,
+			Actions: []string{"sso.enforcement_changed", "sso.changed"}, Patterns: []string{}, FoundActions: []string{}, RowLimit: 50})
+		for _, row := range rows {
+			what[row.Action] = append(what[row.Action], string(row.What))
+		}
+		return err
+	})
+	if list := what["sso.enforcement_changed"]; err != nil || len(list) != 2 || !strings.Contains(list[0], `"before": {"only": true}`) || !strings.Contains(list[0], `"after": {"only": false}`) {
+		t.Errorf("%v, %v", list, err)
+	}
+	if list := what["sso.changed"]; len(list) != 1 || !strings.Contains(list[0], `"before": {`) || !strings.Contains(list[0], `"enabled": true`) {
+		t.Errorf("the connection: %v", list)
+	}
 }
 
 // test makes a test sign-in.

@@ -408,6 +408,14 @@ func (s *Service) SetDashboards(ctx context.Context, actor access.Actor, id ids.
 		if _, err := get(ctx, tx, id); err != nil {
 			return err
 		}
+		before, err := tx.PortalDashboardList(ctx, tx.TenantID, id.UUID())
+		if err != nil {
+			return fmt.Errorf("list dashboards of portal: %w", err)
+		}
+		was := []string{}
+		for _, row := range before {
+			was = append(was, row.DashboardID.String())
+		}
 		if err := tx.PortalDashboardsClear(ctx, tx.TenantID, id.UUID()); err != nil {
 			return fmt.Errorf("clear dashboards of portal: %w", err)
 		}
@@ -438,6 +446,6 @@ func (s *Service) SetDashboards(ctx context.Context, actor access.Actor, id ids.
 			return fmt.Errorf("note change of portal: %w", err)
 		}
 		return audit.Record(ctx, tx, actor, audit.Entry{Action: "portals.dashboards_set", Target: "portal", ID: id.String(),
-			Detail: map[string]any{"dashboards": names}})
+			Before: map[string]any{"dashboards": was}, After: map[string]any{"dashboards": names}})
 	})
 }
