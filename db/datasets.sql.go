@@ -2120,9 +2120,10 @@ func (q *Queries) VersionInsert(ctx context.Context, arg VersionInsertParams) er
 
 const versionList = `-- name: VersionList :many
 SELECT v.version, v.kind, v.created_at, v.user_id, v.row_count, v.byte_count, v.rows_written, v.load_id, v.note, v.live, v.superseded_at,
-       COALESCE(u.name, '')::text AS user_name
+       COALESCE(u.name, '')::text AS user_name, COALESCE(l.filename, '')::text AS filename
 FROM dataset_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+LEFT JOIN loads l ON l.tenant_id = v.tenant_id AND l.load_id = v.load_id
 WHERE v.tenant_id = $1 AND v.dataset_id = $2 AND v.expired_at IS NULL
   AND (NOT v.live OR v.version > $3::bigint)
 ORDER BY v.version DESC LIMIT $4
@@ -2148,6 +2149,7 @@ type VersionListRow struct {
 	Live         bool
 	SupersededAt *time.Time
 	UserName     string
+	Filename     string
 }
 
 // VersionList returns the kept ones, latest first. Of those that small live
@@ -2179,6 +2181,7 @@ func (q *Queries) VersionList(ctx context.Context, arg VersionListParams) ([]Ver
 			&i.Live,
 			&i.SupersededAt,
 			&i.UserName,
+			&i.Filename,
 		); err != nil {
 			return nil, err
 		}

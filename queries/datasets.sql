@@ -331,9 +331,10 @@ FOR SHARE;
 -- appends made, only the ones after live_after.
 -- name: VersionList :many
 SELECT v.version, v.kind, v.created_at, v.user_id, v.row_count, v.byte_count, v.rows_written, v.load_id, v.note, v.live, v.superseded_at,
-       COALESCE(u.name, '')::text AS user_name
+       COALESCE(u.name, '')::text AS user_name, COALESCE(l.filename, '')::text AS filename
 FROM dataset_versions v
 LEFT JOIN users u ON u.tenant_id = v.tenant_id AND u.user_id = v.user_id
+LEFT JOIN loads l ON l.tenant_id = v.tenant_id AND l.load_id = v.load_id
 WHERE v.tenant_id = @tenant_id AND v.dataset_id = @dataset_id AND v.expired_at IS NULL
   AND (NOT v.live OR v.version > @live_after::bigint)
 ORDER BY v.version DESC LIMIT @row_limit;

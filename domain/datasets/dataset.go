@@ -144,6 +144,7 @@ type Version struct {
 	Bytes     int64 // after the change
 	Written   int64 // rows that the change wrote
 	Load      ids.Load
+	File      string // that the load read; empty where it was no file
 	Note      string
 	Current   bool
 	// KeptUntil is when it can no longer be restored; zero for the current one.

@@ -66,10 +66,11 @@ func (s *Service) ListVersions(ctx context.Context, actor access.Actor, id ids.D
 		for _, r := range rows {
 			if limited {
 				r.RowCount, r.ByteCount, r.RowsWritten, r.Note, r.LoadID = Withheld, Withheld, Withheld, "", nil
+				r.Filename = ""
 			}
 			v := Version{
 				Version: r.Version, Kind: ChangeKind(r.Kind), CreatedAt: r.CreatedAt, By: fromOptional[ids.User](r.UserID), ByName: r.UserName,
-				Rows: r.RowCount, Bytes: r.ByteCount, Written: r.RowsWritten, Load: fromOptional[ids.Load](r.LoadID), Note: r.Note,
+				Rows: r.RowCount, Bytes: r.ByteCount, Written: r.RowsWritten, Load: fromOptional[ids.Load](r.LoadID), File: r.Filename, Note: r.Note,
 				Current: r.Version == row.Version,
 			}
 			if r.SupersededAt != nil {
