@@ -213,10 +213,15 @@ func (h editor) takeBack(w http.ResponseWriter, r *http.Request, undo bool, how 
 		Rev      int64     `json:"rev"`
 		ChangeID uuid.UUID `json:"change_id"`
 		Force    bool      `json:"force"`
+		Leave    bool      `json:"leave"` // passes it over
 	}
 	id, err := request(r, &body)
 	if err != nil {
 		return err
+	}
+	if body.Leave {
+		edited, err := h.Dashboards.PassOver(r.Context(), actor(r), id, body.Rev, body.ChangeID, !undo)
+		return answerEdit(w, r, edited, err)
 	}
 	edited, err := how(r.Context(), actor(r), id, body.Rev, body.ChangeID, body.Force)
 	var conflict *dashboards.UndoConflict

@@ -155,6 +155,12 @@ func TestAnUndoThatAsksDoesSoInWords(t *testing.T) {
 			t.Errorf("no %q in %s", want, asks.body)
 		}
 	}
+	// Left as it is, the question is passed over, and redo brings it back.
+	passed := b.sendJSON(s.path("/undo"), `{"rev":0,"leave":true,"change_id":"`+uuid.NewString()+`"}`).want(http.StatusOK)
+	if !strings.Contains(passed.body, `"redo":`) || strings.Contains(passed.body, `"undo":`) {
+		t.Errorf("passed over: %s", passed.body)
+	}
+	b.sendJSON(s.path("/redo"), `{"rev":0,"change_id":"`+uuid.NewString()+`"}`).want(http.StatusConflict)
 	// Whoever has not seen it is told what was there.
 	if taken := write(b, "Third"); !strings.Contains(taken.body, "had named it “Second” meanwhile. Your change took its place.") {
 		t.Errorf("what it replaced: %s", taken.body)

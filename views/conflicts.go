@@ -33,14 +33,14 @@ func ConflictTexts(ctx context.Context, conflicts []dashboards.Conflict, undo bo
 func sameObject(a, b dashboards.Conflict) bool {
 	partA, idA, _, _ := a.About()
 	partB, idB, _, _ := b.About()
-	return a.User == b.User && partA == partB && idA == idB && idA != "" && a.Gone == b.Gone
+	return a.User == b.User && a.Program == b.Program && partA == partB && idA == idB && idA != "" && a.Gone == b.Gone
 }
 
 func conflictText(ctx context.Context, of []dashboards.Conflict, act string) string {
 	c := of[0]
 	part, id, aspect, whole := c.About()
 	say := func(did, would string, args ...any) string {
-		args = append(args, "Name", whoText(ctx, c.User), "Act", act, "Object", objectText(ctx, part, c.Object))
+		args = append(args, "Name", whoText(ctx, c.User, c.Program), "Act", act, "Object", objectText(ctx, part, c.Object))
 		return messages.T(ctx, "conflict."+did, args...) + " " + messages.T(ctx, "conflict."+would, args...)
 	}
 	if c.Gone {
@@ -165,11 +165,14 @@ func OverwrittenText(ctx context.Context, o dashboards.Overwritten) string {
 	case value != "":
 		key = "conflict.overwrote_value"
 	}
-	return messages.T(ctx, key, "Name", whoText(ctx, o.User), "Object", objectText(ctx, part, o.Object), "Aspect", aspectName(ctx, aspect), "Value", value)
+	return messages.T(ctx, key, "Name", whoText(ctx, o.User, o.Program), "Object", objectText(ctx, part, o.Object), "Aspect", aspectName(ctx, aspect), "Value", value)
 }
 
-func whoText(ctx context.Context, name string) string {
-	if name == "" {
+func whoText(ctx context.Context, name string, program bool) string {
+	switch {
+	case program:
+		return messages.T(ctx, "word.program")
+	case name == "":
 		return messages.T(ctx, "conflict.somebody")
 	}
 	return name

@@ -22,9 +22,12 @@ func TestConflictsAreInWords(t *testing.T) {
 	gone.Gone = true
 	nameless := on("/widgets/a/locked", "", `true`, "", `false`)
 	nameless.User = ""
+	file := on("/widgets/a/title", "Sales", `"Sales"`, `"Revenue"`, `"Orders"`)
+	file.User, file.Program = "", true
 	widget := `{"type":"bar","title":"Sales","layout":{"x":0,"y":0,"w":3,"h":9},"query":{"measures":[{"fn":"count"}]}}`
 	for want, conflicts := range map[string][]dashboards.Conflict{
 		"Ines Okafor renamed “Sales” to “Revenue” since. Undo would name it “Orders” again.":                              {on("/widgets/a/title", "Sales", `"Sales"`, `"Revenue"`, `"Orders"`)},
+		"A file or program renamed “Sales” to “Revenue” since. Undo would name it “Orders” again.":                        {file},
 		"Ines Okafor changed the filters of “Sales” since. Undo would bring back what you had there.":                     {on("/widgets/a/query/filters", "Sales", `[{"column":"a"}]`, `[{"column":"b"}]`, `[{"column":"c"}]`)},
 		"Ines Okafor changed the filters of “Sales” since. Undo would leave that empty again.":                            {on("/widgets/a/query/filters", "Sales", `[{"column":"a"}]`, `[{"column":"b"}]`, ``)},
 		"Ines Okafor changed the place and size of “Sales” since. Undo would bring back what you had there.":              {on("/widgets/a/layout", "Sales", `{"x":1}`, `{"x":2}`, `{"x":3}`)},
@@ -62,6 +65,7 @@ func TestWhatAChangeTookThePlaceOfIsInWords(t *testing.T) {
 		"Ben had named it “B” meanwhile. Your change took its place.":                   {Path: "/widgets/a/title", User: "Ben", Object: "B", Value: json.RawMessage(`"B"`)},
 		"Ben had changed the filters of “Sales” meanwhile. Your change took its place.": {Path: "/widgets/a/query/filters", User: "Ben", Object: "Sales", Value: json.RawMessage(`[{"column":"x"}]`)},
 		"Ben had set the limit of “Sales” to 10 meanwhile. Your change took its place.": {Path: "/widgets/a/query/limit", User: "Ben", Object: "Sales", Value: json.RawMessage(`10`)},
+		"A file or program had changed “Sales” meanwhile. Your change took its place.":  {Path: "/widgets/a", Program: true, Object: "Sales", Value: json.RawMessage(`{}`)},
 		"Somebody else had changed “Sales” meanwhile. Your change took its place.":      {Path: "/widgets/a", Object: "Sales", Value: json.RawMessage(`{}`)},
 	} {
 		if got := OverwrittenText(t.Context(), o); got != want {

@@ -103,10 +103,10 @@ const EditorItemClose = `</div></div>`
 // editorWords are the texts of the editor's script, by their keys in messages.
 var editorWords = []string{
 	"saving", "saved", "retrying", "offline", "offline_one", "offline_none", "signed_out", "signed_out_one", "unsaved_ended",
-	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "changed_after_many", "placed_after", "placed_after_many", "use_mine", "use_mine_gone", "deleted_by", "deleted_by_many", "put_back_by", "comes_back", "drawn_later", "unkept_texts", "unkept_more", "unkept_more_one", "unkept_only", "unkept_only_one", "unkept_copied", "somebody", "program", "the_dashboard",
+	"refused", "gone", "changed_after", "changed_after_value", "written_over", "written_over_value", "changed_after_many", "placed_after", "placed_after_many", "use_mine", "use_mine_gone", "deleted_by", "deleted_by_many", "put_back_by", "comes_back", "drawn_later", "unkept_texts", "unkept_more", "unkept_more_one", "unkept_only", "unkept_only_one", "unkept_copied", "somebody", "program", "the_dashboard", "the_filter",
 	"place", "arranged", "arranged_one", "arranged_none", "no_room_top", "no_room_across", "no_room_down", "picked", "dropped", "put_back", "blocked", "locked",
-	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "undone_nothing", "redone", "redone_nothing", "undo_failed", "taken_back",
-	"copied", "copied_one", "paste_invalid", "paste_many", "clipboard_denied",
+	"selected", "selected_one", "several", "added", "removed", "removed_many", "undo", "undone", "undone_nothing", "left", "redone", "redone_nothing", "undo_failed", "taken_back",
+	"copied", "copied_one", "paste_invalid", "paste_large", "paste_many", "clipboard_denied",
 	"picture", "picture_none", "picture_large", "picture_unfit", "picture_full", "picture_stopped", "picture_set", "picture_replaced",
 	"conflict_text", "conflict_text_redo", "conflict_go", "conflict_go_redo", "widget_menu", "untitled", "new_widget", "size", "choose_field", "no_fields", "inspector_missing", "rename", "lock", "unlock", "working_on", "editing",
 	"version_saved", "published", "published_now", "published_same", "publish_pending", "publish_first", "publish_waits", "not_json", "chosen", "chosen_one",

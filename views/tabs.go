@@ -91,4 +91,4 @@ func (p InspectorProps) offPhone() bool {
 }
 
 // tabWords are texts of the tabs' script.
-var tabWords = []string{"tab_open", "tab_new", "tab_most", "tab_removed", "tab_removed_with", "tab_name", "tab_place", "tab_carried", "tab_carried_one"}
+var tabWords = []string{"tab_open", "tab_new", "tab_most", "tab_removed", "tab_removed_with", "tab_removed_with_one", "tab_name", "tab_place", "tab_carried", "tab_carried_one"}

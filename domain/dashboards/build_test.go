@@ -343,8 +343,8 @@ func TestCopies(t *testing.T) {
 		t.Errorf("pasted at %v", got)
 	}
 	var a Act
-	if err := json.Unmarshal([]byte(`{"kind":"paste","widgets":[{"type":"bar","onclick":"x"}]}`), &a); err == nil {
-		t.Error("an unknown key was pasted")
+	if err := json.Unmarshal([]byte(`{"kind":"paste","widgets":[{"type":"bar","onclick":"x"}]}`), &a); err == nil || !strings.Contains(err.Error(), `What was pasted is no widget: "onclick" is not a property that it can have.`) {
+		t.Errorf("an unknown key was pasted: %v", err)
 	}
 	if _, _, err := d.act(c, Act{Kind: "paste", Pasted: []Widget{{Title: "x"}}}); err == nil {
 		t.Error("a widget without a type was pasted")

@@ -231,6 +231,10 @@ func jsonProblem(err error) string {
 	case asError(err, &typ):
 		return fmt.Sprintf("%s must not be a %s", typ.Field, typ.Value)
 	}
+	// The decoder has no type for this one.
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return name + " is not a property that it can have"
+	}
 	return err.Error()
 }
 

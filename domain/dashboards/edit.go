@@ -61,6 +61,8 @@ type Edited struct {
 type Overwritten struct {
 	Path string `json:"path"`
 	User string `json:"user"` // name
+	// Program tells that a file or a key had set it.
+	Program bool `json:"program,omitempty"`
 	// Object is the title of the widget, or the name of the filter.
 	Object string          `json:"object,omitempty"`
 	Value  json.RawMessage `json:"value,omitempty"`
@@ -398,7 +400,7 @@ func (s *Service) merge(ctx context.Context, tx *db.Tx, actor access.Actor, d *d
 			continue // it is so already
 		}
 		if other := lastOf(theirs, op.Path, actor.UserID); other != nil && len(op.Before) > 0 {
-			out.Overwrote = append(out.Overwrote, Overwritten{Path: op.Path, User: other.UserID.String(), Object: d.doc.title(keys), Value: op.Before})
+			out.Overwrote = append(out.Overwrote, Overwritten{Path: op.Path, User: other.UserID.String(), Program: other.UserID.IsZero(), Object: d.doc.title(keys), Value: op.Before})
 		}
 		if err := d.doc.apply(op); err != nil {
 			return err

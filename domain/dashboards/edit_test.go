@@ -242,6 +242,76 @@ func TestUndoIsPerPersonAndAsksBeforeItReplaces(t *testing.T) {
 	}
 }
 
+// What is left as somebody else made it is passed over: undo goes on with what is
+// older, and redo comes back to it with the question, and so on either way.
+func TestWhatIsLeftAsItIsIsPassedOver(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.edit(t, d.ann, 1, change("/widgets/a/title", "First"))
+	d.edit(t, d.ann, 2, change("/widgets/b/title", "Bar"))
+	d.edit(t, d.ann, 3, change("/widgets/a/title", "Second"))
+	d.edit(t, d.bob, 4, change("/widgets/a/title", "Third"))
+	asks := func(back func(context.Context, access.Actor, ids.Dashboard, int64, uuid.UUID, bool) (dashboards.Edited, error)) {
+		t.Helper()
+		_, err := back(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+		var conflict *dashboards.UndoConflict
+		if !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || string(conflict.Conflicts[0].Now) != `"Third"` || conflict.Conflicts[0].Program {
+			t.Fatalf("%v does not ask about what bob did", err)
+		}
+	}
+	titles := func(a, b string) {
+		t.Helper()
+		if d.title(t, "a") != a || d.title(t, "b") != b {
+			t.Fatalf("titles %q, %q; want %q, %q", d.title(t, "a"), d.title(t, "b"), a, b)
+		}
+	}
+	leave := func(undone bool) dashboards.Edited {
+		t.Helper()
+		out, err := d.PassOver(t.Context(), d.ann, d.id, 0, uuid.Must(uuid.NewV7()), undone)
+		must(t, err)
+		return out
+	}
+	asks(d.Undo)
+	if out := leave(false); out.Undo == nil || out.Undo.Object != "Bar" || out.Redo == nil || out.Redo.Object != "Third" {
+		t.Errorf("left as it is: undo %+v, redo %+v", out.Undo, out.Redo)
+	}
+	_, err := d.Undo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	must(t, err)
+	titles("Third", "By channel")
+	asks(d.Undo) // about what is older of the same title
+	if out := leave(false); out.Undo != nil {
+		t.Errorf("more to undo: %+v", out.Undo)
+	}
+	_, err = d.Undo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	wantError(t, err, dashboards.ErrNothingToUndo)
+
+	asks(d.Redo)
+	leave(true)
+	_, err = d.Redo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	must(t, err)
+	titles("Third", "Bar")
+	asks(d.Redo)
+	if out := leave(true); out.Redo != nil || out.Undo == nil {
+		t.Errorf("all is done again: undo %+v, redo %+v", out.Undo, out.Redo)
+	}
+	// The way back asks as before; done all the same, redo brings bob's back.
+	asks(d.Undo)
+	_, err = d.Undo(t.Context(), d.ann, d.id, 0, uuid.Nil, true)
+	must(t, err)
+	titles("First", "Bar")
+	_, err = d.Redo(t.Context(), d.ann, d.id, 0, uuid.Nil, false)
+	must(t, err)
+	titles("Third", "Bar")
+
+	// Nothing is in the way any more: nothing is passed over.
+	d.edit(t, d.ann, 0, change("/widgets/b/title", "Mine"))
+	before := d.draft(t).Rev
+	leave(false)
+	if rev := d.draft(t).Rev; rev != before {
+		t.Errorf("revision %d after %d", rev, before)
+	}
+}
+
 func TestUndoOfWhatIsGoneGoesOn(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -268,7 +338,9 @@ func TestTheLogIsTheDraft(t *testing.T) {
 		actor := who[random.IntN(2)]
 		seen := max(1, rev-int64(random.IntN(4)))
 		var err error
-		switch random.IntN(6) {
+		switch random.IntN(7) {
+		case 2:
+			_, err = d.PassOver(t.Context(), actor, d.id, seen, uuid.Nil, random.IntN(2) == 0)
 		case 0:
 			_, err = d.Undo(t.Context(), actor, d.id, seen, uuid.Nil, random.IntN(2) == 0)
 		case 1:

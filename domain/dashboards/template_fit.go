@@ -61,6 +61,8 @@ type FittedWidget struct {
 	Title string
 	Type  charts.Type
 	Lacks []string // fields of the template, by name
+	// Grains are those that its new fields have not, with what stands for them.
+	Grains []Regrained
 	// Empty ones lack so much that they have to be set up anew.
 	Empty bool
 }
@@ -126,8 +128,18 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 	if err != nil {
 		return err
 	}
+	for id, control := range fit.config.Filters {
+		before := fit.Template.Config.Filters[id]
+		words := said{}
+		words.putField(before.Column, control.Column)
+		if now, has := words[control.Label]; has {
+			control.Label = clipName(now)
+			fit.config.Filters[id] = control
+		}
+	}
 	for _, id := range fit.config.Order() {
-		w := fit.config.Widgets[id]
+		w, before := fit.config.Widgets[id], fit.Template.Config.Widgets[id]
+		var grains []Regrained
 		empty := w.Type.Asks() && !w.SetUp()
 		if w.Type == charts.Control {
 			_, known := fit.config.controlTitle(w.Control)
@@ -136,6 +148,14 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 		if sc := loaded[fit.config.dataset(w.Query.Dataset)]; sc != nil && w.Type.Asks() {
 			if elsewhere[sc.ID] {
 				w.Query.ungroup()
+			}
+			grains = w.regrain(sc)
+			columns := map[string]string{}
+			for _, column := range before.Query.Columns {
+				columns[column] = names[fit.Template.Config.dataset(before.Query.Dataset)][TemplateField{Name: column}.key()]
+			}
+			if !empty {
+				w.rename(&before, columns)
 			}
 			for _, m := range w.Query.Measures {
 				f := w.Format[measureName(m)]
@@ -159,7 +179,7 @@ func (s *Service) applyFit(ctx context.Context, actor access.Actor, fit *Templat
 			}
 		}
 		fit.config.Widgets[id] = w
-		fit.Widgets = append(fit.Widgets, FittedWidget{ID: id, Title: w.Title, Type: w.Type, Lacks: lacks[id], Empty: empty})
+		fit.Widgets = append(fit.Widgets, FittedWidget{ID: id, Title: w.Title, Type: w.Type, Lacks: lacks[id], Grains: grains, Empty: empty})
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package dashboards_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,7 +172,7 @@ func TestWhatATemplateSaysFollowsItsFields(t *testing.T) {
 	if got := now.Fields["double"].Expression; got != "[pages] * 2" || len(now.Fields) != 1 {
 		t.Errorf("fields %+v", now.Fields)
 	}
-	if f := now.Filters["c"]; f.Column != "sales_channel" || f.Default != nil {
+	if f := now.Filters["c"]; f.Column != "sales_channel" || f.Label != "Sales channel" || f.Default != nil {
 		t.Errorf("filter %+v", f)
 	}
 	if got := now.Widgets["a"].Title; got != "Pages by sales channel" {
@@ -185,6 +187,68 @@ func TestWhatATemplateSaysFollowsItsFields(t *testing.T) {
 	}
 	if text, err := json.Marshal(now); err != nil || strings.Contains(string(text), source.String()) {
 		t.Errorf("the dashboard names the former dataset: %s (%v)", text, err)
+	}
+}
+
+// A suggestion says its fields in words of its own. Over other data the words are
+// those of the other data, and a date, which has no hours, is grouped by what it has.
+func TestASuggestionAsATemplateSaysTheOtherData(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	source, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: "Orders", TimeColumn: "order_time",
+		Columns: []datasets.NewColumn{{Name: "order_time", Type: warehouse.Timestamp}, {Name: "store_region", Type: warehouse.Text}, {Name: "net_sales", Type: warehouse.Integer}}})
+	must(t, err)
+	target, err := r.datasets.Create(t.Context(), r.actor, datasets.NewDataset{Name: "Cities", TimeColumn: "day",
+		Columns: []datasets.NewColumn{{Name: "day", Type: warehouse.Date}, {Name: "city", Type: warehouse.Text}, {Name: "net", Type: warehouse.Integer}}})
+	must(t, err)
+	sum := []warehouse.Measure{{Fn: "sum", Column: "net_sales", As: "sum_2"}}
+	label := map[string]charts.Format{"sum_2": {Label: "Net sales"}}
+	region := []warehouse.Dimension{{Column: "store_region", As: "name"}}
+	c := dashboards.Config{Schema: dashboards.Schema, Dataset: source,
+		Filters: map[string]dashboards.Control{"f1": {Label: "Store region", Column: "store_region"}, "f2": {Label: "Where", Column: "store_region"}},
+		Widgets: map[string]dashboards.Widget{
+			"hours": {Config: charts.Config{Type: charts.Heatmap, Format: label}, Title: "Net sales by day and hour", Subtitle: "Day of the week and hour of the day", Layout: dashboards.Layout{W: 6, H: 6},
+				Query: dashboards.Query{Measures: sum, Dimensions: []warehouse.Dimension{{Column: "order_time", Grain: "weekday", As: "weekday"}, {Column: "order_time", Grain: "hour_of_day", As: "hour"}}}},
+			"table": {Config: charts.Config{Type: charts.Table, Format: map[string]charts.Format{"name": {Label: "Store region"}, "sum_2": {Label: "Net sales"}}}, Title: "Store region", Subtitle: "Net sales, rows", Layout: dashboards.Layout{X: 6, W: 6, H: 6},
+				Query: dashboards.Query{Measures: sum, Dimensions: region}},
+			"line": {Config: charts.Config{Type: charts.Line, Format: label}, Title: "Net sales by store region over time", Layout: dashboards.Layout{Y: 6, W: 6, H: 6},
+				Query: dashboards.Query{Measures: sum, Dimensions: []warehouse.Dimension{{Column: "order_time", Grain: "hour", As: "at"}, {Column: "store_region", As: "by"}}}},
+			"own": {Config: charts.Config{Type: charts.Bar, Format: label}, Title: "Our pride by the store region", Layout: dashboards.Layout{Y: 12, W: 6, H: 6},
+				Query: dashboards.Query{Measures: sum, Dimensions: region}},
+		}}
+	d, err := r.Create(t.Context(), r.actor, dashboards.NewDashboard{Name: "Made", Config: c})
+	must(t, err)
+	id, err := r.SaveTemplate(t.Context(), r.actor, d.ID, "Made", "")
+	must(t, err)
+	choice := map[ids.Dataset]dashboards.TemplateChoice{source: {Dataset: target, Fields: map[string]string{"column store_region": "city"}}}
+	fit, err := r.FitTemplate(t.Context(), r.actor, id, choice)
+	must(t, err)
+	grains := map[string][]dashboards.Regrained{"hours": {{Field: "day", From: "hour_of_day", To: "month_of_year"}}, "line": {{Field: "day", From: "hour", To: "day"}}}
+	for _, w := range fit.Widgets {
+		if !slices.Equal(w.Grains, grains[w.ID]) || w.Empty || len(w.Lacks) > 0 {
+			t.Errorf("%s: %+v", w.ID, w)
+		}
+	}
+	made, err := r.CreateFromTemplate(t.Context(), r.actor, id, choice, "x")
+	must(t, err)
+	for name, want := range map[string]string{"hours": "Net by day and month · Day of the week and month of the year", "table": "City · Net, rows",
+		"line": "Net by city over time · ", "own": "Our pride by the store region · "} {
+		if w := made.Config.Widgets[name]; w.Title+" · "+w.Subtitle != want {
+			t.Errorf("%s is %q, %q; want %q", name, w.Title, w.Subtitle, want)
+		}
+	}
+	if f := made.Config.Widgets["table"].Format; f["name"].Label != "City" || f["sum_2"].Label != "Net" {
+		t.Errorf("formats %+v", f)
+	}
+	if f := made.Config.Filters; f["f1"].Label != "City" || f["f2"].Label != "Where" {
+		t.Errorf("filters %+v", f)
+	}
+	view := r.open(t, made.ID, "", "")
+	for _, widget := range []string{"hours", "line"} {
+		p, _ := view.Plan(widget)
+		if tile, err := r.Draw(t.Context(), view, p); err != nil || errors.Is(tile.Err, warehouse.ErrGrain) {
+			t.Errorf("%s can't be drawn: %v, %v", widget, err, tile)
+		}
 	}
 }
 

@@ -2,8 +2,10 @@ package dashboards
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +40,8 @@ type UndoConflict struct {
 type Conflict struct {
 	Path string `json:"path"`
 	User string `json:"user"` // name of who changed it
+	// Program tells that a file or a key changed it.
+	Program bool `json:"program,omitempty"`
 	// Object is the title of the widget, or the name of the filter, that the author
 	// left it with.
 	Object string          `json:"object,omitempty"`
@@ -109,16 +113,12 @@ func (s *Service) Redo(ctx context.Context, actor access.Actor, id ids.Dashboard
 func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, force, undone bool, nothing *apperr.Kind) (Edited, error) {
 	seen := rev
 	return s.edit(ctx, actor, id, rev, gesture, func(ctx context.Context, tx *db.Tx, d *draft, out *Edited) error {
-		change, err := historyOf(tx, actor, id).top(ctx, undone)
+		change, ops, err := next(ctx, tx, actor, id, undone)
 		if err != nil {
 			return err
 		}
 		if change == uuid.Nil {
 			return nothing
-		}
-		ops, err := meantBy(ctx, tx, actor, id, change)
-		if err != nil {
-			return err
 		}
 		if !force {
 			if err := undoable(ctx, tx, actor, d, ops); err != nil {
@@ -132,10 +132,45 @@ func (s *Service) takeBack(ctx context.Context, actor access.Actor, id ids.Dashb
 		// Some of it is gone, or so already. The log says that it was taken back all
 		// the same: undo would stay at this change for ever, or redo not bring all back.
 		out.Nothing = d.rev == rev
-		name := jsonText(d.name)
-		return s.store(ctx, tx, actor, d, []Operation{{ID: uuid.Must(uuid.NewV7()), Path: "/name", Before: name, After: name,
-			ChangeID: orNew(gesture), Undoes: change}})
+		return s.storeTaken(ctx, tx, actor, d, gesture, change)
 	})
+}
+
+// PassOver leaves as it is what Undo, or Redo with undone, asks about. The log has
+// the change as taken back from then on, so that the next one goes on with what
+// is older, and the other way round it comes again, with its question. Where
+// nothing is in its way any more it stays.
+//
+// Errors: dashboards.not_found.
+func (s *Service) PassOver(ctx context.Context, actor access.Actor, id ids.Dashboard, rev int64, gesture uuid.UUID, undone bool) (Edited, error) {
+	return s.edit(ctx, actor, id, rev, gesture, func(ctx context.Context, tx *db.Tx, d *draft, _ *Edited) error {
+		change, ops, err := next(ctx, tx, actor, id, undone)
+		if err != nil || change == uuid.Nil {
+			return err
+		}
+		if err := undoable(ctx, tx, actor, d, ops); !errors.Is(err, ErrUndoConflict) {
+			return err
+		}
+		return s.storeTaken(ctx, tx, actor, d, gesture, change)
+	})
+}
+
+// storeTaken logs that a change was taken back, though nothing is another by it.
+func (s *Service) storeTaken(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft, gesture, change uuid.UUID) error {
+	name := jsonText(d.name)
+	return s.store(ctx, tx, actor, d, []Operation{{ID: uuid.Must(uuid.NewV7()), Path: "/name", Before: name, After: name,
+		ChangeID: orNew(gesture), Undoes: change}})
+}
+
+// next is the change that undo takes back next, or redo with undone, and what it
+// did; uuid.Nil for none.
+func next(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, undone bool) (uuid.UUID, []Operation, error) {
+	change, err := historyOf(tx, actor, id).top(ctx, undone)
+	if err != nil || change == uuid.Nil {
+		return uuid.Nil, nil, err
+	}
+	ops, err := meantBy(ctx, tx, actor, id, change)
+	return change, ops, err
 }
 
 // inverseOf are the operations that undo others, in their order.
@@ -176,15 +211,20 @@ func undoable(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft, ops 
 			continue // somebody did already what undo would do
 		}
 		if since == nil {
-			if since, err = operationsAfter(ctx, tx, d.id, ops[0].Rev); err != nil {
+			first := slices.MinFunc(ops, func(a, b Operation) int { return cmp.Compare(a.Rev, b.Rev) })
+			if since, err = operationsAfter(ctx, tx, d.id, first.Rev); err != nil {
 				return err
 			}
 		}
-		other := lastOf(since, op.Path, actor.UserID)
+		later := slices.IndexFunc(since, func(o Operation) bool { return o.Rev > op.Rev })
+		if later < 0 {
+			continue
+		}
+		other := lastOf(since[later:], op.Path, actor.UserID)
 		if other == nil {
 			continue // a later operation of the same change
 		}
-		c := Conflict{Path: op.Path, User: other.UserID.String(), Object: titleBefore(d.doc, keys, since, actor.UserID), Left: op.After, Mine: op.Before,
+		c := Conflict{Path: op.Path, User: other.UserID.String(), Program: other.UserID.IsZero(), Object: titleBefore(d.doc, keys, since, actor.UserID), Left: op.After, Mine: op.Before,
 			Gone: len(keys) > 2 && goneBelow(d.doc, keys)}
 		if has {
 			if c.Now, err = json.Marshal(now); err != nil {
@@ -334,10 +374,11 @@ func changeOf(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboa
 }
 
 // meantBy is a change with what it could not do: an undo of what somebody else had
-// taken back already changed nothing, and redo still brings all of it.
+// taken back already, or that was passed over, changed nothing, and redo still
+// brings all of it. What it did not do has the revision of what it was to take back.
 func meantBy(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboard, change uuid.UUID) ([]Operation, error) {
 	ops, err := changeOf(ctx, tx, actor, id, change)
-	// takeBack adds one that changes nothing where it could not do all.
+	// storeTaken adds one that changes nothing.
 	idle := func(op Operation) bool { return op.Undoes != uuid.Nil && bytes.Equal(op.Before, op.After) }
 	if err != nil || !slices.ContainsFunc(ops, idle) {
 		return ops, err
@@ -346,7 +387,6 @@ func meantBy(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboar
 	if err != nil {
 		return nil, err
 	}
-	rev := ops[0].Rev
 	done := map[string]Operation{}
 	for _, op := range ops {
 		if !idle(op) {
@@ -355,10 +395,10 @@ func meantBy(ctx context.Context, tx *db.Tx, actor access.Actor, id ids.Dashboar
 	}
 	meant := inverseOf(all)
 	for i := range meant {
+		meant[i].Rev = all[len(all)-1-i].Rev
 		if op, was := done[meant[i].Path]; was {
 			meant[i] = op
 		}
-		meant[i].Rev = rev
 	}
 	return meant, nil
 }
@@ -388,12 +428,8 @@ func (s *Service) Deeds(ctx context.Context, actor access.Actor, id ids.Dashboar
 // deeds describes what the actor can undo and redo.
 func (s *Service) deeds(ctx context.Context, tx *db.Tx, actor access.Actor, d *draft) (undo, redo *Deed, err error) {
 	describe := func(undone bool) (*Deed, error) {
-		change, err := historyOf(tx, actor, d.id).top(ctx, undone)
+		change, ops, err := next(ctx, tx, actor, d.id, undone)
 		if err != nil || change == uuid.Nil {
-			return nil, err
-		}
-		ops, err := meantBy(ctx, tx, actor, d.id, change)
-		if err != nil {
 			return nil, err
 		}
 		deed := deedOf(d.doc, ops, undone)

@@ -16,8 +16,9 @@ test("what holds no widgets is refused", () => {
   for (const text of [
     "", "hello", "{", "[]", "null", '"dataflow"', '{"dataflow":"widgets"}', '{"dataflow":"widgets","widgets":{}}', '{"dataflow":"widgets","widgets":[]}',
     '{"dataflow":"widgets","widgets":[null]}', '{"dataflow":"widgets","widgets":[{"type":1}]}', '{"dataflow":"widgets","widgets":[{"type":"bar"},3]}',
-    `{"dataflow":"widgets","widgets":[{"type":"bar","query":${deep}}]}`, `{"dataflow":"widgets","pad":"${"x".repeat(1_000_001)}"}`,
+    `{"dataflow":"widgets","widgets":[{"type":"bar","query":${deep}}]}`, "x".repeat(1_000_001),
   ]) assert.equal(readPasted(text), "invalid", text.slice(0, 80));
+  assert.equal(readPasted(`{"dataflow":"widgets","pad":"${"x".repeat(1_000_001)}"}`), "large");
   assert.equal(readPasted(copyText({ widgets: Array.from({ length: mostPasted + 1 }, () => ({ type: "bar" })), filters: {} })), "many");
 });
 

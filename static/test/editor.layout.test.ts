@@ -125,9 +125,9 @@ test("nothing overlaps, whatever is asked", () => {
   }
 });
 
-test("what is added one after the other gives way to what is dropped on it", () => {
-  const now = of({ a: l(0, 0, 4, 8) });
-  assert.deepEqual(added(now, [{ x: 4, y: 0, w: 4, h: 8 }, { x: 4, y: 2, w: 4, h: 8 }, { w: 3, h: 3 }], new Set(), 12), [l(4, 10, 4, 8), l(4, 2, 4, 8), l(8, 0, 3, 3)]);
-  assert.deepEqual(added(now, [{ x: 11, y: 0, w: 4, h: 8 }], new Set(), 12), [l(8, 0, 4, 8)]);
-  assert.deepEqual(added(now, [{ x: 0, y: 0, w: 4, h: 8 }], new Set(["a"]), 12), [l(0, 0, 4, 8)], "the server says what becomes of it");
+test("boxes of what is added lie over nothing", () => {
+  const now = of({ a: l(0, 0, 4, 8), b: l(0, 8, 12, 4) });
+  assert.deepEqual(added(now, [{ x: 4, y: 0, w: 4, h: 8 }, { x: 4, y: 2, w: 4, h: 8 }, { w: 3, h: 3 }], 12), [l(4, 0, 4, 8), l(4, 12, 4, 8), l(8, 0, 3, 3)]);
+  assert.deepEqual(added(now, [{ x: 11, y: 0, w: 4, h: 8 }], 12), [l(8, 0, 4, 8)]);
+  assert.deepEqual(added(now, [{ x: 0, y: 0, w: 4, h: 8 }], 12), [l(0, 12, 4, 8)]);
 });

@@ -11,6 +11,7 @@ interface Body {
   operations?: Operation[];
   act?: { kind: string; [key: string]: Json };
   force?: boolean;
+  leave?: boolean;
 }
 
 type Log = Logged & { user: string; undoes?: string };
@@ -90,8 +91,13 @@ class Server {
       const later = this.log.findLast((past) => past.path === each.path && past.rev > each.rev && past.user !== user);
       return later ? [{ path: each.path, user: later.user }] : [];
     });
-    if (conflicts.length > 0 && !body.force) return Response.json({ error: { code: "dashboards.undo_conflict", message: "Somebody changed this since." }, conflicts }, { status: 409 });
+    if (conflicts.length > 0 && !body.force && !body.leave) return Response.json({ error: { code: "dashboards.undo_conflict", message: "Somebody changed this since." }, conflicts }, { status: 409 });
     this.#undone.set(body.change_id, which === "undo" ? target : `redo:${target}`);
+    if (body.leave) {
+      const name = get(this.doc, "/name") ?? "";
+      this.write(user, body.change_id, [{ op_id: uuid(), path: "/name", before: name, after: name }]);
+      return this.answer(user, body.rev);
+    }
     const back = operations.toReversed().map((each): Operation => ({ op_id: uuid(), path: each.path, ...(each.after === undefined ? {} : { before: each.after }), ...(each.before === undefined ? {} : { after: each.before }) }));
     this.write(user, body.change_id, back);
     return this.answer(user, body.rev);
@@ -467,8 +473,28 @@ test("an undo that would take back somebody else's change asks", async () => {
   assert.equal(outcome.done, false);
   assert.equal("conflicts" in outcome && outcome.conflicts[0]?.user, "Ben");
   assert.equal(get(server.doc, "/widgets/a/title"), "Ben's");
-  assert.equal((await ann.sync.undo(true)).done, true);
+  assert.equal((await ann.sync.undo("force")).done, true);
   assert.equal(get(server.doc, "/widgets/a/title"), "A");
+});
+
+test("what is left as it is, undo passes over", async () => {
+  const server = new Server({ ...start(), name: "Board" });
+  const ann = new Client(server, "Ann");
+  const ben = new Client(server, "Ben");
+  ann.set("/widgets/b/title", "Older");
+  await ann.settle();
+  ann.set("/widgets/a/title", "Ann's");
+  await ann.settle();
+  ben.sync.behind(server.rev);
+  await ben.settle();
+  ben.set("/widgets/a/title", "Ben's");
+  await ben.settle();
+  assert.equal("conflicts" in (await ann.sync.undo()), true);
+  assert.equal((await ann.sync.undo("leave")).done, true);
+  assert.equal(get(server.doc, "/widgets/a/title"), "Ben's");
+  assert.equal(ann.sync.history.canRedo, true);
+  assert.equal((await ann.sync.undo()).done, true);
+  assert.notEqual(get(server.doc, "/widgets/b/title"), "Older");
 });
 
 /** A generator with a seed: a failure can be repeated. */
@@ -513,7 +539,7 @@ test("two clients in any interleaving end the same", async () => {
           client.fate.push(() => pick(fates));
           break;
         case 8:
-          void client.sync.undo(next() < 0.5);
+          void client.sync.undo(next() < 0.5 ? "force" : "ask");
           break;
         case 9:
           void client.sync.redo();

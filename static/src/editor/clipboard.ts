@@ -18,8 +18,9 @@ export function copyText({ widgets, filters }: Copied): string {
 }
 
 /** What a pasted text holds; why not, where it holds no widgets. */
-export function readPasted(text: string): Copied | "invalid" | "many" {
-  if (text.length > longest || !text.includes('"dataflow"')) return "invalid";
+export function readPasted(text: string): Copied | "invalid" | "large" | "many" {
+  if (!text.includes('"dataflow"')) return "invalid";
+  if (text.length > longest) return "large";
   let value: Json;
   try {
     value = JSON.parse(text) as Json;

@@ -22,7 +22,7 @@ import { Presence } from "./presence.ts";
 import { Marks, selectByPointer, Selection } from "./selection.ts";
 import { Side } from "./side.ts";
 import { Shelf } from "./store.ts";
-import { type Act, type Conflicted, type Deed, type Logged, type Outcome, Sync } from "./sync.ts";
+import { type Act, type Conflicted, type Deed, type Logged, type Outcome, Sync, type Way } from "./sync.ts";
 import { Tabs } from "./tabs.ts";
 import { carry, onTab } from "./tabset.ts";
 import { words } from "./words.ts";
@@ -411,7 +411,7 @@ class Editor extends HTMLElement implements Desk {
       const at = isObject(given) ? { x: Number(given["x"]), y: Number(given["y"]) } : {};
       return this.#comes(act).map(({ title, w, h }) => ({ title, ...at, w: this.#device === "phone" ? width : Math.min(w, width), h }));
     });
-    const places = added(this.layouts(), list, lockedOf(this.doc), width);
+    const places = added(this.layouts(), list, width);
     this.#ghosts = list.map(({ title }, n) => ({ at: places[n] as Item["at"], title, note }));
     this.#grid.ghosts(this.#ghosts);
     if (this.#ghosts.length > 0) for (const hint of this.querySelectorAll<HTMLElement>("[data-canvas-empty]")) hint.hidden = true;
@@ -623,7 +623,9 @@ class Editor extends HTMLElement implements Desk {
       const key = writing ? "written_over" : "changed_after";
       // Of a widget that was renamed, the name by which this person knows it.
       const known = path.endsWith("/title") && typeof before === "string" && before !== "" ? before : this.titleOf(id);
-      const title = part === "widgets" ? known : words("the_dashboard");
+      const filter = get(this.doc, pointer("filters", id)) ?? (below.length === 0 ? before ?? mine?.after : undefined);
+      const label = path.endsWith("/label") ? before : isObject(filter) ? filter["label"] : undefined;
+      const title = part === "widgets" ? known : part === "filters" && typeof label === "string" ? words("the_filter", { title: label }) : words("the_dashboard");
       const value = typeof after === "string" && after !== "" && after.length <= 80 ? after : undefined;
       return { ...each, text: words(value === undefined ? key : `${key}_value`, { name, title, value: value ?? "" }), back: false };
     });
@@ -925,20 +927,22 @@ class Editor extends HTMLElement implements Desk {
     void this.#reverse("redo");
   }
 
-  async #reverse(which: "undo" | "redo", force = false): Promise<void> {
+  async #reverse(which: "undo" | "redo", way: Way = "ask"): Promise<void> {
     const { canUndo, canRedo } = this.#sync.history;
     if (which === "undo" ? !canUndo : !canRedo) return;
     this.#overtaken();
-    const outcome: Outcome = await (which === "undo" ? this.#sync.undo(force) : this.#sync.redo(force));
+    const outcome: Outcome = await (which === "undo" ? this.#sync.undo(way) : this.#sync.redo(way));
     this.#state();
     if (outcome.done) {
       // What was undone is what can be done again, and the other way round.
       const { undo, redo } = this.#sync.history;
       const label = inWords(which === "undo" ? redo : undo);
-      if (outcome.nothing) toast(words(`${which === "undo" ? "undone" : "redone"}_nothing`, { label }), "", 15_000);
+      if (way === "leave") announce(words("left"), true);
+      else if (outcome.nothing) toast(words(`${which === "undo" ? "undone" : "redone"}_nothing`, { label }), "", 15_000);
       else announce(label === "" && which === "undo" ? words("taken_back") : words(which === "undo" ? "undone" : "redone", { label }), true);
     } else if ("conflicts" in outcome) {
-      if (await this.#ask(outcome, which)) await this.#reverse(which, true);
+      const next = await this.#ask(outcome, which);
+      if (next) await this.#reverse(which, next);
     } else if ("sentence" in outcome) {
       if (outcome.sentence) toast(outcome.sentence);
     } else {
@@ -946,10 +950,11 @@ class Editor extends HTMLElement implements Desk {
     }
   }
 
-  /** Somebody changed the same since: shows it in the server's words, and asks. */
-  #ask({ texts }: Conflicted, which: "undo" | "redo"): Promise<boolean> {
+  /** Somebody changed the same since: shows it in the server's words, and asks.
+   * Closed without a choice, the question stands. */
+  #ask({ texts }: Conflicted, which: "undo" | "redo"): Promise<Way | undefined> {
     const dialog = document.getElementById("undo-conflict");
-    if (!(dialog instanceof HTMLDialogElement)) return Promise.resolve(false);
+    if (!(dialog instanceof HTMLDialogElement)) return Promise.resolve(undefined);
     dialog.querySelector("[data-conflict-list]")?.replaceChildren(...texts.map((text) => {
       const item = document.createElement("li");
       item.textContent = text;
@@ -962,16 +967,16 @@ class Editor extends HTMLElement implements Desk {
     if (go) go.textContent = words(`conflict_go${suffix}`);
     return new Promise((answer) => {
       const ended = new AbortController();
-      const end = (yes: boolean): void => {
+      const end = (way?: Way): void => {
         ended.abort();
         if (dialog.open) dialog.close();
-        answer(yes);
+        answer(way);
       };
       dialog.addEventListener("click", (event) => {
         const choice = (event.target as Element).closest<HTMLElement>("[data-conflict]")?.dataset["conflict"];
-        if (choice) end(choice === "undo");
+        if (choice) end(choice === "undo" ? "force" : "leave");
       }, { signal: ended.signal });
-      dialog.addEventListener("close", () => end(false), { signal: ended.signal });
+      dialog.addEventListener("close", () => end(), { signal: ended.signal });
       dialog.showModal();
     });
   }

@@ -298,6 +298,7 @@ export class Keys {
     event.preventDefault();
     const pasted = readPasted(text);
     if (pasted === "invalid") toast(words("paste_invalid"), "neg");
+    else if (pasted === "large") toast(words("paste_large"), "neg");
     else if (pasted === "many") toast(words("paste_many", { n: mostPasted }), "neg");
     else this.#desk.act({ kind: "paste", ...pasted });
   }

@@ -154,17 +154,17 @@ export function firstFree(layouts: Layouts, w: number, h: number, width: number)
   return { x: 0, y: bottom, w, h };
 }
 
-/** Where things will stand that are added one after the other: where they were
- * dropped, what they lie on gives way; or at the first place that is free. */
-export function added(layouts: Layouts, list: readonly { x?: number; y?: number; w: number; h: number }[], locked: ReadonlySet<string>, width: number): Layout[] {
-  let now = layouts;
-  const keys = list.map(({ x, y, w, h }, n) => {
-    const key = `added ${String(n)}`;
-    const at = x === undefined || y === undefined ? firstFree(now, w, h, width) : { x: Math.max(0, Math.min(x, width - w)), y, w, h };
-    now = arrange(now, new Map([[key, at]]), locked, width) ?? new Map([...now, [key, at]]);
-    return key;
+/** Where boxes stand for things that will be added one after the other: where they
+ * were dropped, or else below what is there and gives way only then; or at the first
+ * place that is free. */
+export function added(layouts: Layouts, list: readonly { x?: number; y?: number; w: number; h: number }[], width: number): Layout[] {
+  const now = new Map(layouts);
+  return list.map(({ x, y, w, h }, n) => {
+    let at: Layout = x === undefined || y === undefined ? firstFree(now, w, h, width) : { x: Math.max(0, Math.min(x, width - w)), y, w, h };
+    for (let on: Layout[]; (on = [...now.values()].filter((each) => overlap(at, each))).length > 0; ) at = { ...at, y: Math.max(...on.map((each) => each.y + each.h)) };
+    now.set(`added ${String(n)}`, at);
+    return at;
   });
-  return keys.map((key) => now.get(key) as Layout);
 }
 
 /** The desktop's layout. */

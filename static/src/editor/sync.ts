@@ -142,6 +142,10 @@ export interface History {
   redo?: Deed | undefined;
 }
 
+/** How a change is taken back where somebody else changed the same since: not
+ * without asking, all the same, or not at all: it is passed over. */
+export type Way = "ask" | "force" | "leave";
+
 export type Outcome = { done: true; nothing?: boolean } | Conflicted | { done: false; sentence: string } | { done: false };
 
 const shortestWait = 1000;
@@ -294,12 +298,12 @@ export class Sync {
     this.#stored = false;
   }
 
-  undo(force = false): Promise<Outcome> {
-    return this.#reverse("undo", force);
+  undo(way: Way = "ask"): Promise<Outcome> {
+    return this.#reverse("undo", way);
   }
 
-  redo(force = false): Promise<Outcome> {
-    return this.#reverse("redo", force);
+  redo(way: Way = "ask"): Promise<Outcome> {
+    return this.#reverse("redo", way);
   }
 
   /** Somebody else's changes are missing here, and no answer is bringing them. */
@@ -312,16 +316,18 @@ export class Sync {
     return this.#turn;
   }
 
-  async #reverse(which: "undo" | "redo", force: boolean): Promise<Outcome> {
+  async #reverse(which: "undo" | "redo", way: Way): Promise<Outcome> {
     if (this.#ended) return { done: false };
     await this.#run();
+    // What was done while the question stood is not what it was about.
+    if (way === "leave" && this.#queue.length > 0) return { done: false };
     const local = which === "redo" && this.#undone.at(-1);
     if (local || this.#queue.length > 0 || !this.#options.online()) return which === "undo" ? this.#takeBack() : this.#bringBack();
     const change = uuid();
     const ask = async (again: boolean): Promise<Outcome> => {
       let response: Response;
       try {
-        response = await this.#post(`/${which}`, { rev: this.#rev, change_id: change, force });
+        response = await this.#post(`/${which}`, { rev: this.#rev, change_id: change, ...(way === "ask" ? {} : { [way]: true }) });
       } catch {
         // Whether it was done is not known; asking again does it only once.
         if (again) return ask(false);
