@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -101,6 +102,35 @@ func statusText(ctx context.Context, s *charts.Status) string {
 		return messages.T(ctx, "widget.tone_neg")
 	}
 	return messages.T(ctx, "widget.tone_none")
+}
+
+// statusParts are what of a status can stand alone, the most telling first: how much
+// of the target it is, or all of it.
+func statusParts(ctx context.Context, s *charts.Status) []string {
+	text := statusText(ctx, s)
+	if s.Label == "" && s.Share != "" {
+		if more, begins := strings.CutPrefix(text, s.Share+" "); begins {
+			return []string{s.Share, " " + more}
+		}
+	}
+	return []string{text}
+}
+
+// statusInFull is the whole of a status with its target.
+func statusInFull(ctx context.Context, s *charts.Status) string {
+	text, target := statusText(ctx, s), statusTitle(ctx, s)
+	if target == "" || target == text {
+		return text
+	}
+	return text + " · " + target
+}
+
+// toneTag is the class of a tag in that tone.
+func toneTag(t charts.Tone) string {
+	if tone := statusTone(t); tone != ui.Neutral {
+		return "tag-" + string(tone)
+	}
+	return ""
 }
 
 func statusTitle(ctx context.Context, s *charts.Status) string {

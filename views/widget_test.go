@@ -53,6 +53,27 @@ func TestAKPIShowsItsTargetBesideTheWordOfAThreshold(t *testing.T) {
 	}
 }
 
+// Where a tag has no room for all, its number stands alone; the whole stays its text
+// and its tooltip.
+func TestATagBesideANameHasParts(t *testing.T) {
+	for name, c := range map[string]struct {
+		status        charts.Status
+		shows, titled string
+	}{
+		"a share":     {charts.Status{Tone: charts.Good, Target: "£4.00M", Share: "136%"}, `<span>136%</span><span> of target</span>`, "136% of target · Target £4.00M"},
+		"a word":      {charts.Status{Tone: charts.Warn, Label: "Nearly there", Target: "50%", Share: "96%"}, `<span>Nearly there</span>`, "Nearly there · Target 50%"},
+		"a threshold": {charts.Status{Tone: charts.Bad}, `<span>Off target</span>`, "Off target"},
+	} {
+		var tag strings.Builder
+		if err := statusInLine(&c.status).Render(t.Context(), &tag); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(tag.String(), c.shows) || !strings.Contains(tag.String(), `title="`+c.titled+`"`) {
+			t.Errorf("%s: %s", name, tag.String())
+		}
+	}
+}
+
 // The panel, the figure and the sentence on paper say where the earlier span is cut.
 func TestWhatIsComparedIsCutWhereItSays(t *testing.T) {
 	day := func(m time.Month, d int) dashboards.Day {

@@ -22,7 +22,8 @@ func TestSparklinesLeaveTheOpenDayOut(t *testing.T) {
 		"today, ends unknown":   {days, "2026-11-29", "", []float64{200, 210, 190, 208}},
 		"all days are over":     {days, "2026-11-30", "2026-11-29T23:10", []float64{200, 210, 190, 208, 10}},
 		"rows lie ahead":        {days, "2026-11-27", "2026-11-29T12:00", []float64{200, 210, 190, 208, 10}},
-		"no clock":              {days, "", "2026-11-29T08:57", []float64{200, 210, 190, 208, 10}},
+		"ended in the morning":  {days, "2026-11-30", "2026-11-29T08:57", []float64{200, 210, 190, 208}},
+		"no clock":              {days, "", "2026-11-29T18:57", []float64{200, 210, 190, 208, 10}},
 		"the hour that goes on": {hours, "2026-11-29", "2026-11-29T09:05", []float64{20, 21, 19}},
 		"hours of yesterday":    {hours, "2026-11-30", "2026-11-29T09:05", []float64{20, 21, 19, 2}},
 	} {

@@ -82,6 +82,7 @@ func (d *drawing) facets() error {
 	}
 	selectable := len(columns) == 1 && columns[0] == by
 	picked := d.picked()
+	var open Message // the bucket that is not over, of all of them
 	for _, key := range keys {
 		small := in
 		small.Result = d.pick(rows[key], by)
@@ -106,6 +107,9 @@ func (d *drawing) facets() error {
 		if drawn.Note.Key == "charts.note.cut" && d.out.Note.Key == "" {
 			d.out.Note = Message{Key: "charts.note.cut_each", Args: drawn.Note.Args[:2]}
 		}
+		if drawn.Note.Key == NoteOpen || drawn.Note.Key == NoteOpenPeriod {
+			open = Message{Key: NoteOpen, Args: drawn.Note.Args[:2]}
+		}
 		if len(drawn.Legend) > len(d.out.Legend) {
 			d.out.Legend = drawn.Legend
 		}
@@ -114,6 +118,9 @@ func (d *drawing) facets() error {
 		points := d.out.Count
 		d.out.Facets, d.out.Legend = nil, nil
 		return d.tooMuch(points)
+	}
+	if d.out.Note.Key == "" {
+		d.out.Note = open
 	}
 	d.say("facets", "Count", len(d.out.Facets), "Measure", d.name(y), "By", d.name(by), "Largest", d.out.Facets[0].Name)
 	return nil

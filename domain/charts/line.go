@@ -450,11 +450,14 @@ func (d *drawing) spotAt(s series, i int) string {
 }
 
 // sayAlso adds a second measure to the sentence of the first, where it has that
-// form.
+// form. Of one whole period there is no highest and no lowest.
 func (d *drawing) sayAlso(form, name string, values []float64, f localeFormat, cut []bool, at func(i int) string) {
 	low, high, ok := spots([][]float64{values}, cut)
 	if !ok || !d.says(form) {
 		return
+	}
+	if whole := "charts.say." + form + "_whole"; d.out.Say.Key == whole && low.at == high.at {
+		form += "_whole"
 	}
 	d.out.Say.Key = "charts.say." + form + "_also"
 	d.out.Say.Args = append(d.out.Say.Args, "Also", name, "AlsoLow", d.Locale.KPI(values[low.at], f), "AlsoLowAt", at(low.at),

@@ -132,9 +132,14 @@ func drawScatter(d *drawing) error {
 			o["large"], o["largeThreshold"] = size == nil && picked == nil && d.out.Count > 5000, 5000
 		}
 		if d.out.Count <= 15 && label != nil && d.Across == nil {
-			o["label"] = obj{"show": true, "position": "top", "distance": 4, "fontSize": 11, "color": cssVar("--df-ink-2"),
+			o["label"] = obj{"show": true, "position": "top", "distance": 4, "fontSize": 11, "color": cssVar("--df-ink-2"), "fit": true,
 				"formatter": obj{"$format": obj{"head": true}}}
-			o["labelLayout"] = obj{"hideOverlap": true}
+			// Each point can have a place for its name of its own.
+			for n, point := range g.data {
+				if _, own := point.(obj); !own {
+					g.data[n] = obj{"value": point}
+				}
+			}
 		}
 		series, names = append(series, o), append(names, g.name)
 		heads, marks = append(heads, g.heads), append(marks, g.marks)

@@ -226,6 +226,11 @@ func (d *drawing) cuts(at []time.Time, grain string) []bool {
 			mark(last)
 		}
 	}
+	if grain == "day" && d.endsEarly() {
+		if last := slices.IndexFunc(at, floor(d.Newest, grain).Equal); last > 0 {
+			mark(last)
+		}
+	}
 	return cut
 }
 

@@ -124,7 +124,7 @@ func TestTheBucketOfTodayIsCut(t *testing.T) {
 		"ends unknown":         {days, "", "", "2026-11-29", []bool{false, false, true}},
 		"the day after":        {days, "2026-11-02", "2026-11-29", "2026-11-30", nil},
 		"rows ahead":           {days, "2026-11-02", "2026-12-24", "2026-11-29", nil},
-		"no clock":             {days, "2026-11-02", "2026-11-29T08:57", "", nil},
+		"no clock":             {days, "2026-11-02", "2026-11-29T18:57", "", nil},
 		"compared, data ended": {days, "2026-11-02", "2026-11-28T23:50", "2026-11-28", []bool{false, true, false}},
 		"once a week":          {weeks, "2026-10-04", "2026-11-29", "2026-11-29", nil},
 		"once a month":         {months, "2026-01-30", "2026-11-29", "2026-11-30", nil},
@@ -175,7 +175,7 @@ func TestTheRunningBucketIsTold(t *testing.T) {
 		if d := draw(t, in); !reflect.DeepEqual(d.Note, c.note) || !strings.Contains(string(d.Chart), c.mark) {
 			t.Errorf("%s: note %+v, %s", name, d.Note, d.Chart)
 		}
-		in.Today = at("2026-11-30")
+		in.Today, in.Newest = at("2026-11-30"), at("2026-11-29T20:57")
 		if d := draw(t, in); d.Note.Key != "" || strings.Contains(string(d.Chart), c.mark) {
 			t.Errorf("%s the day after: note %+v, %s", name, d.Note, d.Chart)
 		}
@@ -194,6 +194,72 @@ func TestTheFirstMomentOfAQuarterIsCut(t *testing.T) {
 		if got := d.cuts(s.at, s.grain); !slices.Equal(got, []bool{false, true}) {
 			t.Errorf("%s: cut %v", grain, got)
 		}
+	}
+}
+
+// A last day with its first hours only is no day; what comes once a day is, and so
+// is a day without times.
+func TestALastDayOfItsFirstHoursIsCut(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		oldest, newest string
+		want           []bool
+	}{
+		"midnight":       {"2001-01-01T00:05", "2001-07-01", []bool{false, false, true}},
+		"morning":        {"2001-01-01T00:05", "2001-07-01T08:30", []bool{false, false, true}},
+		"evening":        {"2001-01-01T00:05", "2001-07-01T18:30", nil},
+		"dates":          {"2001-01-01", "2001-07-01", nil},
+		"once a day":     {"2001-01-01T06:00", "2001-07-01T06:00", nil},
+		"data of before": {"2001-01-01T00:05", "2001-06-01T08:30", nil},
+	} {
+		in := Input{Config: Config{Type: Line, Format: map[string]Format{"n": flights}}, Oldest: at(c.oldest), Newest: at(c.newest),
+			Result: result(dates("at", "day", "2001-06-29", "2001-06-30", "2001-07-01"), ints("n", 90, 80, 6))}
+		d, err := begin(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := d.series(d.dims[0], nil)
+		if got := d.cuts(s.at, s.grain); !slices.Equal(got, c.want) {
+			t.Errorf("%s: cut %v, want %v", name, got, c.want)
+		}
+		drawn := draw(t, in)
+		if told := strings.Contains(string(drawn.Chart), "part of the day"); told != (c.want != nil) {
+			t.Errorf("%s: %s", name, drawn.Chart)
+		}
+		if c.want != nil && !reflect.DeepEqual(drawn.Say.Args[8:10], []any{"Low", "80"}) {
+			t.Errorf("%s: it says %+v", name, drawn.Say)
+		}
+	}
+}
+
+// Of one whole period a second measure has no highest and no lowest.
+func TestTwoMeasuresOfOneWholePeriod(t *testing.T) {
+	t.Parallel()
+	for typ, want := range map[Type]string{Combo: "charts.say.bars_whole_also", Line: "charts.say.line_whole_also"} {
+		in := Input{Config: Config{Type: typ, Encode: Encode{Also: "delay"}, Format: map[string]Format{"n": flights, "delay": delay}},
+			Result: span(result(dates("month", "month", "2001-03-01", "2001-04-01", "2001-05-01"), ints("n", 10, 30, 12), floats("delay", 5, 2, 1)), "2001-03-05", "2001-05-20")}
+		if d := draw(t, in); d.Say.Key != want {
+			t.Errorf("%s says %+v", typ, d.Say)
+		}
+		in.Result = span(in.Result, "2001-03-01", "2001-05-20")
+		if d := draw(t, in); strings.Contains(d.Say.Key, "whole") {
+			t.Errorf("%s of two says %+v", typ, d.Say)
+		}
+	}
+}
+
+// Small charts say together what each would say alone.
+func TestTheRunningBucketOfSmallChartsIsTold(t *testing.T) {
+	t.Parallel()
+	in := Input{Config: Config{Type: Line, Encode: Encode{Facet: "channel"}, Format: map[string]Format{"sales": money}},
+		Today: at("2026-11-29"), Oldest: at("2026-11-02"), Newest: at("2026-11-29T08:57"),
+		Result: result(dates("day", "day", "2026-11-28", "2026-11-29", "2026-11-28", "2026-11-29"), texts("channel", "a", "a", "b", "b"), floats("sales", 90, 6, 80, 4))}
+	if d := draw(t, in); !reflect.DeepEqual(d.Note, Message{NoteOpen, []any{"Period", "29 Nov 2026"}}) {
+		t.Errorf("note %+v", d.Note)
+	}
+	in.Today = at("2026-11-30")
+	if d := draw(t, in); d.Note.Key != "" {
+		t.Errorf("the day after: note %+v", d.Note)
 	}
 }
 
