@@ -917,6 +917,37 @@ func (q *Queries) SignInWays(ctx context.Context, tenantID uuid.UUID, userIds []
 	return items, nil
 }
 
+const strandedList = `-- name: StrandedList :many
+SELECT u.user_id FROM users u
+WHERE u.tenant_id = $1 AND u.removed_at IS NULL AND u.invited_at IS NULL
+    AND EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id)
+    AND NOT EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
+        AND i.connection_id::text || ' ' || i.issuer = ANY ($2::text[]))
+ORDER BY u.user_id
+`
+
+// StrandedList are the members who came by identity providers of which none is
+// among those given, as "connection issuer".
+func (q *Queries) StrandedList(ctx context.Context, tenantID uuid.UUID, providers []string) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, strandedList, tenantID, providers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var user_id uuid.UUID
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const userByEmail = `-- name: UserByEmail :one
 SELECT user_id, person_id, invited_at, removed_at FROM users WHERE tenant_id = $1 AND lower(email) = lower($2::text)
 `

@@ -490,7 +490,8 @@ CREATE TABLE control.one_time_links (
     user_id uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT one_time_links_purpose_check CHECK ((purpose = ANY (ARRAY['setup'::text, 'reset'::text, 'invite'::text]))),
+    providers text[],
+    CONSTRAINT one_time_links_purpose_check CHECK ((purpose = ANY (ARRAY['setup'::text, 'reset'::text, 'invite'::text, 'connect'::text]))),
     CONSTRAINT one_time_links_token_hash_check CHECK ((length(token_hash) = 32))
 );
 

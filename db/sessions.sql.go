@@ -14,8 +14,8 @@ import (
 )
 
 const linkInsert = `-- name: LinkInsert :exec
-INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, user_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, user_id, providers, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type LinkInsertParams struct {
@@ -24,6 +24,7 @@ type LinkInsertParams struct {
 	PersonID  *uuid.UUID
 	TenantID  *uuid.UUID
 	UserID    *uuid.UUID
+	Providers []string
 	ExpiresAt time.Time
 }
 
@@ -34,26 +35,33 @@ func (q *Queries) LinkInsert(ctx context.Context, arg LinkInsertParams) error {
 		arg.PersonID,
 		arg.TenantID,
 		arg.UserID,
+		arg.Providers,
 		arg.ExpiresAt,
 	)
 	return err
 }
 
 const linkPeek = `-- name: LinkPeek :one
-SELECT person_id, tenant_id, user_id FROM control.one_time_links
+SELECT person_id, tenant_id, user_id, providers FROM control.one_time_links
 WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
 `
 
 type LinkPeekRow struct {
-	PersonID *uuid.UUID
-	TenantID *uuid.UUID
-	UserID   *uuid.UUID
+	PersonID  *uuid.UUID
+	TenantID  *uuid.UUID
+	UserID    *uuid.UUID
+	Providers []string
 }
 
 func (q *Queries) LinkPeek(ctx context.Context, tokenHash []byte, purpose string) (LinkPeekRow, error) {
 	row := q.db.QueryRow(ctx, linkPeek, tokenHash, purpose)
 	var i LinkPeekRow
-	err := row.Scan(&i.PersonID, &i.TenantID, &i.UserID)
+	err := row.Scan(
+		&i.PersonID,
+		&i.TenantID,
+		&i.UserID,
+		&i.Providers,
+	)
 	return i, err
 }
 
@@ -89,10 +97,10 @@ func (q *Queries) LinkRevokePurpose(ctx context.Context, purpose string) error {
 }
 
 const linkRevokeUser = `-- name: LinkRevokeUser :exec
-DELETE FROM control.one_time_links WHERE tenant_id = $1 AND user_id = $2 AND purpose = 'invite'
+DELETE FROM control.one_time_links WHERE tenant_id = $1 AND user_id = $2 AND purpose IN ('invite', 'connect')
 `
 
-// LinkRevokeUser withdraws the invitations of a workspace's user.
+// LinkRevokeUser withdraws the invitations of a workspace's user, and links to connect.
 func (q *Queries) LinkRevokeUser(ctx context.Context, tenantID *uuid.UUID, userID *uuid.UUID) error {
 	_, err := q.db.Exec(ctx, linkRevokeUser, tenantID, userID)
 	return err
@@ -100,20 +108,26 @@ func (q *Queries) LinkRevokeUser(ctx context.Context, tenantID *uuid.UUID, userI
 
 const linkUse = `-- name: LinkUse :one
 DELETE FROM control.one_time_links WHERE token_hash = $1 AND purpose = $2 AND expires_at > now()
-RETURNING person_id, tenant_id, user_id
+RETURNING person_id, tenant_id, user_id, providers
 `
 
 type LinkUseRow struct {
-	PersonID *uuid.UUID
-	TenantID *uuid.UUID
-	UserID   *uuid.UUID
+	PersonID  *uuid.UUID
+	TenantID  *uuid.UUID
+	UserID    *uuid.UUID
+	Providers []string
 }
 
 // LinkUse takes a link: of several at once, one gets the row.
 func (q *Queries) LinkUse(ctx context.Context, tokenHash []byte, purpose string) (LinkUseRow, error) {
 	row := q.db.QueryRow(ctx, linkUse, tokenHash, purpose)
 	var i LinkUseRow
-	err := row.Scan(&i.PersonID, &i.TenantID, &i.UserID)
+	err := row.Scan(
+		&i.PersonID,
+		&i.TenantID,
+		&i.UserID,
+		&i.Providers,
+	)
 	return i, err
 }
 

@@ -47,6 +47,8 @@ var unnotedRoutes = map[string]string{
 var notedElsewhere = map[string]string{
 	"/account/two-factor":            "auth: TestSecondFactor…",
 	"/settings/sign-in":              "auth: TestSAML…, TestSettings…",
+	"/settings/members/connect":      "needs an identity provider; auth: TestALinkConnectsAMemberWithAnotherProvider",
+	"/settings/members/connect-all":  "needs an identity provider; auth: TestALinkConnectsAMemberWithAnotherProvider",
 	"/settings/members/reset-factor": "needs somebody with a second factor; auth: TestSecondFactorIsRequiredByRoleAndResetByAdmins",
 	"/settings/portals":              "portals",
 	"/embed":                         "answers a page; TestEmbedded… looks at its entry",

@@ -300,7 +300,7 @@ func (h sso) linkForm(w http.ResponseWriter, r *http.Request, status int, form v
 	if err != nil {
 		return err
 	}
-	form.Email, form.Workspace, form.NeedsCode = found.Email, found.Workspace, found.NeedsCode
+	form.Email, form.Workspace, form.ByLink, form.NeedsCode = found.Email, found.Workspace, found.ByLink, found.NeedsCode
 	return render(w, r, status, views.LinkPage(bareShell(w, r), form))
 }
 

@@ -39,6 +39,8 @@ func (h settings) routes(r chi.Router) {
 	r.Post(views.PathMembersRemove, handle(h.remove))
 	r.Post(views.PathMembersResend, handle(h.resend))
 	r.Post(views.PathMembersRevoke, handle(h.withdraw))
+	r.Post(views.PathMembersConnect, handle(h.connect))
+	r.Post(views.PathMembersConnectAll, handle(h.connectAll))
 }
 
 func (h settings) show(w http.ResponseWriter, r *http.Request) error {
@@ -116,6 +118,11 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
+	connectable, err := h.Auth.GetConnectable(r.Context(), i.Actor)
+	if err != nil {
+		return err
+	}
+	props.Stranded, props.CanMail = connectable.Stranded, h.canMail()
 	sights, err := h.memberSights(r, list.Members)
 	if err != nil {
 		return err
@@ -125,6 +132,7 @@ func (h settings) membersPage(w http.ResponseWriter, r *http.Request, status int
 		if sight, there := sights[m.UserID]; there {
 			row.Sight = &sight
 		}
+		row.CanConnect = connectable.SSO
 		row.SSO, row.Factor = ways[m.UserID].SSO, ways[m.UserID].SecondFactor
 		props.People = append(props.People, row)
 	}
@@ -293,6 +301,33 @@ func (h settings) resend(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.invited(w, r, made)
+}
+
+func (h settings) connect(w http.ResponseWriter, r *http.Request) error {
+	id, err := memberID(r)
+	if err != nil {
+		return err
+	}
+	made, err := h.Auth.SendConnectLink(r.Context(), identity(r), id)
+	if err != nil {
+		return err
+	}
+	if h.canMail() {
+		return flashAndGo(w, r, "members.connect_sent", views.PathMembers)
+	}
+	return flashAndGo(w, r, "members.connect_link", views.PathMembers, "Link", made.Link)
+}
+
+// connectAll sends links by mail alone: nobody hands over those of many.
+func (h settings) connectAll(w http.ResponseWriter, r *http.Request) error {
+	if !h.canMail() {
+		return h.refused(w, r, auth.ErrByHand)
+	}
+	sent, err := h.Auth.SendConnectLinks(r.Context(), identity(r))
+	if err != nil {
+		return err
+	}
+	return flashAndGo(w, r, "members.connect_all_sent", views.PathMembers, "Count", strconv.Itoa(sent))
 }
 
 func (h settings) withdraw(w http.ResponseWriter, r *http.Request) error {

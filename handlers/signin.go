@@ -255,7 +255,7 @@ func (h signIn) invitationForm(w http.ResponseWriter, r *http.Request, status in
 		return err
 	}
 	form.Action, form.Workspace, form.Role, form.Email = pathInvite, inv.Workspace, titleOf(r, inv.Role), inv.Email
-	form.HasAccount, form.MinLength, form.Only = inv.HasAccount, auth.MinPassword, inv.Only
+	form.HasAccount, form.MinLength, form.Only, form.Connect = inv.HasAccount, auth.MinPassword, inv.Only, inv.Connect
 	for _, way := range inv.SSO {
 		if way == "saml" {
 			form.SAML = views.PathSAML(inv.Slug, "start")

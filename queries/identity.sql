@@ -137,6 +137,16 @@ SELECT u.user_id, (u.second_factor_at IS NOT NULL)::boolean AS second_factor,
     EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id) AS sso
 FROM users u WHERE u.tenant_id = @tenant_id AND u.user_id = ANY (@user_ids::uuid[]);
 
+-- StrandedList are the members who came by identity providers of which none is
+-- among those given, as "connection issuer".
+-- name: StrandedList :many
+SELECT u.user_id FROM users u
+WHERE u.tenant_id = @tenant_id AND u.removed_at IS NULL AND u.invited_at IS NULL
+    AND EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id)
+    AND NOT EXISTS (SELECT FROM identities i WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
+        AND i.connection_id::text || ' ' || i.issuer = ANY (@providers::text[]))
+ORDER BY u.user_id;
+
 -- UserByEmail finds somebody by address, also who was invited or has left.
 -- name: UserByEmail :one
 SELECT user_id, person_id, invited_at, removed_at FROM users WHERE tenant_id = @tenant_id AND lower(email) = lower(@email::text);

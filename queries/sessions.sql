@@ -99,25 +99,25 @@ SELECT method, identity_id, session_index FROM control.sessions WHERE session_id
 DELETE FROM control.sessions WHERE expires_at < now() OR last_seen_at + make_interval(secs => idle_seconds) < now();
 
 -- name: LinkInsert :exec
-INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, user_id, expires_at)
-VALUES (@token_hash, @purpose, @person_id, @tenant_id, @user_id, @expires_at);
+INSERT INTO control.one_time_links (token_hash, purpose, person_id, tenant_id, user_id, providers, expires_at)
+VALUES (@token_hash, @purpose, @person_id, @tenant_id, @user_id, @providers, @expires_at);
 
 -- name: LinkPeek :one
-SELECT person_id, tenant_id, user_id FROM control.one_time_links
+SELECT person_id, tenant_id, user_id, providers FROM control.one_time_links
 WHERE token_hash = @token_hash AND purpose = @purpose AND expires_at > now();
 
 -- LinkUse takes a link: of several at once, one gets the row.
 -- name: LinkUse :one
 DELETE FROM control.one_time_links WHERE token_hash = @token_hash AND purpose = @purpose AND expires_at > now()
-RETURNING person_id, tenant_id, user_id;
+RETURNING person_id, tenant_id, user_id, providers;
 
 -- LinkRevoke makes a person's open links useless: those of one purpose, or all.
 -- name: LinkRevoke :exec
 DELETE FROM control.one_time_links WHERE person_id = @person_id AND (purpose = @purpose OR @purpose = '');
 
--- LinkRevokeUser withdraws the invitations of a workspace's user.
+-- LinkRevokeUser withdraws the invitations of a workspace's user, and links to connect.
 -- name: LinkRevokeUser :exec
-DELETE FROM control.one_time_links WHERE tenant_id = @tenant_id AND user_id = @user_id AND purpose = 'invite';
+DELETE FROM control.one_time_links WHERE tenant_id = @tenant_id AND user_id = @user_id AND purpose IN ('invite', 'connect');
 
 -- name: LinkRevokePurpose :exec
 DELETE FROM control.one_time_links WHERE purpose = @purpose;

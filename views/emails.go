@@ -98,6 +98,20 @@ func (l Letters) RenderLetter(ctx context.Context, tag string, letter delivery.L
 		e.Subject = t("email.invitation.subject", "Inviter", m.Inviter, "Workspace", m.Workspace)
 		e.Text = t("email.invitation.text", "Inviter", m.Inviter, "Workspace", m.Workspace, "Role", m.Role)
 		e.Button = t("email.invitation.button")
+		if m.Inviter == "" {
+			e.Subject = t("email.sign_up.subject", "Workspace", m.Workspace)
+			e.Text = t("email.sign_up.text", "Workspace", m.Workspace, "Role", m.Role)
+			e.Button = t("invite.submit")
+		}
+		e.Until = t("email.invitation.until", "Until", until(m.Until))
+		e.Link = m.Link
+	case delivery.ConnectLink:
+		if m.Name != "" {
+			e.Greeting = t("email.greeting", "Name", m.Name)
+		}
+		e.Subject = t("email.connect.subject", "Workspace", m.Workspace)
+		e.Text = t("email.connect.text", "Workspace", m.Workspace)
+		e.Button = t("email.connect.button")
 		e.Until = t("email.invitation.until", "Until", until(m.Until))
 		e.Link = m.Link
 	case delivery.Notice:

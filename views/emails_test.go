@@ -35,6 +35,14 @@ func TestLetters(t *testing.T) {
 			delivery.Invitation{Workspace: "Acme <b>", Inviter: "Eve", Role: "editor", Link: "https://bi.example.com/join?token=x", Until: until},
 			"Eve invites you to Acme <b>", []string{"Acme <b>", "as editor"}, "https://bi.example.com/join?token=x",
 		},
+		"link for who has asked to join": {
+			delivery.Invitation{Workspace: "Acme <b>", Role: "viewer", Link: "https://bi.example.com/join?token=x", Until: until},
+			"Your link to join Acme <b>", []string{"has asked to join", "as viewer"}, "https://bi.example.com/join?token=x",
+		},
+		"link to connect": {
+			delivery.ConnectLink{Workspace: "Acme <b>", Name: "Ada", Link: "https://bi.example.com/invite?token=x", Until: until},
+			"Connect your account with single sign-on of Acme <b>", []string{"Hello Ada,", "another identity provider", "23 Nov 2026"}, "https://bi.example.com/invite?token=x",
+		},
 		"test of the mail server": {
 			delivery.MailTest{Name: "Ada", Workspace: "Acme <b>", Server: "mail.example.com:587", Link: "https://bi.example.com/settings/mail", At: until},
 			"Test mail from Acme <b>", []string{"Hello Ada,", "mail.example.com:587"}, "https://bi.example.com/settings/mail",

@@ -34,6 +34,7 @@ type RefusedProps struct{ Text, Code string }
 // LinkProps asks for the proof that an account is the person's.
 type LinkProps struct {
 	Email, Workspace string
+	ByLink           bool // a link has proved the mailbox: no password is asked for
 	NeedsCode        bool
 	Next             string
 	Errors           map[string]string // "password", "code"

@@ -45,6 +45,8 @@ var (
 		"Some of what you entered can't be used.")
 	ErrEmailTaken = apperr.Define(apperr.Conflict, "auth.email_taken",
 		"There is a member with this e-mail address already.")
+	ErrByHand = apperr.Define(apperr.Conflict, "auth.by_hand",
+		"No mail server is configured. Send each member a link from the menu of their line, and hand it over yourself.")
 	// ErrNotMember also covers workspaces that do not exist.
 	ErrNotMember = apperr.Define(apperr.NotFound, "auth.not_member",
 		"You do not belong to this workspace.")

@@ -257,7 +257,7 @@ func (s *Service) RequestSignUp(ctx context.Context, email string, client Client
 		return err
 	}
 	n := NewUser{TenantID: tenantID, Email: email, Role: access.Role(*owner.SignUpRole)}
-	system := Identity{Actor: access.Actor{Kind: access.System, TenantID: tenantID}, TenantName: owner.Name, Name: owner.Name}
+	system := Identity{Actor: access.Actor{Kind: access.System, TenantID: tenantID}, TenantName: owner.Name}
 	err = s.deps.DB.InIdentityTx(ctx, owner.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		known, err := tx.UserByEmail(ctx, owner.TenantID, email)
 		if err != nil && !db.IsNoRows(err) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -235,7 +236,11 @@ func (s *Service) Invite(ctx context.Context, i Identity, email string, role acc
 			return err
 		}
 		now := time.Now()
-		if made.UserID, err = putUser(ctx, tx, n, personID, &now); err != nil {
+		made.UserID, err = putUser(ctx, tx, n, personID, &now)
+		if errors.Is(err, ErrEmailTaken) {
+			return takenAs(ctx, tx, err)
+		}
+		if err != nil {
 			return err
 		}
 		if made.Link, err = s.sendInvite(ctx, tx, i, personID, made.UserID, n); err != nil {
@@ -245,6 +250,19 @@ func (s *Service) Invite(ctx context.Context, i Identity, email string, role acc
 			Detail: map[string]any{"role": given.Title()}})
 	})
 	return made, err
+}
+
+// takenAs says what there is for a member who can't come in any more, where that
+// can be.
+func takenAs(ctx context.Context, tx *db.Tx, taken error) error {
+	providers, err := providersOf(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if len(providers) == 0 {
+		return taken
+	}
+	return ErrEmailTaken.With("There is a member with this e-mail address already. If they can't come in by single sign-on, choose “Send a link to connect” in the menu of their line.")
 }
 
 // ResendInvite sends an open invitation again; the link before stops working.
@@ -330,22 +348,30 @@ type Invitation struct {
 	SSO  []string
 	Only bool
 	Slug string
+	// Connect means that a member's account is connected with a provider: nobody
+	// joins.
+	Connect bool
 
 	tenantID uuid.UUID
 	userID   uuid.UUID
 }
 
-// CheckInvite reads an invitation.
+// CheckInvite reads an invitation, or a link to connect.
 //
 // Errors: auth.link_used.
 func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, error) {
-	hash, person, err := s.peek(ctx, forInvite, token)
+	purpose := forInvite
+	hash, person, err := s.peek(ctx, purpose, token)
+	if errors.Is(err, ErrLinkUsed) {
+		purpose = forConnect
+		hash, person, err = s.peek(ctx, purpose, token)
+	}
 	if err != nil {
 		return Invitation{}, err
 	}
 	var link db.LinkPeekRow
 	err = s.deps.DB.InControlTx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-		link, err = tx.LinkPeek(ctx, hash, forInvite)
+		link, err = tx.LinkPeek(ctx, hash, purpose)
 		if db.IsNoRows(err) || (err == nil && (link.TenantID == nil || link.UserID == nil)) {
 			return ErrLinkUsed
 		}
@@ -355,13 +381,13 @@ func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, er
 		return Invitation{}, err
 	}
 	inv := Invitation{Email: person.Email, PersonID: person.PersonID, HasAccount: person.PasswordHash != nil,
-		tenantID: *link.TenantID, userID: *link.UserID}
+		Connect: purpose == forConnect, tenantID: *link.TenantID, userID: *link.UserID}
 	err = s.deps.DB.InTenantTx(ctx, inv.tenantID, func(ctx context.Context, tx *db.Tx) error {
 		user, err := tx.UserGet(ctx, inv.tenantID, inv.userID)
 		if err != nil {
 			return fmt.Errorf("read user: %w", err)
 		}
-		if user.RemovedAt != nil || user.InvitedAt == nil {
+		if user.RemovedAt != nil || (user.InvitedAt == nil) != inv.Connect {
 			return ErrLinkUsed
 		}
 		tenant, err := tx.TenantByID(ctx, inv.tenantID)
@@ -376,8 +402,15 @@ func (s *Service) CheckInvite(ctx context.Context, token string) (Invitation, er
 		if err != nil {
 			return err
 		}
-		inv.Only, inv.SSO = policy.SSOOnly && policy.BreakGlass != ids.User(inv.userID), policy.ways()
-		return nil
+		inv.Only, inv.SSO = inv.Connect || policy.SSOOnly && policy.BreakGlass != ids.User(inv.userID), policy.ways()
+		if !inv.Connect {
+			return nil
+		}
+		now, err := providersOf(ctx, tx)
+		if err == nil && !slices.ContainsFunc(now, func(name string) bool { return slices.Contains(link.Providers, name) }) {
+			return errProviderChanged
+		}
+		return err
 	})
 	return inv, err
 }

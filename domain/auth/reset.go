@@ -22,6 +22,8 @@ const (
 	forReset  = "reset"
 	forInvite = "invite"
 	forSetup  = "setup"
+	// forConnect is of links that a member's identity at a provider is taken up by.
+	forConnect = "connect"
 )
 
 // ChangePassword asks for the old password, ends all other sessions and gives

@@ -117,7 +117,7 @@ func (s *Service) diagnose(ctx context.Context, c samlRow, in Entrance, encoded 
 	d := c.Diagnose(encoded, waiting, used, now)
 	p := Proven{tenant: c.realm.tenant, Kind: kindSAML, Connection: c.row.ConnectionID, Issuer: d.Answer.Issuer, Subject: d.Answer.Subject, Attributes: d.Answer.Attributes,
 		Email: pick(d.Answer.Attributes, c.settings.Mapping.Email), Mapping: c.settings.Mapping, JustInTime: c.settings.JustInTime}
-	test := Test{At: now, Passed: d.Err == nil, Checks: d.Checks, Subject: d.Answer.Subject, Email: p.Email}
+	test := Test{At: now, Passed: d.Passed(), Checks: d.Checks, Subject: d.Answer.Subject, Email: p.Email}
 	if d.Answer.Attributes != nil {
 		diagnosePerson(ctx, in, p, &test)
 	}

@@ -29,7 +29,7 @@ var (
 	ErrRemoved = apperr.Define(apperr.Forbidden, "auth.removed",
 		"Your account in this workspace was removed. Ask an admin to invite you again.")
 	ErrNeedsInvite = apperr.Define(apperr.Forbidden, "auth.needs_invite",
-		"There is an account with your e-mail address, and it has no password that could prove that it is yours. Ask an admin for an invitation and open its link.")
+		"There is an account with your e-mail address, and nothing here proves that it is yours. Ask an admin to send you a link to connect: it is in the menu beside your name in the list of members.")
 	ErrOtherAddress = apperr.Define(apperr.Forbidden, "auth.other_address",
 		"The invitation was sent to another e-mail address than the one that the identity provider knows you by.")
 )
@@ -355,6 +355,8 @@ type Proven struct {
 	Email                   string
 	Mapping                 Mapping
 	JustInTime              bool
+	// ByLink means that a link which was mailed has proved the mailbox.
+	ByLink bool
 }
 
 func pick(attributes map[string][]string, name string) string {
@@ -418,6 +420,7 @@ func (s *Service) enter(ctx context.Context, tenantID uuid.UUID, p Proven, reque
 		case !db.IsNoRows(err):
 			return fmt.Errorf("find identity: %w", err)
 		}
+		p.ByLink = request.InviteHash != nil
 		userID, personID, err := s.place(ctx, tx, ids.Tenant(tenantID), p, request.InviteHash)
 		var unproved *needsProof
 		if errors.As(err, &unproved) {
@@ -517,9 +520,12 @@ func (s *Service) place(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p P
 	return row.UserID, row.PersonID, nil
 }
 
-// placeInvited takes an invitation up: its link proves the mailbox.
+// placeInvited takes an invitation up, or a link to connect: it proves the mailbox.
 func (s *Service) placeInvited(ctx context.Context, tx *db.Tx, tenantID ids.Tenant, p Proven, invite []byte) (userID, personID uuid.UUID, err error) {
 	link, err := useLink(ctx, tx, invite, forInvite)
+	if errors.Is(err, ErrLinkUsed) {
+		return s.placeConnected(ctx, tx, tenantID, p, invite)
+	}
 	if err != nil {
 		return userID, personID, err
 	}
@@ -555,7 +561,7 @@ func (s *Service) link(ctx context.Context, tx *db.Tx, tenantID, userID uuid.UUI
 		return id, fmt.Errorf("insert identity: %w", err)
 	}
 	return id, audit.Record(ctx, tx, personActor(ids.Tenant(tenantID), ids.User(userID)), audit.Entry{Action: "auth.identity_linked", Target: "user",
-		ID: userID.String(), Detail: map[string]any{"method": p.Kind, "issuer": p.Issuer}})
+		ID: userID.String(), Detail: map[string]any{"method": p.Kind, "issuer": p.Issuer, "by_link": p.ByLink}})
 }
 
 // openProven brings the user up to date and opens a session; the one that the

@@ -9,12 +9,14 @@ import (
 
 	"github.com/dataflowhq/dataflow/db"
 	"github.com/dataflowhq/dataflow/domain/ids"
+	"github.com/dataflowhq/dataflow/platform/secrets"
 )
 
 // Linking is an account that has to be proved.
 type Linking struct {
 	Email      string
 	Workspace  string
+	ByLink     bool // a link that was mailed stands in for the password
 	NeedsCode  bool // of the second factor too
 	NewAccount bool // the account is one of other workspaces; this one makes one of its own
 }
@@ -27,7 +29,11 @@ func (s *Service) CheckLink(ctx context.Context, token string) (Linking, error) 
 	if err != nil {
 		return Linking{}, err
 	}
-	found := Linking{NewAccount: row.UserID == uuid.Nil}
+	p, _, err := s.provenOf(ctx, row)
+	if err != nil {
+		return Linking{}, err
+	}
+	found := Linking{NewAccount: row.UserID == uuid.Nil, ByLink: p.ByLink}
 	err = s.deps.DB.InIdentityTx(ctx, row.TenantID, func(ctx context.Context, tx *db.Tx) error {
 		person, err := tx.PersonByID(ctx, row.PersonID)
 		if err != nil {
@@ -48,9 +54,24 @@ func (s *Service) CheckLink(ctx context.Context, token string) (Linking, error) 
 	return found, err
 }
 
+// provenOf opens what the provider said of a sign-in that is half done.
+func (s *Service) provenOf(ctx context.Context, row db.PendingGetRow) (p Proven, box *secrets.Box, err error) {
+	if box, err = s.deps.Tenants.Box(ctx, ids.Tenant(row.TenantID)); err != nil {
+		return p, nil, err
+	}
+	payload, err := box.Decrypt(linkPurpose, row.Payload)
+	if err != nil {
+		return p, nil, err
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return p, nil, fmt.Errorf("read pending sign-in: %w", err)
+	}
+	return p, box, nil
+}
+
 // ConfirmLink connects an account with who the person is at the provider, once
-// they have proved it by the account's password, and its second factor where
-// it has one.
+// they have proved it by the account's password, or a link in its mailbox before,
+// and its second factor where it has one.
 //
 // Errors: auth.link_used, auth.throttled, tenants.no_seat; auth.invalid with
 // fields password, code.
@@ -71,24 +92,18 @@ func (s *Service) ConfirmLink(ctx context.Context, token, password, code string,
 	if err != nil {
 		return Opened{}, fmt.Errorf("read person: %w", err)
 	}
-	match, _, err := s.hasher.verify(ctx, password, value(person.PasswordHash))
+	p, box, err := s.provenOf(ctx, row)
 	if err != nil {
 		return Opened{}, err
 	}
-	if !match {
-		return Opened{}, ErrInvalid.WithFields(map[string]string{"password": "This is not the password of the account."})
-	}
-	box, err := s.deps.Tenants.Box(ctx, ids.Tenant(row.TenantID))
-	if err != nil {
-		return Opened{}, err
-	}
-	payload, err := box.Decrypt(linkPurpose, row.Payload)
-	if err != nil {
-		return Opened{}, err
-	}
-	var p Proven
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return Opened{}, fmt.Errorf("read pending sign-in: %w", err)
+	if !p.ByLink {
+		match, _, err := s.hasher.verify(ctx, password, value(person.PasswordHash))
+		if err != nil {
+			return Opened{}, err
+		}
+		if !match {
+			return Opened{}, ErrInvalid.WithFields(map[string]string{"password": "This is not the password of the account."})
+		}
 	}
 	var opened Opened
 	err = s.deps.DB.InIdentityTx(ctx, row.TenantID, func(ctx context.Context, tx *db.Tx) error {

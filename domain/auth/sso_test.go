@@ -1193,3 +1193,23 @@ func TestAnUnknownKeyHasMetadataFetched(t *testing.T) {
 		t.Errorf("%d jobs wait", len(list))
 	}
 }
+
+// A provider's clock can be wrong in the assertion alone.
+func TestAPastedAnswerIsJudgedByAllChecks(t *testing.T) {
+	t.Parallel()
+	f := federate(t, func(n *auth.SAMLSettings) { n.Unsolicited = true })
+	s := says("", "mara")
+	now := time.Now()
+	s.Issued, s.NotBefore, s.NotOnOrAfter = now.Add(-2*time.Hour-2*time.Second), now.Add(-2*time.Hour), now.Add(-time.Hour)
+	doc := f.Document(t, s)
+	doc.Root().CreateAttr("IssueInstant", now.UTC().Format(time.RFC3339))
+	pasted, err := f.DiagnoseSAML(t.Context(), f.owner, auth.Members("one"), samltest.Encode(t, doc))
+	if err != nil || pasted.Passed || states(pasted)["signature"] != saml.Passed || states(pasted)["times"] != saml.Failed {
+		t.Errorf("got %+v, %v", pasted, err)
+	}
+	for _, c := range pasted.Checks {
+		if c.Name == "times" && (!strings.Contains(c.Detail, "made 2 hours ago") || !strings.Contains(c.Detail, "within 150 seconds")) {
+			t.Errorf("got %q", c.Detail)
+		}
+	}
+}

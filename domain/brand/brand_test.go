@@ -303,7 +303,7 @@ func TestSeriesAreTheSameInBothThemes(t *testing.T) {
 func TestHeaderLogo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ colour, dark, want string }{
-		{"#6D1F3B", "white", "white"}, {"#6D1F3B", "", "ink"}, {"#FFD400", "white", "ink"},
+		{"#6D1F3B", "white", "white"}, {"#6D1F3B", "", ""}, {"#FFD400", "", "ink"}, {"#FFD400", "white", "ink"},
 	} {
 		if got := (Brand{Colour: c.colour, Logo: "ink", LogoDark: c.dark}).HeaderLogo(); got != c.want {
 			t.Errorf("%+v: %s", c, got)

@@ -83,9 +83,10 @@ func quiet(ink, ground colour) colour {
 }
 
 // HeaderLogo is the logo that stands on the brand's colour: that for dark
-// surfaces where its ink is light. "" where there is none.
+// surfaces where its ink is light. "" where there is none: one for the other
+// surfaces might not be seen, so the initial stands there.
 func (b Brand) HeaderLogo() string {
-	if ground, ink := b.head(); b.LogoDark != "" && ink.luminance() > ground.luminance() {
+	if ground, ink := b.head(); ink.luminance() > ground.luminance() {
 		return b.LogoDark
 	}
 	return b.Logo

@@ -39,6 +39,8 @@ func (plainWords) RenderLetter(_ context.Context, _ string, letter delivery.Lett
 		return delivery.Words{Subject: "Reset for " + m.Name, Text: "Go to " + m.Link, HTML: `<a href="` + m.Link + `">Go</a>`}, nil
 	case delivery.Invitation:
 		return delivery.Words{Subject: m.Inviter + " invites you", Text: "Go to " + m.Link}, nil
+	case delivery.ConnectLink:
+		return delivery.Words{Subject: "Connect with " + m.Workspace, Text: "Go to " + m.Link}, nil
 	case delivery.Notice:
 		return delivery.Words{Subject: m.Subject, Text: m.Excerpt}, nil
 	case delivery.MailTest:

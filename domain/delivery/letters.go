@@ -36,8 +36,17 @@ type PortalLink struct {
 // Invitation asks a person into a workspace.
 type Invitation struct {
 	Workspace string
-	Inviter   string // name or address of who invites
+	Inviter   string // name or address of who invites; empty for who has asked to join
 	Role      string // as people read it, "editor"
+	Link      string // works once
+	Until     time.Time
+}
+
+// ConnectLink asks a member to sign in once at the workspace's identity provider,
+// so that it knows them.
+type ConnectLink struct {
+	Workspace string
+	Name      string // of the member; may be empty
 	Link      string // works once
 	Until     time.Time
 }
@@ -150,6 +159,7 @@ func (MailTest) kind() string      { return "mail_test" }
 func (PasswordReset) kind() string { return "password_reset" }
 func (PortalLink) kind() string    { return "portal_link" }
 func (Invitation) kind() string    { return "invitation" }
+func (ConnectLink) kind() string   { return "connect_link" }
 func (Notice) kind() string        { return "notice" }
 
 // opensAccount tells of the letters whose link lets somebody in as a person, who
@@ -157,7 +167,7 @@ func (Notice) kind() string        { return "notice" }
 // installation's server only: whoever sets up the one of a workspace reads what
 // goes through it.
 func opensAccount(kind string) bool {
-	return kind == (PasswordReset{}).kind() || kind == (Invitation{}).kind()
+	return kind == (PasswordReset{}).kind() || kind == (Invitation{}).kind() || kind == (ConnectLink{}).kind()
 }
 
 // fromName is under whose name a letter goes out; empty for the sender's own.

@@ -108,7 +108,8 @@ func TestLinksThatLetPeopleInKeepOffOwnServers(t *testing.T) {
 	installation, server := mailtest.Start(t, mailtest.Options{}), mailtest.Start(t, signIn)
 	w := setup(t, installation, false, trusting(server))
 	w.set(own(server, signIn))
-	for _, letter := range []delivery.Letter{reset, delivery.Invitation{Workspace: "Acme", Role: "owner", Link: "https://bi.example.com/x"}} {
+	for _, letter := range []delivery.Letter{reset, delivery.Invitation{Workspace: "Acme", Role: "owner", Link: "https://bi.example.com/x"},
+		delivery.ConnectLink{Workspace: "Acme", Link: "https://bi.example.com/x"}} {
 		w.send(letter)
 		if got := installation.Next(t); got.From != "bi@example.com" {
 			t.Errorf("got %+v", got)

@@ -469,7 +469,7 @@ func (s *Service) opener(ctx context.Context, tx *db.Tx, c claims, v *Visit, now
 //
 // Errors: embed.token_id.
 func (s *Service) RevokeToken(ctx context.Context, actor access.Actor, id string) error {
-	return s.manage(ctx, actor, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id) })
+	return s.manage(ctx, actor, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id, nil) })
 }
 
 // RevokeMinted is RevokeToken for a program with a key.
@@ -480,14 +480,16 @@ func (s *Service) RevokeMinted(ctx context.Context, keyText, id string) error {
 	if !ok {
 		return ErrKey
 	}
-	if _, err := s.useKey(ctx, secret); err != nil {
+	key, err := s.useKey(ctx, secret)
+	if err != nil {
 		return err
 	}
 	actor := access.Actor{Kind: access.Program, TenantID: ids.Tenant(secret.Tenant)}
-	return s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id) })
+	by := map[string]any{"key": key.Name, "name": key.Name}
+	return s.deps.DB.InTenantTx(ctx, secret.Tenant, func(ctx context.Context, tx *db.Tx) error { return s.revoke(ctx, tx, actor, id, by) })
 }
 
-func (s *Service) revoke(ctx context.Context, tx *db.Tx, actor access.Actor, text string) error {
+func (s *Service) revoke(ctx context.Context, tx *db.Tx, actor access.Actor, text string, detail map[string]any) error {
 	id, err := ids.Parse[ids.Embed](strings.TrimSpace(text))
 	if err != nil {
 		return ErrTokenInvalid.WithFields(map[string]string{"token": ErrTokenInvalid.Sentence()}).Wrap(err)
@@ -504,5 +506,5 @@ func (s *Service) revoke(ctx context.Context, tx *db.Tx, actor access.Actor, tex
 	if n == 0 {
 		return nil // it is already
 	}
-	return audit.Record(ctx, tx, actor, audit.Entry{Action: "embed.token_revoked", Target: "embed_token", ID: id.String()})
+	return audit.Record(ctx, tx, actor, audit.Entry{Action: "embed.token_revoked", Target: "embed_token", ID: id.String(), Detail: detail})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -254,7 +255,7 @@ type Diagnosis struct {
 	// Answer is what the answer says; Verified, whether a signature covers it.
 	Answer   Answer
 	Verified bool
-	// Err is what a sign-in with it would end with; nil where it would be accepted.
+	// Err is what a sign-in with it would end with.
 	Err error
 }
 
@@ -305,7 +306,7 @@ func (c *Connection) Diagnose(encoded string, requests []string, used func(id st
 		d.add("assertion", ErrMalformed, "", "There is no complete assertion in it")
 	}
 	// The checks above tell; whether somebody comes in is decided by Accept alone.
-	if d.Verified {
+	if signature == nil {
 		_, d.Err = c.Accept(encoded, requests, func(id string, _ time.Time) error {
 			if used(id) {
 				return ErrUsed
@@ -367,6 +368,11 @@ func algorithm(raw []byte) string {
 		return "SHA-384"
 	}
 	return "SHA-256"
+}
+
+// Passed tells whether it would be accepted, and no check says otherwise.
+func (d Diagnosis) Passed() bool {
+	return d.Err == nil && !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.State == Failed })
 }
 
 func (d *Diagnosis) pass(name, text string) {
@@ -452,14 +458,30 @@ func (c *Connection) diagnoseTimes(d *Diagnosis, a *saml.Assertion, confirmed, n
 	}
 	switch {
 	case a.IssueInstant.After(now.Add(c.Skew)), a.Conditions.NotBefore.After(now.Add(c.Skew)):
-		d.add("times", ErrEarly, fmt.Sprintf("It was made %s in the future by our clock; %s are allowed.", -apart, c.Skew), "It is not valid yet")
+		d.add("times", ErrEarly, fmt.Sprintf("It was made %s in the future by our clock; %s are allowed.", inWords(-apart), inWords(c.Skew)), "It is not valid yet")
 	case apart > issueDelay+c.Skew:
-		d.add("times", ErrExpired, fmt.Sprintf("It was made %s ago; it has to arrive within %s. For one that was pasted this is as it should be.", apart, issueDelay+c.Skew), "It is too old")
+		d.add("times", ErrExpired, fmt.Sprintf("It was made %s ago; it has to arrive within %s. For one that was pasted this is as it should be.", inWords(apart), inWords(issueDelay+c.Skew)), "It is too old")
 	case !end.After(now.Add(-c.Skew)):
-		d.add("times", ErrExpired, fmt.Sprintf("It ended %s ago.", now.Sub(end).Round(time.Second)), "It has run out")
+		d.add("times", ErrExpired, fmt.Sprintf("It ended %s ago.", inWords(now.Sub(end))), "It has run out")
 	default:
-		d.pass("times", fmt.Sprintf("Not expired, made %s ago", max(apart, 0)))
+		d.pass("times", fmt.Sprintf("Not expired, made %s ago", inWords(max(apart, 0))))
 	}
+}
+
+// inWords is how long something lasts, as people say it.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		of   time.Duration
+		name string
+	}{{24 * time.Hour, "days"}, {time.Hour, "hours"}, {time.Minute, "minutes"}} {
+		if d >= 3*unit.of || d >= 2*unit.of && d%unit.of < unit.of/60 {
+			return fmt.Sprintf("%d %s", d.Round(unit.of)/unit.of, unit.name)
+		}
+	}
+	if d = d.Round(time.Second); d == time.Second {
+		return "1 second"
+	}
+	return fmt.Sprintf("%d seconds", d/time.Second)
 }
 
 func (c *Connection) diagnoseRequest(d *Diagnosis, request string, requests []string) {
