@@ -23,6 +23,7 @@ var unrecorded = map[string]string{
 	"dashboards.Act":          "as Apply",
 	"dashboards.Undo":         "as Apply",
 	"dashboards.Redo":         "as Apply",
+	"dashboards.PassOver":     "as Apply",
 	"dashboards.Purge":        "removes what was deleted, which has an entry, once its time is up",
 	"datasets.AcquireLease":   "keeps files for as long as something reads them",
 	"datasets.ExtendLease":    "as AcquireLease",
