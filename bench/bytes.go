@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -122,6 +124,10 @@ type traffic struct{ all, maps int64 }
 // transferred counts the bytes on the wire until the network has been quiet.
 func transferred(tab playwright.Page, session playwright.CDPSession, address string) (traffic, error) {
 	var total traffic
+	parts, err := mapParts()
+	if err != nil {
+		return total, err
+	}
 	names := map[string]string{}
 	session.On("Network.responseReceived", func(params map[string]any) {
 		response, _ := params["response"].(map[string]any)
@@ -130,7 +136,7 @@ func transferred(tab playwright.Page, session playwright.CDPSession, address str
 	session.On("Network.loadingFinished", func(params map[string]any) {
 		size, _ := params["encodedDataLength"].(float64)
 		total.all += int64(size)
-		if isMap(names[params["requestId"].(string)]) {
+		if isMap(names[params["requestId"].(string)], parts) {
 			total.maps += int64(size)
 		}
 	})
@@ -153,12 +159,39 @@ func transferred(tab playwright.Page, session playwright.CDPSession, address str
 	return total, nil
 }
 
-func isMap(address string) bool {
+func isMap(address string, parts map[string]bool) bool {
 	name := filepath.Base(address)
 	for _, part := range []string{"map", "world", "states"} {
 		if strings.Contains(name, part) {
 			return true
 		}
 	}
-	return false
+	return parts[name]
+}
+
+var scriptPart = regexp.MustCompile(`part-[A-Z0-9]+\.js`)
+
+// mapParts are the scripts that the map shares with the one on paper: they come with a
+// map, and with nothing else of a page.
+func mapParts() (map[string]bool, error) {
+	parts := map[string]bool{}
+	for _, from := range []struct {
+		pattern string
+		comes   bool
+	}{{"map-[A-Z0-9]*.js", true}, {"app-*.js", false}, {"charts-*.js", false}} {
+		files, err := filepath.Glob(filepath.Join("static", "dist", from.pattern))
+		if err != nil || len(files) == 0 {
+			return nil, fmt.Errorf("find scripts %s: %v", from.pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			for _, part := range scriptPart.FindAllString(string(text), -1) {
+				parts[part] = from.comes
+			}
+		}
+	}
+	return parts, nil
 }
